@@ -1,0 +1,180 @@
+"""Wide ResNet50-2 split at `layer3`: a backbone, and the head that answers real or fake.
+
+Knows tensors and layers. Does not know files, devices, checkpoints or pictures: `checkpoint` fills the weights in, `scoring` places the
+network on a device, `preprocess` makes its input.
+
+Source of the network: Zagoruyko and Komodakis 2016, arXiv:1605.07146, as built by torchvision (`wide_resnet50_2`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torchvision.models.resnet import Bottleneck
+
+CLASS_NAMES = ("real", "fake")
+"""Order of the two logits: fake is 1, everywhere."""
+
+STRIDE = 16
+"""Pixels of the input behind one cell of the `layer3` features."""
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """The shape of a network; enough to build it empty.
+
+    name: what people call it.
+    blocks: bottlenecks in layer1 .. layer4.
+    inner_width: inner channels of layer1's bottlenecks, doubled from layer to layer.
+    outer_width: channels of the stem; the layers put out 4, 8, 16 and 32 times as many.
+
+    128 and 64 are Wide ResNet50-2; both divided alike give a thin copy, for tests and for the early part of training.
+    """
+
+    name: str = "wide_resnet50_2"
+    blocks: tuple[int, int, int, int] = (3, 4, 6, 3)
+    inner_width: int = 128
+    outer_width: int = 64
+
+    def __post_init__(self) -> None:
+        if len(self.blocks) != 4 or min(self.blocks) < 1:
+            raise ValueError(f"blocks: expected four counts of at least 1, got {self.blocks!r}")
+        for name, width in (("inner_width", self.inner_width), ("outer_width", self.outer_width)):
+            if not 1 <= width <= 512:
+                raise ValueError(f"{name}: expected 1 to 512, got {width!r}")
+        if 64 * self.inner_width % self.outer_width:
+            raise ValueError(f"inner_width: expected a multiple of outer_width / 64 = {self.outer_width / 64:g}, got {self.inner_width}")
+
+    @property
+    def feature_channels(self) -> int:
+        """Channels of the `layer3` features."""
+        return 16 * self.outer_width
+
+
+WIDE_RESNET50_2 = Architecture()
+
+
+def _layer(architecture: Architecture, number: int) -> nn.Sequential:
+    """layer1 .. layer4 with torchvision's names and strides."""
+    planes = architecture.outer_width * 2 ** (number - 1)
+    incoming = architecture.outer_width if number == 1 else planes * 2
+    stride = 1 if number == 1 else 2
+    # torchvision gives a bottleneck int(planes * base_width / 64) inner channels.
+    base_width = 64 * architecture.inner_width // architecture.outer_width
+    shortcut = nn.Sequential(nn.Conv2d(incoming, planes * 4, 1, stride, bias=False), nn.BatchNorm2d(planes * 4))
+    first = Bottleneck(incoming, planes, stride, shortcut, base_width=base_width)
+    rest = [Bottleneck(planes * 4, planes, base_width=base_width) for _ in range(architecture.blocks[number - 1] - 1)]
+    return nn.Sequential(first, *rest)
+
+
+class Backbone(nn.Module):
+    """Stem to `layer3`: (N, 3, H, W) float -> (N, 1024, H/16, W/16)."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, architecture.outer_width, 7, 2, 3, bias=False)
+        self.bn1 = nn.BatchNorm2d(architecture.outer_width)
+        self.relu = nn.ReLU(inplace=True)
+        self.maxpool = nn.MaxPool2d(3, 2, 1)
+        self.layer1, self.layer2, self.layer3 = (_layer(architecture, n) for n in (1, 2, 3))
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        x = self.maxpool(self.relu(self.bn1(self.conv1(pictures))))
+        features: Tensor = self.layer3(self.layer2(self.layer1(x)))
+        return features
+
+
+class Head(nn.Module):
+    """`layer4`, average pool, dropout, linear: (N, 1024, h, w) -> (N, 2) logits in the order of `CLASS_NAMES`."""
+
+    def __init__(self, architecture: Architecture, dropout: float) -> None:
+        super().__init__()
+        self.layer4 = _layer(architecture, 4)
+        self.dropout = nn.Dropout(dropout)
+        self.fc = nn.Linear(32 * architecture.outer_width, len(CLASS_NAMES))
+
+    def forward(self, features: Tensor) -> Tensor:
+        logits: Tensor = self.fc(self.dropout(self.pooled(features)))
+        return logits
+
+    def pooled(self, features: Tensor) -> Tensor:
+        """(N, 1024, h, w) -> (N, 2048): what the linear layer sees, in float32."""
+        pooled: Tensor = self.layer4(features).float().mean((2, 3))
+        return pooled
+
+
+class Network(nn.Module):
+    """Backbone and head, and the `locator`: a 1 x 1 convolution on `layer3` that learns where a face was blended.
+
+    The locator speeds training up (its target is known for self-blended fakes) and is never part of the score.
+    """
+
+    def __init__(self, architecture: Architecture = WIDE_RESNET50_2, dropout: float = 0.5) -> None:
+        super().__init__()
+        self.architecture = architecture
+        self.backbone = Backbone(architecture)
+        self.head = Head(architecture, dropout)
+        self.locator = nn.Conv2d(architecture.feature_channels, 1, 1)
+        self._backbone_is_frozen = False
+
+    def freeze_backbone(self) -> Network:
+        """Stop the backbone from learning: no gradients, and its batch norm keeps its statistics however `train()` is called later."""
+        self.backbone.requires_grad_(False)
+        self._backbone_is_frozen = True
+        return self.train(self.training)
+
+    def train(self, mode: bool = True) -> Network:
+        super().train(mode)
+        if self._backbone_is_frozen:
+            self.backbone.eval()
+        return self
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """(N, 3, H, W) normalised pictures -> (N, 2) logits."""
+        logits: Tensor = self.head(self.backbone(pictures))
+        return logits
+
+    def forward_with_map(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, 3, H, W) -> logits (N, 2) and blend-map logits (N, H/16, W/16)."""
+        features = self.backbone(pictures)
+        return self.head(features), self.locator(features)[:, 0]
+
+    def initialise(self, generator: torch.Generator | None = None) -> Network:
+        """Random weights for training from scratch: He et al. 2015 for convolutions, and every residual branch silent at first.
+
+        Source of the silent branches: Goyal et al. 2017, arXiv:1706.02677, section 5.1.
+        """
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu", generator=generator)
+            elif isinstance(module, Bottleneck):
+                nn.init.zeros_(module.bn3.weight)
+        nn.init.normal_(self.head.fc.weight, std=0.01, generator=generator)
+        nn.init.normal_(self.locator.weight, std=0.01, generator=generator)
+        return self
+
+
+def fake_logit(logits: Tensor) -> Tensor:
+    """The one number per crop that everything downstream uses: log-odds of fake, (N, 2) -> (N,)."""
+    return logits[:, 1] - logits[:, 0]
+
+
+def widen(state: dict[str, Tensor], times: int, noise: float, generator: torch.Generator | None = None) -> dict[str, Tensor]:
+    """Weights of a thin network -> weights of one with `times` both widths that computes the same function.
+
+    Every channel is repeated and every layer that reads the copies divided (Chen, Goodfellow and Shlens 2016, Net2Net, arXiv:1511.05641).
+    `noise` (a share of each tensor's standard deviation) lets the copies part when training goes on; 0 keeps the function exact.
+    """
+    wide: dict[str, Tensor] = {}
+    for name, tensor in state.items():
+        is_answer = name.startswith(("head.fc.", "locator."))
+        if tensor.dim() and not is_answer:
+            tensor = tensor.repeat_interleave(times, 0)
+        if tensor.dim() > 1 and name != "backbone.conv1.weight":
+            tensor = tensor.repeat_interleave(times, 1) / times
+        if noise and tensor.dim() == 4 and not is_answer:
+            tensor = tensor + noise * tensor.std() * torch.randn(tensor.shape, generator=generator)
+        wide[name] = tensor.clone()
+    return wide

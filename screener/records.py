@@ -1,0 +1,257 @@
+"""What passes between the stages: frozen records of numpy arrays and plain values, and nothing that computes.
+
+Does not know torch, OpenCV, files or the command line.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+SCHEMA_VERSION = 1
+
+OUTCOMES = ("fake", "genuine", "undecided")
+COVERAGES = ("complete", "partial", "none")
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One decoded picture.
+
+    picture_rgb: (H, W, 3) uint8, upright, with square pixels.
+    pts_seconds: presentation time from the container, seconds from the start of the video.
+    index: number of the frame in decoding order, from 0.
+    """
+
+    picture_rgb: NDArray[np.uint8]
+    pts_seconds: float
+    index: int
+
+    @property
+    def size_wh(self) -> tuple[int, int]:
+        return self.picture_rgb.shape[1], self.picture_rgb.shape[0]
+
+
+@dataclass(frozen=True, eq=False)
+class FaceBox:
+    """One face in one frame.
+
+    box_xyxy: (4,) float32, pixels of the full-size frame; may reach past its edge.
+    confidence: the detector's, in [0, 1].
+    landmarks_xy: (5, 2) float32, pixels of the full-size frame: eyes, nose, mouth corners, left in the picture first.
+    """
+
+    box_xyxy: NDArray[np.float32]
+    confidence: float
+    landmarks_xy: NDArray[np.float32]
+
+    @property
+    def size_px(self) -> float:
+        """Shorter side of the box, pixels: the resolution that a judgement has to work with."""
+        x0, y0, x1, y1 = (float(v) for v in self.box_xyxy)
+        return min(x1 - x0, y1 - y0)
+
+
+@dataclass(frozen=True, eq=False)
+class FaceCrop:
+    """A face cut from the full-size frame and resized to the network's input.
+
+    crop_rgb: (S, S, 3) uint8. frame_index, pts_seconds: of its frame. sharpness: see `preprocess.sharpness`.
+    """
+
+    crop_rgb: NDArray[np.uint8]
+    box: FaceBox
+    frame_index: int
+    pts_seconds: float
+    track_id: int
+    sharpness: float
+
+
+@dataclass(frozen=True, eq=False)
+class FaceScore:
+    """One judged face.
+
+    logit: uncalibrated log-odds of fake. p_fake: the same after calibration, in [0, 1].
+    box_xyxy: (4,) float32, pixels of the full-size frame. face_px: shorter side of the box.
+    thumbnail_rgb: (s, s, 3) uint8 for the report, or None: pixels are kept only for the few most telling crops.
+    """
+
+    track_id: int
+    frame_index: int
+    pts_seconds: float
+    logit: float
+    p_fake: float
+    box_xyxy: NDArray[np.float32]
+    confidence: float
+    face_px: float
+    sharpness: float
+    thumbnail_rgb: NDArray[np.uint8] | None = None
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A stretch of time in which one person looks fake. p_fake: mean over the stretch."""
+
+    start_seconds: float
+    end_seconds: float
+    p_fake: float
+
+
+@dataclass(frozen=True)
+class TrackVerdict:
+    """The verdict on one person.
+
+    p_fake and interval are None when nothing could be judged; interval is the central 90 % range of the pooled score.
+    judged: False for a passer-by that was seen but never scored. reasons: why the outcome is undecided, from `errors.REASONS`.
+    """
+
+    track_id: int
+    outcome: str
+    p_fake: float | None
+    interval: tuple[float, float] | None
+    first_seconds: float
+    last_seconds: float
+    frames_seen: int
+    frames_judged: int
+    face_px_median: float
+    segments: tuple[Segment, ...] = ()
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class VideoFacts:
+    """What the reader found out about one input; everything that coverage is decided from.
+
+    frames_promised: the header's count, 0 when it makes none. frames_decoded: really decoded. frames_sampled: asked of the later
+    stages. frames_judged: of those, the ones in which at least one face was scored. decode_errors: frames or packets lost.
+    duration_seconds: last presentation time plus one frame. reader: name of the reader that delivered the frames.
+    reasons, warnings: from `errors.REASONS` and `errors.WARNINGS`.
+    """
+
+    duration_seconds: float = 0.0
+    size_wh: tuple[int, int] = (0, 0)
+    fps: float = 0.0
+    codec: str = ""
+    reader: str = ""
+    is_still: bool = False
+    frames_promised: int = 0
+    frames_decoded: int = 0
+    frames_sampled: int = 0
+    frames_judged: int = 0
+    decode_errors: int = 0
+    reasons: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The answer for one input, with its evidence. `to_dict` is the public JSON, schema_version 1."""
+
+    source: str
+    sha256: str | None
+    outcome: str
+    p_fake: float | None
+    interval: tuple[float, float] | None
+    threshold: float
+    operating_point: dict[str, float]
+    coverage: str
+    reasons: tuple[str, ...]
+    warnings: tuple[str, ...]
+    video: VideoFacts
+    people: tuple[TrackVerdict, ...]
+    frames: tuple[FaceScore, ...]
+    checkpoint: dict[str, Any]
+    settings: dict[str, Any]
+    versions: dict[str, str]
+    timing_seconds: dict[str, float] = field(default_factory=dict)
+    detail: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values only, ready for JSON; times in seconds to the millisecond, scores to four places, boxes to a tenth of a pixel."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "source": self.source,
+            "sha256": self.sha256,
+            "outcome": self.outcome,
+            "p_fake": _score(self.p_fake),
+            "interval": _interval(self.interval),
+            "threshold": _score(self.threshold),
+            "operating_point": self.operating_point,
+            "coverage": self.coverage,
+            "reasons": list(self.reasons),
+            "detail": self.detail,
+            "warnings": list(self.warnings),
+            "video": _video_dict(self.video),
+            "people": [_person_dict(person) for person in self.people],
+            "frames": [_frame_dict(score) for score in self.frames],
+            "checkpoint": self.checkpoint,
+            "settings": self.settings,
+            "versions": self.versions,
+            "timing_seconds": {name: _seconds(value) for name, value in self.timing_seconds.items()},
+        }
+
+    def to_json(self, indent: int | None = None) -> str:
+        return json.dumps(self.to_dict(), ensure_ascii=True, indent=indent, allow_nan=False)
+
+
+def _score(value: float | None) -> float | None:
+    return None if value is None else round(float(value), 4)
+
+
+def _interval(value: tuple[float, float] | None) -> list[float | None] | None:
+    return None if value is None else [_score(value[0]), _score(value[1])]
+
+
+def _seconds(value: float) -> float:
+    return round(float(value), 3)
+
+
+def _video_dict(video: VideoFacts) -> dict[str, Any]:
+    return {
+        "duration_seconds": _seconds(video.duration_seconds),
+        "size_wh": list(video.size_wh),
+        "fps": round(video.fps, 3),
+        "codec": video.codec,
+        "reader": video.reader,
+        "is_still": video.is_still,
+        "frames_promised": video.frames_promised,
+        "frames_decoded": video.frames_decoded,
+        "frames_sampled": video.frames_sampled,
+        "frames_judged": video.frames_judged,
+        "decode_errors": video.decode_errors,
+    }
+
+
+def _person_dict(person: TrackVerdict) -> dict[str, Any]:
+    return {
+        "track_id": person.track_id,
+        "outcome": person.outcome,
+        "p_fake": _score(person.p_fake),
+        "interval": _interval(person.interval),
+        "first_seconds": _seconds(person.first_seconds),
+        "last_seconds": _seconds(person.last_seconds),
+        "frames_seen": person.frames_seen,
+        "frames_judged": person.frames_judged,
+        "segments": [
+            {"start_seconds": _seconds(s.start_seconds), "end_seconds": _seconds(s.end_seconds), "p_fake": _score(s.p_fake)}
+            for s in person.segments
+        ],
+        "face_px_median": round(person.face_px_median, 1),
+        "reasons": list(person.reasons),
+    }
+
+
+def _frame_dict(score: FaceScore) -> dict[str, Any]:
+    return {
+        "seconds": _seconds(score.pts_seconds),
+        "frame_index": score.frame_index,
+        "track_id": score.track_id,
+        "p_fake": _score(score.p_fake),
+        "logit": _score(score.logit),
+        "box_xyxy": [round(float(v), 1) for v in score.box_xyxy],
+        "confidence": _score(score.confidence),
+    }

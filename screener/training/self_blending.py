@@ -1,0 +1,170 @@
+"""Real faces -> fakes with a known blend mask, made with numpy and OpenCV one picture at a time.
+
+Two kinds: a changed copy of a face blended into itself (self-blended images, Shiohara and Yamasaki 2022, arXiv:2204.08376), and
+another person's face aligned by five landmarks, colour-matched, and blended in, as a face swap does. Knows pixels and landmarks.
+Does not know data sets, tensors or labels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+UInt8 = NDArray[np.uint8]
+Float32 = NDArray[np.float32]
+Rng = np.random.Generator
+
+# Share of fakes in which each region is replaced: mostly whole faces (swaps), some parts (lip-sync, local edits).
+REGIONS = {"face": 0.62, "lower": 0.14, "mouth": 0.12, "eyes": 0.07, "nose": 0.05}
+
+
+@dataclass(frozen=True)
+class Face:
+    """A square crop and where the face's parts are in it.
+
+    crop_rgb: (s, s, 3) uint8.
+    landmarks_xy: (5, 2) float32, pixels of the crop: eyes (left, right in the picture), nose, mouth corners (left, right).
+    """
+
+    crop_rgb: UInt8
+    landmarks_xy: Float32
+
+    def mirrored(self) -> Face:
+        side = self.crop_rgb.shape[1]
+        points = self.landmarks_xy[[1, 0, 2, 4, 3]].copy()
+        points[:, 0] = side - 1 - points[:, 0]
+        return Face(np.ascontiguousarray(self.crop_rgb[:, ::-1]), points)
+
+
+def _region(landmarks_xy: Float32, name: str) -> tuple[NDArray[np.float32], float, float]:
+    """Centre, and radii along the eye line and along the face, of a region."""
+    eyes, mouth = landmarks_xy[:2].mean(0), landmarks_xy[3:].mean(0)
+    along = float(np.linalg.norm(mouth - eyes)) + 1e-3
+    # The distance between the eyes shrinks in profile; the face's length does not.
+    across = max(float(np.linalg.norm(landmarks_xy[1] - landmarks_xy[0])), 0.6 * along)
+    where = {
+        "face": (eyes + 0.55 * (mouth - eyes), 0.98 * across, 1.25 * along),
+        "lower": (eyes + 0.95 * (mouth - eyes), 0.80 * across, 0.72 * along),
+        "mouth": (mouth, 0.58 * across, 0.36 * along),
+        "eyes": (eyes, 0.95 * across, 0.34 * along),
+        "nose": (landmarks_xy[2] - 0.12 * (mouth - eyes), 0.36 * across, 0.48 * along),
+    }
+    centre, radius_x, radius_y = where[name]
+    return np.asarray(centre, np.float32), radius_x, radius_y
+
+
+def draw_mask(face: Face, rng: Rng) -> Float32:
+    """A random soft mask over one region of the face: (s, s) float32 in [0, 1]."""
+    side = face.crop_rgb.shape[0]
+    name = str(rng.choice(list(REGIONS), p=list(REGIONS.values())))
+    centre, radius_x, radius_y = _region(face.landmarks_xy, name)
+    turn = np.arctan2(*(face.landmarks_xy[1] - face.landmarks_xy[0])[::-1])
+    angles = np.linspace(0, 2 * np.pi, 40, endpoint=False)
+    radius = np.ones_like(angles)
+    for k in range(1, 6):
+        radius += rng.uniform(-0.2, 0.2) / k * np.cos(k * angles + rng.uniform(0, 2 * np.pi))
+    x = radius * np.cos(angles) * radius_x * rng.uniform(0.8, 1.15)
+    y = radius * np.sin(angles) * radius_y * rng.uniform(0.8, 1.15)
+    outline = np.stack([np.cos(turn) * x - np.sin(turn) * y, np.sin(turn) * x + np.cos(turn) * y], 1) + centre
+    mask = np.zeros((side, side), np.float32)
+    cv2.fillPoly(mask, [np.round(outline * 16).astype(np.int32)], 1.0, cv2.LINE_AA, 4)
+    sigma = side * (0.006 + 0.06 * rng.random() ** 2)
+    return np.asarray(cv2.GaussianBlur(mask, (0, 0), sigma), np.float32)
+
+
+def _lose_detail(picture: UInt8, factor: float, rng: Rng) -> UInt8:
+    """Shrink by `factor` and enlarge again, as a generator of fewer pixels would leave it."""
+    side = picture.shape[0]
+    small = cv2.resize(picture, (max(16, round(side / factor)),) * 2, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(small, (side, side), interpolation=int(rng.choice([cv2.INTER_LINEAR, cv2.INTER_CUBIC]))), np.uint8)
+
+
+def _shift_colour(picture: UInt8, strength: float, rng: Rng) -> UInt8:
+    gain = 1 + rng.uniform(-0.12, 0.12, 3) * strength + rng.uniform(-0.15, 0.15) * strength
+    bias = rng.uniform(-14, 14, 3) * strength + rng.uniform(-14, 14) * strength
+    out = picture.astype(np.float32)
+    grey = out.mean(2, keepdims=True)
+    out = (grey + (out - grey) * (1 + rng.uniform(-0.35, 0.35) * strength)) * gain.astype(np.float32) + bias.astype(np.float32)
+    return np.clip(out, 0, 255).astype(np.uint8)
+
+
+def _change(picture: UInt8, rng: Rng, strength: float) -> UInt8:
+    """The mismatch between the two sides of a blend: detail, colour, compression, noise; at least one of the first two."""
+    detail, colour = rng.random() < 0.75, rng.random() < 0.75
+    if not (detail or colour):
+        detail = True
+    if colour:
+        picture = _shift_colour(picture, strength * rng.uniform(0.4, 1.2), rng)
+    if detail:
+        how = rng.random()
+        if how < 0.55:
+            picture = _lose_detail(picture, 1 + strength * rng.uniform(0.4, 2.2), rng)
+        elif how < 0.8:
+            picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.6, 0.6 + 1.6 * strength)), np.uint8)
+        else:
+            soft = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.7, 1.8))
+            picture = np.asarray(cv2.addWeighted(picture, 2.0, soft, -1.0, 0) if rng.random() < 0.5 else cv2.addWeighted(picture, 1.6, soft, -0.6, 0), np.uint8)
+    if rng.random() < 0.15:
+        picture = np.clip(picture + rng.normal(0, rng.uniform(2, 7), picture.shape), 0, 255).astype(np.uint8)
+    return picture
+
+
+def _match_colour(source: UInt8, target: UInt8, mask: Float32) -> UInt8:
+    """Mean and spread of each channel inside the mask, from source to target (Reinhard et al. 2001)."""
+    weight = mask > 0.5
+    if weight.sum() < 16:
+        return source
+    s, t = source[weight].astype(np.float32), target[weight].astype(np.float32)
+    spread = np.clip((t.std(0) + 1) / (s.std(0) + 1), 0.6, 1.6)
+    return np.clip((source.astype(np.float32) - s.mean(0)) * spread + t.mean(0), 0, 255).astype(np.uint8)
+
+
+def _align(source: Face, target: Face) -> UInt8 | None:
+    """The source's picture moved so that its landmarks lie on the target's."""
+    matrix, _ = cv2.estimateAffinePartial2D(source.landmarks_xy, target.landmarks_xy, method=cv2.LMEDS)
+    if matrix is None or not 0.2 < np.hypot(matrix[0, 0], matrix[1, 0]) < 5:
+        return None
+    side = target.crop_rgb.shape[0]
+    return np.asarray(cv2.warpAffine(source.crop_rgb, matrix, (side, side), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REFLECT_101), np.uint8)
+
+
+def _nudge(picture: UInt8, rng: Rng) -> UInt8:
+    """A small random move, turn and scale."""
+    side = picture.shape[0]
+    matrix = cv2.getRotationMatrix2D((side / 2, side / 2), rng.uniform(-3, 3), rng.uniform(0.95, 1.05))
+    matrix[:, 2] += rng.uniform(-0.02, 0.02, 2) * side
+    return np.asarray(cv2.warpAffine(picture, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101), np.uint8)
+
+
+def _mix(inside: UInt8, outside: UInt8, weight: Float32) -> UInt8:
+    w = weight[..., None]
+    return np.asarray(np.round(inside * w + outside * (1 - w)), np.uint8)
+
+
+def self_blend(face: Face, rng: Rng, strength: float) -> tuple[UInt8, Float32]:
+    """A changed copy of the face blended into itself; either side of the mask may be the changed one.
+
+    strength: 1 is the full mismatch, less is fainter. Returns the fake (s, s, 3) and its mask (s, s).
+    """
+    mask = draw_mask(face, rng)
+    changed = _nudge(_change(face.crop_rgb, rng, strength), rng)
+    weight = mask * rng.choice([0.5, 0.75, 1.0, 1.0, 1.0])
+    # A swapped face is usually softer than its surroundings; a third of the time the surroundings are the changed side.
+    inside, outside = (changed, face.crop_rgb) if rng.random() < 0.67 else (face.crop_rgb, changed)
+    return _mix(inside, outside, weight.astype(np.float32)), mask
+
+
+def swap_blend(face: Face, donor: Face, rng: Rng, strength: float) -> tuple[UInt8, Float32]:
+    """Another face aligned to this one, colour-matched most of the time, softened, and blended in; as `self_blend` otherwise."""
+    aligned = _align(donor, face)
+    if aligned is None:
+        return self_blend(face, rng, strength)
+    mask = draw_mask(face, rng)
+    if rng.random() < 0.85:
+        aligned = _match_colour(aligned, face.crop_rgb, mask)
+    if rng.random() < 0.6:
+        aligned = _lose_detail(aligned, 1 + strength * rng.uniform(0.2, 1.8), rng)
+    return _mix(aligned, face.crop_rgb, mask), mask
