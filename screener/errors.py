@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import IntEnum
+from typing import Any
 
 REASONS: dict[str, str] = {
     "not_found": "there is no such file",
@@ -68,6 +69,10 @@ class SourceError(ScreenerError, OSError):
 
     def __str__(self) -> str:
         return self.message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # OSError pickles the arguments that it was given itself; a child process that decodes must be able to send this home.
+        return type(self), (self.reason, self.message)
 
 
 class CheckpointError(ScreenerError, ValueError):

@@ -50,9 +50,11 @@ class Preprocessing:
         if len(self.std_rgb) != 3 or not all(0.0 < value <= 1.0 for value in self.std_rgb):
             raise ValueError(f"std_rgb: expected three values above 0 and up to 1, got {self.std_rgb}")
         if self.colour_order != "rgb" or self.resize_rule != "area_or_linear":
-            raise ValueError(f"colour_order and resize_rule: expected 'rgb' and 'area_or_linear', got {self.colour_order!r} and {self.resize_rule!r}")
+            raise ValueError(
+                f"colour_order and resize_rule: expected rgb and area_or_linear, got {self.colour_order!r} and {self.resize_rule!r}"
+            )
         if self.rule_version != RULE_VERSION:
-            raise ValueError(f"rule_version: this screener crops by version {RULE_VERSION}, the checkpoint was made with {self.rule_version}")
+            raise ValueError(f"rule_version: this screener crops by version {RULE_VERSION}, the checkpoint by {self.rule_version}")
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -106,7 +106,7 @@ class TrackVerdict:
     """The verdict on one person.
 
     p_fake and interval are None when nothing could be judged; interval is the central 90 % range of the pooled score.
-    judged: False for a passer-by that was seen but never scored. reasons: why the outcome is undecided, from `errors.REASONS`.
+    frames_judged is 0 for a passer-by that was seen but never scored. reasons: why the outcome is undecided, from `errors.REASONS`.
     """
 
     track_id: int

@@ -21,7 +21,7 @@ class ScanSettings:
     Sampling (the first that is set wins: all_frames, fps, frames):
         frames: how many evenly spaced frames. fps: frames per second of video. all_frames: every frame.
     Judging:
-        fpr: operating point, as a false-positive rate that the checkpoint was measured at. threshold: overrides it, in [0, 1].
+        fpr: operating point, as a false-positive rate that the checkpoint was measured at. threshold: overrides it, between 0 and 1.
         min_face_px: a face with a shorter side than this, pixels, is a passer-by and is not judged.
         min_frames: a person judged in fewer frames than this is `too_short`; does not apply to still pictures.
         min_sharpness: below it a crop is too blurred to judge (see `preprocess.sharpness`); None takes the checkpoint's.
@@ -62,10 +62,17 @@ class ScanSettings:
         _above_zero("fps", self.fps)
         _above_zero("stream_seconds", self.stream_seconds)
         _above_zero("time_limit_seconds", self.time_limit_seconds)
-        if not 0 < self.fpr < 1:
+        if not (_is_number(self.fpr) and 0 < self.fpr < 1):
             raise SettingsError(f"fpr: expected a rate between 0 and 1, such as 0.05, got {self.fpr!r}")
-        if self.threshold is not None and not 0 < self.threshold < 1:
+        if self.threshold is not None and not (_is_number(self.threshold) and 0 < self.threshold < 1):
             raise SettingsError(f"threshold: expected a probability between 0 and 1, got {self.threshold!r}")
+        if self.min_sharpness is not None and not (_is_number(self.min_sharpness) and 0 <= self.min_sharpness < float("inf")):
+            raise SettingsError(f"min_sharpness: expected a number of at least 0, got {self.min_sharpness!r}")
+        if not isinstance(self.all_frames, bool):
+            raise SettingsError(f"all_frames: expected true or false, got {self.all_frames!r}")
+        for name in ("pooling", "detector"):
+            if not isinstance(getattr(self, name), str | None):
+                raise SettingsError(f"{name}: expected a name, got {getattr(self, name)!r}")
         if self.device not in DEVICES:
             raise SettingsError(f"device: expected one of {', '.join(DEVICES)}, got {self.device!r}")
         if self.dtype not in DTYPES:
@@ -81,10 +88,7 @@ class ScanSettings:
         unknown = sorted(set(values) - known)
         if unknown:
             raise SettingsError(f"unknown setting {', '.join(unknown)}; known are {', '.join(sorted(known))}")
-        try:
-            return cls(**values)
-        except TypeError as error:
-            raise SettingsError(f"settings: {error}") from error
+        return cls(**values)
 
 
 def _at_least(name: str, value: int, lowest: int) -> None:
@@ -93,5 +97,9 @@ def _at_least(name: str, value: int, lowest: int) -> None:
 
 
 def _above_zero(name: str, value: float | None) -> None:
-    if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < float("inf")):
+    if value is not None and not (_is_number(value) and 0 < value < float("inf")):
         raise SettingsError(f"{name}: expected a number above 0, got {value!r}")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -1,0 +1,57 @@
+"""screener: screens video for face forgery while it streams. The public names, and nothing else.
+
+    import screener
+    verdict = screener.scan("clip.mp4")
+
+Names load on first use, so that importing the package costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from screener.checkpoint import Checkpoint as Checkpoint
+    from screener.checkpoint import load_checkpoint as load_checkpoint
+    from screener.errors import CheckpointError as CheckpointError
+    from screener.errors import DeviceError as DeviceError
+    from screener.errors import ScreenerError as ScreenerError
+    from screener.errors import SettingsError as SettingsError
+    from screener.errors import SourceError as SourceError
+    from screener.pipeline import Screener as Screener
+    from screener.pipeline import scan as scan
+    from screener.pipeline import scan_stream as scan_stream
+    from screener.records import FaceScore as FaceScore
+    from screener.records import TrackVerdict as TrackVerdict
+    from screener.records import Verdict as Verdict
+    from screener.settings import ScanSettings as ScanSettings
+
+_HOMES = {
+    "Checkpoint": "checkpoint",
+    "load_checkpoint": "checkpoint",
+    "CheckpointError": "errors",
+    "DeviceError": "errors",
+    "ScreenerError": "errors",
+    "SettingsError": "errors",
+    "SourceError": "errors",
+    "Screener": "pipeline",
+    "scan": "pipeline",
+    "scan_stream": "pipeline",
+    "FaceScore": "records",
+    "TrackVerdict": "records",
+    "Verdict": "records",
+    "ScanSettings": "settings",
+}
+
+__all__ = sorted(_HOMES)  # noqa: PLE0605 - every name above, kept in one place
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"screener.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return list(_HOMES)

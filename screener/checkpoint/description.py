@@ -1,0 +1,66 @@
+"""A checkpoint in words, for `screener weights show`. Does not know files, terminals or formats."""
+
+from __future__ import annotations
+
+import json
+
+from screener.checkpoint.contract import Contract, DataSet, OperatingPoint
+from screener.checkpoint.store import Checkpoint
+
+
+def describe(checkpoint: Checkpoint) -> list[tuple[str, str]]:
+    """(what, value in words) rows, in reading order; operating points, data sets and figures take a row each."""
+    contract = checkpoint.contract
+    return [
+        ("name", contract.name),
+        ("file", "not saved yet" if checkpoint.path is None else str(checkpoint.path)),
+        ("sha256", checkpoint.sha256),
+        ("made by", f"screener {contract.code_version}, format version {contract.format_version}"),
+        ("architecture", _architecture(contract)),
+        ("weights", f"{sum(tensor.numel() for tensor in checkpoint.state.values()) / 1e6:.1f} million"),
+        ("backbone", f"up to {contract.split_point}, fingerprint {contract.backbone_fingerprint}"),
+        ("answers", " or ".join(contract.class_names)),
+        ("face crop", _face_crop(contract)),
+        ("detector", _settings(contract.detector)),
+        ("sampling", _settings(contract.sampling)),
+        ("pooling", contract.pooling),
+        ("calibration", f"p_fake = sigmoid(logit / {contract.calibration.temperature:g} {contract.calibration.bias:+g})"),
+        *[(f"at {100 * point.fpr:.3g}% false positives", _operating_point(point)) for point in contract.operating_points],
+        *[(f"valid {name}", f"{low:g} to {high:g}") for name, (low, high) in contract.valid_range.items()],
+        *[("learned from", _data_set(data)) for data in contract.training_data],
+        *[(f"figure {name}", _value(value)) for name, value in contract.figures.items()],
+        ("licence", contract.licence),
+        ("limits", contract.limits),
+    ]
+
+
+def _architecture(contract: Contract) -> str:
+    shape = contract.architecture
+    return f"{shape.name}: {', '.join(map(str, shape.blocks))} blocks, inner width {shape.inner_width}"
+
+
+def _face_crop(contract: Contract) -> str:
+    rules = contract.preprocessing
+    return (
+        f"square of {rules.crop_margin:g} times the face box, {rules.input_size} x {rules.input_size} pixels, {rules.colour_order}, "
+        f"mean {_value(rules.mean_rgb)}, std {_value(rules.std_rgb)}, {rules.resize_rule}, rule version {rules.rule_version}"
+    )
+
+
+def _operating_point(point: OperatingPoint) -> str:
+    return (
+        f"fake from {point.threshold:.3f}, genuine below {point.genuine_below:.3f}, "
+        f"measured on {point.real_videos} real and {point.fake_videos} fake videos"
+    )
+
+
+def _data_set(data: DataSet) -> str:
+    return f"{data.name}: {data.pictures:,} pictures, {data.licence}, sha256 {data.sha256}"
+
+
+def _settings(values: dict[str, object]) -> str:
+    return ", ".join(f"{name} {_value(value)}" for name, value in values.items())
+
+
+def _value(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

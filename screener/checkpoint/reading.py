@@ -1,0 +1,111 @@
+"""A checkpoint's file, opened with distrust: what kind of file it is, its header, its tensors one by one.
+
+Only the safetensors format is read, and nothing is ever unpickled; types and shapes come from the header, before any tensor is touched.
+Does not know what a contract means or where checkpoints are kept.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from screener.checkpoint.tensors import Layout, from_stored
+from screener.errors import CheckpointError
+
+LARGEST_HEADER_BYTES = 16 * 2**20
+METADATA_KEY = "screener"
+"""The one key of the file's metadata; its value is the contract in JSON."""
+
+PICKLES_ARE_REFUSED = "checkpoints are safetensors files only, for opening a pickle can run any program; make one with `screener train`"
+
+
+class StoredCheckpoint:
+    """An open file: its contract, layout and weights. Everything raises CheckpointError without the file's name in front."""
+
+    def __init__(self, handle: Any) -> None:
+        self._handle = handle
+
+    def contract_dict(self) -> dict[str, Any]:
+        """The contract as JSON gives it, unchecked."""
+        text = (self._handle.metadata() or {}).get(METADATA_KEY)
+        if text is None:
+            raise CheckpointError(f"its metadata has no {METADATA_KEY!r} entry: these are bare weights, not a checkpoint of screener")
+        try:
+            values = json.loads(text, parse_constant=_refuse_constant)
+        except (ValueError, RecursionError) as error:
+            raise CheckpointError(f"contract: its metadata is not sound JSON ({error})") from error
+        if not isinstance(values, dict):
+            raise CheckpointError(f"contract: expected a JSON object, got {type(values).__name__}")
+        return values
+
+    def layout(self) -> Layout:
+        """Type and shape of every stored tensor, from the header alone."""
+        slices = {name: self._handle.get_slice(name) for name in self._handle.keys()}  # noqa: SIM118 - the handle is no mapping
+        return {name: (str(part.get_dtype()), tuple(part.get_shape())) for name, part in slices.items()}
+
+    def state(self) -> dict[str, Tensor]:
+        """Every tensor as float32 under the name it has in a network; call after `require_layout`."""
+        return from_stored(self._handle.keys(), self._handle.get_tensor)
+
+
+@contextmanager
+def open_checkpoint(path: Path) -> Iterator[StoredCheckpoint]:
+    """Open a checkpoint; a CheckpointError raised inside the block is given the file's name.
+
+    Raises CheckpointError when the file is missing, unreadable, not safetensors, truncated, or has a header that cannot be true.
+    """
+    try:
+        _require_safetensors(path)
+        # The whole path: a bare name that starts like an option or a URL is still a file.
+        with safe_open(os.path.abspath(path), framework="pt", device="cpu") as handle:
+            yield StoredCheckpoint(handle)
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}") from error
+    except SafetensorError as error:
+        raise CheckpointError(f"{path}: its safetensors header does not fit the file ({error}); copy or download it again") from error
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{path}: there is no such file; give the path of a checkpoint made with `screener train`") from error
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read ({error.strerror or error}); check the path and its permissions") from error
+
+
+def _require_safetensors(path: Path) -> None:
+    """Raise CheckpointError unless the first bytes and the length can be those of a safetensors file."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise CheckpointError("it is not a regular file; give the path of a checkpoint")
+    with path.open("rb") as file:
+        start = file.read(9)
+        size = os.fstat(file.fileno()).st_size
+    if not start:
+        raise CheckpointError("the file is empty; copy or download it again")
+    if start[8:] != b"{":
+        _refuse_kind(start)
+    header = int.from_bytes(start[:8], "little")
+    if header > LARGEST_HEADER_BYTES:
+        raise CheckpointError(
+            f"its header says it is {header} bytes long, more than the {LARGEST_HEADER_BYTES} allowed; it is damaged or hostile"
+        )
+    if header > size - 8:
+        raise CheckpointError(
+            f"the file is truncated: its header should be {header} bytes, but only {size - 8} follow; copy or download it again"
+        )
+
+
+def _refuse_kind(start: bytes) -> NoReturn:
+    if start.startswith(b"PK"):
+        raise CheckpointError(f"it is a zip archive such as torch.save writes; {PICKLES_ARE_REFUSED}")
+    if start[:1] == b"\x80" and start[1:2] <= b"\x05":
+        raise CheckpointError(f"it is a Python pickle; {PICKLES_ARE_REFUSED}")
+    raise CheckpointError(f"it is not a safetensors file (it starts with {start!r}); {PICKLES_ARE_REFUSED}")
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not allowed")

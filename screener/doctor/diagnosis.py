@@ -1,0 +1,26 @@
+"""All checks in their order. Knows which sections there are, not what they look at."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+
+from screener.doctor.findings import Examination, Finding
+
+SECTIONS = ("installation", "devices", "codecs", "display", "self_test")
+"""Modules of this package, each with `examine(examination, checkpoint, device)`."""
+
+_ADVICE = "if a library is missing or broken, install screener again in a fresh environment: pip install --force-reinstall screener"
+
+
+def diagnose(checkpoint: Path | None, device: str) -> list[Finding]:
+    """Every check on this machine, in order; one that fails, in whatever way, never stops the others.
+
+    checkpoint: weights to try, None for those that ship with screener. device: as in `ScanSettings`.
+    """
+    examination = Examination()
+    for section in SECTIONS:
+        # Imported only here: a section whose libraries are missing is a finding, not the end.
+        with examination.guarded(section.replace("_", " "), _ADVICE):
+            import_module(f"screener.doctor.{section}").examine(examination, checkpoint, device)
+    return examination.findings

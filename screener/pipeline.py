@@ -1,0 +1,311 @@
+"""One input from source to verdict: decode ahead in a thread, find faces, follow people, crop, score in batches, judge.
+
+The one place, besides live, training and evaluation, that puts stages together. Does not know the command line or report formats. Pixels die at
+scoring; what stays per judged face is a handful of numbers, so memory does not grow with the picture size or the length of the video.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from screener.checkpoint import Checkpoint, load_checkpoint
+from screener.errors import SettingsError, SourceError
+from screener.evidence import TellingCrops
+from screener.faces import DETECTORS, FaceDetector
+from screener.preprocess import crop_face, sharpness
+from screener.readahead import read_ahead
+from screener.records import FaceBox, FaceCrop, FaceScore, Frame, TrackVerdict, Verdict, VideoFacts
+from screener.scoring import Scorer
+from screener.settings import ScanSettings
+from screener.tracks import Tracker
+from screener.verdict import POOLING, Limits, Sighting, calibrated, judge_person, judge_video, leading_person
+from screener.versions import versions
+from screener.video import Source, SourceFailure, expand_sources, open_video
+
+OnProgress = Callable[[int, int | None], None]
+"""Called with (frames looked at, frames expected or None) after each frame."""
+
+FRAMES_AHEAD = 4
+"""Decoded frames that may wait for the face stage."""
+
+
+class Screener:
+    """Models loaded once, for any number of inputs. Not for use from several threads at once."""
+
+    def __init__(self, settings: ScanSettings | None = None, checkpoint: Checkpoint | str | Path | None = None) -> None:
+        self.settings = settings or ScanSettings()
+        self.checkpoint = checkpoint if isinstance(checkpoint, Checkpoint) else load_checkpoint(checkpoint)
+        contract = self.checkpoint.contract
+        self.limits = limits_of(self.checkpoint, self.settings)
+        self.operating_point = operating_point_of(self.checkpoint, self.settings)
+        self.scorer = Scorer(self.checkpoint.build_network(), contract.preprocessing, self.settings.device, self.settings.dtype, self.settings.batch_size)
+        self.detector = build_detector(self.settings.detector or contract.detector["name"], self.scorer.device, contract.detector)
+
+    def scan(self, source: Source | SourceFailure | str | Path, on_progress: OnProgress | None = None) -> Verdict:
+        """Judge one input. Never raises for a bad input: the verdict is then undecided, coverage none, with the reason."""
+        found = as_source(source)
+        if isinstance(found, SourceFailure):
+            return Scanning(self, Source(found.name, "file", found.name, None), None).unreadable(found.reason, found.message)
+        scanning = Scanning(self, found, on_progress)
+        for _ in scanning.scores():
+            pass
+        return scanning.verdict()
+
+    def scan_stream(self, source: Source | str | Path) -> Iterator[FaceScore]:
+        """The scores of one input as they come, in the order of its frames; raises SourceError when it cannot be read at all."""
+        found = as_source(source)
+        if isinstance(found, SourceFailure):
+            raise SourceError(found.reason, found.message)
+        scanning = Scanning(self, found, None)
+        yield from scanning.scores()
+        if scanning.failure is not None:
+            raise scanning.failure
+
+
+class Scanning:
+    """One pass over one source: an iterator of scores that keeps what the verdict needs."""
+
+    def __init__(self, screener: Screener, source: Source, on_progress: OnProgress | None) -> None:
+        self._screener, self._source, self._on_progress = screener, source, on_progress
+        self._contract = screener.checkpoint.contract
+        self._tracker = Tracker()
+        self._sightings: dict[int, Sighting] = {}
+        self._scores: list[FaceScore] = []
+        self._judged_frames: set[int] = set()
+        self._telling = TellingCrops(screener.settings.thumbnails)
+        self._facts = VideoFacts()
+        self._started = time.perf_counter()
+        self._seconds = {"decode": 0.0, "faces": 0.0, "score": 0.0}
+        self.failure: SourceError | None = None
+
+    def scores(self) -> Iterator[FaceScore]:
+        """Decode, find, follow, crop and score; a stage that raises ends it, and the decode thread with it."""
+        waiting: list[FaceCrop] = []
+        try:
+            with closing(open_video(self._source, self._screener.settings)) as video:
+                try:
+                    with closing(read_ahead(video.frames(), FRAMES_AHEAD, stop=video.close)) as frames:
+                        for looked_at, frame in enumerate(self._timed("decode", frames), 1):
+                            waiting += self._look(frame)
+                            while len(waiting) >= self._screener.scorer.batch_size:
+                                batch, waiting = waiting[: self._screener.scorer.batch_size], waiting[self._screener.scorer.batch_size :]
+                                yield from self._score(batch)
+                            if self._on_progress:
+                                self._on_progress(looked_at, video.expected_frames)
+                finally:
+                    self._facts = video.facts
+                yield from self._score(waiting)
+        except SourceError as error:
+            self.failure = error
+
+    def _timed(self, stage: str, frames: Iterator[Frame]) -> Iterator[Frame]:
+        """Counts the time spent waiting for the next frame."""
+        while True:
+            started = time.perf_counter()
+            frame = next(frames, None)
+            self._seconds[stage] += time.perf_counter() - started
+            if frame is None:
+                return
+            yield frame
+
+    def _look(self, frame: Frame) -> list[FaceCrop]:
+        """Faces of a frame -> crops good enough to score; every face is noted as seen."""
+        started = time.perf_counter()
+        boxes = self._screener.detector.detect(frame.picture_rgb)
+        crops = []
+        for box, track_id in zip(boxes, self._tracker.update(frame, boxes), strict=True):
+            crop = self._crop(frame, box, track_id)
+            if crop is not None:
+                crops.append(crop)
+        self._seconds["faces"] += time.perf_counter() - started
+        return crops
+
+    def _crop(self, frame: Frame, box: FaceBox, track_id: int) -> FaceCrop | None:
+        seen = self._sightings.setdefault(track_id, Sighting(track_id, frame.pts_seconds, frame.pts_seconds, 0, []))
+        seen.last_seconds = frame.pts_seconds
+        seen.frames_seen += 1
+        seen.face_px.append(box.size_px)
+        if box.size_px < self._screener.settings.min_face_px:
+            seen.too_small += 1
+            return None
+        picture = crop_face(frame.picture_rgb, box.box_xyxy, self._contract.preprocessing)
+        sharp = sharpness(picture)
+        if sharp < self._least_sharpness():
+            seen.too_blurred += 1
+            return None
+        return FaceCrop(picture, box, frame.index, frame.pts_seconds, track_id, sharp)
+
+    def _least_sharpness(self) -> float:
+        chosen = self._screener.settings.min_sharpness
+        return self._screener.limits.sharpness[0] if chosen is None else chosen
+
+    def _score(self, crops: list[FaceCrop]) -> Iterator[FaceScore]:
+        started = time.perf_counter()
+        logits = self._screener.scorer.score(crops)
+        self._seconds["score"] += time.perf_counter() - started
+        calibration = self._contract.calibration
+        for crop, logit in zip(crops, logits, strict=True):
+            score = FaceScore(
+                track_id=crop.track_id,
+                frame_index=crop.frame_index,
+                pts_seconds=crop.pts_seconds,
+                logit=float(logit),
+                p_fake=calibrated(float(logit), calibration.temperature, calibration.bias),
+                box_xyxy=crop.box.box_xyxy,
+                confidence=crop.box.confidence,
+                face_px=crop.box.size_px,
+                sharpness=crop.sharpness,
+            )
+            self._scores.append(score)
+            self._judged_frames.add(crop.frame_index)
+            self._telling.offer(score, crop.crop_rgb)
+            yield score
+
+    def verdict(self) -> Verdict:
+        """The verdict from everything that was scored so far."""
+        if self.failure is not None and not self._facts.frames_sampled:
+            return self.unreadable(self.failure.reason, self.failure.message)
+        facts = replace(self._facts, frames_judged=len(self._judged_frames))
+        if self.failure is not None and self.failure.reason not in facts.reasons:
+            facts = replace(facts, reasons=(*facts.reasons, self.failure.reason))
+        coverage = coverage_of(facts)
+        people = self._people(facts.is_still)
+        outcome, reasons = judge_video(people, coverage, facts.frames_sampled)
+        leader = leading_person(people)
+        return self._row(
+            outcome=outcome,
+            coverage=coverage,
+            reasons=tuple(dict.fromkeys((*facts.reasons, *reasons))),
+            detail=self.failure.message if self.failure else "",
+            facts=facts,
+            people=people,
+            p_fake=leader.p_fake if leader else None,
+            interval=leader.interval if leader else None,
+        )
+
+    def unreadable(self, reason: str, message: str) -> Verdict:
+        """The row of an input of which nothing could be read."""
+        return self._row("undecided", "none", (reason,), message, self._facts, (), None, None)
+
+    def _people(self, is_still: bool) -> tuple[TrackVerdict, ...]:
+        by_track: dict[int, list[FaceScore]] = {track_id: [] for track_id in self._sightings}
+        for score in self._scores:
+            by_track[score.track_id].append(score)
+        return tuple(judge_person(self._sightings[t], by_track[t], self._screener.limits, is_still) for t in sorted(by_track))
+
+    def _row(
+        self,
+        outcome: str,
+        coverage: str,
+        reasons: tuple[str, ...],
+        detail: str,
+        facts: VideoFacts,
+        people: tuple[TrackVerdict, ...],
+        p_fake: float | None,
+        interval: tuple[float, float] | None,
+    ) -> Verdict:
+        limits, settings = self._screener.limits, self._screener.settings
+        path = self._source.path
+        return Verdict(
+            source=self._source.name,
+            sha256=sha256_of(path) if path is not None else None,
+            outcome=outcome,
+            p_fake=p_fake,
+            interval=interval,
+            threshold=limits.threshold,
+            operating_point=self._screener.operating_point,
+            coverage=coverage,
+            reasons=reasons,
+            warnings=facts.warnings,
+            video=facts,
+            people=people,
+            frames=self._telling.attach(self._scores),
+            checkpoint=self._screener.checkpoint.summary(),
+            settings={**settings.to_dict(), "device": str(self._screener.scorer.device), "dtype": self._screener.scorer.dtype_name},
+            versions=versions(),
+            timing_seconds={**self._seconds, "total": time.perf_counter() - self._started},
+            detail=detail,
+        )
+
+
+def limits_of(checkpoint: Checkpoint, settings: ScanSettings) -> Limits:
+    """Where the decision falls: the settings' threshold, or the checkpoint's operating point at the settings' false-positive rate."""
+    contract = checkpoint.contract
+    pooling = settings.pooling or contract.pooling
+    if pooling not in POOLING:
+        raise SettingsError(f"pooling: expected one of {', '.join(POOLING)}, got {pooling!r}")
+    if settings.threshold is not None:
+        threshold = genuine_below = settings.threshold
+    else:
+        point = contract.operating_point(settings.fpr)
+        threshold, genuine_below = point.threshold, point.genuine_below
+    everything = (0.0, float("inf"))
+    return Limits(
+        threshold, genuine_below, settings.min_frames, pooling,
+        contract.valid_range.get("face_px", everything), contract.valid_range.get("sharpness", everything),
+    )  # fmt: skip
+
+
+def operating_point_of(checkpoint: Checkpoint, settings: ScanSettings) -> dict[str, float]:
+    """The operating point in use, for the report; empty when the threshold was given by hand."""
+    if settings.threshold is not None:
+        return {}
+    point = checkpoint.contract.operating_point(settings.fpr)
+    return {"fpr": point.fpr, "genuine_below": point.genuine_below, "real_videos": point.real_videos, "fake_videos": point.fake_videos}
+
+
+def build_detector(name: str, device: Any, contract: dict[str, Any]) -> FaceDetector:
+    """The named detector; one that would find other boxes than those the checkpoint was made with is refused."""
+    if name not in DETECTORS:
+        raise SettingsError(f"detector: expected one of {', '.join(DETECTORS)}, got {name!r}")
+    detector = DETECTORS[name](device=device)
+    if name == contract["name"] and detector.contract() != contract:
+        raise SettingsError(f"detector {name}: this screener runs it with {detector.contract()}, the checkpoint was made with {contract}")
+    return detector
+
+
+def coverage_of(facts: VideoFacts) -> str:
+    """`none` when no frame could be looked at, `partial` when the reader gave any reason, else `complete`."""
+    if not facts.frames_sampled:
+        return "none"
+    return "partial" if facts.reasons else "complete"
+
+
+def as_source(source: Source | SourceFailure | str | Path) -> Source | SourceFailure:
+    """One path, URL or camera -> the input it names; raises SettingsError when it names several."""
+    if isinstance(source, (Source, SourceFailure)):
+        return source
+    found = expand_sources([source])
+    if len(found) != 1:
+        raise SettingsError(f"{source}: names {len(found)} inputs; give them one at a time to Screener.scan")
+    return found[0]
+
+
+def sha256_of(path: Path) -> str | None:
+    """SHA-256 of a file's bytes, or None when it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
+
+
+def scan(source: Source | str | Path, settings: ScanSettings | None = None, checkpoint: Checkpoint | str | Path | None = None) -> Verdict:
+    """Judge one video, picture or stream with a freshly loaded model; for several inputs keep a `Screener`.
+
+    Raises CheckpointError, SettingsError and DeviceError; an input that is missing or cannot be read is a verdict with its reason.
+    """
+    return Screener(settings, checkpoint).scan(source)
+
+
+def scan_stream(source: Source | str | Path, settings: ScanSettings | None = None, checkpoint: Checkpoint | str | Path | None = None) -> Iterator[FaceScore]:
+    """The scores of one input as they come, in the order of its frames."""
+    yield from Screener(settings, checkpoint).scan_stream(source)

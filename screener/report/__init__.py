@@ -1,0 +1,43 @@
+"""Verdicts -> reports: text, JSON, CSV and web pages, one file each, and the places that they are written to.
+
+Knows the records and the errors only. Reports return text or write to a given path or stream; they never print and never exit. A further
+streaming format is one class with the methods of `Writer` and one line in `WRITERS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from screener.report.csv_table import CsvWriter
+from screener.report.html import ReportFolder, page_name, write_index, write_page
+from screener.report.json_document import JsonWriter, load_schema
+from screener.report.json_lines import JsonLinesWriter
+from screener.report.output import Output, appended_lines, atomic_output
+from screener.report.progress import ScanProgress, progress_for
+from screener.report.summary import Summary
+from screener.report.text import TextWriter
+from screener.report.writer import Writer
+
+WRITERS: dict[str, Callable[[int | None, bool], Writer]] = {
+    "text": TextWriter,
+    "json": JsonWriter,
+    "jsonl": JsonLinesWriter,
+    "csv": CsvWriter,
+}
+"""Every streaming report by name; each takes the number of inputs asked for, None when unknown, and whether it may use ANSI colours."""
+
+__all__ = [
+    "WRITERS",
+    "Output",
+    "ReportFolder",
+    "ScanProgress",
+    "Summary",
+    "Writer",
+    "appended_lines",
+    "atomic_output",
+    "load_schema",
+    "page_name",
+    "progress_for",
+    "write_index",
+    "write_page",
+]

@@ -1,0 +1,139 @@
+"""The report as web pages: one self-contained page per input, and an index of them.
+
+A page needs no network and runs no script, and its security policy holds the browser to that. Knows templates and files; what a page says
+is decided in `page`.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from screener.records import Verdict
+from screener.report.output import atomic_output, make_folder, write_atomically
+from screener.report.page import Scale, page_of, scale_of
+from screener.report.summary import Summary
+from screener.report.wording import COVERAGE_WORDS, capitalised, headline, score, visible
+
+INDEX_NAME = "index.html"
+
+_SEVERITY = {"fake": 0, "undecided": 1, "genuine": 2}
+
+
+@dataclass(frozen=True)
+class IndexRow:
+    """What the index keeps of one input: no frames and no pictures, so that thousands fit into memory.
+
+    finding: the headline without its first word, which the outcome says already.
+    """
+
+    source: str
+    page: str
+    outcome: str
+    finding: str
+    coverage: str
+    scale: Scale | None
+
+
+class ReportFolder:
+    """A folder with one page per input and, once `finish` is called, an index of them. No verdict is kept."""
+
+    def __init__(self, folder: Path) -> None:
+        """Makes the folder if need be. Raises OutputError."""
+        make_folder(folder)
+        self._folder = folder
+        self._rows: list[IndexRow] = []
+        self._summary = Summary()
+
+    def add(self, verdict: Verdict) -> Path:
+        """Writes the page of one input and returns its path. Raises OutputError."""
+        path = self._folder / page_name(verdict)
+        write_page(verdict, path)
+        self._rows.append(index_row(verdict))
+        self._summary = self._summary.plus(verdict)
+        return path
+
+    def finish(self) -> Path:
+        """Writes the index of all pages added and returns its path. Raises OutputError."""
+        path = self._folder / INDEX_NAME
+        _write_index_rows(self._rows, self._summary, path)
+        return path
+
+
+def write_page(verdict: Verdict, path: Path) -> None:
+    """The page of one input, whole or not at all. Raises OutputError."""
+    write_atomically(path, page_html(verdict))
+
+
+def write_index(verdicts: Iterable[Verdict], path: Path) -> None:
+    """The index of inputs whose pages lie beside it under `page_name`, whole or not at all. Raises OutputError."""
+    rows, summary = [], Summary()
+    for verdict in verdicts:
+        rows.append(index_row(verdict))
+        summary = summary.plus(verdict)
+    _write_index_rows(rows, summary, path)
+
+
+def page_html(verdict: Verdict) -> str:
+    """The whole page as text."""
+    return _environment().get_template("page.html.j2").render(page=page_of(verdict))
+
+
+def page_name(verdict: Verdict) -> str:
+    """The file name of an input's page: what can be read of its name, and a hash that keeps equal names in different folders apart."""
+    digest = hashlib.blake2s(verdict.source.encode("utf-8", "surrogatepass"), digest_size=5).hexdigest()
+    last = re.split(r"[/\\]", verdict.source.rstrip("/\\"))[-1]
+    readable = re.sub(r"[^A-Za-z0-9._-]+", "_", last).strip("._-")[:60]
+    return f"{readable or 'input'}-{digest}.html"
+
+
+def index_row(verdict: Verdict) -> IndexRow:
+    return IndexRow(
+        source=visible(verdict.source),
+        page=page_name(verdict),
+        outcome=verdict.outcome,
+        finding=capitalised(headline(verdict).partition(": ")[2]),
+        coverage=COVERAGE_WORDS[verdict.coverage],
+        scale=scale_of(verdict, verdict),
+    )
+
+
+def _write_index_rows(rows: Iterable[IndexRow], summary: Summary, path: Path) -> None:
+    """Fakes first, then the undecided; within each the highest score first."""
+    ordered = sorted(rows, key=lambda row: (_SEVERITY[row.outcome], -row.scale.p_fake if row.scale else 0.0, row.source))
+    with atomic_output(path) as output:
+        stream = _environment().get_template("index.html.j2").stream(rows=ordered, summary=summary)
+        # Jinja2 yields every few characters; larger pieces spare ten thousand small writes.
+        stream.enable_buffering(512)
+        for piece in stream:
+            output.write(piece)
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("screener.report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    style, _, _ = environment.loader.get_source(environment, "style.css")  # type: ignore[union-attr]
+    environment.filters.update({"score": score, "visible": visible})
+    environment.globals.update(_page_globals(style))
+    return environment
+
+
+def _page_globals(style: str) -> dict[str, Any]:
+    """The style sheet, and a policy that allows it by its hash, pictures inside the page, and nothing else whatever."""
+    digest = base64.b64encode(hashlib.sha256(style.encode("utf-8")).digest()).decode("ascii")
+    policy = f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    return {"style": style, "policy": policy}

@@ -1,0 +1,22 @@
+"""The report as JSON lines: one object per input, on one line, as soon as it is judged; nothing else, so that lines can be appended."""
+
+from __future__ import annotations
+
+from screener.records import Verdict
+from screener.report.summary import Summary
+
+
+class JsonLinesWriter:
+    """Each line is the public JSON of one input. There is no summary: every line of the stream has the same form."""
+
+    def __init__(self, inputs: int | None = None, colour: bool = False) -> None:
+        pass
+
+    def begin(self) -> str:
+        return ""
+
+    def one(self, verdict: Verdict) -> str:
+        return verdict.to_json() + "\n"
+
+    def end(self, summary: Summary) -> str:
+        return ""

@@ -1,0 +1,303 @@
+"""What a page says of one input, in the order in which it says it: a verdict turned into sentences, rows and drawings.
+
+Plain text throughout: the templates escape it. Does not know HTML, files or the other inputs of the run.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from screener.records import FaceScore, TrackVerdict, Verdict
+from screener.report.thumbnails import data_uri
+from screener.report.timeline import Timeline, timeline
+from screener.report.wording import (
+    by_suspicion,
+    capitalised,
+    clock,
+    counted,
+    detail,
+    headline,
+    listed,
+    numbered,
+    person_in_words,
+    score,
+    spelt_out,
+    visible,
+    when_in_words,
+)
+
+MOST_FRAME_ROWS = 5000
+"""Rows of the table of frames; the JSON has every frame."""
+
+MOST_PORTRAYED = 12
+"""People whose crops are shown; the most suspicious come first."""
+
+NOT_PROOF = (
+    "A score is not proof. It is a machine\u2019s estimate, and it can be wrong in both directions.",
+    "Only faces were judged: not the voice, the caption, the setting, or whether the recording shows what it is said to show.",
+    "\u201cGenuine\u201d means that this checkpoint found nothing suspicious, not that the recording is authentic.",
+    "The interval covers chance in the frames looked at. It does not cover kinds of forgery that the checkpoint never learned from.",
+)
+
+Fact = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A score between 0 and 1. genuine_below: below it genuine, from there to the threshold undecided; None where that is unknown."""
+
+    p_fake: float
+    interval: tuple[float, float] | None
+    threshold: float
+    genuine_below: float | None
+
+
+@dataclass(frozen=True)
+class Crop:
+    uri: str
+    when: str
+    p_fake: float
+    suspicious: bool
+
+
+@dataclass(frozen=True)
+class Person:
+    """One row of the table of people, and the person's crops, the most suspicious first."""
+
+    number: int
+    verdict: TrackVerdict
+    scale: Scale | None
+    seen: str
+    stretches: tuple[str, ...]
+    reasons: str
+    crops: tuple[Crop, ...]
+
+
+@dataclass(frozen=True)
+class FrameRow:
+    when: str
+    number: str
+    score: FaceScore
+    suspicious: bool
+
+
+@dataclass(frozen=True)
+class Page:
+    """Everything the template shows. gallery: people with crops, the most suspicious first."""
+
+    verdict: Verdict
+    source: str
+    headline: str
+    standfirst: str
+    scale: Scale | None
+    certainty: tuple[str, str]
+    coverage: str
+    remarks: tuple[str, ...]
+    timeline: Timeline | None
+    no_timeline: str
+    people: tuple[Person, ...]
+    gallery: tuple[Person, ...]
+    file_facts: tuple[Fact, ...]
+    checkpoint_facts: tuple[Fact, ...]
+    not_proof: tuple[str, ...]
+    run_facts: tuple[Fact, ...]
+    frames: tuple[FrameRow, ...]
+    frames_left_out: int
+
+
+def page_of(verdict: Verdict) -> Page:
+    """The content of a verdict's page."""
+    numbers = {person.track_id: str(number) for number, person in numbered(verdict)}
+    ordered = sorted(verdict.frames, key=lambda s: (s.pts_seconds, s.frame_index, s.track_id))
+    people = _people(verdict, ordered)
+    return Page(
+        verdict=verdict,
+        source=visible(verdict.source),
+        headline=headline(verdict),
+        standfirst=_standfirst(verdict),
+        scale=scale_of(verdict, verdict),
+        certainty=_certainty(verdict),
+        coverage=_coverage(verdict),
+        remarks=tuple(capitalised(why) + "." for why in spelt_out(verdict.warnings)),
+        timeline=timeline(verdict),
+        no_timeline="A still picture has no timeline." if verdict.video.is_still else "No face was judged, so there is no timeline.",
+        people=people,
+        gallery=tuple(sorted((person for person in people if person.crops), key=lambda person: by_suspicion(person.verdict)))[
+            :MOST_PORTRAYED
+        ],
+        file_facts=_file_facts(verdict),
+        checkpoint_facts=tuple(_flat(verdict.checkpoint)),
+        not_proof=NOT_PROOF,
+        run_facts=_run_facts(verdict),
+        frames=tuple(
+            FrameRow(clock(s.pts_seconds, 2), numbers.get(s.track_id, ""), s, s.p_fake >= verdict.threshold)
+            for s in ordered[:MOST_FRAME_ROWS]
+        ),
+        frames_left_out=max(0, len(ordered) - MOST_FRAME_ROWS),
+    )
+
+
+def scale_of(judged: Verdict | TrackVerdict, verdict: Verdict) -> Scale | None:
+    if judged.p_fake is None:
+        return None
+    return Scale(judged.p_fake, judged.interval, verdict.threshold, verdict.operating_point.get("genuine_below"))
+
+
+def _standfirst(verdict: Verdict) -> str:
+    """The sentence under the headline: everyone that the headline did not name, and what the reader ran into."""
+    fakes = [(number, person) for number, person in numbered(verdict) if person.outcome == "fake"]
+    sentences = []
+    if len(fakes) > 1 and not verdict.video.is_still:
+        sentences.append("; ".join(f"person {number} {when_in_words(person)}" for number, person in fakes))
+    others = [f"{len(group)} {outcome}" for outcome in ("genuine", "undecided") if (group := _with_outcome(verdict, outcome))]
+    if fakes and others:
+        sentences.append(f"the others: {listed(others)}")
+    if verdict.outcome == "genuine" and (passing := _with_outcome(verdict, "undecided")):
+        sentences.append(f"{counted(len(passing), 'person', 'people')} seen in passing could not be judged")
+    if verdict.outcome == "undecided":
+        sentences.extend(
+            f"{person_in_words(number, len(verdict.people))} looks suspicious {when_in_words(person)}"
+            for number, person in numbered(verdict)
+            if person.segments
+        )
+    elif verdict.reasons:
+        sentences.append(f"only part of it was judged: {'; '.join(spelt_out(verdict.reasons))}")
+    if verdict.detail:
+        sentences.append(detail(verdict).rstrip("."))
+    return " ".join(capitalised(sentence) + "." for sentence in sentences)
+
+
+def _with_outcome(verdict: Verdict, outcome: str) -> list[TrackVerdict]:
+    return [person for person in verdict.people if person.outcome == outcome]
+
+
+def _certainty(verdict: Verdict) -> tuple[str, str]:
+    """The score in words, and what the threshold means."""
+    if verdict.p_fake is None:
+        no_score = f"There is no score: no one in it could be judged. The threshold would have been {score(verdict.threshold)}."
+        return no_score, _operating_point(verdict)
+    same = [number for number, person in numbered(verdict) if person.p_fake == verdict.p_fake]
+    whose = f", that of person {same[0]}," if same and len(verdict.people) > 1 else ""
+    side = "at or above" if verdict.p_fake >= verdict.threshold else "below"
+    sentences = [
+        f"The score{whose} is {score(verdict.p_fake)} on a scale from 0, looks genuine, to 1, looks fake.",
+        f"That is {side} the threshold of {score(verdict.threshold)}, from which on a face counts as fake.",
+    ]
+    if verdict.interval is not None:
+        low, high = verdict.interval
+        sentences.append(
+            f"Its 90\u00a0% interval runs from {score(low)} to {score(high)}: where it would likely lie had other frames been seen."
+        )
+    return " ".join(sentences), _operating_point(verdict)
+
+
+def _operating_point(verdict: Verdict) -> str:
+    point = verdict.operating_point
+    if "fpr" not in point:
+        return "This threshold was set by hand: how often it is wrong was not measured."
+    videos = f", on {counted(int(point['real_videos']), 'genuine video')}" if "real_videos" in point else ""
+    lower = point.get("genuine_below")
+    undecided = (
+        f" A score from {score(lower)} up to the threshold is left undecided." if lower is not None and lower < verdict.threshold else ""
+    )
+    return (
+        f"Operating point: a false-positive rate of {_percent(point['fpr'])}. When the checkpoint was calibrated{videos}, about "
+        f"{_percent(point['fpr'])} of the genuine ones were wrongly called fake at this threshold.{undecided}"
+    )
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g}\u00a0%"
+
+
+def _coverage(verdict: Verdict) -> str:
+    video = verdict.video
+    opening = {
+        "complete": "Complete: the input was read to its end, and all that was asked for was looked at.",
+        "partial": "Partial: "
+        + ("; ".join(spelt_out(verdict.video.reasons or verdict.reasons)) or "not everything that was asked for was judged")
+        + ".",
+        "none": "None: " + ("; ".join(spelt_out(verdict.reasons)) or "nothing was judged") + ".",
+    }[verdict.coverage]
+    if not video.frames_decoded:
+        return f"{opening} No frame was decoded."
+    promised = f" of {video.frames_promised:,} that the file\u2019s header promises" if video.frames_promised > video.frames_decoded else ""
+    errors = f"; {counted(video.decode_errors, 'decoding error')}" if video.decode_errors else ", without decoding errors"
+    decoded = f"{counted(video.frames_decoded, 'frame')} decoded{promised}{errors}."
+    to_judge = "was" if video.frames_sampled == 1 else "were"
+    return f"{opening} {decoded} {video.frames_sampled:,} {to_judge} to be judged; a face was judged in {video.frames_judged:,}."
+
+
+def _people(verdict: Verdict, ordered: Iterable[FaceScore]) -> tuple[Person, ...]:
+    crops: dict[int, list[Crop]] = {}
+    for face in ordered:
+        if face.thumbnail_rgb is not None:
+            when = "" if verdict.video.is_still else clock(face.pts_seconds)
+            crop = Crop(data_uri(face.thumbnail_rgb), when, face.p_fake, face.p_fake >= verdict.threshold)
+            crops.setdefault(face.track_id, []).append(crop)
+    return tuple(
+        Person(
+            number=number,
+            verdict=person,
+            scale=scale_of(person, verdict),
+            seen="" if verdict.video.is_still else _range(person.first_seconds, person.last_seconds),
+            stretches=tuple(_range(segment.start_seconds, segment.end_seconds) for segment in person.segments),
+            reasons="; ".join(spelt_out(person.reasons)),
+            crops=tuple(sorted(crops.get(person.track_id, []), key=lambda crop: -crop.p_fake)),
+        )
+        for number, person in numbered(verdict)
+    )
+
+
+def _range(start_seconds: float, end_seconds: float) -> str:
+    return f"{clock(start_seconds)}\u2013{clock(end_seconds)}"
+
+
+def _file_facts(verdict: Verdict) -> tuple[Fact, ...]:
+    video = verdict.video
+    width, height = video.size_wh
+    facts = [
+        ("Name", visible(verdict.source)),
+        ("SHA-256", verdict.sha256 or "not known"),
+        ("Kind", "still picture" if video.is_still else "video" if video.frames_decoded else ""),
+        (
+            "Length",
+            f"{clock(video.duration_seconds)} ({video.duration_seconds:.3f} s)" if video.duration_seconds and not video.is_still else "",
+        ),
+        ("Picture", f"{width} \u00d7 {height} pixels" if width else ""),
+        ("Frame rate", f"{video.fps:.4g} per second" if video.fps and not video.is_still else ""),
+        ("Codec", visible(video.codec)),
+        ("Reader", visible(video.reader)),
+        ("Frames", f"{video.frames_decoded:,} decoded, {video.frames_sampled:,} sampled, {video.frames_judged:,} judged"),
+        ("Decoding errors", f"{video.decode_errors:,}"),
+    ]
+    return tuple((name, value) for name, value in facts if value)
+
+
+def _run_facts(verdict: Verdict) -> tuple[Fact, ...]:
+    timing = {name: f"{seconds:.2f} s" for name, seconds in verdict.timing_seconds.items()}
+    return (*_flat(verdict.settings, "Setting"), *_flat(verdict.versions, "Version"), *_flat(timing, "Time"))
+
+
+_NAMES = {"sha256": "SHA-256", "licence": "Licence", "training_data": "Trained on", "limits": "Limits", "name": "Name"}
+
+
+def _flat(values: Mapping[str, Any], kind: str = "") -> Iterable[Fact]:
+    for key, value in values.items():
+        name = f"{kind}: {visible(str(key))}" if kind else _NAMES.get(key) or capitalised(visible(str(key)).replace("_", " "))
+        yield name, visible(_plain(value))
+
+
+def _plain(value: Any) -> str:
+    if value is None:
+        return "not set"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(_plain(item) for item in value) or "none"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_plain(item)}" for key, item in value.items()) or "none"
+    return " ".join(value.split()) if isinstance(value, str) else json.dumps(value, default=str)

@@ -1,0 +1,131 @@
+"""What a run shows on standard error while it works: a bar on a terminal, at most a line per input elsewhere, nothing when quiet.
+
+Knows names, counts and the finished verdict. Between `done` and the next `start` nothing moves on the terminal, so that results may be
+printed there meanwhile.
+"""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import Protocol, Self, TextIO
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Column
+
+from screener.records import Verdict
+from screener.report.output import Output
+from screener.report.wording import counted, shortened, visible
+
+
+class ScanProgress(Protocol):
+    """One input at a time: `start`, any number of `advance`, `done`. A context manager that lets every exception through."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
+
+    def start(self, name: str) -> None:
+        """A new input."""
+        ...
+
+    def advance(self, frames_done: int, expected_frames: int | None = None) -> None:
+        """frames_done: of the present input, all together so far. expected_frames: how many there will be, None or 0 when not known."""
+        ...
+
+    def done(self, verdict: Verdict) -> None: ...
+
+
+class QuietProgress:
+    """Shows nothing."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        pass
+
+    def start(self, name: str) -> None:
+        pass
+
+    def advance(self, frames_done: int, expected_frames: int | None = None) -> None:
+        pass
+
+    def done(self, verdict: Verdict) -> None:
+        pass
+
+
+class PlainProgress(QuietProgress):
+    """A line per finished input, for logs: `[3/12] clip.mp4: 32 frames judged in 4.1 s`."""
+
+    def __init__(self, stream: TextIO, inputs: int | None = None) -> None:
+        self._output = Output(stream, "standard error")
+        self._of = f"/{inputs}" if inputs else ""
+        self._count = 0
+        self._last_done_seconds = time.monotonic()
+
+    def done(self, verdict: Verdict) -> None:
+        self._count += 1
+        now = time.monotonic()
+        taken_seconds, self._last_done_seconds = now - self._last_done_seconds, now
+        frames = counted(verdict.video.frames_judged, "frame")
+        self._output.write(f"[{self._count}{self._of}] {visible(verdict.source)}: {frames} judged in {taken_seconds:.1f} s\n")
+
+
+class BarProgress(QuietProgress):
+    """A bar that is drawn while an input is worked on and removed when it is done."""
+
+    def __init__(self, stream: TextIO, inputs: int | None = None) -> None:
+        self._console = Console(file=stream, force_terminal=True)
+        self._of = f"/{inputs}" if inputs else ""
+        self._count = 0
+        self._bar: Progress | None = None
+        self._task = TaskID(0)
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._stop()
+
+    def start(self, name: str) -> None:
+        self._stop()
+        self._bar = Progress(
+            SpinnerColumn(),
+            # Markup is off: a file may be called [red] or [/x].
+            TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=self._console,
+            transient=True,
+            # Results go to standard output, which may be a file: rich must not turn them aside to this console.
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        label = f"[{self._count + 1}{self._of}] {shortened(visible(name), max(16, self._console.width - 58))}"
+        self._task = self._bar.add_task(label, total=None)
+        self._bar.start()
+
+    def advance(self, frames_done: int, expected_frames: int | None = None) -> None:
+        if self._bar is not None:
+            self._bar.update(self._task, completed=frames_done, total=expected_frames or None)
+
+    def done(self, verdict: Verdict) -> None:
+        self._count += 1
+        self._stop()
+
+    def _stop(self) -> None:
+        bar, self._bar = self._bar, None
+        if bar is not None:
+            bar.stop()
+
+
+def progress_for(stream: TextIO | None, quiet: bool = False, inputs: int | None = None) -> ScanProgress:
+    """The progress that suits `stream`: a bar on a terminal that can draw one, else plain lines; nothing when quiet or without a stream.
+
+    inputs: how many the run was asked for, None when that is not known.
+    """
+    if quiet or stream is None:
+        return QuietProgress()
+    if stream.isatty() and not Console(file=stream).is_dumb_terminal:
+        return BarProgress(stream, inputs)
+    return PlainProgress(stream, inputs)

@@ -1,0 +1,139 @@
+"""How results are said in plain words: names shown safely, times, scores, people, reasons. Pure text, shared by every report for people.
+
+Does not know colours, HTML or where the words go: whoever prints them escapes them for the place they are printed to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from screener.errors import REASONS, WARNINGS
+from screener.records import TrackVerdict, Verdict
+
+COVERAGE_WORDS: dict[str, str] = {"complete": "complete", "partial": "partial", "none": "nothing judged"}
+"""Coverage -> how a line of text says it."""
+
+
+def visible(text: str) -> str:
+    """`text` on one line with nothing hidden in it: whatever does not print is escaped, such as \\n, \\x1b, \\u202e or \\udcff.
+
+    Control characters, line and paragraph separators, bidirectional and other format characters, lone surrogates, unassigned
+    characters and spaces other than the plain one do not print (`str.isprintable`).
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def shortened(text: str, width: int) -> str:
+    """`text` in at most `width` characters (3 or more); the middle of a longer one gives way to an ellipsis, so that its ending stays."""
+    if len(text) <= width:
+        return text
+    head = (width - 1) // 2
+    return f"{text[:head]}\u2026{text[len(text) - (width - 1 - head) :]}"
+
+
+def clock(seconds: float, decimals: int = 1) -> str:
+    """Seconds -> m:ss.s, or h:mm:ss.s from an hour on."""
+    unit = 10**decimals
+    ticks = round(abs(seconds) * unit)
+    whole, fraction = divmod(ticks, unit)
+    minutes, second = divmod(whole, 60)
+    hours, minute = divmod(minutes, 60)
+    text = f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
+    sign = "-" if seconds < 0 and ticks else ""
+    return f"{sign}{text}.{fraction:0{decimals}}" if decimals else f"{sign}{text}"
+
+
+def score(p_fake: float) -> str:
+    """A probability to two places, and to as many as four where two would turn a value that is not certain into 0.00 or 1.00."""
+    for places in (2, 3, 4):
+        text = f"{p_fake:.{places}f}"
+        if float(text) not in (0.0, 1.0):
+            return text
+    return f"{p_fake:.2f}"
+
+
+def counted(number: int, noun: str, plural: str | None = None) -> str:
+    """`1 frame`, `2 frames`, `1,234 frames`."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def listed(items: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return " and ".join(filter(None, [", ".join(items[:-1]), items[-1]])) if items else ""
+
+
+def spelt_out(names: Iterable[str]) -> list[str]:
+    """Reasons or warnings -> how to say them; a name that is on neither list is shown as it is."""
+    return [REASONS.get(name) or WARNINGS.get(name) or visible(name) for name in names]
+
+
+def capitalised(sentence: str) -> str:
+    return sentence[:1].upper() + sentence[1:]
+
+
+def detail(verdict: Verdict) -> str:
+    """The reader's own words, without the name of the input that its messages open with: it stands right above."""
+    return visible(verdict.detail.removeprefix(f"{verdict.source}: "))
+
+
+def is_unreadable(verdict: Verdict) -> bool:
+    """True when not one frame of the input could be decoded."""
+    return verdict.outcome == "undecided" and verdict.video.frames_decoded == 0
+
+
+def numbered(verdict: Verdict) -> list[tuple[int, TrackVerdict]]:
+    """People and the numbers they go by in reports: their place in the verdict, from 1, because track ids may have gaps."""
+    return list(enumerate(verdict.people, 1))
+
+
+def by_suspicion(person: TrackVerdict) -> tuple[bool, float]:
+    """Sorting key: the fake ones first, the highest score first."""
+    return person.outcome != "fake", -(person.p_fake or 0.0)
+
+
+def spans(person: TrackVerdict) -> list[tuple[float, float]]:
+    """Start and end, seconds, of each stretch in which the person looks fake; without any, of the time in which the person is seen."""
+    return [(s.start_seconds, s.end_seconds) for s in person.segments] or [(person.first_seconds, person.last_seconds)]
+
+
+def person_in_words(number: int, people: int) -> str:
+    return "the only person in it" if people == 1 else f"person {number}"
+
+
+def when_in_words(person: TrackVerdict) -> str:
+    """`from 0:02.1 to 0:07.4`, with the number of further stretches if there are any."""
+    (start, end), *more = spans(person)
+    seen = "" if person.segments else "seen "
+    further = f" and {counted(len(more), 'more time', 'more times')}" if more else ""
+    return f"{seen}from {clock(start)} to {clock(end)}{further}"
+
+
+def headline(verdict: Verdict) -> str:
+    """The verdict in one line, for someone who has never heard of scores."""
+    return _HEADLINES[verdict.outcome](verdict)
+
+
+def _fake_headline(verdict: Verdict) -> str:
+    fakes = [(number, person) for number, person in numbered(verdict) if person.outcome == "fake"]
+    if not fakes:
+        return "Judged fake"
+    if len(fakes) > 1:
+        return f"Judged fake: persons {listed([str(number) for number, _ in fakes])}"
+    number, person = fakes[0]
+    who = person_in_words(number, len(verdict.people))
+    return f"Judged fake: {who}" if verdict.video.is_still else f"Judged fake: {who}, {when_in_words(person)}"
+
+
+def _genuine_headline(verdict: Verdict) -> str:
+    if verdict.video.is_still:
+        return "Genuine: nothing suspicious in the picture"
+    read = ", whole file read" if verdict.coverage == "complete" else ""
+    return f"Genuine: nothing suspicious in {counted(verdict.video.frames_judged, 'frame')}{read}"
+
+
+def _undecided_headline(verdict: Verdict) -> str:
+    reasons = "; ".join(spelt_out(verdict.reasons))
+    return f"Undecided: {reasons}" if reasons else "Undecided"
+
+
+_HEADLINES = {"fake": _fake_headline, "genuine": _genuine_headline, "undecided": _undecided_headline}

@@ -1,0 +1,215 @@
+"""Scores of faces -> the verdict on each person and on the video: calibration, pooling, interval, abstention. No torch, no files.
+
+Does not know pixels or networks. A further pooling rule is one function and one line in `POOLING`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import t as student_t
+
+from screener.records import FaceScore, Segment, TrackVerdict
+
+Floats = NDArray[np.float64]
+
+INTERVAL_SHARE = 0.90
+RESAMPLES = 400
+RESAMPLING_SEED = 20220407
+MOST_PICKED = 1_000_000
+"""Scores drawn at a time: a long video in which every frame was judged must not fill the memory."""
+
+TRIMMED_SHARE = 0.10
+SEGMENT_SAMPLES = 3
+"""A suspicious stretch must hold at least this many judged frames in a row."""
+
+MATTERING_SHARE = 0.10
+"""A person seen in fewer than this share of the sampled frames, and in too few to judge, does not decide over the video."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a person must offer to be judged, and where the decision falls.
+
+    threshold: pooled score at or above which a person is fake. genuine_below: below which genuine; between the two it is undecided.
+    min_frames: judged frames needed. face_px, sharpness: median range that the checkpoint was calibrated on.
+    """
+
+    threshold: float
+    genuine_below: float
+    min_frames: int
+    pooling: str = "trimmed_mean"
+    face_px: tuple[float, float] = (0.0, float("inf"))
+    sharpness: tuple[float, float] = (0.0, float("inf"))
+
+
+@dataclass
+class Sighting:
+    """Everything seen of one person, judged or not; grows by a few numbers a frame."""
+
+    track_id: int
+    first_seconds: float
+    last_seconds: float
+    frames_seen: int
+    face_px: list[float]
+    too_small: int = 0
+    too_blurred: int = 0
+
+
+def calibrated(logit: float, temperature: float, bias: float) -> float:
+    """Uncalibrated log-odds -> probability of fake: 1 / (1 + exp(-(logit / temperature + bias))) (Platt 1999; Guo et al. 2017)."""
+    return float(1.0 / (1.0 + np.exp(-np.clip(logit / temperature + bias, -60, 60))))
+
+
+def pool_mean(p_fake: Floats) -> Floats:
+    return np.asarray(p_fake.mean(-1))
+
+
+def pool_trimmed_mean(p_fake: Floats) -> Floats:
+    """Mean without the lowest and highest tenth: a few bad frames (motion blur, a half-turned face) do not move it."""
+    drop = int(p_fake.shape[-1] * TRIMMED_SHARE)
+    kept = np.sort(p_fake, -1)[..., drop : p_fake.shape[-1] - drop]
+    return np.asarray(kept.mean(-1))
+
+
+def pool_median(p_fake: Floats) -> Floats:
+    return np.asarray(np.median(p_fake, -1))
+
+
+POOLING: dict[str, Callable[[Floats], Floats]] = {"mean": pool_mean, "trimmed_mean": pool_trimmed_mean, "median": pool_median}
+"""Rules that turn one person's scores (..., frames) into one score (...)."""
+
+
+def interval(p_fake: Floats, pooling: str) -> tuple[float, float] | None:
+    """Central 90 % range of the pooled score, by a moving-block bootstrap over frames in time order; None for a single frame.
+
+    Neighbouring frames repeat each other, so blocks of n^(1/3) frames are drawn, not single frames (Kuensch 1989). A bootstrap of few
+    frames is too narrow: its deviations are widened by the ratio of Student's t to the normal quantile and by sqrt(n / (n - 1)).
+    """
+    n = len(p_fake)
+    if n < 2:
+        return None
+    block = max(1, round(n ** (1 / 3)))
+    rng = np.random.default_rng(RESAMPLING_SEED)
+    starts = rng.integers(0, n - block + 1, (RESAMPLES, -(-n // block)))
+    pool = POOLING[pooling]
+    parts = np.array_split(starts, min(RESAMPLES, 1 + RESAMPLES * n // MOST_PICKED))
+    pooled = np.concatenate([pool(p_fake[(part[..., None] + np.arange(block)).reshape(len(part), -1)[:, :n]]) for part in parts])
+    centre = float(pool(p_fake))
+    tail = (1 - INTERVAL_SHARE) / 2
+    blocks = max(1, n // block - 1)
+    widen = float(student_t.ppf(1 - tail, blocks) / student_t.ppf(1 - tail, 1e9)) * np.sqrt(n / (n - 1))
+    low, high = np.quantile(pooled, (tail, 1 - tail))
+    return float(max(0.0, min(centre, centre + (low - centre) * widen))), float(min(1.0, max(centre, centre + (high - centre) * widen)))
+
+
+def suspicious_segments(seconds: Floats, p_fake: Floats, threshold: float) -> tuple[Segment, ...]:
+    """Stretches of at least SEGMENT_SAMPLES judged frames whose running median of three is at or above the threshold.
+
+    A stretch reaches halfway to the judged frames around it.
+    """
+    n = len(p_fake)
+    if n < SEGMENT_SAMPLES:
+        return ()
+    padded = np.concatenate([p_fake[:1], p_fake, p_fake[-1:]])
+    high = np.median(np.stack([padded[:-2], padded[1:-1], padded[2:]]), 0) >= threshold
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], high, [False]]).astype(np.int8)))
+    found = []
+    for start, stop in zip(edges[::2], edges[1::2], strict=True):
+        if stop - start >= SEGMENT_SAMPLES:
+            begin = seconds[start] if start == 0 else (seconds[start - 1] + seconds[start]) / 2
+            end = seconds[stop - 1] if stop == n else (seconds[stop - 1] + seconds[stop]) / 2
+            found.append(Segment(float(begin), float(end), float(p_fake[start:stop].mean())))
+    return tuple(found)
+
+
+def judge_person(seen: Sighting, scores: Sequence[FaceScore], limits: Limits, is_still: bool) -> TrackVerdict:
+    """One person's scores -> verdict; undecided with its reasons wherever a number would only look like an answer."""
+    ordered = sorted(scores, key=lambda s: (s.pts_seconds, s.frame_index))
+    p_fake = np.array([s.p_fake for s in ordered])
+    seconds = np.array([s.pts_seconds for s in ordered])
+    reasons = _reasons(seen, ordered, limits, is_still)
+    pooled = float(POOLING[limits.pooling](p_fake)) if len(p_fake) else None
+    between = interval(p_fake, limits.pooling) if len(p_fake) else None
+    segments = suspicious_segments(seconds, p_fake, limits.threshold)
+    outcome = "undecided"
+    if pooled is not None and not reasons:
+        outcome = _decide(pooled, between or (pooled, pooled), limits, bool(segments))
+        reasons = ("near_threshold",) if outcome == "undecided" else ()
+    return TrackVerdict(
+        track_id=seen.track_id,
+        outcome=outcome,
+        p_fake=pooled,
+        interval=between,
+        first_seconds=seen.first_seconds,
+        last_seconds=seen.last_seconds,
+        frames_seen=seen.frames_seen,
+        frames_judged=len(ordered),
+        face_px_median=float(np.median(seen.face_px)) if seen.face_px else 0.0,
+        segments=segments,
+        reasons=reasons,
+    )
+
+
+def _decide(pooled: float, between: tuple[float, float], limits: Limits, has_segments: bool) -> str:
+    if pooled >= limits.threshold and between[0] >= limits.genuine_below:
+        return "fake"
+    # A stretch that looks fake is never waved through by a mean that dilutes it.
+    if pooled < limits.genuine_below and between[1] < limits.threshold and not has_segments:
+        return "genuine"
+    return "undecided"
+
+
+def _reasons(seen: Sighting, scores: Sequence[FaceScore], limits: Limits, is_still: bool) -> tuple[str, ...]:
+    """Why this person cannot be judged, before any score is looked at."""
+    if not scores:
+        return ("too_small",) if seen.too_small >= seen.too_blurred else ("low_quality",)
+    if not is_still and len(scores) < limits.min_frames:
+        cause = {"too_small": seen.too_small, "low_quality": seen.too_blurred}
+        return (*(reason for reason, count in cause.items() if count > len(scores)), "too_short")
+    face_px = float(np.median([s.face_px for s in scores]))
+    sharpness = float(np.median([s.sharpness for s in scores]))
+    inside = limits.face_px[0] <= face_px <= limits.face_px[1] and limits.sharpness[0] <= sharpness <= limits.sharpness[1]
+    return () if inside else ("out_of_range",)
+
+
+def matters(person: TrackVerdict, frames_sampled: int) -> bool:
+    """Whether a person decides over the video: judged, or seen too often to be passed over. Passers-by too small to judge do not."""
+    if person.reasons and person.reasons[0] == "too_small":
+        return False
+    # One blurred frame says no more about a person than one sharp frame does.
+    is_glimpse = "too_short" in person.reasons or person.reasons == ("low_quality",)
+    return not is_glimpse or person.frames_seen >= MATTERING_SHARE * frames_sampled
+
+
+def judge_video(people: Sequence[TrackVerdict], coverage: str, frames_sampled: int) -> tuple[str, tuple[str, ...]]:
+    """People and coverage -> outcome of the video, and why it is undecided.
+
+    Fake when any person is; genuine when coverage is complete and every person that matters is genuine; otherwise undecided.
+    """
+    if any(person.outcome == "fake" for person in people):
+        return "fake", ()
+    deciding = [person for person in people if matters(person, frames_sampled)]
+    if not people:
+        return "undecided", ("no_face",) if frames_sampled else ()
+    if not deciding:
+        return "undecided", _distinct(people)
+    undecided = [person for person in deciding if person.outcome != "genuine"]
+    if undecided:
+        return "undecided", _distinct(undecided)
+    return ("genuine" if coverage == "complete" else "undecided"), ()
+
+
+def _distinct(people: Sequence[TrackVerdict]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(reason for person in people for reason in person.reasons))
+
+
+def leading_person(people: Sequence[TrackVerdict]) -> TrackVerdict | None:
+    """The person whose score stands for the video: the highest pooled score among the fake ones, else among those judged."""
+    judged = [person for person in people if person.p_fake is not None and (person.outcome != "undecided" or person.reasons == ("near_threshold",))]
+    if not judged:
+        return None
+    return max(judged, key=lambda person: (person.outcome == "fake", person.p_fake or 0.0))

@@ -1,0 +1,22 @@
+"""A tiny checkpoint that every test may read, and how hypothesis runs: no deadlines, for a busy machine is not a failure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from builders import tiny_contract, tiny_network
+from hypothesis import settings
+
+from screener.checkpoint import save_checkpoint
+
+settings.register_profile("screener", deadline=None, max_examples=50)
+settings.load_profile("screener")
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Random weights of a tiny network with its contract, saved."""
+    path = tmp_path_factory.mktemp("checkpoint") / "tiny.safetensors"
+    save_checkpoint(path, tiny_contract(), tiny_network().state_dict())
+    return path

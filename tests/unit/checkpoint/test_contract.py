@@ -1,0 +1,132 @@
+"""The contract: its way through JSON, and that each wrong field is refused by name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from screener.checkpoint import Calibration, Contract, DataSet, OperatingPoint
+from screener.errors import CheckpointError
+
+MISSING = object()
+
+
+def test_survives_json(contract: Contract) -> None:
+    assert Contract.from_dict(json.loads(json.dumps(contract.to_dict(), allow_nan=False))) == contract
+
+
+def test_tuples_of_free_form_fields_become_lists(contract: Contract) -> None:
+    values = contract.to_dict() | {"figures": {"interval": (0.1, 0.2)}}
+    assert Contract.from_dict(values).to_dict()["figures"] == {"interval": [0.1, 0.2]}
+
+
+@pytest.mark.parametrize("field", list(Contract.__dataclass_fields__))
+def test_each_field_is_required(contract: Contract, field: str) -> None:
+    values = contract.to_dict()
+    del values[field]
+    with pytest.raises(CheckpointError, match=f"{field}: missing"):
+        Contract.from_dict(values)
+
+
+@pytest.mark.parametrize("field", list(Contract.__dataclass_fields__))
+@pytest.mark.parametrize("wrong", [None, 3.5, True])
+def test_each_field_has_its_type(contract: Contract, field: str, wrong: object) -> None:
+    with pytest.raises(CheckpointError, match=f"{field}: expected"):
+        Contract.from_dict(contract.to_dict() | {field: wrong})
+
+
+# Path into the JSON, the value put there (MISSING takes it away), and what the message must say.
+WRONG: list[tuple[tuple[str | int, ...], Any, str]] = [
+    (("surprise",), 1, r"'surprise': unknown field; known are name, format_version"),
+    (("name",), "  ", r"name: expected some text"),
+    (("name",), "red \x1b[31m", r"name: expected printable text, got 'red \\x1b\[31m'"),
+    (("format_version",), 2, r"format_version: expected 1.*another version of screener.*got 2"),
+    (("class_names",), ["fake", "real"], r"class_names: expected \('real', 'fake'\), .*got \('fake', 'real'\)"),
+    (("class_names",), ["real"], r"class_names: expected a list of 2"),
+    (("split_point",), "layer2", r"split_point: expected 'layer3', got 'layer2'"),
+    (("architecture", "blocks"), [1, 1, 1], r"architecture\.blocks: expected a list of 4"),
+    (("architecture", "blocks", 2), 0, r"architecture\.blocks: expected four counts of at least 1"),
+    (("architecture", "blocks", 2), 10**9, r"architecture\.blocks: expected at most 64"),
+    (("architecture", "inner_width"), "128", r"architecture\.inner_width: expected a whole number, got '128'"),
+    (("architecture", "inner_width"), 10**6, r"architecture\.inner_width: expected 1 to 512"),
+    (("preprocessing", "input_size"), 225, r"preprocessing\.input_size: expected a multiple of 16"),
+    (("preprocessing", "rule_version"), 2, r"preprocessing\.rule_version: this screener crops by version 1"),
+    (("preprocessing", "colour_order"), "bgr", r"preprocessing\.colour_order.*got 'bgr'"),
+    (("preprocessing", "std_rgb", 1), 0.0, r"preprocessing\.std_rgb: expected three values above 0"),
+    (("preprocessing", "mean_rgb", 1), float("nan"), r"preprocessing\.mean_rgb\[1\]: expected a finite number, got nan"),
+    (("preprocessing", "crop_margin"), MISSING, r"preprocessing\.crop_margin: missing"),
+    (("detector", "name"), MISSING, r"detector\.name: expected the name of a face detector, got None"),
+    (("detector", "stage_thresholds", 0), float("inf"), r"detector\.stage_thresholds\[0\]: expected a finite number"),
+    (("calibration", "temperature"), 0.0, r"calibration\.temperature: expected a number from 0\.001"),
+    (("calibration", "temperature"), -1, r"calibration\.temperature"),
+    (("calibration", "bias"), float("nan"), r"calibration\.bias: expected a finite number"),
+    (("calibration", "bias"), 10**400, r"calibration\.bias: expected a finite number"),
+    (("operating_points", 1, "threshold"), 1.2, r"operating_points\[1\]\.threshold: expected a probability, got 1\.2"),
+    (("operating_points", 0, "genuine_below"), 0.95, r"operating_points\[0\]\.genuine_below: .*at most the threshold 0\.9"),
+    (("operating_points", 0, "fpr"), 0.05, r"operating_points: expected each false-positive rate once"),
+    (("operating_points", 0, "fpr"), 0, r"operating_points\[0\]\.fpr"),
+    (("operating_points", 0, "real_videos"), 0, r"operating_points\[0\]\.real_videos: expected at least 1"),
+    (("operating_points", 0, "fake_videos"), 1.0, r"operating_points\[0\]\.fake_videos: expected a whole number"),
+    (("valid_range", "face_px"), [600, 40], r"valid_range\.face_px: expected lowest and highest value"),
+    (("valid_range", "face_px"), [40], r"valid_range\.face_px: expected a list of 2"),
+    (("valid_range", "mood"), [0, 1], r"valid_range: expected ranges of face_px and sharpness, got 'mood'"),
+    (("backbone_fingerprint",), "abc", r"backbone_fingerprint: expected a SHA-256"),
+    (("training_data", 0, "sha256"), "AB" * 32, r"training_data\[0\]\.sha256: expected a SHA-256"),
+    (("training_data", 0, "pictures"), -1, r"training_data\[0\]\.pictures"),
+    (("training_data", 0, "url"), "x", r"training_data\[0\]\.'url': unknown field"),
+    (("figures", "video_auc", "value"), float("nan"), r"figures\.video_auc\.value: expected a finite number"),
+    (("figures", "video_auc"), {1, 2}, r"figures\.video_auc: expected a number"),
+    (("limits",), "\ud800", r"limits: expected printable text"),
+]
+
+
+@pytest.mark.parametrize(("path", "wrong", "message"), WRONG, ids=[f"{'.'.join(map(str, p))}-{i}" for i, (p, _, _) in enumerate(WRONG)])
+def test_wrong_values_are_refused_by_name(contract: Contract, path: tuple[str | int, ...], wrong: Any, message: str) -> None:
+    values = contract.to_dict()
+    place: Any = values
+    for step in path[:-1]:
+        place = place[step]
+    if wrong is MISSING:
+        del place[path[-1]]
+    else:
+        place[path[-1]] = wrong
+    with pytest.raises(CheckpointError, match=message):
+        Contract.from_dict(values)
+
+
+def test_a_later_version_is_named_before_its_unknown_fields(contract: Contract) -> None:
+    with pytest.raises(CheckpointError, match="format_version"):
+        Contract.from_dict(contract.to_dict() | {"format_version": 2, "new_field": 1})
+
+
+def test_endless_nesting_is_refused(contract: Contract) -> None:
+    nested: Any = 0
+    for _ in range(500):
+        nested = [nested]
+    with pytest.raises(CheckpointError, match="at most 16 levels"):
+        Contract.from_dict(contract.to_dict() | {"figures": {"deep": nested}})
+
+
+@pytest.mark.parametrize(
+    "build",
+    [lambda: Calibration(temperature=0), lambda: OperatingPoint(0.05, 0.2, 0.3, 1, 1), lambda: DataSet("", "0" * 64, 1, "CC0-1.0")],
+)
+def test_ranges_hold_at_construction(build: Callable[[], object]) -> None:
+    with pytest.raises(CheckpointError, match="expected"):
+        build()
+
+
+def test_operating_point_by_rate(contract: Contract) -> None:
+    assert contract.operating_point(0.05).threshold == 0.7
+    assert contract.operating_point(0.05 + 1e-12).threshold == 0.7
+    with pytest.raises(CheckpointError, match=r"measured at 0\.01, 0\.05, not at 0\.02"):
+        contract.operating_point(0.02)
+
+
+def test_operating_point_without_any(contract: Contract) -> None:
+    bare = Contract.from_dict(contract.to_dict() | {"operating_points": []})
+    with pytest.raises(CheckpointError, match="screener calibrate"):
+        bare.operating_point(0.05)

@@ -1,0 +1,214 @@
+"""The trial passes where all is well, and each thing that goes wrong on the way fails its own check and no other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from screener.checkpoint import Checkpoint
+from screener.doctor import self_test
+from screener.doctor.findings import Examination, Finding
+from screener.doctor.self_test import Trial, trial_settings
+from screener.pipeline import Screener
+from screener.preprocess import sharpness
+from screener.records import FaceBox, FaceCrop, Frame
+from screener.video import Video
+
+Rule = Callable[[NDArray[np.uint8], int, int], float]
+"""(crop, how many crops this one is scored with, how many were scored before) -> logit."""
+Build = Callable[[Checkpoint], Screener]
+BuildWith = Callable[[Rule], Build]
+CHECKS = [
+    "weights", "test clips", "decoding", "faces", "face crops", "normalisation", "scores", "polarity", "repeatability", "batch size",
+]  # fmt: skip
+
+
+def softness(crop_rgb: NDArray[np.uint8]) -> float:
+    """A rule of the right polarity: the pasted face is softer than the genuine one."""
+    return 2.0 - sharpness(crop_rgb) / 500
+
+
+class RuleScorer:
+    """Stands in for `Scorer`, with a rule instead of a network."""
+
+    device = torch.device("cpu")
+    dtype_name = "float32"
+
+    def __init__(self, rule: Rule, batch_size: int = 8) -> None:
+        self.batch_size = batch_size
+        self._rule = rule
+        self._scored = 0
+
+    def logits(self, crops_rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
+        found = [self._rule(crop, len(crops_rgb), self._scored + i) for i, crop in enumerate(crops_rgb)]
+        self._scored += len(found)
+        return np.array(found, np.float64)
+
+    def score(self, crops: Sequence[FaceCrop]) -> NDArray[np.float64]:
+        return self.logits(np.stack([crop.crop_rgb for crop in crops])) if crops else np.zeros(0)
+
+
+@pytest.fixture
+def build_with() -> BuildWith:
+    """Rule -> what builds a screener that scores by it."""
+
+    def with_rule(rule: Rule) -> Build:
+        def build(loaded: Checkpoint) -> Screener:
+            screener = Screener(trial_settings("cpu"), loaded)
+            screener.scorer = RuleScorer(rule)  # type: ignore[assignment]
+            return screener
+
+        return build
+
+    return with_rule
+
+
+def run(checkpoint_path: Path | None, build: Build, folder: Path) -> dict[str, Finding]:
+    examination = Examination()
+    trial = Trial(checkpoint_path, build, "cpu")
+    examination.check("weights", trial.load_weights, "")
+    trial.run(examination, folder)
+    return {finding.name: finding for finding in examination.findings}
+
+
+def failed(findings: dict[str, Finding]) -> list[str]:
+    return [name for name, finding in findings.items() if not finding.ok]
+
+
+def test_a_sound_machine_and_sound_weights_pass_everything(tiny_checkpoint: Path, build_with: BuildWith, tmp_path: Path) -> None:
+    found = run(tiny_checkpoint, build_with(lambda crop, together, before: softness(crop)), tmp_path)
+    assert list(found) == CHECKS
+    assert failed(found) == []
+    assert "tiny test head" in found["weights"].detail
+
+
+def test_reversed_weights_fail_by_their_polarity_alone(tiny_checkpoint: Path, build_with: BuildWith, tmp_path: Path) -> None:
+    found = run(tiny_checkpoint, build_with(lambda crop, together, before: -softness(crop)), tmp_path)
+    assert failed(found) == ["polarity"]
+    assert "fake must go up" in found["polarity"].detail
+    assert "screener weights verify" in found["polarity"].advice
+
+
+def test_weights_that_see_no_difference_fail_too(tiny_checkpoint: Path, build_with: BuildWith, tmp_path: Path) -> None:
+    assert failed(run(tiny_checkpoint, build_with(lambda crop, together, before: 0.3), tmp_path)) == ["polarity"]
+
+
+def test_scores_that_change_from_scan_to_scan_are_noticed(tiny_checkpoint: Path, build_with: BuildWith, tmp_path: Path) -> None:
+    found = run(tiny_checkpoint, build_with(lambda crop, together, before: softness(crop) + 0.002 * before), tmp_path)
+    assert "repeatability" in failed(found)
+    assert "other digits in 8 of 8 frames" in found["repeatability"].detail
+    assert "--dtype float32" in found["repeatability"].advice
+
+
+def test_scores_that_depend_on_their_neighbours_are_noticed(tiny_checkpoint: Path, build_with: BuildWith, tmp_path: Path) -> None:
+    found = run(tiny_checkpoint, build_with(lambda crop, together, before: softness(crop) + 0.1 * together), tmp_path)
+    assert failed(found) == ["batch size"]
+    assert "scored alone" in found["batch size"].detail
+
+
+def test_scores_that_are_no_numbers_are_noticed_and_not_compared(tiny_checkpoint: Path, build_with: BuildWith, tmp_path: Path) -> None:
+    found = run(tiny_checkpoint, build_with(lambda crop, together, before: float("nan")), tmp_path)
+    assert failed(found) == ["scores", "polarity", "repeatability", "batch size"]
+    assert found["polarity"].detail == "not tried, for it needs: scores"
+
+
+def test_a_network_that_fails_is_a_finding(tiny_checkpoint: Path, build_with: BuildWith, tmp_path: Path) -> None:
+    def fail(crop: Any, together: int, before: int) -> float:
+        raise RuntimeError("out of memory")
+
+    found = run(tiny_checkpoint, build_with(fail), tmp_path)
+    assert found["scores"].detail == "RuntimeError: out of memory"
+    assert "--device cpu" in found["scores"].advice
+
+
+def test_without_weights_everything_that_needs_none_is_still_proved(build_with: BuildWith, tmp_path: Path) -> None:
+    found = run(tmp_path / "missing.safetensors", build_with(lambda crop, together, before: softness(crop)), tmp_path)
+    assert failed(found) == ["weights", "scores", "polarity", "repeatability", "batch size"]
+    assert found["scores"].detail == "not tried, for it needs: weights"
+
+
+def spoil_frames(monkeypatch: pytest.MonkeyPatch, spoil: Callable[[Frame], Frame | None]) -> None:
+    """Decoding that goes wrong in the way of `spoil`, frame by frame."""
+    decoded = Video.frames
+
+    def frames(video: Video) -> Iterator[Frame]:
+        return (spoilt for frame in decoded(video) if (spoilt := spoil(frame)) is not None)
+
+    monkeypatch.setattr(Video, "frames", frames)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda frame: replace(frame, picture_rgb=np.ascontiguousarray(frame.picture_rgb[..., ::-1])), "red and blue are swapped"),
+        (lambda frame: replace(frame, picture_rgb=np.ascontiguousarray(frame.picture_rgb[::-1])), "upside down"),
+        (lambda frame: replace(frame, pts_seconds=frame.index / 30), "times are off"),
+        (lambda frame: frame if frame.index % 2 else None, "4 of 8 frames came back"),
+    ],
+)
+def test_wrong_decoding_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+    tiny_checkpoint: Path,
+    build_with: BuildWith,
+    tmp_path: Path,
+    spoil: Callable[[Frame], Frame | None],
+    said: str,
+) -> None:
+    spoil_frames(monkeypatch, spoil)
+    found = run(tiny_checkpoint, build_with(lambda crop, together, before: softness(crop)), tmp_path)
+    assert said in found["decoding"].detail
+    assert "opencv-python" in found["decoding"].advice
+    assert failed(found) == ["decoding", "faces", "scores", "polarity", "repeatability", "batch size"]
+
+
+class NoFaces:
+    """A detector that finds nothing."""
+
+    name = "none"
+
+    def __init__(self, device: Any) -> None: ...
+
+    def detect(self, picture_rgb: Any) -> list[FaceBox]:
+        return []
+
+
+def test_a_detector_that_finds_nothing_is_told(
+    monkeypatch: pytest.MonkeyPatch, tiny_checkpoint: Path, build_with: BuildWith, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(self_test.DETECTORS, "mtcnn", NoFaces)
+    found = run(tiny_checkpoint, build_with(lambda crop, together, before: softness(crop)), tmp_path)
+    assert found["faces"].detail == "frame 0: 0 faces were found, there is one"
+    assert "facenet-pytorch" in found["faces"].advice
+
+
+def test_without_an_encoder_the_clips_are_a_finding(
+    monkeypatch: pytest.MonkeyPatch, tiny_checkpoint: Path, build_with: BuildWith, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(self_test, "ENCODERS", ("no_such_encoder",))
+    found = run(tiny_checkpoint, build_with(lambda crop, together, before: softness(crop)), tmp_path)
+    assert "none of the encoders no_such_encoder" in found["test clips"].detail
+    assert found["face crops"].ok and found["normalisation"].ok
+
+
+def test_the_clips_can_be_written_with_the_encoder_that_every_build_has(
+    monkeypatch: pytest.MonkeyPatch, tiny_checkpoint: Path, build_with: BuildWith, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(self_test, "ENCODERS", ("mpeg4",))
+    found = run(tiny_checkpoint, build_with(lambda crop, together, before: softness(crop)), tmp_path)
+    assert failed(found) == []
+
+
+def test_clips_that_stay_behind_are_told(tmp_path: Path) -> None:
+    examination = Examination()
+    (tmp_path / "genuine.mp4").write_bytes(b"")
+    examination.check("temporary files", lambda: self_test._gone(tmp_path), "")
+    examination.check("temporary files", lambda: self_test._gone(tmp_path / "removed"), "")
+    assert [finding.ok for finding in examination.findings] == [False, True]
+    assert "genuine.mp4" in examination.findings[0].detail

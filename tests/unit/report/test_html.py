@@ -1,0 +1,205 @@
+"""The web pages: self-contained, balanced, safe for any name, and true to the verdict."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from screener.errors import OutputError
+from screener.records import Verdict
+from screener.report import ReportFolder, page_name, write_index, write_page
+from screener.report.html import page_html
+
+VOID = {"meta", "img", "br"}
+ADDRESSES = {"src", "href", "xlink:href", "action", "data", "poster", "srcset", "background"}
+
+
+class Reader(HTMLParser):
+    """Collects elements and text, and fails on a tag that is closed out of turn."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open, f"</{tag}> closes nothing"
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] != "style":
+            self.text.append(data)
+
+
+def read(page: str) -> Reader:
+    reader = Reader()
+    reader.feed(page)
+    reader.close()
+    assert reader.open == []
+    return reader
+
+
+def words(page: str) -> str:
+    return " ".join(" ".join(read(page).text).split())
+
+
+def assert_self_contained(page: str) -> None:
+    elements = read(page).elements
+    tags = {tag for tag, _ in elements}
+    assert not tags & {"script", "iframe", "object", "embed", "link", "base", "form"}
+    for tag, attributes in elements:
+        assert not any(name.startswith("on") or name == "style" for name in attributes), tag
+        for name in ADDRESSES & set(attributes):
+            assert (attributes[name] or "").startswith(("data:image/", "#")) or (tag == "a" and "//" not in (attributes[name] or ""))
+    assert not re.search(r"https?:|@import|url\(", page)
+    policy = next(a["content"] or "" for t, a in elements if t == "meta" and a.get("http-equiv") == "Content-Security-Policy")
+    assert policy.startswith("default-src 'none'; img-src data:; style-src 'sha256-")
+    assert "unsafe" not in policy
+
+
+def test_pages_are_balanced_and_self_contained(verdict: Verdict) -> None:
+    assert_self_contained(page_html(verdict))
+
+
+@settings(deadline=None, max_examples=50)
+@given(source=st.text(st.characters(codec=None), min_size=1))
+def test_any_name_is_only_text(verdicts: dict[str, Verdict], source: str) -> None:
+    plain, page = page_html(verdicts["no_face"]), page_html(replace(verdicts["no_face"], source=source))
+    assert Counter(tag for tag, _ in read(page).elements) == Counter(tag for tag, _ in read(plain).elements)
+    assert all(c.isprintable() or c in "\n\xa0" for c in page)
+    assert page.count("\xa0") == plain.count("\xa0")
+    page.encode("utf-8")
+
+
+def test_markup_in_every_text_is_only_text(verdicts: dict[str, Verdict]) -> None:
+    attack = "</title><script>alert(1)</script><img src=x onerror=alert(1)>"
+    page = page_html(
+        replace(
+            verdicts["three_people"],
+            source=attack,
+            detail=attack,
+            checkpoint={"name": attack, "sha256": "0", attack: [attack, {"a": attack}]},
+            settings={attack: attack},
+            versions={"screener": attack},
+            timing_seconds={attack: 1.0},
+            video=replace(verdicts["three_people"].video, codec=attack, reader=attack),
+        )
+    )
+    assert_self_contained(page)
+    assert attack in words(page)
+
+
+def test_the_numbers_are_those_of_the_verdict(verdicts: dict[str, Verdict]) -> None:
+    verdict = verdicts["three_people"]
+    text = words(page_html(verdict))
+    assert "Judged fake : person 2, from 0:02.1 to 0:07.4" in text
+    assert "The score, that of person 2, is 0.93 on a scale from 0" in text
+    assert "runs from 0.86 to 0.97" in text
+    assert "at or above the threshold of 0.61" in text
+    assert "false-positive rate of 5 %" in text
+    assert "on 120 genuine videos" in text
+    assert "from 0.42 up to the threshold is left undecided" in text
+    assert "300 frames decoded, without decoding errors. 32 were to be judged; a face was judged in 32." in text
+    assert "Its frame rate varies." in text
+    assert verdict.sha256 is not None
+    assert verdict.sha256 in text
+    for limit in ("first set, second set", "Few.", "A score is not proof."):
+        assert limit in text
+    rows = re.findall(r'<tr><td>.*?</td><td class="number">(\d+)</td><td class="number">(\d+)</td><td[^>]*>([\d.]+)<', page_html(verdict))
+    numbers = {"1": 1, "2": 4, "3": 7}
+    assert sorted((numbers[n], int(i), float(p)) for i, n, p in rows) == sorted(
+        (f.track_id, f.frame_index, round(f.p_fake, 4)) for f in verdict.frames
+    )
+
+
+def test_crops_are_inside_the_page_with_their_time_and_score(verdicts: dict[str, Verdict]) -> None:
+    verdict = verdicts["three_people"]
+    images = [a for t, a in read(page_html(verdict)).elements if t == "img"]
+    assert len(images) == sum(f.thumbnail_rgb is not None for f in verdict.frames)
+    assert all((a["src"] or "").startswith("data:image/jpeg;base64,") for a in images)
+    assert (images[0]["alt"] or "").startswith("Face of person 2 at 0:02.4, score 0.97")
+
+
+def test_marks_stand_in_time_order_on_the_page(verdicts: dict[str, Verdict]) -> None:
+    page = page_html(verdicts["genuine"])
+    across = [float(x) for x in re.findall(r'<use class="mark[^"]*" href="#mark-circle" x="([\d.]+)%"', page)]
+    assert len(across) == 32
+    assert across == sorted(across)
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("unreadable", "There is no score: no one in it could be judged."),
+        ("unreadable", "No such file; check the path."),
+        ("no_face", "No face was judged, so there is no timeline."),
+        ("still", "A still picture has no timeline."),
+        ("partial_fake", "Partial: it ends before its header says it should. 300 frames decoded of 330"),
+        ("partial_fake", "12 decoding errors"),
+        ("passer_by", "1 person seen in passing could not be judged."),
+    ],
+)
+def test_sentences(verdicts: dict[str, Verdict], name: str, sentence: str) -> None:
+    assert sentence in words(page_html(verdicts[name]))
+
+
+def test_what_thousands_of_frames_leave_out_is_said(verdicts: dict[str, Verdict]) -> None:
+    text = words(page_html(verdicts["every_frame"]))
+    assert "the line runs through the lowest and the highest score" in text
+    assert "200 later ones are left out here" in text
+
+
+def test_a_threshold_set_by_hand_has_no_rate(verdicts: dict[str, Verdict]) -> None:
+    text = words(page_html(replace(verdicts["genuine"], operating_point={})))
+    assert "set by hand" in text
+    assert "false-positive" not in text
+
+
+def test_a_folder_of_pages_and_its_index(tmp_path: Path, verdicts: dict[str, Verdict]) -> None:
+    named = [replace(verdict, source=f"in/{name}.mp4") for name, verdict in verdicts.items()]
+    folder = ReportFolder(tmp_path / "new" / "report")
+    pages = [folder.add(verdict) for verdict in named]
+    index = folder.finish().read_text(encoding="utf-8")
+    assert_self_contained(index)
+    links = [a["href"] for t, a in read(index).elements if t == "a"]
+    assert sorted(str(link) for link in links) == sorted(page.name for page in pages)
+    assert all(page.is_file() for page in pages)
+    assert "8 inputs, 3 judged fake" in words(index)
+    tags = re.findall(r'<span class="tag \w+">(\w+)</span>', index)
+    assert tags == ["fake"] * 3 + ["undecided"] * 3 + ["genuine"] * 2
+    write_index(named, tmp_path / "index.html")
+    assert (tmp_path / "index.html").read_text(encoding="utf-8") == index
+
+
+@settings(deadline=None, max_examples=50)
+@given(source=st.text(st.characters(codec=None), min_size=1, max_size=300))
+def test_page_names_are_plain(verdicts: dict[str, Verdict], source: str) -> None:
+    name = page_name(replace(verdicts["no_face"], source=source))
+    assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,90}\.html", name)
+    assert name != "index.html"
+
+
+def test_equal_names_in_different_folders_get_their_own_pages(verdicts: dict[str, Verdict]) -> None:
+    names = {page_name(replace(verdicts["no_face"], source=source)) for source in ("a/clip.mp4", "b/clip.mp4", "b\\clip.mp4")}
+    assert len(names) == 3
+
+
+def test_a_page_that_cannot_be_written_is_an_output_error(tmp_path: Path, verdicts: dict[str, Verdict]) -> None:
+    with pytest.raises(OutputError, match="missing"):
+        write_page(verdicts["no_face"], tmp_path / "missing" / "page.html")
