@@ -1,0 +1,71 @@
+"""Labelled videos' logits -> temperature, bias and operating points. Pure numpy and scipy; knows pooling, not networks or files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from screener.checkpoint import Calibration, OperatingPoint
+from screener.errors import DatasetError
+from screener.evaluation.metrics import threshold_at
+from screener.verdict import POOLING
+
+Floats = NDArray[np.float64]
+Labels = NDArray[np.int64]
+
+LEAST_EXPECTED_FALSE_ALARMS = 1.0
+"""A false-positive rate is promised only if at least this many of the real videos would be flagged at it: 5 % needs 20, 1 % needs 100."""
+
+
+def pooled_p_fake(logits: Sequence[Floats], calibration: Calibration, pooling: str) -> Floats:
+    """One pooled probability per video from the logits of its frames; raises ValueError when a video has none."""
+    lengths = np.array([len(frames) for frames in logits])
+    if not lengths.all():
+        raise ValueError(f"logits: expected at least one frame of every video, video {int(np.argmin(lengths))} has none")
+    pooled = np.empty(len(logits))
+    # Videos of as many frames are pooled together, for a fit asks hundreds of times.
+    for length in np.unique(lengths):
+        same = np.flatnonzero(lengths == length).tolist()
+        frames = np.stack([logits[i] for i in same])
+        pooled[same] = POOLING[pooling](1 / (1 + np.exp(-np.clip(frames / calibration.temperature + calibration.bias, -60, 60))))
+    return pooled
+
+
+def fit_calibration(logits: Sequence[Floats], labels: Labels, pooling: str) -> Calibration:
+    """Temperature and bias that minimise the log loss of the pooled probabilities, both classes weighing the same.
+
+    The prior of fakes among what a user screens is unknown; equal weights make 0.5 mean "as likely fake as not, had both been as common".
+    Perfectly separated videos would ask for endless confidence, so the truth is softened by what n videos can show, (n + 1) / (n + 2)
+    instead of 1 (Platt 1999). Raises DatasetError when a class is missing.
+    """
+    fakes, reals = int((labels == 1).sum()), int((labels == 0).sum())
+    if not fakes or not reals:
+        raise DatasetError(f"calibration needs real and fake videos, got {reals} real and {fakes} fake ones")
+    weights = np.where(labels == 1, 0.5 / fakes, 0.5 / reals)
+    truth = np.where(labels == 1, (fakes + 1) / (fakes + 2), 1 / (reals + 2))
+
+    def loss(parameters: Floats) -> float:
+        p = np.clip(pooled_p_fake(logits, Calibration(float(np.exp(parameters[0])), float(parameters[1])), pooling), 1e-6, 1 - 1e-6)
+        return float(-(weights * (truth * np.log(p) + (1 - truth) * np.log(1 - p))).sum())
+
+    best = minimize(loss, np.zeros(2), method="Nelder-Mead", bounds=[(-4, 4), (-20, 20)], options={"xatol": 1e-4, "fatol": 1e-7})
+    return Calibration(float(np.exp(best.x[0])), float(best.x[1]))
+
+
+def operating_point(labels: Labels, p_fake: Floats, fpr: float, missed: float) -> OperatingPoint:
+    """The threshold at `fpr`, and the score below which at most a share `missed` of the fakes lies.
+
+    Raises DatasetError when there are too few real videos to promise the rate, or no threshold keeps to it.
+    """
+    reals, fakes = p_fake[labels == 0], p_fake[labels == 1]
+    if len(reals) * fpr < LEAST_EXPECTED_FALSE_ALARMS:
+        needed = int(np.ceil(LEAST_EXPECTED_FALSE_ALARMS / fpr))
+        raise DatasetError(f"{len(reals)} real videos cannot promise a false-positive rate of {fpr:g}; at least {needed} are needed")
+    threshold = max(threshold_at(reals, fpr), 1e-6)
+    if threshold > 1:
+        raise DatasetError(f"more than {fpr:g} of the {len(reals)} real videos score 1, so no threshold keeps to that false-positive rate")
+    genuine_below = float(np.sort(fakes)[int(np.floor(missed * len(fakes)))]) if len(fakes) else threshold
+    return OperatingPoint(fpr, threshold, min(threshold, genuine_below), len(reals), len(fakes))

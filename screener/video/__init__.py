@@ -1,0 +1,10 @@
+"""Decoding: files, series of pictures, addresses and cameras -> frames with their times, and the facts about each input.
+
+The only user of cv2.VideoCapture and of PyAV. Knows nothing of faces or verdicts.
+"""
+
+from screener.video.opening import Video, open_video
+from screener.video.sampling import Sampling
+from screener.video.sources import Source, SourceFailure, expand_sources, file_source
+
+__all__ = ["Sampling", "Source", "SourceFailure", "Video", "expand_sources", "file_source", "open_video"]

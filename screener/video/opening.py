@@ -1,0 +1,248 @@
+"""`open_video`: one input, decoded in a process of its own, as an iterator of sampled frames with the facts about it.
+
+Knows processes and pipes, not containers or decoders. Idle decoding processes are kept for the next input.
+"""
+
+from __future__ import annotations
+
+import atexit
+import io
+import json
+import os
+import pickle
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import fields
+from pathlib import Path
+from types import TracebackType
+from typing import Any, ClassVar, cast
+
+import numpy as np
+
+from screener.errors import SourceError
+from screener.records import Frame, VideoFacts
+from screener.settings import ScanSettings
+from screener.video.gate import check_file
+from screener.video.protocol import LENGTH, STALLED_STATUS
+from screener.video.sources import Source
+
+_IDLE_LIMIT = 4
+_INPUTS_PER_WORKER = 256
+_MESSAGE_LIMIT = 1 << 20
+# The package is taken from where this process has it, without touching the search path, on which its neighbours could shadow others.
+_START = (
+    "import sys, types; package = types.ModuleType('screener'); package.__path__ = [sys.argv[1]]; sys.modules['screener'] = package; "
+    "from screener.video.worker import main; main()"
+)
+_FACT_NAMES = frozenset(field.name for field in fields(VideoFacts))
+
+
+def open_video(source: Source, settings: ScanSettings) -> Video:
+    """Open an input. Raises SourceError, whose reason says why it cannot be read."""
+    if source.kind == "file" and source.path is not None:
+        check_file(source.path)  # what needs no decoder to refuse never reaches one
+    return Video(source, settings)
+
+
+class Video:
+    """One pass over one input; a context manager. `close` may be called from another thread and more than once."""
+
+    def __init__(self, source: Source, settings: ScanSettings) -> None:
+        self._name = source.name
+        self._facts = VideoFacts()
+        self._expected_frames: int | None = None
+        self._closed = False
+        self._started = False
+        self._worker = _Worker.take()
+        self._held = True
+        self._holding = threading.Lock()
+        try:
+            self._worker.request(source, settings)
+            self._expected_frames = self._receive().get("expected_frames")
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Video:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        self.close()
+
+    @property
+    def facts(self) -> VideoFacts:
+        """What is known so far; final once `frames` has ended. frames_judged stays 0: judging is not done here."""
+        return self._facts
+
+    @property
+    def expected_frames(self) -> int | None:
+        """How many frames will be sampled if all goes well; None where that cannot be known."""
+        return self._expected_frames
+
+    def frames(self) -> Iterator[Frame]:
+        """The sampled frames in order, once. Raises SourceError only if nothing at all could be read."""
+        if self._started:
+            raise RuntimeError("frames() was already iterated; open the video again to read it again")
+        self._started = True
+        delivered = False
+        while self._held:
+            try:
+                answer = self._receive()
+                frame = self._frame(answer["frame"]) if "frame" in answer else None
+            except SourceError as error:
+                if self._closed:
+                    return
+                if not delivered:
+                    raise
+                self._note(error.reason)
+                return
+            if frame is not None:
+                delivered = True
+                yield frame
+            elif "end" in answer:
+                self._release(reuse=True)
+
+    def close(self) -> None:
+        """Stop reading. A running `frames` ends at once; a decoding process in mid-work is ended with it."""
+        self._closed = True
+        self._release(reuse=False)
+
+    def _release(self, reuse: bool) -> None:
+        """Let go of the process, once: it may already be at work on another input when we are asked again."""
+        with self._holding:
+            held, self._held = self._held, False
+        if held and reuse:
+            self._worker.give_back()
+        elif held:
+            self._worker.kill()
+
+    def _receive(self) -> dict[str, Any]:
+        """The next answer. Raises SourceError if the input failed or the process died."""
+        answer = self._worker.receive()
+        if answer is None:
+            raise self._death()
+        if "facts" in answer:
+            self._facts = _facts(answer["facts"])
+        if "failed" in answer:
+            self._release(reuse=True)
+            raise SourceError(answer["failed"], str(answer["message"]))
+        return answer
+
+    def _frame(self, header: dict[str, Any]) -> Frame:
+        width, height = (int(side) for side in header["size_wh"])
+        picture = np.empty((height, width, 3), dtype=np.uint8)
+        if not self._worker.receive_into(picture.data.cast("B")):
+            raise self._death()
+        return Frame(picture, float(header["pts_seconds"]), int(header["index"]))
+
+    def _death(self) -> SourceError:
+        self._release(reuse=False)
+        if self._worker.exit_status == STALLED_STATUS:
+            return SourceError("timeout", f"{self._name}: the decoder hung and was stopped")
+        return SourceError("decoder_crash", f"{self._name}: the decoder failed (exit status {self._worker.exit_status})")
+
+    def _note(self, reason: str) -> None:
+        values = {name: getattr(self._facts, name) for name in _FACT_NAMES}
+        self._facts = VideoFacts(**{**values, "reasons": tuple(dict.fromkeys((*self._facts.reasons, reason)))})
+
+
+def _facts(values: dict[str, Any]) -> VideoFacts:
+    known = {name: value for name, value in values.items() if name in _FACT_NAMES}
+    width, height = known.get("size_wh", (0, 0))
+    known.update(size_wh=(width, height), reasons=tuple(known.get("reasons", ())), warnings=tuple(known.get("warnings", ())))
+    return VideoFacts(**known)
+
+
+class _Worker:
+    """A decoding process and the pipes to it."""
+
+    _idle: ClassVar[list[_Worker]] = []
+    _lock: ClassVar[threading.Lock] = threading.Lock()
+
+    def __init__(self) -> None:
+        package = Path(__file__).resolve().parent.parent
+        # -P: nothing is imported from the folder that the user happens to be in.
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-c", _START, os.fspath(package)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        self._inputs = 0
+
+    @classmethod
+    def take(cls) -> _Worker:
+        """An idle process, or a new one."""
+        while True:
+            with cls._lock:
+                worker = cls._idle.pop() if cls._idle else None
+            if worker is None:
+                return cls()
+            if worker._process.poll() is None:
+                return worker
+            worker.kill()
+
+    def give_back(self) -> None:
+        """Keep the process, which has answered its request to the end, for the next input."""
+        with self._lock:
+            keep = self._inputs < _INPUTS_PER_WORKER and len(self._idle) < _IDLE_LIMIT
+            if keep:
+                self._idle.append(self)
+        if not keep:
+            self.kill()
+
+    @property
+    def exit_status(self) -> int | None:
+        return self._process.returncode
+
+    def request(self, source: Source, settings: ScanSettings) -> None:
+        self._inputs += 1
+        data = pickle.dumps((source, settings))
+        assert self._process.stdin is not None
+        with suppress(BrokenPipeError):  # the missing answer tells
+            self._process.stdin.write(LENGTH.pack(len(data)) + data)
+            self._process.stdin.flush()
+
+    def receive(self) -> dict[str, Any] | None:
+        """The next answer; None if the process has died."""
+        length = bytearray(LENGTH.size)
+        if not self.receive_into(memoryview(length)):
+            return None
+        text = bytearray(min(LENGTH.unpack(length)[0], _MESSAGE_LIMIT))
+        if not self.receive_into(memoryview(text)):
+            return None
+        answer: dict[str, Any] = json.loads(text)
+        return answer
+
+    def receive_into(self, buffer: memoryview) -> bool:
+        """Fill the buffer; False if the process died before it was full."""
+        assert self._process.stdout is not None
+        received = 0
+        with suppress(ValueError):  # closed by another thread
+            while received < len(buffer):
+                count = cast(io.BufferedReader, self._process.stdout).readinto(buffer[received:])
+                if not count:
+                    break
+                received += count
+        return received == len(buffer)
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                with suppress(OSError):
+                    pipe.close()
+
+    @classmethod
+    def kill_idle(cls) -> None:
+        with cls._lock:
+            idle, cls._idle[:] = list(cls._idle), []
+        for worker in idle:
+            worker.kill()
+
+
+atexit.register(_Worker.kill_idle)

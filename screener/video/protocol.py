@@ -1,0 +1,14 @@
+"""What the scanning process and the decoding process agree on."""
+
+from __future__ import annotations
+
+import struct
+
+LENGTH = struct.Struct("<Q")
+"""Goes before each request and each answer: how many bytes of it follow. The pixels of a frame follow its answer without one."""
+
+STALLED_STATUS = 1
+"""Exit status of a decoding process that hung; it is the one that the standard library's watchdog uses."""
+
+FAILED_STATUS = 70
+"""Exit status of a decoding process that gave up."""

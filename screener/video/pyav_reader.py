@@ -1,0 +1,82 @@
+"""Frames in order through PyAV: the rescue reader, for what OpenCV cannot decode, gives up on, or would squeeze to one size.
+
+Decodes past errors. Does not know how many frames there should be, or which frames another reader has already delivered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.reformatter import Interpolation
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from screener.video.geometry import check_pixels, squared, turned
+from screener.video.opencv_reader import DECODER_THREADS
+
+
+class PyAVReader:
+    """Sequential reader of one stream of an open container, which it closes in the end."""
+
+    name = "pyav"
+
+    def __init__(
+        self, container: InputContainer, stream: VideoStream, *, shown_name: str, max_pixels: int, sample_aspect_ratio: float
+    ) -> None:
+        self._container = container
+        self._stream = stream
+        self._shown_name = shown_name
+        self._max_pixels = max_pixels
+        self._ratio = sample_aspect_ratio
+        stream.codec_context.thread_type = "AUTO"
+        stream.codec_context.thread_count = DECODER_THREADS
+        self._frames = self._decode()
+        self._frame: VideoFrame | None = None
+        self.frames_read = 0
+
+    def grab(self) -> bool:
+        """Step to the next frame; False at the end."""
+        self._frame = next(self._frames, None)
+        self.frames_read += self._frame is not None
+        return self._frame is not None
+
+    @property
+    def seconds(self) -> float | None:
+        """Presentation time of the frame in container time, if it has one."""
+        return None if self._frame is None or self._frame.time is None else float(self._frame.time)
+
+    def picture(self) -> NDArray[np.uint8] | None:
+        """(H, W, 3) uint8 RGB of the frame, upright, with square pixels and the frame's own size; None if it cannot be had."""
+        frame = self._frame
+        if frame is None:
+            return None
+        check_pixels(frame.width, frame.height, self._max_pixels, self._shown_name)
+        try:
+            # Bicubic and the stream's own colour matrix: what OpenCV does, so that both readers give the same picture.
+            picture = frame.reformat(format="rgb24", interpolation=Interpolation.BICUBIC).to_ndarray()
+        except (FFmpegError, ValueError):
+            return None
+        return squared(turned(np.ascontiguousarray(picture, dtype=np.uint8), frame.rotation), self._ratio, frame.rotation % 180 == 90)
+
+    def close(self) -> None:
+        self._frames.close()
+        self._container.close()
+
+    def _decode(self) -> Generator[VideoFrame, None, None]:
+        for packet in self._packets():
+            with suppress(FFmpegError):  # a lost frame: it shows in the count
+                yield from self._stream.decode(packet)
+
+    def _packets(self) -> Iterator[Packet[Any] | None]:
+        """Every packet, and None at the end so that the decoder hands out what it has held back, also if the end is an error."""
+        packets = self._container.demux(self._stream)
+        with suppress(FFmpegError):
+            yield from (packet for packet in packets if packet.size)
+        yield None

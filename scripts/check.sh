@@ -1,0 +1,11 @@
+#!/bin/sh
+# Everything that must hold before a change lands: style, types, tests. Makes its own environment, from package registries only.
+#   sh scripts/check.sh
+set -eu
+cd "$(dirname "$0")/.."
+[ -x .venv/bin/python ] || python3 -m venv .venv
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+.venv/bin/ruff check .
+.venv/bin/ruff format --check .
+.venv/bin/mypy
+.venv/bin/python -m pytest

@@ -1,0 +1,142 @@
+"""Damaged files: what is left is delivered, and never called complete. Read through the decoding process, which hears the decoders."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from video_media import noise, number_of, read, write_clip
+
+from screener.errors import SourceError
+from screener.records import Frame, VideoFacts
+from screener.settings import ScanSettings
+from screener.video import open_video
+from screener.video.sources import file_source
+
+KINDS = [
+    ("a.mp4", "libx264", "yuv420p", {"movflags": "faststart"}),
+    ("frag.mp4", "libx264", "yuv420p", {"movflags": "frag_keyframe+empty_moov"}),
+    ("a.mkv", "libx264", "yuv420p", {}),
+    ("a.webm", "libvpx", "yuv420p", {}),
+    ("a.avi", "mpeg4", "yuv420p", {}),
+    ("a.flv", "libx264", "yuv420p", {}),
+    ("a.wmv", "wmv2", "yuv420p", {}),
+    ("a.ts", "libx264", "yuv420p", {}),
+    ("a.mpg", "mpeg1video", "yuv420p", {}),
+    ("a.gif", "gif", "rgb8", {}),
+    ("av1.mkv", "libsvtav1", "yuv420p", {}),
+]
+IDS = [kind[0] for kind in KINDS]
+
+
+def screened(path: Path, **settings: object) -> tuple[list[Frame], VideoFacts]:
+    with open_video(file_source(path), ScanSettings(all_frames=True, **settings)) as video:  # type: ignore[arg-type]
+        return list(video.frames()), video.facts
+
+
+def clip(path: Path, codec: str, pixels: str, container_options: dict[str, str]) -> Path:
+    options = {"libx264": {"bf": "2", "g": "10"}, "libsvtav1": {"preset": "12", "svtav1-params": "keyint=10"}}.get(codec, {"b": "2000k"})
+    return write_clip(path, codec, 40, options=options, pixel_format=pixels, container_options=container_options, picture=noise)
+
+
+def damage(path: Path, change: Callable[[bytearray], bytes | bytearray]) -> Path:
+    path.write_bytes(change(bytearray(path.read_bytes())))
+    return path
+
+
+@pytest.mark.parametrize(("name", "codec", "pixels", "container_options"), KINDS, ids=IDS)
+def test_whole(tmp_path: Path, name: str, codec: str, pixels: str, container_options: dict[str, str]) -> None:
+    frames, facts = screened(clip(tmp_path / name, codec, pixels, container_options))
+    assert (len(frames), facts.frames_decoded, facts.decode_errors, facts.reasons) == (40, 40, 0, ())
+
+
+@pytest.mark.parametrize("share", [0.6, 0.9])
+@pytest.mark.parametrize(("name", "codec", "pixels", "container_options"), KINDS, ids=IDS)
+def test_cut_short(tmp_path: Path, name: str, codec: str, pixels: str, container_options: dict[str, str], share: float) -> None:
+    path = damage(clip(tmp_path / name, codec, pixels, container_options), lambda data: data[: int(len(data) * share)])
+    frames, facts = screened(path)
+    # A program stream promises no end: the picture that was cut in two gives it away.
+    expected = {"corrupt"} if name == "a.mpg" else {"truncated"}
+    assert set(facts.reasons) == expected
+    assert 0 < len(frames) < 40
+    assert [frame.index for frame in frames] == list(range(len(frames)))
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "pixels", "container_options"), [kind for kind in KINDS if kind[1] in ("libx264", "mpeg4", "mpeg1video", "gif")]
+)
+def test_wrong_bytes_in_the_middle(tmp_path: Path, name: str, codec: str, pixels: str, container_options: dict[str, str]) -> None:
+    def scramble(data: bytearray) -> bytearray:
+        draw = random.Random(1)
+        for _ in range(40):
+            data[draw.randrange(int(len(data) * 0.4), int(len(data) * 0.6))] = draw.randrange(256)
+        return data
+
+    frames, facts = screened(damage(clip(tmp_path / name, codec, pixels, container_options), scramble))
+    assert set(facts.reasons) & {"corrupt", "truncated"}
+    assert facts.decode_errors > 0
+    assert frames
+
+
+def test_an_mp4_without_its_index(tmp_path: Path) -> None:
+    path = damage(write_clip(tmp_path / "a.mp4"), lambda data: data[: len(data) // 2])
+    with pytest.raises(SourceError) as caught:
+        screened(path)
+    assert caught.value.reason == "truncated"
+
+
+def test_a_header_that_promises_more_frames_than_there_are(tmp_path: Path) -> None:
+    """The tail of the pictures is there as bytes, and is no picture."""
+    path = write_clip(tmp_path / "a.mkv", picture=noise, options={"g": "10"})
+    data = bytearray(path.read_bytes())
+    start = int(len(data) * 0.6)
+    path.write_bytes(data[:start] + bytes(len(data) - start))
+    frames, facts = screened(path)
+    assert set(facts.reasons) & {"truncated", "corrupt"} and len(frames) < 40
+
+
+def test_a_recording_that_starts_between_key_pictures_is_whole_from_the_first_one(tmp_path: Path) -> None:
+    path = clip(tmp_path / "a.ts", "libx264", "yuv420p", {})
+    head = int(path.stat().st_size * 0.4) // 188 * 188
+    frames, facts = screened(damage(path, lambda data: data[head:]))
+    assert facts.reasons == () and facts.warnings == ("end_unverified",)
+    assert 0 < len(frames) < 40 and frames[0].pts_seconds == 0
+
+
+def test_damage_is_repeatable(tmp_path: Path) -> None:
+    path = damage(clip(tmp_path / "a.ts", "libx264", "yuv420p", {}), lambda data: data[:9000] + bytes(200) + data[9200:])
+    (one, facts), (other, again) = screened(path), screened(path)
+    assert facts == again
+    assert all((a.picture_rgb == b.picture_rgb).all() and a.pts_seconds == b.pts_seconds for a, b in zip(one, other, strict=True))
+
+
+def test_random_bytes_are_no_video(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    path.write_bytes(random.Random(0).randbytes(20000))
+    with pytest.raises(SourceError) as caught:
+        screened(path)
+    assert caught.value.reason == "not_media"
+
+
+def test_lost_frames_leave_the_others_at_their_times(tmp_path: Path) -> None:
+    """One packet of a stream of key pictures is blanked: that frame is lost, the rest keep their places."""
+    path = write_clip(tmp_path / "a.mkv", "libx264", 12, options={"g": "1"}, picture=None)
+    packets = _packets(path)
+    position, size = packets[5]
+    damage(path, lambda data: data[:position] + b"\xff" * size + data[position + size :])
+    frames, ledger = read(path, all_frames=True)
+    assert ledger.reasons == ["corrupt"] and ledger.decode_errors == 1
+    kept = [number for number in range(12) if number != 5]
+    assert [number_of(frame.picture_rgb) for frame in frames] == kept
+    assert [round(frame.pts_seconds * 25) for frame in frames] == kept
+
+
+def _packets(path: Path) -> list[tuple[int, int]]:
+    """Where the coded pictures lie in a file: position and size."""
+    import av
+
+    with av.open(str(path)) as container:
+        data = path.read_bytes()
+        return [(data.index(bytes(packet)), packet.size) for packet in container.demux(video=0) if packet.size]

@@ -1,0 +1,114 @@
+"""What the user named -> inputs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from screener.errors import SettingsError
+from screener.video import Source, SourceFailure, expand_sources
+from screener.video.sources import printable_name
+
+
+def touch(*paths: Path) -> None:
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+
+
+def names(found: list[Source | SourceFailure]) -> list[str]:
+    return [os.path.basename(source.name) for source in found]
+
+
+def test_a_named_file_is_an_input_whatever_its_suffix(tmp_path: Path) -> None:
+    touch(tmp_path / "clip.xyz")
+    (source,) = expand_sources([tmp_path / "clip.xyz"])
+    assert source == Source(os.fsencode(tmp_path / "clip.xyz"), "file", str(tmp_path / "clip.xyz"), tmp_path / "clip.xyz")
+
+
+@pytest.mark.parametrize("name", ["-clip.mp4", "[/x].mp4", "a\nb.mp4", "\U0001f600.mp4", "@clip.mp4", "7", "http:x.mp4", "*.mp4"])
+def test_odd_names_of_files_that_exist_are_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = Path(name)
+    if name == "[/x].mp4":
+        path.parent.mkdir()
+    path.write_bytes(b"x")
+    (source,) = expand_sources([name])
+    assert isinstance(source, Source)
+    assert (source.kind, source.name) == ("file", name)
+    assert source.path is not None and source.path.is_absolute()
+
+
+def test_bytes_that_are_not_text_show_as_escapes(tmp_path: Path) -> None:
+    raw = os.fsencode(tmp_path) + b"/\xff\xfe.mp4"
+    Path(os.fsdecode(raw)).write_bytes(b"x")
+    (source,) = expand_sources([os.fsdecode(raw)])
+    assert isinstance(source, Source)
+    assert source.target == raw
+    assert source.name == f"{tmp_path}/\\xff\\xfe.mp4"
+    assert printable_name("\ud800x").encode() == b"\\ud800x"
+
+
+def test_a_folder_is_walked_in_order_without_hidden_files_and_loops(tmp_path: Path) -> None:
+    touch(*(tmp_path / name for name in ("b.mp4", "a.MKV", "notes.txt", ".hidden.mp4", "sub/c.png", ".git/d.mp4")))
+    (tmp_path / "sub" / "loop").symlink_to(tmp_path)
+    (tmp_path / "z.mp4").symlink_to(tmp_path / "b.mp4")
+    assert names(expand_sources([tmp_path])) == ["a.MKV", "b.mp4", "c.png"]
+
+
+def test_a_numbered_series_of_pictures_is_one_input_in_numerical_order(tmp_path: Path) -> None:
+    touch(*(tmp_path / f"shot_{number}.png" for number in (10, 9, 8)))
+    (source,) = expand_sources([tmp_path])
+    assert isinstance(source, Source)
+    assert (source.kind, source.path) == ("sequence", None)
+    assert source.target == tuple(tmp_path / f"shot_{number}.png" for number in (8, 9, 10))
+
+
+@pytest.mark.parametrize("others", [["b_2.png"], ["a_2.jpg"], ["a_2.png", "clip.mp4"], ["a_01.png"], []])
+def test_pictures_that_are_no_series_stay_single(tmp_path: Path, others: list[str]) -> None:
+    touch(tmp_path / "a_1.png", *(tmp_path / name for name in others))
+    found = expand_sources([tmp_path])
+    assert len(found) == 1 + len(others)
+    assert all(isinstance(source, Source) and source.kind == "file" for source in found)
+
+
+def test_failures_are_rows_and_the_rest_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "nothing").mkdir()
+    touch(tmp_path / "a.mp4")
+    found = expand_sources([tmp_path / "missing.mp4", tmp_path / "nothing", tmp_path / "*.avi", tmp_path / "*.mp4", "ftp://host/a.mp4"])
+    assert [getattr(row, "reason", row.name) for row in found] == [
+        "not_found",
+        "no_video",
+        "not_found",
+        str(tmp_path / "a.mp4"),
+        "refused_protocol",
+    ]
+
+
+@pytest.mark.parametrize("address", ["ftp://h/x", "file:/etc/passwd", "concat:a|b", "data:video/mp4;base64,AAAA", "subfile:x", "pipe:0"])
+def test_other_protocols_are_refused(address: str) -> None:
+    (row,) = expand_sources([address])
+    assert isinstance(row, SourceFailure) and row.reason == "refused_protocol"
+
+
+def test_addresses_and_cameras(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    web, camera = expand_sources(["rtsp://user:secret@host/stream", "0"])
+    assert web == Source("rtsp://user:secret@host/stream", "url", "rtsp://user:***@host/stream")
+    assert camera == Source(0, "camera", "camera 0")
+
+
+def test_a_list_file(tmp_path: Path) -> None:
+    touch(tmp_path / "a.mp4", tmp_path / " b.mp4")
+    listing = tmp_path / "list.txt"
+    listing.write_text(f"\ufeff# my clips\n\n{tmp_path}/a.mp4\r\n{tmp_path}/missing.mp4\n")
+    first, second = expand_sources([f"@{listing}"])
+    assert first.name == f"{tmp_path}/a.mp4"
+    assert isinstance(second, SourceFailure) and second.reason == "not_found"
+
+
+def test_a_missing_list_file_is_a_settings_error(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="list file"):
+        expand_sources([f"@{tmp_path}/none.txt"])
