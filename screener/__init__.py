@@ -44,7 +44,7 @@ _HOMES = {
     "ScanSettings": "settings",
 }
 
-__all__ = sorted(_HOMES)  # noqa: PLE0605 - every name above, kept in one place
+__all__ = sorted(_HOMES)
 
 
 def __getattr__(name: str) -> Any:

@@ -44,16 +44,22 @@ _stops = StopSignals()
 
 @app.command()
 def scan(
-    sources: Annotated[list[str], typer.Argument(metavar="SOURCE...", help="File, folder, glob, list file (@list.txt), http(s) or rtsp URL, camera index.")],
+    sources: Annotated[
+        list[str], typer.Argument(metavar="SOURCE...", help="File, folder, glob, list file (@list.txt), http(s) or rtsp URL, camera index.")
+    ],
     json_: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
     jsonl: Annotated[bool, typer.Option("--jsonl", help="One line of JSON per input, as each is done.")] = False,
     csv: Annotated[bool, typer.Option("--csv", help="One table row per input.")] = False,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write there instead of standard output; the file appears when it is whole.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write there instead of standard output; the file appears when it is whole.")
+    ] = None,
     report: Annotated[Path | None, typer.Option("--report", help="Folder for one web page per input and an index.")] = None,
     frames: Annotated[int | None, typer.Option("--frames", help="Judge so many evenly spaced frames (32).")] = None,
     fps: Annotated[float | None, typer.Option("--fps", help="Judge so many frames per second of video instead.")] = None,
     all_frames: Annotated[bool | None, typer.Option("--all-frames", help="Judge every frame.")] = None,
-    fpr: Annotated[float | None, typer.Option("--fpr", help="Operating point, as a false-positive rate the checkpoint was measured at (0.05).")] = None,
+    fpr: Annotated[
+        float | None, typer.Option("--fpr", help="Operating point, as a false-positive rate the checkpoint was measured at (0.05).")
+    ] = None,
     threshold: Annotated[float | None, typer.Option("--threshold", help="Decide at this p_fake instead of an operating point.")] = None,
     min_face_px: Annotated[int | None, typer.Option("--min-face-px", help="Do not judge smaller faces (40).")] = None,
     time_limit: Annotated[float | None, typer.Option("--time-limit", help="Seconds that one input may take.")] = None,
@@ -62,8 +68,12 @@ def scan(
     checkpoint: CheckpointOption = None,
     device: DeviceOption = None,
     dtype: Annotated[str | None, typer.Option("--dtype", help="auto, float32 or bfloat16.")] = None,
-    config: Annotated[Path | None, typer.Option("--config", help="TOML file with a [tool.screener] or [screener] table of settings.")] = None,
-    allow_incomplete: Annotated[bool, typer.Option("--allow-incomplete", help="Exit 0, not 3, when something is undecided or partial.")] = False,
+    config: Annotated[
+        Path | None, typer.Option("--config", help="TOML file with a [tool.screener] or [screener] table of settings.")
+    ] = None,
+    allow_incomplete: Annotated[
+        bool, typer.Option("--allow-incomplete", help="Exit 0, not 3, when something is undecided or partial.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on standard error.")] = False,
 ) -> None:
     """Judge videos and pictures: a line per input, then a summary.
@@ -159,7 +169,7 @@ def main() -> NoReturn:
     """Entry point of the `screener` command."""
     _stops.listen()
     with _exits():
-        app()
+        app(prog_name="screener")
     sys.exit(ExitStatus.GENUINE)
 
 

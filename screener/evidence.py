@@ -47,6 +47,8 @@ class TellingCrops:
         """The scores in order, those with a kept crop carrying it."""
         pictures = {(track_id, index): picture for track_id, kept in self._kept.items() for _, index, picture in kept}
         return tuple(
-            replace(score, thumbnail_rgb=pictures[score.track_id, score.frame_index]) if (score.track_id, score.frame_index) in pictures else score
+            replace(score, thumbnail_rgb=pictures[score.track_id, score.frame_index])
+            if (score.track_id, score.frame_index) in pictures
+            else score
             for score in scores
         )

@@ -1,7 +1,7 @@
 """One input from source to verdict: decode ahead in a thread, find faces, follow people, crop, score in batches, judge.
 
-The one place, besides live, training and evaluation, that puts stages together. Does not know the command line or report formats. Pixels die at
-scoring; what stays per judged face is a handful of numbers, so memory does not grow with the picture size or the length of the video.
+The one place, besides live, training and evaluation, that puts stages together. Does not know the command line or report formats. Pixels
+die at scoring; what stays per judged face is a handful of numbers, so memory does not grow with the picture size or the video's length.
 """
 
 from __future__ import annotations
@@ -10,11 +10,9 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from screener.checkpoint import Checkpoint, load_checkpoint
 from screener.errors import SettingsError, SourceError
@@ -46,7 +44,9 @@ class Screener:
         contract = self.checkpoint.contract
         self.limits = limits_of(self.checkpoint, self.settings)
         self.operating_point = operating_point_of(self.checkpoint, self.settings)
-        self.scorer = Scorer(self.checkpoint.build_network(), contract.preprocessing, self.settings.device, self.settings.dtype, self.settings.batch_size)
+        self.scorer = Scorer(
+            self.checkpoint.build_network(), contract.preprocessing, self.settings.device, self.settings.dtype, self.settings.batch_size
+        )
         self.detector = build_detector(self.settings.detector or contract.detector["name"], self.scorer.device, contract.detector)
 
     def scan(self, source: Source | SourceFailure | str | Path, on_progress: OnProgress | None = None) -> Verdict:
@@ -290,7 +290,9 @@ def as_source(source: Source | SourceFailure | str | Path) -> Source | SourceFai
 
 
 def sha256_of(path: Path) -> str | None:
-    """SHA-256 of a file's bytes, or None when it cannot be read."""
+    """SHA-256 of a regular file's bytes, or None when it cannot be read."""
+    if not path.is_file():
+        return None  # opening a pipe would wait for someone to write to it, and a device has no end
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -306,6 +308,8 @@ def scan(source: Source | str | Path, settings: ScanSettings | None = None, chec
     return Screener(settings, checkpoint).scan(source)
 
 
-def scan_stream(source: Source | str | Path, settings: ScanSettings | None = None, checkpoint: Checkpoint | str | Path | None = None) -> Iterator[FaceScore]:
+def scan_stream(
+    source: Source | str | Path, settings: ScanSettings | None = None, checkpoint: Checkpoint | str | Path | None = None
+) -> Iterator[FaceScore]:
     """The scores of one input as they come, in the order of its frames."""
     yield from Screener(settings, checkpoint).scan_stream(source)

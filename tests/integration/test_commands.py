@@ -1,0 +1,102 @@
+"""The commands besides `scan`, the help of all of them, and what running or importing the package costs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from command_line import environment, run_command, run_here
+
+from screener import cli
+from screener.checkpoint import load_checkpoint
+from screener.versions import PACKAGES
+
+HEAVY = ("torch", "torchvision", "cv2", "facenet_pytorch", "av", "scipy", "jinja2")
+
+
+def commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Every command with the words that call it."""
+    yield path, group
+    for name, command in getattr(group, "commands", {}).items():
+        yield from commands(command, (*path, name))
+
+
+COMMANDS = dict(commands(typer.main.get_command(cli.app)))
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_help_lists_and_explains_every_option(path: tuple[str, ...]) -> None:
+    ended = run_here(*path, "--help")
+    assert (ended.status, ended.err) == (0, "")
+    assert ended.out.startswith(f"Usage: screener {' '.join(path)}".rstrip())
+    shown = " ".join(ended.out.split())
+    for parameter in COMMANDS[path].params:
+        for name in [*parameter.opts, *parameter.secondary_opts]:
+            assert name.startswith("-") is False or name in shown
+        if parameter.param_type_name == "option":
+            assert parameter.help
+            assert " ".join(parameter.help.split()) in shown
+    for name in getattr(COMMANDS[path], "commands", {}):
+        assert f" {name} " in shown
+
+
+def test_the_package_runs_as_a_module(tmp_path: Path) -> None:
+    ended = run_command("--help", cwd=tmp_path)
+    assert (ended.status, ended.err) == (0, "")
+    assert "scan" in ended.out
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import screener",
+        "import screener; screener.ScanSettings; screener.SettingsError; screener.Verdict",
+        "import sys; sys.argv = ['screener', 'scan', '--help']; from screener.cli import main; main()",
+    ],
+)
+def test_nothing_heavy_is_imported_before_it_is_needed(code: str) -> None:
+    watched = f"import atexit, sys; atexit.register(lambda: print('loaded', [name for name in {HEAVY!r} if name in sys.modules])); {code}"
+    ended = subprocess.run([sys.executable, "-c", watched], env=environment(), capture_output=True, text=True, check=True)
+    assert ended.stdout.splitlines()[-1] == "loaded []"
+
+
+def test_version_names_every_library_that_results_depend_on() -> None:
+    ended = run_here("version")
+    assert ended.status == 0
+    assert [line.split()[0] for line in ended.out.splitlines()] == ["python", *PACKAGES]
+
+
+def test_weights_show_tells_the_contract(checkpoint: Path) -> None:
+    ended = run_here("weights", "show", checkpoint)
+    assert ended.status == 0
+    for words in (
+        str(checkpoint),
+        load_checkpoint(checkpoint).sha256,
+        "Apache-2.0",
+        "trimmed_mean",
+        "at 5% false positives",
+        "at 10% false positives",
+    ):
+        assert words in ended.out
+
+
+def test_weights_verify_names_each_check(checkpoint: Path) -> None:
+    ended = run_here("weights", "verify", checkpoint)
+    assert ended.status == 0
+    checks = [line.split()[0] for line in ended.out.splitlines()]
+    assert checks == ["file", "contract", "preprocessing", "tensors", "values", "fingerprint", "sha256", "network"]
+
+
+def test_settings_come_from_a_file_and_options_override_it(media: Path, checkpoint: Path, tmp_path: Path) -> None:
+    (tmp_path / "settings.toml").write_text('[tool.screener]\nframes = 9\nthreshold = 0.3\ndtype = "float32"\n', encoding="utf-8")
+    ended = run_here(
+        "scan", media / "face.png", "--json", "--config", tmp_path / "settings.toml", "--frames", "7", "--checkpoint", checkpoint
+    )
+    settings = json.loads(ended.out)["settings"]
+    assert (settings["frames"], settings["threshold"], settings["dtype"]) == (7, 0.3, "float32")
