@@ -1,17 +1,22 @@
-"""A tiny checkpoint that every test may read, and how hypothesis runs: no deadlines, for a busy machine is not a failure."""
+"""A tiny checkpoint that every test may read, and how tests run.
+
+Without deadlines, for a busy machine is not a failure; and with one thread, for tiny networks only lose time to more.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+import torch
 from builders import tiny_contract, tiny_network
 from hypothesis import settings
 
 from screener.checkpoint import save_checkpoint
 
-settings.register_profile("screener", deadline=None, max_examples=50)
+settings.register_profile("screener", deadline=None, max_examples=30)
 settings.load_profile("screener")
+torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

@@ -56,7 +56,7 @@ class FileDecoding:
         limit = settings.time_limit_seconds
         self._deadline = None if limit is None else time.monotonic() + limit
         self._alive = alive
-        self._timeline = timeline = read_timeline(path, self._on_walk)
+        self._timeline = timeline = read_timeline(path, shown_name, self._on_walk)
         check_pixels(*timeline.size_wh, settings.max_pixels, shown_name)
         self._targets = chosen_seconds(timeline.seconds, timeline.end_seconds, Sampling.from_settings(settings))
         self._selector = Selector(None if settings.all_frames else self._targets)
@@ -107,7 +107,7 @@ class FileDecoding:
             self._complaints.new()  # a codec OpenCV lacks is no damage
 
     def _pyav_steps(self) -> Iterator[Frame | None]:
-        container = open_container(self._path)
+        container = open_container(self._path, self._name)
         stream, _ = first_video(container, self._name)
         reader = PyAVReader(
             container,

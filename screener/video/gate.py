@@ -25,9 +25,12 @@ _STILL_BRANDS = (b"avif", b"heic", b"heix", b"mif1", b"heim", b"heis")
 _MOTION_BRANDS = (b"avis", b"hevc", b"hevx", b"msf1")
 
 
-def check_file(path: Path) -> str:
-    """Kind of a file: "picture", "animation" (a picture format that holds several frames) or "video". Raises SourceError otherwise."""
-    name = printable_name(os.fspath(path))
+def check_file(path: Path, shown_name: str | None = None) -> str:
+    """Kind of a file: "picture", "animation" (a picture format that holds several frames) or "video". Raises SourceError otherwise.
+
+    shown_name: how messages call the file; its path if left out.
+    """
+    name = shown_name or printable_name(os.fspath(path))
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
             raise SourceError("not_regular", f"{name}: not a regular file (a folder, pipe, socket or device); give a file")

@@ -43,7 +43,7 @@ _FACT_NAMES = frozenset(field.name for field in fields(VideoFacts))
 def open_video(source: Source, settings: ScanSettings) -> Video:
     """Open an input. Raises SourceError, whose reason says why it cannot be read."""
     if source.kind == "file" and source.path is not None:
-        check_file(source.path)  # what needs no decoder to refuse never reaches one
+        check_file(source.path, source.name)  # what needs no decoder to refuse never reaches one
     return Video(source, settings)
 
 

@@ -23,7 +23,6 @@ from numpy.typing import NDArray
 from screener.errors import SourceError
 from screener.video.container_end import ends_early
 from screener.video.size_headers import size_header
-from screener.video.sources import printable_name
 
 # Demuxers that read the file itself and never open another. Playlists, concatenations and devices are not among them.
 FILE_FORMATS = (
@@ -71,9 +70,8 @@ class Timeline:
         return float(self.seconds[-1]) + self.frame_seconds if len(self.seconds) else 0.0
 
 
-def open_container(path: Path) -> InputContainer:
-    """The container of a file, other protocols and file-opening formats shut out. Raises SourceError."""
-    name = printable_name(os.fspath(path))
+def open_container(path: Path, name: str) -> InputContainer:
+    """The container of a file, other protocols and file-opening formats shut out. Raises SourceError, whose message calls it `name`."""
     options = {"protocol_whitelist": "file", "format_whitelist": FILE_FORMATS}
     try:
         # The bytes of a name that is not UTF-8 pass through as surrogates.
@@ -103,10 +101,9 @@ def sample_aspect_ratio(stream: VideoStream) -> float:
     return ratio if 0.125 <= ratio <= 8 else 1.0
 
 
-def read_timeline(path: Path, on_progress: Callable[[], None] = lambda: None) -> Timeline:
+def read_timeline(path: Path, name: str, on_progress: Callable[[], None] = lambda: None) -> Timeline:
     """Walk the packets of a file. on_progress: called every few hundred. Raises SourceError if there is no video to decode."""
-    name = printable_name(os.fspath(path))
-    with open_container(path) as container:
+    with open_container(path, name) as container:
         stream, count = first_video(container, name)
         warnings = ["multi_video"] if count > 1 else []
         if stream.codec_context.color_trc in HDR_TRANSFERS:

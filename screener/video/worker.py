@@ -56,7 +56,7 @@ def decode(
     if source.path is None:
         target = os.fsdecode(source.target) if isinstance(source.target, bytes) else source.target
         return StreamDecoding(target, source.name, settings, complaints)
-    kind = check_file(source.path)
+    kind = check_file(source.path, source.name)
     if kind == "picture":
         return StillDecoding(source.path, source.name, settings, complaints)
     if kind == "animation":

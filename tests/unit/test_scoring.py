@@ -1,0 +1,138 @@
+"""Crops to logits: the same as the plain network, whatever the batch, the order or the dtype, within the stated tolerance."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from builders import TINY_PREPROCESSING, face_crop, tiny_network
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import expit
+
+from screener.checkpoint import load_checkpoint
+from screener.errors import DeviceError
+from screener.scoring import TOLERANCE_P_FAKE, Scorer, choose_device, choose_dtype, fold_batch_norm
+
+COUNT = 13
+
+
+@pytest.fixture(scope="module")
+def crops_rgb() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (COUNT, 64, 64, 3), np.uint8)
+
+
+@pytest.fixture(scope="module")
+def plain_logits(crops_rgb: np.ndarray) -> np.ndarray:
+    """Straight from the unfolded network, with the normalisation written out."""
+    mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (TINY_PREPROCESSING.mean_rgb, TINY_PREPROCESSING.std_rgb))
+    pictures = (torch.from_numpy(crops_rgb).permute(0, 3, 1, 2).float() / 255 - mean) / std
+    with torch.inference_mode():
+        real, fake = tiny_network()(pictures).double().numpy().T
+    return np.asarray(fake - real)
+
+
+def scorer(dtype: str = "float32", batch_size: int = 16) -> Scorer:
+    return Scorer(tiny_network(), TINY_PREPROCESSING, "cpu", dtype, batch_size)
+
+
+def p_fake_apart(first: np.ndarray, second: np.ndarray) -> float:
+    return float(np.abs(expit(first) - expit(second)).max())
+
+
+@pytest.mark.parametrize(("dtype", "at_most"), [("float32", TOLERANCE_P_FAKE["float32"]), ("bfloat16", 0.05)])
+def test_scores_are_those_of_the_plain_network(dtype: str, at_most: float, crops_rgb: np.ndarray, plain_logits: np.ndarray) -> None:
+    """In float32 within the tolerance; in bfloat16 near it, for random weights forgive less than learned ones."""
+    made = scorer(dtype)
+    logits = made.logits(crops_rgb)
+    assert (logits.shape, logits.dtype, made.dtype_name) == ((COUNT,), np.float64, dtype)
+    assert p_fake_apart(logits, plain_logits) <= at_most
+    # The crops must differ by far more than that, or the comparison says nothing.
+    assert np.ptp(expit(plain_logits)) > 0.5
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE_P_FAKE)
+@pytest.mark.parametrize("batch_size", [2, 5, 13, 64])
+def test_batch_size_moves_no_score_beyond_the_tolerance(dtype: str, batch_size: int, crops_rgb: np.ndarray) -> None:
+    alone = scorer(dtype, 1).logits(crops_rgb)
+    assert p_fake_apart(scorer(dtype, batch_size).logits(crops_rgb), alone) <= TOLERANCE_P_FAKE[dtype]
+
+
+@settings(max_examples=15)
+@given(order=st.permutations(range(COUNT)), batch_size=st.integers(1, COUNT + 3))
+def test_a_score_does_not_depend_on_its_company(order: list[int], batch_size: int, crops_rgb: np.ndarray, plain_logits: np.ndarray) -> None:
+    found = scorer(batch_size=batch_size).logits(crops_rgb[order])
+    assert p_fake_apart(found, plain_logits[order]) <= TOLERANCE_P_FAKE["float32"]
+
+
+def test_crops_are_scored_in_their_order(crops_rgb: np.ndarray, plain_logits: np.ndarray) -> None:
+    crops = [face_crop(crops_rgb[i], frame_index=i) for i in (5, 2, 9)]
+    assert scorer(batch_size=2).score(crops) == pytest.approx(plain_logits[[5, 2, 9]], abs=1e-4)
+
+
+def test_nothing_to_score(crops_rgb: np.ndarray) -> None:
+    assert scorer().score([]).shape == (0,)
+    assert scorer().logits(crops_rgb[:0]).shape == (0,)
+
+
+def test_positive_is_fake() -> None:
+    network = tiny_network()
+    with torch.no_grad():
+        network.head.fc.weight.zero_()
+        network.head.fc.bias.copy_(torch.tensor([1.0, 3.5]))
+    black = np.zeros((1, 64, 64, 3), np.uint8)
+    assert Scorer(network, TINY_PREPROCESSING, "cpu", "float32").logits(black) == pytest.approx([2.5])
+
+
+def test_the_last_layer_keeps_its_precision_in_bfloat16() -> None:
+    network = tiny_network()
+    weights = network.head.fc.weight.detach().clone()
+    made = Scorer(network, TINY_PREPROCESSING, "cpu", "bfloat16")
+    assert network.backbone.conv1.weight.dtype == torch.bfloat16
+    assert torch.equal(made._network.head.fc.weight, weights)
+
+
+def test_folding_leaves_no_batch_norm_and_the_same_function() -> None:
+    generator = torch.Generator().manual_seed(1)
+    pictures = torch.randn(2, 3, 64, 64, generator=generator)
+    folded = fold_batch_norm(tiny_network())
+    assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in folded.modules())
+    with torch.inference_mode():
+        assert torch.allclose(folded(pictures), tiny_network()(pictures), atol=1e-4)
+
+
+def test_a_checkpoint_survives_the_making_of_its_scorer(tiny_checkpoint: Path) -> None:
+    """Two scorers of one checkpoint, the first in bfloat16, share tensors with it: neither may change them."""
+    checkpoint = load_checkpoint(tiny_checkpoint)
+    before = {name: tensor.clone() for name, tensor in checkpoint.state.items()}
+    for dtype in ("bfloat16", "float32"):
+        Scorer(checkpoint.build_network(), checkpoint.contract.preprocessing, "cpu", dtype)
+    assert all(torch.equal(tensor, before[name]) and tensor.dtype == before[name].dtype for name, tensor in checkpoint.state.items())
+
+
+def test_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    assert choose_device("auto") == choose_device("cpu") == torch.device("cpu")
+    for missing in ("cuda", "mps"):
+        with pytest.raises(DeviceError, match=rf"device {missing}: not available .* available: cpu$"):
+            choose_device(missing)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert choose_device("auto") == torch.device("mps")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert choose_device("auto") == choose_device("cuda") == torch.device("cuda")
+
+
+@pytest.mark.parametrize(("has_it", "expected"), [(True, torch.bfloat16), (False, torch.float32)])
+def test_auto_takes_bfloat16_only_where_the_hardware_computes_in_it(
+    monkeypatch: pytest.MonkeyPatch, has_it: bool, expected: torch.dtype
+) -> None:
+    monkeypatch.setattr("screener.scoring._cpu_computes_bfloat16", lambda: has_it)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: has_it)
+    for device in ("cpu", "cuda"):
+        assert choose_dtype("auto", torch.device(device)) == expected
+        assert choose_dtype("float32", torch.device(device)) == torch.float32
+        assert choose_dtype("bfloat16", torch.device(device)) == torch.bfloat16
+    assert choose_dtype("auto", torch.device("mps")) == torch.float32

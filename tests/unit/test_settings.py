@@ -1,0 +1,86 @@
+"""Defaults are sound, and every wrong value is refused with the name of its setting."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from screener.errors import SettingsError
+from screener.settings import DEVICES, DTYPES, ScanSettings
+
+WRONG: dict[str, list[Any]] = {
+    "frames": [0, -1, 1.5, "32", True, None],
+    "fps": [0, -1.0, float("nan"), float("inf"), "25", True],
+    "all_frames": ["no", 1, None],
+    "fpr": [0, 1, -0.1, float("nan"), "0.05", None, True, [0.05]],
+    "threshold": [0, 1, 1.5, float("nan"), "0.5", True],
+    "min_face_px": [7, 40.0, "40"],
+    "min_frames": [0, 2.5, True],
+    "min_sharpness": [-1, float("nan"), float("inf"), "10", True],
+    "pooling": [3, ["mean"], {}],
+    "device": ["gpu", "", None, 0, ["cpu"]],
+    "dtype": ["float16", None, 32],
+    "batch_size": [0, 1.0, "16"],
+    "detector": [3, ["mtcnn"]],
+    "stream_seconds": [0, -5, "30", float("inf")],
+    "max_pixels": [0, 1e6],
+    "time_limit_seconds": [0, -1, "60", float("nan")],
+    "thumbnails": [-1, 1.0, None],
+}
+
+RIGHT: dict[str, list[Any]] = {
+    "frames": [1, 10_000],
+    "fps": [None, 1, 0.2],
+    "all_frames": [True, False],
+    "fpr": [0.01, 0.999],
+    "threshold": [None, 0.5],
+    "min_face_px": [8, 300],
+    "min_frames": [1, 100],
+    "min_sharpness": [None, 0, 12.5],
+    "pooling": [None, "mean"],
+    "device": list(DEVICES),
+    "dtype": list(DTYPES),
+    "batch_size": [1, 512],
+    "detector": [None, "mtcnn"],
+    "stream_seconds": [0.5, 3600],
+    "max_pixels": [1, 2**40],
+    "time_limit_seconds": [None, 0.1, 60],
+    "thumbnails": [0, 100],
+}
+
+
+def test_every_setting_is_tested_here() -> None:
+    names = {field.name for field in dataclasses.fields(ScanSettings)}
+    assert set(WRONG) == set(RIGHT) == names
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in WRONG.items() for value in values])
+def test_wrong_values_are_refused_by_name(name: str, value: Any) -> None:
+    for make in (lambda: ScanSettings(**{name: value}), lambda: ScanSettings.from_mapping({name: value})):
+        with pytest.raises(SettingsError, match=rf"^{name}: expected .*, got "):
+            make()
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in RIGHT.items() for value in values])
+def test_right_values_are_kept(name: str, value: Any) -> None:
+    made = ScanSettings.from_mapping({name: value})
+    assert getattr(made, name) == value
+    assert made == dataclasses.replace(ScanSettings(), **{name: value})
+
+
+def test_settings_come_back_from_what_they_say_of_themselves() -> None:
+    chosen = ScanSettings(frames=8, fpr=0.01, device="cpu", min_sharpness=3.0)
+    assert ScanSettings.from_mapping(chosen.to_dict()) == chosen
+    assert chosen != ScanSettings()
+
+
+def test_unknown_settings_are_named_with_the_known_ones() -> None:
+    with pytest.raises(SettingsError, match=r"^unknown setting colour, thresh; known are .*\bthreshold\b"):
+        ScanSettings.from_mapping({"thresh": 0.5, "colour": "red", "frames": 3})
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        ScanSettings().frames = 3  # type: ignore[misc]

@@ -1,0 +1,279 @@
+"""The loop on a tiny network: it learns, keeps its average, stops, and goes on from where it stopped."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from builders import TINY, labelled_face
+from torch import Tensor
+
+from screener.model import Network
+from screener.preprocess import Preprocessing, normalise
+from screener.training import end_to_end
+from screener.training.end_to_end import Stage, State, new_state, prepare, train_stage
+from screener.training.pairs import PairMaker
+
+STAGE = Stage(minutes=1 / 60, input_size=64, pairs=4, learning_rate=3e-3, hardness=(0.0, 0.5), strength=(1.0, 0.5), warm_up_pictures=8)
+Batch = tuple[Tensor, Tensor, Tensor, Tensor]
+
+
+def fresh(seed: int = 0, stage: Stage = STAGE) -> State:
+    torch.manual_seed(seed)
+    return new_state(Network(TINY, dropout=0.0).initialise(torch.Generator().manual_seed(seed)), stage)
+
+
+def easy_batch(seed: int, pairs: int = 4) -> Batch:
+    """Dark is real, bright is fake, and bright all over is the map."""
+    rng = np.random.default_rng(seed)
+    levels = np.repeat([60, 190], pairs)[:, None, None, None] + rng.integers(-40, 41, (2 * pairs, 64, 64, 3))
+    labels = torch.arange(2).repeat_interleave(pairs)
+    maps = labels.float()[:, None, None].expand(-1, 4, 4).clone()
+    return torch.from_numpy(levels.astype(np.uint8)), labels, maps, torch.ones(2 * pairs, dtype=torch.bool)
+
+
+def tick_by(seconds: float, now: list[float]) -> Callable[[], float]:
+    def tick() -> float:
+        now[0] += seconds
+        return now[0]
+
+    return tick
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Time that passes by a fiftieth of a second with every look at it, so that no test depends on the machine's speed."""
+    now = [0.0]
+    monkeypatch.setattr(end_to_end.time, "monotonic", tick_by(0.02, now))
+    return now
+
+
+def easy_stream(seeds: list[int]) -> Callable[..., Iterator[Batch]]:
+    """Easy batches in place of pairs; notes the seeds that it was asked for."""
+
+    def stream(maker: object, recipe: object, pairs: int, seed: int) -> Iterator[Batch]:
+        seeds.append(seed)
+        yield from (easy_batch(seed + number, pairs) for number in count())
+
+    return stream
+
+
+@dataclass
+class Trained:
+    state: State
+    path: Path
+    start: dict[str, Tensor]
+    seeds: list[int]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """One whole stage on the easy task, for several tests to look at."""
+    state, path, seeds = fresh(), tmp_path_factory.mktemp("run") / "run.pt", list[int]()
+    start = {name: tensor.clone() for name, tensor in state.average.items()}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(end_to_end.time, "monotonic", tick_by(0.02, [0.0]))
+        patch.setattr(end_to_end, "_stream", easy_stream(seeds))
+        train_stage(state, STAGE, None, path, 0, lambda _: None)  # type: ignore[arg-type]
+    return Trained(state, path, start, seeds)
+
+
+def answers(network: Network) -> list[int]:
+    pictures, *_ = easy_batch(12345)
+    with torch.inference_mode():
+        return network.eval()(prepare(pictures)).argmax(1).tolist()
+
+
+def same(first: dict[str, Tensor], second: dict[str, Tensor]) -> bool:
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_preparing_is_the_arithmetic_of_scanning() -> None:
+    pictures = np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3), np.uint8)
+    prepared = prepare(torch.from_numpy(pictures))
+    assert np.allclose(prepared.numpy(), normalise(pictures, Preprocessing()), atol=1e-5)
+    assert prepared.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_loss_falls_on_an_easy_task_and_the_answers_are_right(trained: Trained) -> None:
+    network = copy.deepcopy(trained.state.network)
+    losses = [end_to_end._step(new_state(copy.deepcopy(start), STAGE), easy_batch(900), STAGE, 1.0) for start in (fresh().network, network)]
+    (label_before, map_before), (label_after, map_after) = losses
+    assert label_before == pytest.approx(0.7, abs=0.2)
+    assert map_before == pytest.approx(0.7, abs=0.2)
+    assert label_after < 0.3
+    assert map_after < 0.3
+    assert answers(network) == [0] * 4 + [1] * 4
+
+
+def test_the_average_follows_the_network_and_is_kept(trained: Trained) -> None:
+    average, learned = trained.state.average, trained.state.network.state_dict()
+    assert not same(average, trained.start)
+    assert not same(average, learned)
+    averaged = Network(TINY)
+    averaged.load_state_dict(average)
+    assert answers(averaged) == [0] * 4 + [1] * 4
+    assert same(torch.load(trained.path, weights_only=True)["average"], average)
+    # Counts are not averaged: they are whole numbers.
+    assert torch.equal(average["backbone.bn1.num_batches_tracked"], learned["backbone.bn1.num_batches_tracked"])
+
+
+def test_the_average_by_hand() -> None:
+    """Its decay starts low, (1 + n) / (10 + n) after n steps, so that it soon forgets the random start."""
+    state = fresh()
+    name = "head.fc.weight"
+    expected = state.average[name].clone()
+    for n in (1, 2, 3):
+        end_to_end._step(state, easy_batch(n), STAGE, 0.0)
+        decay = (1 + n) / (10 + n)
+        expected = decay * expected + (1 - decay) * state.network.state_dict()[name]
+    assert torch.allclose(state.average[name], expected, atol=1e-6)
+
+
+def test_the_average_does_not_share_its_tensors_with_the_network() -> None:
+    state = fresh()
+    with torch.no_grad():
+        state.network.head.fc.weight.fill_(7.0)
+    assert not (state.average["head.fc.weight"] == 7).any()
+
+
+def test_a_resumed_run_goes_on_exactly(tmp_path: Path) -> None:
+    """Two steps, a save, and two more: the same as four in a row, optimiser and average included."""
+    straight, first, resumed = fresh(), fresh(), fresh(seed=99)
+    for n in range(4):
+        end_to_end._step(straight, easy_batch(n), STAGE, 0.1)
+    for n in range(2):
+        end_to_end._step(first, easy_batch(n), STAGE, 0.1)
+    first.seconds = 12.5
+    first.save(tmp_path / "run.pt")
+    resumed.load(tmp_path / "run.pt")
+    assert (resumed.pictures, resumed.seconds) == (16, 12.5)
+    for n in (2, 3):
+        end_to_end._step(resumed, easy_batch(n), STAGE, 0.1)
+    assert same(resumed.network.state_dict(), straight.network.state_dict())
+    assert same(resumed.average, straight.average)
+    assert resumed.pictures == straight.pictures == 32
+
+
+def test_a_stage_ends_when_its_minutes_are_spent_and_not_before(trained: Trained) -> None:
+    assert 1.0 <= trained.state.seconds < 1.1
+    assert len(trained.seeds) == end_to_end.RECIPE_STEPS
+    # Each stream starts from other pictures.
+    assert len(set(trained.seeds)) == end_to_end.RECIPE_STEPS
+
+
+def test_a_finished_stage_does_nothing_when_started_again(trained: Trained, tmp_path: Path) -> None:
+    again = fresh(seed=1)
+    again.load(trained.path)
+    train_stage(again, STAGE, None, tmp_path / "run.pt", 0, lambda _: None)  # type: ignore[arg-type]
+    assert again.pictures == trained.state.pictures
+    assert same(again.network.state_dict(), trained.state.network.state_dict())
+
+
+def test_a_stopped_stage_resumes_with_new_pictures_and_only_the_time_that_is_left(
+    tmp_path: Path, clock: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, state, seeds = tmp_path / "run.pt", fresh(), list[int]()
+    monkeypatch.setattr(end_to_end, "_stream", easy_stream(seeds))
+    monkeypatch.setattr(end_to_end, "SAVE_EVERY_SECONDS", 0.2)
+    step, taken = end_to_end._step, [0]
+
+    def stopped(*arguments: Any) -> tuple[float, float]:
+        taken[0] += 1
+        if taken[0] == 30:
+            raise KeyboardInterrupt
+        return step(*arguments)
+
+    monkeypatch.setattr(end_to_end, "_step", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        train_stage(state, STAGE, None, path, 5, lambda _: None)  # type: ignore[arg-type]
+    resumed = fresh(seed=1)
+    resumed.load(path)
+    assert 0.2 <= resumed.seconds < state.seconds
+    assert 0 < resumed.pictures < state.pictures
+    seeds.clear()
+    left = 1.0 - resumed.seconds
+    pictures = resumed.pictures
+    train_stage(resumed, STAGE, None, path, 5, lambda _: None)  # type: ignore[arg-type]
+    assert seeds[0] == 5 + pictures
+    assert (resumed.pictures - pictures) / 8 <= left / 0.02 + 1
+
+
+def test_saving_never_leaves_half_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, state = tmp_path / "run.pt", fresh()
+    state.save(path)
+    before = path.read_bytes()
+
+    def full(content: object, to: Path) -> None:
+        Path(to).write_bytes(b"half")
+        raise OSError("no space left")
+
+    monkeypatch.setattr(end_to_end.torch, "save", full)
+    with pytest.raises(OSError, match="no space left"):
+        state.save(path)
+    assert path.read_bytes() == before
+
+
+def test_the_rate_warms_up_and_falls_to_its_end() -> None:
+    state, rates = fresh(), []
+    stage = Stage(1, 64, 4, learning_rate=1e-3, hardness=(0, 0), strength=(1, 1), warm_up_pictures=16)
+    for n, done in enumerate((0.0, 0.0, 0.0, 0.5, 1.0)):
+        end_to_end._step(state, easy_batch(n), stage, done)
+        rates.append(state.optimiser.param_groups[0]["lr"])
+    assert rates == pytest.approx([1e-3 / 16, 1e-3 * 9 / 16, 1e-3, 1e-3 * 0.51, 1e-3 * 0.02])
+    assert {group["lr"] for group in state.optimiser.param_groups} == {rates[-1]}
+
+
+def test_an_unknown_map_teaches_nothing() -> None:
+    """The locator of a batch of which no map is known gets no gradient, and the loss is not divided by zero."""
+    pictures, labels, maps, _ = easy_batch(0)
+    state = fresh()
+    before = state.network.locator.weight.detach().clone()
+    for group in state.optimiser.param_groups:
+        group["weight_decay"] = 0.0
+    _, map_loss = end_to_end._step(state, (pictures, labels, maps, torch.zeros(8, dtype=torch.bool)), STAGE, 0.0)
+    assert map_loss == 0
+    assert torch.equal(state.network.locator.weight, before)
+
+
+def test_only_weights_of_more_than_one_dimension_decay() -> None:
+    state = fresh()
+    decayed, plain = state.optimiser.param_groups
+    assert {p.dim() > 1 for p in decayed["params"]} == {True}
+    assert {p.dim() > 1 for p in plain["params"]} == {False}
+    assert (decayed["weight_decay"], plain["weight_decay"]) == (STAGE.weight_decay, 0.0)
+    assert len(decayed["params"]) + len(plain["params"]) == len(list(state.network.parameters()))
+
+
+def test_the_whole_loop_on_made_up_faces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: list[float]) -> None:
+    """Through the real stream and its worker process: the recipe hardens from step to step, and what is said is measured."""
+    monkeypatch.setattr(end_to_end, "RECIPE_STEPS", 2)
+    recipes, said = [], []
+    stream = end_to_end._stream
+
+    def listening(maker: PairMaker, recipe: Any, *rest: Any) -> Iterator[Any]:
+        recipes.append(recipe)
+        for batch in stream(maker, recipe, *rest):
+            # Two batches a recipe, and a minute between two words.
+            clock[0] += 61
+            yield batch
+
+    monkeypatch.setattr(end_to_end, "_stream", listening)
+    stage = Stage(minutes=4, input_size=64, pairs=2, learning_rate=1e-3, hardness=(0.0, 0.5), strength=(1.0, 0.5))
+    state = fresh(stage=stage)
+    maker = PairMaker([labelled_face("real", n, side=96) for n in range(3)])
+    train_stage(state, stage, maker, tmp_path / "run.pt", 0, said.append)
+    assert state.pictures == 4 * 2 * 2
+    assert [recipe.input_size for recipe in recipes] == [64, 64]
+    assert [recipe.hardness for recipe in recipes] == pytest.approx([0.0, 0.25], abs=0.01)
+    assert [recipe.strength for recipe in recipes] == pytest.approx([1.0, 0.75], abs=0.01)
+    assert [line.split()[2] for line in said] == ["4", "8", "12", "16"]
+    assert (tmp_path / "run.pt").exists()
+    assert all(bool(torch.isfinite(tensor.float()).all()) for tensor in state.average.values())

@@ -1,0 +1,147 @@
+"""Folders of labelled pictures: read in order, split by name, faces found once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from builders import labelled_face, portrait, portrait_landmarks
+
+from screener.errors import DatasetError
+from screener.records import FaceBox
+from screener.training.pictures import held_out, read_faces
+
+
+class MarkedFaces:
+    """Finds a face around each green pixel; its blue says by how many pixels the face reaches further than 10 to either side."""
+
+    name = "marked"
+
+    def __init__(self, version: int = 1) -> None:
+        self.looked_at = 0
+        self._version = version
+
+    def contract(self) -> dict[str, Any]:
+        return {"name": self.name, "version": self._version}
+
+    def detect(self, picture_rgb: np.ndarray) -> list[FaceBox]:
+        self.looked_at += 1
+        rows, columns = np.nonzero((picture_rgb[..., :2] == (0, 255)).all(2))
+        more = picture_rgb[rows, columns, 2].tolist()
+        return [
+            FaceBox(np.array([x - 10 - m, y - 12 - m, x + 10 + m, y + 12 + m], np.float32), 0.99, np.full((5, 2), (x, y), np.float32))
+            for x, y, m in zip(columns.tolist(), rows.tolist(), more, strict=True)
+        ]
+
+
+def write(path: Path, *marks_xy: tuple[int, int], size_wh: tuple[int, int] = (80, 60), enlarged: int = 0) -> None:
+    """A red picture with marked faces, the last of them `enlarged`."""
+    picture = np.zeros((size_wh[1], size_wh[0], 3), np.uint8)
+    picture[..., 0] = 200
+    for x, y in marks_xy:
+        picture[y, x] = (0, 255, enlarged if (x, y) == marks_xy[-1] else 0)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1].tobytes())
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    root = tmp_path / "faces"
+    write(root / "b" / "real" / "2.png", (40, 30))
+    write(root / "a" / "fake" / "1.png", (30, 20))
+    write(root / "a" / "real" / "ü 1.png", (50, 25))
+    write(root / "a" / "real" / "nobody.png")
+    write(root / "a" / "other" / "3.png", (40, 30))
+    (root / "a" / "real" / "notes.txt").write_text("not a picture")
+    return root
+
+
+def test_pictures_are_read_in_order_with_label_and_face(root: Path, tmp_path: Path) -> None:
+    faces = read_faces(root, MarkedFaces(), tmp_path / "cache.npz")
+    assert [(f.name, f.set_name, f.label) for f in faces] == [
+        ("a/fake/1.png", "a", "fake"),
+        ("a/real/ü 1.png", "a", "real"),
+        ("b/real/2.png", "b", "real"),
+    ]
+    for face, centre in zip(faces, [(30, 20), (50, 25), (40, 30)], strict=True):
+        assert face.picture_rgb.shape == (60, 80, 3)
+        assert face.picture_rgb[0, 0].tolist() == [200, 0, 0]
+        assert face.box_xyxy.tolist() == [centre[0] - 10, centre[1] - 12, centre[0] + 10, centre[1] + 12]
+        assert face.landmarks_xy.tolist() == [list(centre)] * 5
+
+
+def test_of_several_faces_the_most_central_is_taken(tmp_path: Path) -> None:
+    write(tmp_path / "faces" / "a" / "real" / "1.png", (15, 15), (42, 33), (70, 50))
+    (face,) = read_faces(tmp_path / "faces", MarkedFaces(), tmp_path / "cache.npz")
+    assert face.landmarks_xy[0].tolist() == [42, 33]
+
+
+def test_a_large_face_near_the_middle_goes_before_a_small_one_in_it(tmp_path: Path) -> None:
+    write(tmp_path / "faces" / "a" / "real" / "1.png", (40, 30), (45, 30), enlarged=10)
+    (face,) = read_faces(tmp_path / "faces", MarkedFaces(), tmp_path / "cache.npz")
+    assert face.landmarks_xy[0].tolist() == [45, 30]
+
+
+def test_faces_are_looked_for_once(root: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "run" / "cache.npz"
+    first, second, other = MarkedFaces(), MarkedFaces(), MarkedFaces(version=2)
+    found = [[f.box_xyxy.tolist() for f in read_faces(root, detector, cache)] for detector in (first, second, other)]
+    assert found[0] == found[1] == found[2]
+    # Another detector's boxes are not this one's.
+    assert (first.looked_at, second.looked_at, other.looked_at) == (4, 0, 4)
+    write(root / "b" / "real" / "new.png", (40, 30))
+    assert len(read_faces(root, other, cache)) == 4
+
+
+def test_an_empty_root_says_what_it_should_hold(tmp_path: Path) -> None:
+    (tmp_path / "faces" / "real").mkdir(parents=True)
+    with pytest.raises(DatasetError, match=r"faces: no pictures found; expected faces/<set>/real/\* and faces/<set>/fake/\*"):
+        read_faces(tmp_path / "faces", MarkedFaces(), tmp_path / "cache.npz")
+
+
+@pytest.mark.parametrize("content", [b"", b"no picture", b"\x89PNG\r\n\x1a\n"])
+def test_a_broken_picture_is_named(root: Path, tmp_path: Path, content: bytes) -> None:
+    (root / "a" / "real" / "broken.png").write_bytes(content)
+    with pytest.raises(DatasetError, match=r"broken\.png: not a readable picture; remove it or convert it"):
+        read_faces(root, MarkedFaces(), tmp_path / "cache.npz")
+
+
+def test_validation_is_chosen_by_name_alone_and_in_its_share() -> None:
+    names = [f"set/real/{n}.png" for n in range(4000)]
+    tenth = {name for name in names if held_out(name, 0.1)}
+    assert len(tenth) / len(names) == pytest.approx(0.1, abs=0.02)
+    # More validation takes pictures in addition, never others.
+    assert tenth < {name for name in names if held_out(name, 0.2)}
+    assert not any(held_out(name, 0.0) for name in names)
+    assert all(held_out(name, 1.0) for name in names)
+
+
+@pytest.mark.parametrize("shift_xy", [(0.0, 0.0), (0.05, -0.05)])
+def test_a_crop_takes_its_landmarks_along(shift_xy: tuple[float, float]) -> None:
+    labelled = labelled_face(side=160)
+    for number, (x, y) in enumerate(portrait_landmarks(160).round().astype(int)):
+        labelled.picture_rgb[y - 1 : y + 2, x - 1 : x + 2] = (255, number, 0)
+    face = labelled.crop(1.3, shift_xy)
+    # The box is 70.4 by 80 pixels: 1.3 times its longer side.
+    assert face.crop_rgb.shape == (104, 104, 3)
+    for number, (x, y) in enumerate(face.landmarks_xy.round().astype(int)):
+        assert face.crop_rgb[y, x].tolist() == [255, number, 0]
+    middle = face.landmarks_xy.mean(0)
+    unmoved = labelled.crop(1.3).landmarks_xy.mean(0)
+    assert (unmoved - middle).tolist() == pytest.approx([shift_xy[0] * 104, shift_xy[1] * 104], abs=0.51)
+
+
+def test_a_tight_portrait_gets_a_smaller_margin_and_never_less_than_the_face() -> None:
+    labelled = labelled_face(side=160)
+    assert labelled.crop(3.0).crop_rgb.shape[0] == round(1.1 * 160)
+    labelled.box_xyxy[:] = (-10, -10, 175, 175)
+    assert labelled.crop(1.3).crop_rgb.shape[0] == 185
+
+
+def test_cropping_does_not_touch_the_picture() -> None:
+    labelled = labelled_face(seed=3)
+    labelled.crop(1.2).crop_rgb[:] = 0
+    assert (labelled.picture_rgb == portrait(3)).all()
