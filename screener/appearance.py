@@ -45,8 +45,12 @@ COLOUR_LOW = (0.15, 0.10, -2.5)
 COLOUR_HIGH = (0.55, 0.50, 1.5)
 """Histogram of red share, blue share, and log brightness relative to the skin or to the picture's mean."""
 
-SCALES = {"face": 0.50, "aligned": 0.55, "skin": 0.04, "hair": 0.40, "clothing": 0.50}
-"""Per part, the distance that lies between one person and two."""
+SCALES = {"skin": 0.04, "face": 0.50, "aligned": 0.55, "hair": 0.40, "clothing": 0.50}
+GREY_SCALES = {"face": 0.42, "aligned": 0.46, "hair": 0.22, "clothing": 0.30}
+"""Per part, the distance that lies between one person and two, in colour and in black and white, where the same distance means more."""
+
+GREY_TOLERANCE = 0.01
+"""A skin whose red and blue shares are this close to a third has no colour."""
 
 PARTS = ("face", "aligned", "hair", "clothing")
 """What is compared besides the skin, in this order."""
@@ -86,15 +90,17 @@ def describe_face(picture_rgb: UInt8, box: FaceBox) -> Appearance:
 
 
 def appearance_distance(first: Appearance, second: Appearance) -> float:
-    """Mean over the parts that both have, each over its scale: 0 for equal faces, mostly below 0.5 for one person, above for two."""
-    distances = [float(np.abs(first.skin - second.skin).sum()) / SCALES["skin"]]
+    """Mean over the parts that both have, each over its scale: 0 for equal faces, mostly below 0.5 for one person, above 0.8 for two."""
+    grey = max(float(np.abs(side.skin - 1 / 3).max()) for side in (first, second)) <= GREY_TOLERANCE
+    scales = GREY_SCALES if grey else SCALES
+    distances = [] if grey else [float(np.abs(first.skin - second.skin).sum()) / scales["skin"]]
     for name in PARTS:
         if name not in first.parts or name not in second.parts:
             continue
         likeness = min(1.0, float(first.parts[name] @ second.parts[name]))
         # The square root makes the histograms' distance that of Hellinger; structures are compared by correlation.
         distance = 1.0 - likeness if name in ("face", "aligned") else np.sqrt(1.0 - likeness)
-        distances.append(float(distance) / SCALES[name])
+        distances.append(float(distance) / scales[name])
     return sum(distances) / len(distances)
 
 

@@ -31,7 +31,8 @@ Float64 = NDArray[np.float64]
 class TrackerSettings:
     """When two boxes are one person. Distances of appearance are those of `appearance_distance`: two people are mostly beyond 0.7.
 
-    appearance_limit: farthest appearance of one person when position says nothing: after a long time, or across a cut.
+    cut_appearance_limit: farthest appearance of one person across a cut.
+    appearance_limit: the same within one shot when position says nothing, such as after a long time.
     near_appearance_limit: the same for a face that is where it was an instant ago.
     drift_limit: farthest median appearance from all that is remembered of a person: stops one face from melting into another.
     doubt_margin: a box or a track that fits two people must fit one of them better by this much.
@@ -43,11 +44,12 @@ class TrackerSettings:
     max_tracks: how many people are remembered; the longest unseen is forgotten first.
     """
 
-    appearance_limit: float = 0.55
+    cut_appearance_limit: float = 0.45
+    appearance_limit: float = 0.60
     near_appearance_limit: float = 0.80
     drift_limit: float = 0.95
-    doubt_margin: float = 0.08
-    position_seconds: float = 1.0
+    doubt_margin: float = 0.15
+    position_seconds: float = 2.0
     reach_sizes: float = 1.0
     position_weight: float = 0.25
     cut_limit: float = 0.40
@@ -61,9 +63,10 @@ class TrackerSettings:
             value = getattr(self, item.name)
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
                 raise SettingsError(f"{item.name}: expected a number above 0, got {value!r}")
-        if self.near_appearance_limit < self.appearance_limit:
+        limits = (self.cut_appearance_limit, self.appearance_limit, self.near_appearance_limit)
+        if list(limits) != sorted(limits):
             raise SettingsError(
-                f"near_appearance_limit: expected at least appearance_limit, {self.appearance_limit}, got {self.near_appearance_limit}"
+                f"cut_appearance_limit, appearance_limit, near_appearance_limit: expected rising numbers, got {', '.join(map(str, limits))}"
             )
 
 
@@ -165,7 +168,9 @@ class Tracker:
         looks = np.array([[min(distances) for distances in row] for row in views])
         drift = np.array([[np.median(distances) for distances in row] for row in views])
         nearness = trust * np.clip(1.0 - reach, 0, 1)
-        limits = settings.appearance_limit + (settings.near_appearance_limit - settings.appearance_limit) * nearness
+        same_shot = np.array([[track.shot == self._shot] for track in self._tracks])
+        limits = np.where(same_shot, settings.appearance_limit, settings.cut_appearance_limit)
+        limits = limits + (settings.near_appearance_limit - settings.appearance_limit) * nearness
         gains = limits - looks - settings.position_weight * trust * apart
         return np.asarray(np.where(drift > settings.drift_limit, -np.inf, gains), np.float64)
 

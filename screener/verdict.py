@@ -209,7 +209,11 @@ def _distinct(people: Sequence[TrackVerdict]) -> tuple[str, ...]:
 
 def leading_person(people: Sequence[TrackVerdict]) -> TrackVerdict | None:
     """The person whose score stands for the video: the highest pooled score among the fake ones, else among those judged."""
-    judged = [person for person in people if person.p_fake is not None and (person.outcome != "undecided" or person.reasons == ("near_threshold",))]
+    judged = [
+        person
+        for person in people
+        if person.p_fake is not None and (person.outcome != "undecided" or person.reasons == ("near_threshold",))
+    ]
     if not judged:
         return None
     return max(judged, key=lambda person: (person.outcome == "fake", person.p_fake or 0.0))

@@ -19,13 +19,12 @@ from screener.faces import MtcnnDetector
 from screener.model import WIDE_RESNET50_2, Architecture, Network, widen
 from screener.training.end_to_end import Stage, new_state, train_stage
 from screener.training.pairs import PairMaker
-from screener.training.pictures import held_out, read_faces
+from screener.training.pictures import VALIDATION_SHARE, held_out, read_faces
 
 SEED = 20261122
-VALIDATION_SHARE = 0.08
 WIDENED = 4
 THIN = Architecture("wide_resnet50_2 thinned by 4", inner_width=128 // WIDENED, outer_width=64 // WIDENED)
-WIDENING_NOISE = 0.02
+WIDENING_NOISE = 0.01
 
 
 @dataclass(frozen=True)
@@ -36,9 +35,13 @@ class NamedStage:
 
 
 STAGES = (
-    NamedStage("thin-128", THIN, Stage(64, 128, pairs=24, learning_rate=1e-3, hardness=(0.0, 0.7), strength=(1.2, 0.8), warm_up_pictures=10000)),
-    NamedStage("thin-224", THIN, Stage(28, 224, pairs=16, learning_rate=4e-4, hardness=(0.6, 0.8), strength=(0.9, 0.8), warm_up_pictures=1000)),
-    NamedStage("wide-224", WIDE_RESNET50_2, Stage(14, 224, pairs=8, learning_rate=1e-4, hardness=(0.7, 0.8), strength=(0.85, 0.8), warm_up_pictures=600)),
+    NamedStage(
+        "thin-128", THIN, Stage(64, 128, pairs=24, learning_rate=1e-3, hardness=(0.0, 0.7), strength=(1.2, 0.8), warm_up_pictures=10000)
+    ),
+    NamedStage("thin-224", THIN, Stage(22, 224, pairs=16, learning_rate=5e-4, hardness=(0.3, 0.3), strength=(1.0, 0.8), warm_up_pictures=1000)),
+    NamedStage(
+        "wide-224", WIDE_RESNET50_2, Stage(8, 224, pairs=8, learning_rate=5e-5, hardness=(0.3, 0.3), strength=(0.8, 0.8), warm_up_pictures=300)
+    ),
 )
 
 

@@ -38,7 +38,9 @@ def draw(rng: Rng, hardness: float) -> Degradation:
         if rng.random() < chance:
             # WebP's still pictures are VP8 key frames: block prediction and loop filter, as in video.
             webp = rng.random() < 0.3
-            codecs.append((".webp", int(rng.uniform(75 - 55 * hardness, 98))) if webp else (".jpg", int(rng.uniform(80 - 48 * hardness, 99))))
+            codecs.append(
+                (".webp", int(rng.uniform(75 - 55 * hardness, 98))) if webp else (".jpg", int(rng.uniform(80 - 48 * hardness, 99)))
+            )
     return Degradation(
         gain=float(rng.uniform(0.8, 1.2)) if rng.random() < 0.4 else 1.0,
         bias=float(rng.uniform(-20, 20)) if rng.random() < 0.4 else 0.0,
@@ -74,5 +76,5 @@ def apply(picture: UInt8, d: Degradation) -> UInt8:
     for extension, quality in d.codecs:
         flag = cv2.IMWRITE_WEBP_QUALITY if extension == ".webp" else cv2.IMWRITE_JPEG_QUALITY
         _, data = cv2.imencode(extension, cv2.cvtColor(out, cv2.COLOR_RGB2BGR), [flag, quality])
-        out = np.asarray(cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB), np.uint8)
+        out = np.asarray(cv2.cvtColor(np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR)), cv2.COLOR_BGR2RGB), np.uint8)
     return out

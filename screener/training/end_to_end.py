@@ -62,8 +62,11 @@ class State:
 
     def save(self, path: Path) -> None:
         content = {
-            "network": self.network.state_dict(), "average": self.average, "optimiser": self.optimiser.state_dict(),
-            "seconds": self.seconds, "pictures": self.pictures,
+            "network": self.network.state_dict(),
+            "average": self.average,
+            "optimiser": self.optimiser.state_dict(),
+            "seconds": self.seconds,
+            "pictures": self.pictures,
         }
         temporary = path.with_suffix(".tmp")
         torch.save(content, temporary)
@@ -78,7 +81,7 @@ class State:
 
 
 def new_state(network: Network, stage: Stage) -> State:
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network.to(memory_format=torch.channels_last)
     decayed = [p for p in network.parameters() if p.dim() > 1]
     plain = [p for p in network.parameters() if p.dim() <= 1]
     groups = [{"params": decayed, "weight_decay": stage.weight_decay}, {"params": plain, "weight_decay": 0.0}]
@@ -86,9 +89,7 @@ def new_state(network: Network, stage: Stage) -> State:
     return State(network, {k: v.detach().clone() for k, v in network.state_dict().items()}, optimiser)
 
 
-def train_stage(
-    state: State, stage: Stage, maker: PairMaker, path: Path, seed: int, say: Callable[[str], None]
-) -> None:
+def train_stage(state: State, stage: Stage, maker: PairMaker, path: Path, seed: int, say: Callable[[str], None]) -> None:
     """Train until the stage's minutes are spent, saving to `path` on the way and at the end."""
     started, before = time.monotonic(), state.seconds
     last_save, last_word, losses = started, started, []
@@ -104,8 +105,10 @@ def train_stage(
             if now - last_word > 60:
                 last_word = now
                 label_loss, map_loss = np.mean(losses[-100:], axis=0)
-                rate = (state.pictures) / max(state.seconds, 1e-9)
-                say(f"{state.seconds / 60:6.1f} min {state.pictures:8d} pictures {rate:5.1f}/s  label {label_loss:.4f}  map {map_loss:.4f}  hard {recipe.hardness:.2f}")
+                say(
+                    f"{state.seconds / 60:6.1f} min {state.pictures:8d} pictures {state.pictures / state.seconds:5.1f}/s  "
+                    f"label {label_loss:.4f}  map {map_loss:.4f}  hard {recipe.hardness:.2f}"
+                )
             if now - last_save > SAVE_EVERY_SECONDS:
                 last_save = now
                 state.save(path)
@@ -124,7 +127,11 @@ def _stream(maker: PairMaker, recipe: Recipe, pairs: int, seed: int) -> Iterator
 
 def _step(state: State, batch: tuple[Tensor, Tensor, Tensor, Tensor], stage: Stage, done: float) -> tuple[float, float]:
     pictures, labels, maps, known = batch
-    rate = stage.learning_rate * min(1.0, (state.pictures + 1) / stage.warm_up_pictures) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
+    rate = (
+        stage.learning_rate
+        * min(1.0, (state.pictures + 1) / stage.warm_up_pictures)
+        * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
+    )
     for group in state.optimiser.param_groups:
         group["lr"] = rate
     network = state.network.train()
@@ -134,7 +141,7 @@ def _step(state: State, batch: tuple[Tensor, Tensor, Tensor, Tensor], stage: Sta
     per_picture = F.binary_cross_entropy_with_logits(where.float(), maps, reduction="none").mean((1, 2))
     map_loss = (per_picture * known).sum() / known.sum().clamp(min=1)
     state.optimiser.zero_grad(set_to_none=True)
-    (label_loss + MAP_WEIGHT * map_loss).backward()
+    (label_loss + MAP_WEIGHT * map_loss).backward()  # type: ignore[no-untyped-call]
     nn.utils.clip_grad_norm_(network.parameters(), 5.0)
     state.optimiser.step()
     state.pictures += len(labels)

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import IterableDataset, get_worker_info
 
+from screener.errors import DatasetError
 from screener.preprocess import resize_square
 from screener.training import degradation
 from screener.training.pictures import LabelledFace
@@ -40,17 +41,23 @@ class Recipe:
 
 
 class PairMaker:
-    """Draws one pair at a time from the faces of a split."""
+    """Draws one pair at a time from the faces of a split; raises DatasetError when none of them is real.
+
+    The labelled fakes of a set are paired with reals of the same set only: against others the network would learn to tell the sets apart.
+    """
 
     def __init__(self, faces: list[LabelledFace]) -> None:
         self._reals = [f for f in faces if f.label == "real"]
+        if not self._reals:
+            raise DatasetError(f"training needs real faces to make fakes of; there are none among {len(faces)} faces")
         # A set of thousands of look-alike portraits should not drown the others.
         counts = {name: sum(f.set_name == name for f in self._reals) for name in {f.set_name for f in self._reals}}
         weights = np.array([counts[f.set_name] ** -0.6 for f in self._reals])
         self._weights = np.cumsum(weights / weights.sum())
-        sets = sorted({f.set_name for f in faces if f.label == "fake"})
+        sets = sorted({f.set_name for f in faces if f.label == "fake"} & counts.keys())
         self._labelled = [
-            ([f for f in faces if f.set_name == s and f.label == "real"], [f for f in faces if f.set_name == s and f.label == "fake"]) for s in sets
+            ([f for f in faces if f.set_name == s and f.label == "real"], [f for f in faces if f.set_name == s and f.label == "fake"])
+            for s in sets
         ]
 
     def draw(self, rng: np.random.Generator, recipe: Recipe) -> Sample:

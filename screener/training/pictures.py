@@ -21,6 +21,9 @@ from screener.faces import FaceDetector
 from screener.preprocess import cut_square
 from screener.training.self_blending import Face
 
+VALIDATION_SHARE = 0.08
+"""Share of the pictures held out from training."""
+
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
 
 
@@ -80,7 +83,8 @@ def _labelled(names: list[str], pictures: list[NDArray[np.uint8]], boxes: NDArra
 
 
 def _read(path: Path) -> NDArray[np.uint8]:
-    picture = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
+    content = np.fromfile(path, np.uint8)
+    picture = cv2.imdecode(content, cv2.IMREAD_COLOR) if content.size else None
     if picture is None:
         raise DatasetError(f"{path}: not a readable picture; remove it or convert it")
     return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)

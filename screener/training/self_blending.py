@@ -88,7 +88,7 @@ def _shift_colour(picture: UInt8, strength: float, rng: Rng) -> UInt8:
     out = picture.astype(np.float32)
     grey = out.mean(2, keepdims=True)
     out = (grey + (out - grey) * (1 + rng.uniform(-0.35, 0.35) * strength)) * gain.astype(np.float32) + bias.astype(np.float32)
-    return np.clip(out, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(out, 0, 255), np.uint8)
 
 
 def _change(picture: UInt8, rng: Rng, strength: float) -> UInt8:
@@ -106,7 +106,10 @@ def _change(picture: UInt8, rng: Rng, strength: float) -> UInt8:
             picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.6, 0.6 + 1.6 * strength)), np.uint8)
         else:
             soft = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.7, 1.8))
-            picture = np.asarray(cv2.addWeighted(picture, 2.0, soft, -1.0, 0) if rng.random() < 0.5 else cv2.addWeighted(picture, 1.6, soft, -0.6, 0), np.uint8)
+            picture = np.asarray(
+                cv2.addWeighted(picture, 2.0, soft, -1.0, 0) if rng.random() < 0.5 else cv2.addWeighted(picture, 1.6, soft, -0.6, 0),
+                np.uint8,
+            )
     if rng.random() < 0.15:
         picture = np.clip(picture + rng.normal(0, rng.uniform(2, 7), picture.shape), 0, 255).astype(np.uint8)
     return picture
@@ -119,7 +122,7 @@ def _match_colour(source: UInt8, target: UInt8, mask: Float32) -> UInt8:
         return source
     s, t = source[weight].astype(np.float32), target[weight].astype(np.float32)
     spread = np.clip((t.std(0) + 1) / (s.std(0) + 1), 0.6, 1.6)
-    return np.clip((source.astype(np.float32) - s.mean(0)) * spread + t.mean(0), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip((source.astype(np.float32) - s.mean(0)) * spread + t.mean(0), 0, 255), np.uint8)
 
 
 def _align(source: Face, target: Face) -> UInt8 | None:
@@ -128,7 +131,9 @@ def _align(source: Face, target: Face) -> UInt8 | None:
     if matrix is None or not 0.2 < np.hypot(matrix[0, 0], matrix[1, 0]) < 5:
         return None
     side = target.crop_rgb.shape[0]
-    return np.asarray(cv2.warpAffine(source.crop_rgb, matrix, (side, side), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REFLECT_101), np.uint8)
+    return np.asarray(
+        cv2.warpAffine(source.crop_rgb, matrix, (side, side), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REFLECT_101), np.uint8
+    )
 
 
 def _nudge(picture: UInt8, rng: Rng) -> UInt8:

@@ -52,7 +52,7 @@ def face_box(centre_x: float, centre_y: float, height: float, confidence: float 
     width = 0.78 * height
     corner = np.array([centre_x - width / 2, centre_y - height / 2])
     landmarks = corner + np.array([(0.3, 0.4), (0.7, 0.4), (0.5, 0.6), (0.35, 0.78), (0.65, 0.78)]) * (width, height)
-    return FaceBox(np.array([*corner, *(corner + (width, height))], np.float32), confidence, landmarks.astype(np.float32))
+    return FaceBox(np.concatenate([corner, corner + (width, height)]).astype(np.float32), confidence, landmarks.astype(np.float32))
 
 
 def draw(picture: NDArray[np.uint8], person: Person, centre_x: float, centre_y: float, height: float) -> None:
@@ -260,6 +260,7 @@ def test_impossible_settings_are_refused_by_name(values: dict[str, float]) -> No
         TrackerSettings(**values)  # type: ignore[arg-type]
 
 
-def test_the_near_limit_may_not_be_the_stricter_one() -> None:
-    with pytest.raises(SettingsError, match="near_appearance_limit"):
-        TrackerSettings(appearance_limit=0.6, near_appearance_limit=0.5)
+@pytest.mark.parametrize("values", [{"near_appearance_limit": 0.5}, {"cut_appearance_limit": 0.7}])
+def test_the_limits_must_rise_with_what_position_says(values: dict[str, float]) -> None:
+    with pytest.raises(SettingsError, match=r"expected rising numbers, got .*0\.[57]"):
+        TrackerSettings(**values)  # type: ignore[arg-type]
