@@ -153,6 +153,9 @@ class Network(nn.Module):
                 nn.init.zeros_(module.bn3.weight)
         nn.init.normal_(self.head.fc.weight, std=0.01, generator=generator)
         nn.init.normal_(self.locator.weight, std=0.01, generator=generator)
+        for bias in (self.head.fc.bias, self.locator.bias):
+            if bias is not None:
+                nn.init.zeros_(bias)
         return self
 
 

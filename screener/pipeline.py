@@ -178,7 +178,7 @@ class Scanning:
             facts = replace(facts, reasons=(*facts.reasons, self.failure.reason))
         coverage = coverage_of(facts)
         people = self._people(facts.is_still)
-        outcome, reasons = judge_video(people, coverage, facts.frames_sampled)
+        outcome, reasons = judge_video(people, coverage, facts.frames_sampled, self._screener.limits.threshold)
         leader = leading_person(people)
         return self._row(
             outcome=outcome,

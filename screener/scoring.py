@@ -98,4 +98,9 @@ class Scorer:
     def _batch(self, crops_rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
         with torch.inference_mode():
             pictures = torch.from_numpy(normalise(crops_rgb, self._contract)).to(self.device, self.dtype)
-            return np.asarray(fake_logit(self._network(pictures)).double().cpu().numpy(), np.float64)
+            logits = np.asarray(fake_logit(self._network(pictures)).double().cpu().numpy(), np.float64)
+        if not np.isfinite(logits).all():
+            raise DeviceError(
+                f"{self.device} in {self.dtype_name}: the network gave a score that is no number; try --dtype float32 or --device cpu"
+            )
+        return logits

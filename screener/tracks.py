@@ -29,7 +29,7 @@ Float64 = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class TrackerSettings:
-    """When two boxes are one person. Distances of appearance are those of `appearance_distance`: two people are mostly beyond 0.7.
+    """When two boxes are one person. Distances of appearance are those of `appearance_distance`: two people are mostly beyond 0.8.
 
     cut_appearance_limit: farthest appearance of one person across a cut.
     appearance_limit: the same within one shot when position says nothing, such as after a long time.
@@ -38,8 +38,8 @@ class TrackerSettings:
     doubt_margin: a box or a track that fits two people must fit one of them better by this much.
     position_seconds: time in which trust in position falls to 1/e. reach_sizes: distance, in face sizes, at which position stops helping.
     position_weight: what one reach of distance, or a doubled size, costs in units of appearance while position is fully trusted.
-    cut_limit: `scene_distance` from which two samples belong to different shots.
-    dissolve_seconds: how far back the picture is compared, so that a gradual change of shot is noticed too.
+    cut_limit: `scene_distance` between successive samples from which they belong to different shots.
+    dissolve_seconds, dissolve_limit: how far back the picture is compared too, and from which distance that is a gradual change of shot.
     exemplars: how many views of one person are remembered. novelty: how new a view must be for that.
     max_tracks: how many people are remembered; the longest unseen is forgotten first.
     """
@@ -54,6 +54,7 @@ class TrackerSettings:
     position_weight: float = 0.25
     cut_limit: float = 0.40
     dissolve_seconds: float = 1.5
+    dissolve_limit: float = 0.50
     exemplars: int = 8
     novelty: float = 0.15
     max_tracks: int = 64
@@ -63,6 +64,8 @@ class TrackerSettings:
             value = getattr(self, item.name)
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
                 raise SettingsError(f"{item.name}: expected a number above 0, got {value!r}")
+            if item.type == "int" and not isinstance(value, int):
+                raise SettingsError(f"{item.name}: expected a whole number above 0, got {value!r}")
         limits = (self.cut_appearance_limit, self.appearance_limit, self.near_appearance_limit)
         if list(limits) != sorted(limits):
             raise SettingsError(
@@ -134,11 +137,13 @@ class Tracker:
 
     def _notice_cut(self, frame: Frame) -> None:
         """Compares with the sample before, and with one a little earlier, which tells a dissolve."""
-        scene = describe_scene(frame.picture_rgb)
-        while len(self._scenes) > 1 and frame.pts_seconds - self._scenes[0][0] > self._settings.dissolve_seconds:
+        settings, scene = self._settings, describe_scene(frame.picture_rgb)
+        while len(self._scenes) > 1 and frame.pts_seconds - self._scenes[0][0] > settings.dissolve_seconds:
             self._scenes.popleft()
-        earlier = [self._scenes[0][1], self._scenes[-1][1]] if self._scenes else []
-        if any(scene_distance(other, scene) > self._settings.cut_limit for other in earlier):
+        if self._scenes and (
+            scene_distance(self._scenes[-1][1], scene) > settings.cut_limit
+            or scene_distance(self._scenes[0][1], scene) > settings.dissolve_limit
+        ):
             self._shot += 1
             self._cuts.append(frame.pts_seconds)
             self._scenes.clear()

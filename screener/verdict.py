@@ -24,10 +24,12 @@ MOST_PICKED = 1_000_000
 
 TRIMMED_SHARE = 0.10
 SEGMENT_SAMPLES = 3
-"""A suspicious stretch must hold at least this many judged frames in a row."""
+SEGMENT_SECONDS = 0.3
+"""A suspicious stretch must hold at least so many judged frames in a row, and last so long: neighbouring frames repeat each other."""
 
 MATTERING_SHARE = 0.10
-"""A person seen in fewer than this share of the sampled frames, and in too few to judge, does not decide over the video."""
+"""People seen in too few frames to judge do not decide over the video while they fill less than this share of the sampled frames
+together."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ def interval(p_fake: Floats, pooling: str) -> tuple[float, float] | None:
 
 
 def suspicious_segments(seconds: Floats, p_fake: Floats, threshold: float) -> tuple[Segment, ...]:
-    """Stretches of at least SEGMENT_SAMPLES judged frames whose running median of three is at or above the threshold.
+    """Stretches of at least SEGMENT_SAMPLES judged frames and SEGMENT_SECONDS whose running median of three is at or above the threshold.
 
     A stretch reaches halfway to the judged frames around it.
     """
@@ -122,7 +124,8 @@ def suspicious_segments(seconds: Floats, p_fake: Floats, threshold: float) -> tu
         if stop - start >= SEGMENT_SAMPLES:
             begin = seconds[start] if start == 0 else (seconds[start - 1] + seconds[start]) / 2
             end = seconds[stop - 1] if stop == n else (seconds[stop - 1] + seconds[stop]) / 2
-            found.append(Segment(float(begin), float(end), float(p_fake[start:stop].mean())))
+            if end - begin >= SEGMENT_SECONDS:
+                found.append(Segment(float(begin), float(end), float(p_fake[start:stop].mean())))
     return tuple(found)
 
 
@@ -176,23 +179,35 @@ def _reasons(seen: Sighting, scores: Sequence[FaceScore], limits: Limits, is_sti
     return () if inside else ("out_of_range",)
 
 
-def matters(person: TrackVerdict, frames_sampled: int) -> bool:
-    """Whether a person decides over the video: judged, or seen too often to be passed over. Passers-by too small to judge do not."""
-    if person.reasons and person.reasons[0] == "too_small":
-        return False
-    # One blurred frame says no more about a person than one sharp frame does.
-    is_glimpse = "too_short" in person.reasons or person.reasons == ("low_quality",)
-    return not is_glimpse or person.frames_seen >= MATTERING_SHARE * frames_sampled
+def deciding_people(people: Sequence[TrackVerdict], frames_sampled: int, threshold: float) -> list[TrackVerdict]:
+    """Those whose outcome counts for the video: everyone judged, and glimpses that are too many or too suspicious to pass over.
+
+    A passer-by who was always too small never decides. Glimpses count together, for a forger may cut one person into many of them.
+    """
+    glimpses = [person for person in people if _is_glimpse(person)]
+    too_many = sum(person.frames_seen for person in glimpses) >= MATTERING_SHARE * frames_sampled
+    suspicious = [person for person in glimpses if person.p_fake is not None and person.p_fake >= threshold]
+    counted = glimpses if too_many else suspicious
+    return [person for person in people if person in counted or not (_is_passer_by(person) or _is_glimpse(person))]
 
 
-def judge_video(people: Sequence[TrackVerdict], coverage: str, frames_sampled: int) -> tuple[str, tuple[str, ...]]:
+def _is_passer_by(person: TrackVerdict) -> bool:
+    return not person.frames_judged and person.reasons[:1] == ("too_small",)
+
+
+def _is_glimpse(person: TrackVerdict) -> bool:
+    """Seen in too few usable frames to judge; one blurred frame says no more about a person than one sharp frame does."""
+    return not _is_passer_by(person) and ("too_short" in person.reasons or person.reasons == ("low_quality",))
+
+
+def judge_video(people: Sequence[TrackVerdict], coverage: str, frames_sampled: int, threshold: float) -> tuple[str, tuple[str, ...]]:
     """People and coverage -> outcome of the video, and why it is undecided.
 
     Fake when any person is; genuine when coverage is complete and every person that matters is genuine; otherwise undecided.
     """
     if any(person.outcome == "fake" for person in people):
         return "fake", ()
-    deciding = [person for person in people if matters(person, frames_sampled)]
+    deciding = deciding_people(people, frames_sampled, threshold)
     if not people:
         return "undecided", ("no_face",) if frames_sampled else ()
     if not deciding:

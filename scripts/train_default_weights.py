@@ -2,9 +2,9 @@
 
     python scripts/train_default_weights.py FACES RUN_FOLDER
 
-FACES holds <set>/{real,fake}/<picture>. A thin network of the same shape learns first, on small pictures and then on full ones; it is widened
-into Wide ResNet50-2 without changing its function (Net2Net, arXiv:1511.05641) and trained on. RUN_FOLDER keeps what a stop would lose.
-"""
+FACES holds <set>/{real,fake}/<picture>. A thin network of the same shape learns first, on small pictures and then on full ones; it is
+widened into Wide ResNet50-2 without changing its function (Net2Net, arXiv:1511.05641) and trained on. RUN_FOLDER keeps what a stop would
+lose."""
 
 from __future__ import annotations
 
@@ -38,9 +38,13 @@ STAGES = (
     NamedStage(
         "thin-128", THIN, Stage(64, 128, pairs=24, learning_rate=1e-3, hardness=(0.0, 0.7), strength=(1.2, 0.8), warm_up_pictures=10000)
     ),
-    NamedStage("thin-224", THIN, Stage(22, 224, pairs=16, learning_rate=5e-4, hardness=(0.3, 0.3), strength=(1.0, 0.8), warm_up_pictures=1000)),
     NamedStage(
-        "wide-224", WIDE_RESNET50_2, Stage(8, 224, pairs=8, learning_rate=5e-5, hardness=(0.3, 0.3), strength=(0.8, 0.8), warm_up_pictures=300)
+        "thin-224", THIN, Stage(22, 224, pairs=16, learning_rate=5e-4, hardness=(0.3, 0.3), strength=(1.0, 0.8), warm_up_pictures=1000)
+    ),
+    NamedStage(
+        "wide-224",
+        WIDE_RESNET50_2,
+        Stage(8, 224, pairs=8, learning_rate=5e-5, hardness=(0.3, 0.3), strength=(0.8, 0.8), warm_up_pictures=300),
     ),
 )
 

@@ -8,8 +8,8 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "reenactment": ("face2face", "neuraltextures"),
     "whole face": ("anitalker", "edtalk", "loopy", "vasa", "pc-avs", "dae-talker", "sadtalker", "emo", "hallo"),
 }
-"""Beginnings of method names, in lower case, by family. Swaps, lip-syncs and reenactments put a made part into a real picture; methods of the
-family `whole face` make every pixel of it."""
+"""Beginnings of method names, in lower case, by family. Swaps, lip-syncs and reenactments put a made part into a real picture; methods of
+the family `whole face` make every pixel of it."""
 
 BLENDING = ("swap", "lip-sync", "reenactment")
 """Families in which made and real pixels meet inside the face crop: what a detector of blending can see."""

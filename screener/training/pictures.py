@@ -109,5 +109,8 @@ def _boxes(names: list[str], pictures: list[NDArray[np.uint8]], detector: FaceDe
             best = min(found, key=lambda f: float(np.linalg.norm((f.box_xyxy[:2] + f.box_xyxy[2:]) / 2 - middle)) - 0.5 * f.size_px)
             rows[i] = np.concatenate([best.box_xyxy - border, (best.landmarks_xy - border).reshape(-1)])
     cache.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(cache, key=key, boxes=rows)
+    temporary = cache.with_suffix(".tmp")
+    with temporary.open("wb") as file:
+        np.savez(file, key=key, boxes=rows)
+    temporary.replace(cache)
     return rows

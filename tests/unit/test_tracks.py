@@ -50,9 +50,10 @@ def background(seed: int, shift_x: int = 0) -> NDArray[np.uint8]:
 
 def face_box(centre_x: float, centre_y: float, height: float, confidence: float = 0.99) -> FaceBox:
     width = 0.78 * height
-    corner = np.array([centre_x - width / 2, centre_y - height / 2])
-    landmarks = corner + np.array([(0.3, 0.4), (0.7, 0.4), (0.5, 0.6), (0.35, 0.78), (0.65, 0.78)]) * (width, height)
-    return FaceBox(np.concatenate([corner, corner + (width, height)]).astype(np.float32), confidence, landmarks.astype(np.float32))
+    size_wh = np.array([width, height])
+    corner = np.array([centre_x, centre_y]) - size_wh / 2
+    landmarks = corner + np.array([(0.3, 0.4), (0.7, 0.4), (0.5, 0.6), (0.35, 0.78), (0.65, 0.78)]) * size_wh
+    return FaceBox(np.concatenate([corner, corner + size_wh]).astype(np.float32), confidence, landmarks.astype(np.float32))
 
 
 def draw(picture: NDArray[np.uint8], person: Person, centre_x: float, centre_y: float, height: float) -> None:
@@ -254,7 +255,9 @@ def test_the_order_of_the_boxes_does_not_matter(order: list[int]) -> None:
     assert ids == [[1, 2, 3], [k + 1 for k in order], [1, 2, 3]]
 
 
-@pytest.mark.parametrize("values", [{"appearance_limit": 0}, {"max_tracks": -1}, {"cut_limit": float("nan")}, {"position_seconds": True}])
+@pytest.mark.parametrize(
+    "values", [{"appearance_limit": 0}, {"max_tracks": -1}, {"max_tracks": 2.5}, {"cut_limit": float("nan")}, {"position_seconds": True}]
+)
 def test_impossible_settings_are_refused_by_name(values: dict[str, float]) -> None:
     with pytest.raises(SettingsError, match=next(iter(values))):
         TrackerSettings(**values)  # type: ignore[arg-type]

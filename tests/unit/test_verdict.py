@@ -15,7 +15,17 @@ from scipy.stats import trim_mean
 
 from screener import verdict
 from screener.records import TrackVerdict
-from screener.verdict import POOLING, calibrated, interval, judge_person, judge_video, leading_person, matters, suspicious_segments
+from screener.verdict import (
+    POOLING,
+    SEGMENT_SECONDS,
+    calibrated,
+    deciding_people,
+    interval,
+    judge_person,
+    judge_video,
+    leading_person,
+    suspicious_segments,
+)
 
 PROBABILITIES = st.lists(st.floats(0, 1), min_size=1, max_size=60).map(np.array)
 
@@ -160,7 +170,7 @@ def test_segments_of_short_rows(p_fake: list[float], spans: list[tuple[float, fl
 
 @given(PROBABILITIES, st.floats(0, 1), st.integers(0, 999))
 def test_segments_lie_inside_the_video_and_do_not_overlap(p_fake: np.ndarray, threshold: float, seed: int) -> None:
-    seconds = np.cumsum(np.random.default_rng(seed).exponential(1.0, len(p_fake)))
+    seconds = np.cumsum(SEGMENT_SECONDS / 2 + np.random.default_rng(seed).exponential(1.0, len(p_fake)))
     found = suspicious_segments(seconds, p_fake, threshold)
     edges = [edge for s in found for edge in (s.start_seconds, s.end_seconds)]
     assert edges == sorted(edges)
@@ -276,7 +286,7 @@ def test_facts_of_a_person_are_passed_on() -> None:
 FAKE = person("fake", 0.9)
 GENUINE = person("genuine", 0.1)
 NEAR = person("undecided", 0.5, reasons=("near_threshold",))
-GLIMPSED = person("undecided", 0.9, reasons=("too_short",), frames_seen=3, frames_judged=3)
+GLIMPSED = person("undecided", 0.2, reasons=("too_short",), frames_seen=3, frames_judged=3)
 HALF_SEEN = person("undecided", 0.9, reasons=("too_short",), frames_seen=20, frames_judged=3)
 SMALL = person("undecided", None, reasons=("too_small",), frames_seen=32, frames_judged=0)
 BLURRED = person("undecided", None, reasons=("low_quality",), frames_seen=32, frames_judged=0)
@@ -288,7 +298,7 @@ OUT_OF_RANGE = person("undecided", 0.1, reasons=("out_of_range",))
 @pytest.mark.parametrize("others", [(), (GENUINE,), (NEAR,), (SMALL, BLURRED)])
 def test_one_fake_person_makes_a_fake_video(coverage: str, others: tuple[TrackVerdict, ...]) -> None:
     for people in itertools.permutations((FAKE, *others)):
-        assert judge_video(people, coverage, 32) == ("fake", ())
+        assert judge_video(people, coverage, 32, 0.5) == ("fake", ())
 
 
 @pytest.mark.parametrize(
@@ -312,17 +322,17 @@ def test_one_fake_person_makes_a_fake_video(coverage: str, others: tuple[TrackVe
     ],
 )
 def test_truth_table_of_a_video(people: tuple[TrackVerdict, ...], coverage: str, expected: tuple[str, tuple[str, ...]]) -> None:
-    assert judge_video(people, coverage, 32) == expected
+    assert judge_video(people, coverage, 32, 0.5) == expected
 
 
 def test_a_video_without_a_single_frame_blames_no_missing_face() -> None:
-    assert judge_video((), "none", 0) == ("undecided", ())
+    assert judge_video((), "none", 0, 0.5) == ("undecided", ())
 
 
 @given(st.lists(st.sampled_from([FAKE, GENUINE, NEAR, GLIMPSED, HALF_SEEN, SMALL, BLURRED, BLURRED_ONCE, OUT_OF_RANGE]), max_size=5))
 def test_genuine_is_never_said_without_complete_coverage_and_a_genuine_person(people: list[TrackVerdict]) -> None:
     for coverage in ("complete", "partial", "none"):
-        outcome, reasons = judge_video(people, coverage, 32)
+        outcome, reasons = judge_video(people, coverage, 32, 0.5)
         assert (outcome == "fake") == (FAKE in people)
         if outcome == "genuine":
             assert coverage == "complete"
@@ -334,8 +344,18 @@ def test_genuine_is_never_said_without_complete_coverage_and_a_genuine_person(pe
 
 def test_in_a_still_picture_everyone_in_it_matters_unless_too_small() -> None:
     blurred = replace(BLURRED_ONCE, frames_seen=1)
-    assert matters(blurred, 1)
-    assert not matters(replace(SMALL, frames_seen=1), 1)
+    assert deciding_people((blurred,), 1, 0.5) == [blurred]
+    assert deciding_people((replace(SMALL, frames_seen=1),), 1, 0.5) == []
+
+
+def test_glimpses_cannot_hide_a_fake() -> None:
+    calm, suspicious = replace(GLIMPSED, p_fake=0.1), replace(GLIMPSED, p_fake=0.9)
+    assert judge_video((GENUINE, calm), "complete", 32, 0.5) == ("genuine", ())
+    assert judge_video((GENUINE, suspicious), "complete", 32, 0.5) == ("undecided", ("too_short",))
+    pieces = tuple(replace(calm, track_id=i) for i in range(2, 8))
+    assert judge_video((GENUINE, *pieces), "complete", 32, 0.5) == ("undecided", ("too_short",))
+    mostly_small = replace(suspicious, reasons=("too_small", "too_short"))
+    assert judge_video((GENUINE, mostly_small), "complete", 32, 0.5) == ("undecided", ("too_small", "too_short"))
 
 
 @pytest.mark.parametrize(
