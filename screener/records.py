@@ -254,4 +254,5 @@ def _frame_dict(score: FaceScore) -> dict[str, Any]:
         "logit": _score(score.logit),
         "box_xyxy": [round(float(v), 1) for v in score.box_xyxy],
         "confidence": _score(score.confidence),
+        "sharpness": round(score.sharpness, 1),
     }

@@ -46,11 +46,11 @@ class TrackerSettings:
 
     cut_appearance_limit: float = 0.45
     appearance_limit: float = 0.60
-    near_appearance_limit: float = 0.80
-    drift_limit: float = 0.95
+    near_appearance_limit: float = 0.95
+    drift_limit: float = 1.10
     doubt_margin: float = 0.15
     position_seconds: float = 2.0
-    reach_sizes: float = 1.0
+    reach_sizes: float = 1.5
     position_weight: float = 0.25
     cut_limit: float = 0.40
     dissolve_seconds: float = 1.5

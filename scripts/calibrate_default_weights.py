@@ -22,8 +22,7 @@ from screener.checkpoint import FORMAT_VERSION, SPLIT_POINT, Calibration, Contra
 from screener.evaluation.calibration import fit_calibration, operating_point, pooled_p_fake
 from screener.evaluation.manifest import read_manifest
 from screener.evaluation.methods import BLENDING, family_of
-from screener.evaluation.run import score_videos
-from screener.evaluation.videos import labels_of
+from screener.evaluation.videos import labels_of, video_score
 from screener.faces import MtcnnDetector
 from screener.model import CLASS_NAMES, WIDE_RESNET50_2
 from screener.pipeline import Screener
@@ -115,11 +114,11 @@ def main() -> None:
 
     videos = [v for v in read_manifest(arguments.manifest) if v.label == 0 or family_of(v.method) in BLENDING]
     screener = Screener(ScanSettings(threshold=0.5, thumbnails=0), first)
-    scored = [
-        s
-        for s in score_videos(screener, videos, lambda n: print(f"\r{n} of {len(videos)} scanned", end="", file=sys.stderr))
-        if len(s.logits)
-    ]
+    scored = []
+    for number, video in enumerate(videos, 1):
+        score = video_score(video, screener.scan(video.path).to_dict())
+        scored += [score] if len(score.logits) else []
+        print(f"\r{number} of {len(videos)} scanned", end="", file=sys.stderr)
     labels, logits = labels_of(scored), [s.logits for s in scored]
     calibration = fit_calibration(logits, labels, POOLING)
     p_fake = pooled_p_fake(logits, calibration, POOLING)

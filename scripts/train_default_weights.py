@@ -44,7 +44,7 @@ STAGES = (
     NamedStage(
         "wide-224",
         WIDE_RESNET50_2,
-        Stage(8, 224, pairs=8, learning_rate=5e-5, hardness=(0.3, 0.3), strength=(0.8, 0.8), warm_up_pictures=300),
+        Stage(5, 224, pairs=8, learning_rate=5e-5, hardness=(0.3, 0.3), strength=(0.8, 0.8), warm_up_pictures=300),
     ),
 )
 

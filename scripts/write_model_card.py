@@ -1,6 +1,7 @@
-"""Measures the default checkpoint on labelled videos and writes `weights/MODEL_CARD.md`; every figure on the card comes from here.
+"""Figures of the default checkpoint from a scan of labelled videos; writes `weights/MODEL_CARD.md`, where every figure comes from here.
 
-    python scripts/write_model_card.py VIDEOS/manifest.csv [--checkpoint weights/default.safetensors] [--to weights/MODEL_CARD.md]
+    screener scan VIDEOS --jsonl -o results.jsonl
+    python scripts/write_model_card.py results.jsonl VIDEOS/manifest.csv [--to weights/MODEL_CARD.md]
 
 The videos also served to choose the calibration and the thresholds, so those are measured honestly as well: fitted on half of the groups
 and tested on the other half, over several divisions.
@@ -9,22 +10,19 @@ and tested on the other half, over several divisions.
 from __future__ import annotations
 
 import argparse
-import sys
+import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from screener.checkpoint import Contract, load_checkpoint
+from screener.checkpoint import Contract, default_checkpoint_path, load_checkpoint
 from screener.evaluation import metrics
 from screener.evaluation.calibration import fit_calibration, operating_point, pooled_p_fake
 from screener.evaluation.manifest import read_manifest
 from screener.evaluation.methods import BLENDING, family_of
-from screener.evaluation.run import score_videos
-from screener.evaluation.videos import VideoScore, halves_by_group, labels_of
-from screener.pipeline import Screener
-from screener.settings import ScanSettings
+from screener.evaluation.videos import VideoScore, halves_by_group, labels_of, read_scores
 
 DIVISIONS = 20
 FPR = 0.05
@@ -181,14 +179,16 @@ def card(contract: Contract, sha256: str, megabytes: float, scores: Sequence[Vid
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("results", type=Path)
     parser.add_argument("manifest", type=Path)
-    parser.add_argument("--checkpoint", type=Path, default=Path("weights/default.safetensors"))
     parser.add_argument("--to", type=Path, default=Path("weights/MODEL_CARD.md"))
     arguments = parser.parse_args()
-    checkpoint = load_checkpoint(arguments.checkpoint)
-    screener = Screener(ScanSettings(fpr=FPR, thumbnails=0), checkpoint)
-    scores = score_videos(screener, read_manifest(arguments.manifest), lambda n: print(f"\r{n} scanned", end="", file=sys.stderr))
-    text = card(checkpoint.contract, checkpoint.sha256, arguments.checkpoint.stat().st_size / 1e6, scores)
+    checkpoint = load_checkpoint()
+    used = {json.loads(line)["checkpoint"]["sha256"] for line in arguments.results.read_text(encoding="utf-8").splitlines()}
+    if used != {checkpoint.sha256}:
+        parser.error(f"{arguments.results} was not made with the default checkpoint {checkpoint.sha256}")
+    scores = read_scores(arguments.results, read_manifest(arguments.manifest))
+    text = card(checkpoint.contract, checkpoint.sha256, default_checkpoint_path().stat().st_size / 1e6, scores)
     arguments.to.write_text(text, encoding="utf-8")
     print(text)
 

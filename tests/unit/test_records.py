@@ -111,6 +111,7 @@ def test_the_json_of_a_verdict_by_hand() -> None:
                 "logit": 1.0986,
                 "box_xyxy": [10.0, 20.0, 110.0, 140.0],
                 "confidence": 0.99,
+                "sharpness": 100.0,
             }
         ],
         "checkpoint": {},

@@ -1,0 +1,45 @@
+"""Manifests: rows as written, and a clear refusal that names file and line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from screener.errors import DatasetError
+from screener.evaluation.manifest import read_manifest
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "manifest.csv"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_rows(tmp_path: Path) -> None:
+    first, second = read_manifest(write(tmp_path, "path,label,group,method,extra\na/x.mp4,fake,g1,Wav2Lip,1\nb.mp4,real,,,\n"))
+    assert (first.path, first.name, first.label, first.group, first.method) == (tmp_path / "a/x.mp4", "a/x.mp4", 1, "g1", "Wav2Lip")
+    # Without a group a video stands for itself.
+    assert (second.label, second.group, second.split, second.method) == (0, "b.mp4", "", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("path,label\nx,real\n", "lacks group"),
+        ("", "lacks path, label, group"),
+        ("path,label,group\n", "no rows"),
+        ("path,label,group\nx.mp4,real,g\ny.mp4,1,g\n", "line 3: label: expected real or fake, got '1'"),
+        ("path,label,group\n,real,g\n", "line 2: has no path"),
+    ],
+)
+def test_faults_are_named(tmp_path: Path, text: str, says: str) -> None:
+    path = write(tmp_path, text)
+    with pytest.raises(DatasetError, match=says) as refused:
+        read_manifest(path)
+    assert str(path) in str(refused.value)
+
+
+def test_a_missing_manifest(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="cannot be read"):
+        read_manifest(tmp_path / "none.csv")

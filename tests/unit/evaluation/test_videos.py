@@ -1,0 +1,71 @@
+"""Public JSON to one score per video: the leading person, nobody's score for nobody, and whole groups in each half."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from screener.errors import DatasetError
+from screener.evaluation.manifest import LabelledVideo
+from screener.evaluation.methods import BLENDING, FAMILIES, family_of
+from screener.evaluation.videos import halves_by_group, labels_of, read_scores, video_score
+
+
+def video(name: str = "a.mp4", label: int = 1, group: str = "g") -> LabelledVideo:
+    return LabelledVideo(Path(name), name, label, group)
+
+
+def frame(track_id: int, index: int, logit: float) -> dict[str, Any]:
+    return {"track_id": track_id, "frame_index": index, "logit": logit, "box_xyxy": [10.0, 20.0, 60.0, 90.0], "sharpness": 7.0}
+
+
+def row(people: dict[int, list[str]], frames: list[dict[str, Any]], source: str = "a.mp4") -> dict[str, Any]:
+    listed = [{"track_id": track_id, "reasons": reasons} for track_id, reasons in people.items()]
+    return {"source": source, "outcome": "fake", "coverage": "complete", "people": listed, "frames": frames}
+
+
+def test_the_leading_person_in_time_order() -> None:
+    frames = [frame(1, 0, -1.0), frame(2, 9, 3.0), frame(2, 3, 1.0), frame(3, 5, 9.0)]
+    score = video_score(video(), row({1: [], 2: ["near_threshold"], 3: ["too_short"]}, frames))
+    np.testing.assert_array_equal(score.logits, [1.0, 3.0])
+    np.testing.assert_array_equal(score.face_px, [50.0, 50.0])
+    np.testing.assert_array_equal(score.sharpness, [7.0, 7.0])
+
+
+def test_nobody_judged_is_no_score() -> None:
+    score = video_score(video(), row({3: ["too_short"]}, [frame(3, 5, 9.0)]))
+    assert score.logits.shape == score.face_px.shape == (0,)
+
+
+def test_results_are_matched_by_real_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    results = tmp_path / "results.jsonl"
+    results.write_text(json.dumps(row({1: []}, [frame(1, 0, 2.0)], source="clips/a.mp4")) + "\n", encoding="utf-8")
+    (score,) = read_scores(results, [LabelledVideo(tmp_path / "clips" / "a.mp4", "a.mp4", 1, "g")])
+    assert score.logits.tolist() == [2.0]
+    with pytest.raises(DatasetError, match=r"lacks 1 of 1 videos, such as b\.mp4"):
+        read_scores(results, [video("b.mp4")])
+    results.write_text("not json\n", encoding="utf-8")
+    with pytest.raises(DatasetError, match="cannot be read"):
+        read_scores(results, [video()])
+
+
+def test_halves_keep_groups_whole() -> None:
+    scores = [video_score(video(f"{i}.mp4", i % 2, f"g{i // 4}"), row({}, [])) for i in range(40)]
+    half = halves_by_group(scores, seed=3)
+    assert 0 < half.sum() < 40
+    for group in range(10):
+        assert len(set(half[4 * group : 4 * group + 4])) == 1
+    assert labels_of(scores).tolist() == [0, 1] * 20
+
+
+def test_families() -> None:
+    assert family_of("DeepFaceLive DFM face swap") == "swap"
+    assert family_of(" Wav2Lip-HD") == "lip-sync"
+    assert family_of("VASA-1") == "whole face"
+    assert family_of("unheard of") == "other"
+    assert set(BLENDING) < set(FAMILIES)
