@@ -100,13 +100,11 @@ def main() -> None:
     parser.add_argument("faces", type=Path)
     parser.add_argument("manifest", type=Path)
     parser.add_argument("--to", type=Path, default=Path("weights/default.safetensors"))
-    parser.add_argument("--stage", default="wide-224", help="name of the stage whose running average becomes the weights")
     arguments = parser.parse_args()
 
-    trained = torch.load(arguments.run / f"{arguments.stage}.pt", map_location="cpu", weights_only=True)
-    state = trained["average"]
+    state = torch.load(arguments.run / "widened.pt", map_location="cpu", weights_only=True)
     pictures = {
-        path.stem: int(torch.load(path, map_location="cpu", weights_only=True)["pictures"]) for path in sorted(arguments.run.glob("*.pt"))
+        p.stem: int(torch.load(p, map_location="cpu", weights_only=True)["pictures"]) for p in sorted(arguments.run.glob("thin-*.pt"))
     }
     sets = data_sets(arguments.faces)
     first = arguments.run / "uncalibrated.safetensors"

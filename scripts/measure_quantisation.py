@@ -1,6 +1,6 @@
-"""What storing the weights in 8 bits costs: differences in AUC and score between a trained stage and its weights read back from a file.
+"""What storing the weights in 8 bits costs: differences in AUC and score between the weights as trained and as read back.
 
-    python scripts/measure_quantisation.py RUN_FOLDER FACES CHECKPOINT [--stage wide-224]
+    python scripts/measure_quantisation.py RUN_FOLDER FACES CHECKPOINT
 
 On the held-out pictures of FACES: the labelled fakes of its sets, and self-blended fakes of its reals.
 """
@@ -29,7 +29,6 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("faces", type=Path)
     parser.add_argument("checkpoint", type=Path)
-    parser.add_argument("--stage", default="wide-224")
     arguments = parser.parse_args()
     faces = [f for f in read_faces(arguments.faces, MtcnnDetector(), arguments.run / "faces.npz") if held_out(f.name, VALIDATION_SHARE)]
     stored = load_checkpoint(arguments.checkpoint)
@@ -42,7 +41,7 @@ def main() -> None:
     blended = np.tile([pair[3] for pair in pairs], 2)
 
     float_network = Network(WIDE_RESNET50_2)
-    float_network.load_state_dict(torch.load(arguments.run / f"{arguments.stage}.pt", map_location="cpu", weights_only=True)["average"])
+    float_network.load_state_dict(torch.load(arguments.run / "widened.pt", map_location="cpu", weights_only=True))
     logits = {
         name: Scorer(network, preprocessing, device="cpu").logits(crops)
         for name, network in (("float", float_network), ("8 bit", stored.build_network()))
