@@ -31,7 +31,7 @@ from screener.settings import ScanSettings
 
 POOLING = "trimmed_mean"
 FALSE_POSITIVE_RATES = (0.05, 0.10)
-MISSED_SHARE = 0.20
+MISSED_SHARE = 0.10
 """`genuine_below` is the score under which at most this share of the fake videos lies."""
 
 INPUT_SIZE = 224

@@ -26,7 +26,7 @@ from screener.evaluation.videos import VideoScore, halves_by_group, labels_of, r
 
 DIVISIONS = 20
 FPR = 0.05
-MISSED_SHARE = 0.20
+MISSED_SHARE = 0.10
 
 
 def with_interval(metric: metrics.Metric, labels: np.ndarray, scores: np.ndarray) -> str:

@@ -5,6 +5,8 @@ Knows words and, if told so, ANSI colours; the words alone carry the whole meani
 
 from __future__ import annotations
 
+import textwrap
+
 from screener.records import TrackVerdict, Verdict
 from screener.report.summary import Summary
 from screener.report.wording import COVERAGE_WORDS, by_suspicion, clock, counted, detail, numbered, score, spans, spelt_out, visible
@@ -19,6 +21,7 @@ class TextWriter:
 
     def __init__(self, inputs: int | None = None, colour: bool = False) -> None:
         self._colour = colour
+        self._limits = ""
 
     def begin(self) -> str:
         return ""
@@ -26,6 +29,7 @@ class TextWriter:
     def one(self, verdict: Verdict) -> str:
         head = self._parts(verdict.outcome, _score_and_interval(verdict), _finding(verdict), COVERAGE_WORDS[verdict.coverage])
         lines = [f"{visible(verdict.source)}: {head}", *(_INDENT + line for line in [*self._people(verdict), *_remarks(verdict)])]
+        self._limits = str(verdict.checkpoint.get("limits", ""))
         return "\n".join(lines) + "\n"
 
     def end(self, summary: Summary) -> str:
@@ -39,7 +43,8 @@ class TextWriter:
             ("frames judged", f"{summary.frames_judged}"),
             ("time", clock(summary.elapsed_seconds)),
         ]
-        return "\nSummary\n" + "".join(f"  {name:<14}{value}\n" for name, value in rows)
+        limits = f"\n{textwrap.fill(visible(self._limits), 100)}\n" if self._limits else ""
+        return "\nSummary\n" + "".join(f"  {name:<14}{value}\n" for name, value in rows) + limits
 
     def _parts(self, outcome: str, *parts: str) -> str:
         label = f"{_ANSI[outcome]}{outcome.upper()}{_ANSI_END}" if self._colour else outcome.upper()
@@ -55,8 +60,11 @@ class TextWriter:
             f"person {number}: " + self._parts(person.outcome, _score_and_interval(person), *_about(person, verdict.video.is_still))
             for number, person in judged
         ]
-        passers_by = len(verdict.people) - len(judged)
-        return [*lines, f"{counted(passers_by, 'person', 'people')} seen but not judged"] if passers_by else lines
+        passers_by = [person for person in verdict.people if not person.frames_judged]
+        if passers_by:
+            why = "; ".join(spelt_out(tuple(dict.fromkeys(reason for person in passers_by for reason in person.reasons))))
+            lines.append(f"{counted(len(passers_by), 'person', 'people')} seen but not judged: {why}")
+        return lines
 
 
 def _score_and_interval(judged: Verdict | TrackVerdict) -> str:

@@ -89,7 +89,7 @@ class TestText:
         assert "    partial: it ends before its header says it should\n" in report("text", [verdicts["partial_fake"]])
 
     def test_a_passer_by_is_mentioned(self, verdicts: dict[str, Verdict]) -> None:
-        assert "    1 person seen but not judged\n" in report("text", [verdicts["passer_by"]])
+        assert "    1 person seen but not judged: the face is too small to judge\n" in report("text", [verdicts["passer_by"]])
 
     def test_colour_adds_nothing_but_colour(self, verdicts: dict[str, Verdict]) -> None:
         coloured = report("text", list(verdicts.values()), colour=True)
