@@ -39,6 +39,9 @@ CheckpointOption = Annotated[Path | None, typer.Option("--checkpoint", help="Wei
 DeviceOption = Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda or mps.")]
 
 
+RIVALS = (("frames", "fps", "all_frames"), ("fpr", "threshold"))
+"""Settings of which one overrules the others."""
+
 _stops = StopSignals()
 
 
@@ -105,6 +108,8 @@ def _scan(
     from screener.video import expand_sources
 
     inputs = expand_sources(arguments)
+    if not inputs:
+        raise SettingsError(f"{' '.join(arguments)}: names no input; an empty list judges nothing")
     folder = ReportFolder(report_path) if report_path else None
     writer = WRITERS[format_name](len(inputs), output_path is None and sys.stdout.isatty() and "NO_COLOR" not in os.environ)
     with _output(output_path) as out:
@@ -179,10 +184,16 @@ def _print_rows(rows: list[tuple[str, str]]) -> None:
 
 
 def _settings(config: Path | None, given: dict[str, Any]) -> ScanSettings:
-    """Settings from the TOML file, overridden by the options that were given."""
+    """Settings from the TOML file, overridden by the options that were given, and by those that answer the same question."""
     from screener.settings import ScanSettings
 
-    return ScanSettings.from_mapping({**(_config_table(config) if config else {}), **given})
+    for rivals in RIVALS:
+        chosen = [name for name in rivals if name in given]
+        if len(chosen) > 1:
+            raise SettingsError(f"choose one of {' and '.join('--' + name.replace('_', '-') for name in chosen)}, not both")
+    overruled = {name for rivals in RIVALS if any(name in given for name in rivals) for name in rivals}
+    table = _config_table(config) if config else {}
+    return ScanSettings.from_mapping({**{name: value for name, value in table.items() if name not in overruled}, **given})
 
 
 def _config_table(path: Path) -> dict[str, Any]:
@@ -229,6 +240,11 @@ def _exits() -> Iterator[None]:
         # Whoever read our output has seen enough; keep Python from complaining about it once more while it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(ExitStatus.COULD_NOT_RUN)
+    except ImportError as error:
+        advice = (
+            "; a server or container needs OpenCV's system libraries: apt-get install libgl1 libglib2.0-0" if "lib" in str(error) else ""
+        )
+        _fail(f"a library cannot be loaded: {error}{advice}", ExitStatus.COULD_NOT_RUN)
     except KeyboardInterrupt:
         _fail("interrupted", ExitStatus.INTERRUPTED)
     except Terminated:

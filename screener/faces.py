@@ -107,9 +107,11 @@ DETECTORS: dict[str, Callable[..., FaceDetector]] = {"mtcnn": MtcnnDetector}
 
 
 def as_rgb(picture: NDArray[Any]) -> NDArray[np.uint8]:
-    """Any picture array -> (H, W, 3) uint8: gray is repeated, alpha dropped, object arrays and other integer types converted."""
+    """Any picture array -> (H, W, 3) uint8: gray is repeated, alpha dropped, 16 bit reduced to 8, other types clipped."""
     array = np.asarray(picture)
-    if array.dtype != np.uint8:
+    if array.dtype == np.uint16:
+        array = (array >> 8).astype(np.uint8)
+    elif array.dtype != np.uint8:
         array = np.clip(np.nan_to_num(array.astype(np.float32)), 0, 255).astype(np.uint8)
     if array.ndim == 2:
         array = array[..., None]

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from screener.checkpoint import Checkpoint, load_checkpoint
-from screener.errors import SettingsError, SourceError
+from screener.errors import CheckpointError, SettingsError, SourceError
 from screener.evidence import TellingCrops
 from screener.faces import DETECTORS, FaceDetector
 from screener.preprocess import crop_face, sharpness
@@ -24,7 +24,7 @@ from screener.records import FaceBox, FaceCrop, FaceScore, Frame, TrackVerdict, 
 from screener.scoring import Scorer
 from screener.settings import ScanSettings
 from screener.tracks import Tracker
-from screener.verdict import POOLING, Limits, Sighting, calibrated, judge_person, judge_video, leading_person
+from screener.verdict import POOLING, Limits, Sighting, calibrated, coverage_of, judge_person, judge_video, leading_person
 from screener.versions import versions
 from screener.video import Source, SourceFailure, expand_sources, open_video
 
@@ -268,15 +268,8 @@ def build_detector(name: str, device: Any, contract: dict[str, Any]) -> FaceDete
         raise SettingsError(f"detector: expected one of {', '.join(DETECTORS)}, got {name!r}")
     detector = DETECTORS[name](device=device)
     if name == contract["name"] and detector.contract() != contract:
-        raise SettingsError(f"detector {name}: this screener runs it with {detector.contract()}, the checkpoint was made with {contract}")
+        raise CheckpointError(f"detector {name}: this screener runs it with {detector.contract()}, the checkpoint was made with {contract}")
     return detector
-
-
-def coverage_of(facts: VideoFacts) -> str:
-    """`none` when no frame could be looked at, `partial` when the reader gave any reason, else `complete`."""
-    if not facts.frames_sampled:
-        return "none"
-    return "partial" if facts.reasons else "complete"
 
 
 def as_source(source: Source | SourceFailure | str | Path) -> Source | SourceFailure:

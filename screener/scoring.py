@@ -21,7 +21,7 @@ from screener.preprocess import Preprocessing, normalise
 from screener.records import FaceCrop
 
 TOLERANCE_P_FAKE = {"float32": 1e-3, "bfloat16": 2e-2}
-"""How far `p_fake` of one crop may move with batch size, order or device, by dtype; measured by `scripts/measure_agreement.py`."""
+"""How far `p_fake` of one crop may move with batch size and batch mates, by dtype; see `scripts/measure_agreement.py`."""
 
 
 def choose_device(name: str) -> torch.device:
@@ -98,7 +98,7 @@ class Scorer:
     def _batch(self, crops_rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
         with torch.inference_mode():
             pictures = torch.from_numpy(normalise(crops_rgb, self._contract)).to(self.device, self.dtype)
-            logits = np.asarray(fake_logit(self._network(pictures)).double().cpu().numpy(), np.float64)
+            logits = np.asarray(fake_logit(self._network(pictures)).cpu().double().numpy(), np.float64)
         if not np.isfinite(logits).all():
             raise DeviceError(
                 f"{self.device} in {self.dtype_name}: the network gave a score that is no number; try --dtype float32 or --device cpu"

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student_t
 
-from screener.records import FaceScore, Segment, TrackVerdict
+from screener.records import FaceScore, Segment, TrackVerdict, VideoFacts
 
 Floats = NDArray[np.float64]
 
@@ -23,6 +23,9 @@ MOST_PICKED = 1_000_000
 """Scores drawn at a time: a long video in which every frame was judged must not fill the memory."""
 
 TRIMMED_SHARE = 0.10
+GAP_FACTOR = 3.0
+"""A step in time of more than so many median steps is an absence."""
+
 SEGMENT_SAMPLES = 3
 SEGMENT_SECONDS = 0.3
 """A suspicious stretch must hold at least so many judged frames in a row, and last so long: neighbouring frames repeat each other."""
@@ -116,6 +119,12 @@ def suspicious_segments(seconds: Floats, p_fake: Floats, threshold: float) -> tu
     n = len(p_fake)
     if n < SEGMENT_SAMPLES:
         return ()
+    steps = np.diff(seconds)
+    away = np.flatnonzero(steps > GAP_FACTOR * np.median(steps)) + 1
+    if len(away):
+        # Nobody looks fake while not in the picture: each stay is looked at by itself.
+        stays = zip(np.split(seconds, away), np.split(p_fake, away), strict=True)
+        return tuple(segment for stay in stays for segment in suspicious_segments(*stay, threshold))
     padded = np.concatenate([p_fake[:1], p_fake, p_fake[-1:]])
     high = np.median(np.stack([padded[:-2], padded[1:-1], padded[2:]]), 0) >= threshold
     edges = np.flatnonzero(np.diff(np.concatenate([[False], high, [False]]).astype(np.int8)))
@@ -216,6 +225,13 @@ def judge_video(people: Sequence[TrackVerdict], coverage: str, frames_sampled: i
     if undecided:
         return "undecided", _distinct(undecided)
     return ("genuine" if coverage == "complete" else "undecided"), ()
+
+
+def coverage_of(facts: VideoFacts) -> str:
+    """`none` when no frame could be looked at, `partial` when the reader gave any reason, else `complete`."""
+    if not facts.frames_sampled:
+        return "none"
+    return "partial" if facts.reasons else "complete"
 
 
 def _distinct(people: Sequence[TrackVerdict]) -> tuple[str, ...]:

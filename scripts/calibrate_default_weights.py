@@ -1,17 +1,18 @@
 """From the last stage of training to the default checkpoint: calibration and thresholds on labelled videos that were never trained on.
 
-    python scripts/calibrate_default_weights.py RUN_FOLDER FACES VIDEOS/manifest.csv [--to weights/default.safetensors]
+    python scripts/calibrate_default_weights.py RUN_FOLDER FACES VIDEOS/manifest.csv results.jsonl
+    screener scan VIDEOS --checkpoint RUN_FOLDER/uncalibrated.safetensors --threshold 0.5 --jsonl -o results.jsonl
+    python scripts/calibrate_default_weights.py RUN_FOLDER FACES VIDEOS/manifest.csv results.jsonl
 
-Scans every video of the manifest with the uncalibrated weights, fits temperature, bias and operating points to the scores of the reals
-and of the fakes that were blended into a real picture (what the weights were trained to see), and stores them with the weights. The
-figures are printed by `scripts/write_model_card.py`, which also fits on one half of the groups and tests on the other.
+The first call writes the uncalibrated weights, the second scans with them, the third fits temperature, bias and operating points to the
+scores of the reals and of the fakes that were blended into a real picture (what the weights were trained to see), and stores them with
+the weights. The figures are printed by `scripts/write_model_card.py`, which also fits on one half of the groups and tests on the other.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
-import sys
 from importlib import metadata
 from pathlib import Path
 
@@ -19,21 +20,16 @@ import numpy as np
 import torch
 
 from screener.checkpoint import FORMAT_VERSION, SPLIT_POINT, Calibration, Contract, DataSet, OperatingPoint, save_checkpoint
-from screener.evaluation.calibration import fit_calibration, operating_point, pooled_p_fake
+from screener.evaluation.calibration import MISSED_SHARE, fit_calibration, operating_point, pooled_p_fake
 from screener.evaluation.manifest import read_manifest
 from screener.evaluation.methods import BLENDING, family_of
-from screener.evaluation.videos import labels_of, video_score
+from screener.evaluation.videos import labels_of, read_scores
 from screener.faces import MtcnnDetector
 from screener.model import CLASS_NAMES, WIDE_RESNET50_2
-from screener.pipeline import Screener
 from screener.preprocess import Preprocessing
-from screener.settings import ScanSettings
 
 POOLING = "trimmed_mean"
 FALSE_POSITIVE_RATES = (0.05, 0.10)
-MISSED_SHARE = 0.10
-"""`genuine_below` is the score under which at most this share of the fake videos lies."""
-
 INPUT_SIZE = 224
 LEAST_FACE_PX = 40.0
 
@@ -99,6 +95,7 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("faces", type=Path)
     parser.add_argument("manifest", type=Path)
+    parser.add_argument("results", type=Path)
     parser.add_argument("--to", type=Path, default=Path("weights/default.safetensors"))
     arguments = parser.parse_args()
 
@@ -110,13 +107,12 @@ def main() -> None:
     first = arguments.run / "uncalibrated.safetensors"
     save_checkpoint(first, contract(Calibration(), (), {}, sets, {"training_pictures": pictures}), state)
 
+    if not arguments.results.exists():
+        parser.exit(
+            1, f"now: screener scan VIDEOS --checkpoint {first} --threshold 0.5 --jsonl -o {arguments.results}; then this command again\n"
+        )
     videos = [v for v in read_manifest(arguments.manifest) if v.label == 0 or family_of(v.method) in BLENDING]
-    screener = Screener(ScanSettings(threshold=0.5, thumbnails=0), first)
-    scored = []
-    for number, video in enumerate(videos, 1):
-        score = video_score(video, screener.scan(video.path).to_dict())
-        scored += [score] if len(score.logits) else []
-        print(f"\r{number} of {len(videos)} scanned", end="", file=sys.stderr)
+    scored = [s for s in read_scores(arguments.results, videos) if len(s.logits)]
     labels, logits = labels_of(scored), [s.logits for s in scored]
     calibration = fit_calibration(logits, labels, POOLING)
     p_fake = pooled_p_fake(logits, calibration, POOLING)

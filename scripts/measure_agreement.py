@@ -1,4 +1,4 @@
-"""How far the scores of one clip move with batch size, order, entry point and dtype; prints the largest difference of each comparison.
+"""How far the scores of one clip move with batch size, entry point and dtype; prints the largest difference of each comparison.
 
     python scripts/measure_agreement.py CLIP...
 

@@ -40,11 +40,13 @@ def loop(clip: Path, target: Path, seconds: float) -> None:
 
 
 def peak_mb(clip: Path, frames: int) -> float:
-    """Largest resident size of a fresh `screener scan`, as the scanning process itself reports it."""
+    """Largest resident size of a fresh `screener scan`, its decoding process included."""
     code = (
         "import resource, sys; from screener.pipeline import Screener; from screener.settings import ScanSettings;"
         f"v = Screener(ScanSettings(frames={frames})).scan(sys.argv[1]);"
-        "print(v.coverage, v.video.frames_decoded, 'peak', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+        "from screener.video.opening import _Worker; _Worker.kill_idle();"
+        "own, decoder = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN));"
+        "print(v.coverage, v.video.frames_decoded, 'frames decoded, own', own, 'decoder', decoder, 'peak', own + decoder)"
     )
     done = subprocess.run([sys.executable, "-c", code, str(clip)], capture_output=True, text=True, check=True)
     print(f"  {clip.name}: {done.stdout.strip()}")

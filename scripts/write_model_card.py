@@ -19,14 +19,13 @@ import numpy as np
 
 from screener.checkpoint import Contract, default_checkpoint_path, load_checkpoint
 from screener.evaluation import metrics
-from screener.evaluation.calibration import fit_calibration, operating_point, pooled_p_fake
+from screener.evaluation.calibration import MISSED_SHARE, fit_calibration, operating_point, pooled_p_fake
 from screener.evaluation.manifest import read_manifest
 from screener.evaluation.methods import BLENDING, family_of
 from screener.evaluation.videos import VideoScore, halves_by_group, labels_of, read_scores
 
 DIVISIONS = 20
 FPR = 0.05
-MISSED_SHARE = 0.10
 
 
 def with_interval(metric: metrics.Metric, labels: np.ndarray, scores: np.ndarray) -> str:

@@ -159,9 +159,7 @@ class Contract:
                 return point
         available = ", ".join(f"{point.fpr:g}" for point in sorted(self.operating_points, key=lambda point: point.fpr))
         if not available:
-            raise CheckpointError(
-                f"checkpoint {self.name!r} has no operating points; measure them with `screener calibrate` or set a threshold"
-            )
+            raise CheckpointError(f"checkpoint {self.name!r} has no operating points; set a threshold or use a calibrated checkpoint")
         raise CheckpointError(
             f"fpr: checkpoint {self.name!r} was measured at {available}, not at {fpr:g}; choose one of these or set a threshold"
         )

@@ -24,7 +24,7 @@ LARGEST_HEADER_BYTES = 16 * 2**20
 METADATA_KEY = "screener"
 """The one key of the file's metadata; its value is the contract in JSON."""
 
-PICKLES_ARE_REFUSED = "checkpoints are safetensors files only, for opening a pickle can run any program; make one with `screener train`"
+PICKLES_ARE_REFUSED = "checkpoints are safetensors files only, for opening a pickle can run any program; give a safetensors checkpoint"
 
 
 class StoredCheckpoint:
@@ -72,7 +72,7 @@ def open_checkpoint(path: Path) -> Iterator[StoredCheckpoint]:
     except SafetensorError as error:
         raise CheckpointError(f"{path}: its safetensors header does not fit the file ({error}); copy or download it again") from error
     except FileNotFoundError as error:
-        raise CheckpointError(f"{path}: there is no such file; give the path of a checkpoint made with `screener train`") from error
+        raise CheckpointError(f"{path}: there is no such file; give the path of a checkpoint") from error
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror or error}); check the path and its permissions") from error
 

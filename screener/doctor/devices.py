@@ -31,7 +31,7 @@ def product_error(device: torch.device, dtype: torch.dtype) -> float:
     # Rounded first, so that only the arithmetic is judged and not the storage.
     a, b = torch.from_numpy(waves).to(dtype)
     expected = a.double().numpy() @ b.double().numpy()
-    product = (a.to(device) @ b.to(device)).double().cpu().numpy()
+    product = (a.to(device) @ b.to(device)).cpu().double().numpy()
     return float(np.abs(product - expected).max() / np.abs(expected).max())
 
 

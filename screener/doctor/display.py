@@ -11,7 +11,7 @@ import cv2
 
 from screener.doctor.findings import Examination, Fault
 
-_NEEDLESS = "only watching `screener live` in a window needs one; scanning does not"
+_NEEDLESS = "only showing pictures in a window needs one; scanning does not"
 
 
 def examine(examination: Examination, _checkpoint: Path | None, _device: str) -> None:

@@ -16,6 +16,9 @@ from screener.verdict import POOLING
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
 
+MISSED_SHARE = 0.10
+"""The default for `genuine_below`: the score under which at most this share of the fake videos lies."""
+
 LEAST_EXPECTED_FALSE_ALARMS = 1.0
 """A false-positive rate is promised only if at least this many of the real videos would be flagged at it: 5 % needs 20, 1 % needs 100."""
 
@@ -67,5 +70,15 @@ def operating_point(labels: Labels, p_fake: Floats, fpr: float, missed: float) -
     threshold = max(threshold_at(reals, fpr), 1e-6)
     if threshold > 1:
         raise DatasetError(f"more than {fpr:g} of the {len(reals)} real videos score 1, so no threshold keeps to that false-positive rate")
-    genuine_below = float(np.sort(fakes)[int(np.floor(missed * len(fakes)))]) if len(fakes) else threshold
+    threshold = _between(reals, threshold)
+    genuine_below = _between(fakes, float(np.sort(fakes)[int(np.floor(missed * len(fakes)))])) if len(fakes) else threshold
     return OperatingPoint(fpr, threshold, min(threshold, genuine_below), len(reals), len(fakes))
+
+
+def _between(scores: Floats, bound: float) -> float:
+    """A bound that parts the scores as `bound` does, but midway, so that rounding moves no video to its other side."""
+    below, above = scores[scores < bound], scores[scores >= bound]
+    if not len(below) or not len(above):
+        return bound
+    middle = round(float(below.max() + above.min()) / 2, 4)
+    return middle if below.max() < middle <= above.min() else bound

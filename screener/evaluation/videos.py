@@ -42,12 +42,12 @@ class VideoScore:
 def video_score(video: LabelledVideo, row: Mapping[str, Any]) -> VideoScore:
     """A video's public JSON (`Verdict.to_dict()`, or a line of `screener scan --jsonl`) -> its score.
 
-    The leading person is the one whose mean logit is highest among those judged in enough frames.
+    The leading person is the one whose mean logit is highest among those that could be judged.
     """
     reasons = {person["track_id"]: person["reasons"] for person in row["people"]}
     by_track: dict[int, list[Mapping[str, Any]]] = {}
     for frame in row["frames"]:
-        if "too_short" not in reasons[frame["track_id"]]:
+        if not {"too_short", "out_of_range"} & set(reasons[frame["track_id"]]):
             by_track.setdefault(frame["track_id"], []).append(frame)
     leading = max(by_track.values(), key=lambda frames: float(np.mean([f["logit"] for f in frames])), default=[])
     frames = sorted(leading, key=lambda f: f["frame_index"])

@@ -133,16 +133,17 @@ def _folder(text: str) -> list[Source | SourceFailure]:
     return list(_walk(text, set())) or [nothing]
 
 
-def _walk(folder: str, seen: set[tuple[int, int]]) -> Iterator[Source]:
-    """Media below a folder, sorted; each real file and folder once, hidden ones and unreadable folders skipped."""
+def _walk(folder: str, seen: set[tuple[int, int]]) -> Iterator[Source | SourceFailure]:
+    """Media below a folder, sorted; each real file and folder once, hidden ones skipped. An unreadable folder is a row of its own."""
     if not _first_visit(folder, seen):
         return
     try:
         names = sorted(name for name in os.listdir(folder) if not name.startswith("."))
-    except OSError:
+    except OSError as error:
+        yield _failure(folder, "permission", f"the folder cannot be read: {error.strerror}")
         return
     paths = [os.path.join(folder, name) for name in names]
-    files = [path for path in paths if not os.path.isdir(path)]
+    files = [path for path in paths if not os.path.isdir(path) and _suffix(path) in PICTURE_SUFFIXES | VIDEO_SUFFIXES]
     series = _numbered_series(files)
     if series:
         yield Source(tuple(Path(os.path.abspath(path)) for path in series), "sequence", printable_name(folder))

@@ -168,9 +168,16 @@ def test_segments_of_short_rows(p_fake: list[float], spans: list[tuple[float, fl
     assert [(s.start_seconds, s.end_seconds) for s in found] == spans
 
 
+def test_an_absence_parts_a_stretch() -> None:
+    seconds = np.array([0.0, 0.2, 0.4, 0.6, 60.0, 60.2, 60.4, 60.6])
+    found = suspicious_segments(seconds, np.full(8, 0.9), 0.5)
+    assert [(s.start_seconds, s.end_seconds) for s in found] == [(0.0, 0.6), (60.0, 60.6)]
+    assert suspicious_segments(np.array([0, 0.04, 0.08, 60, 60.04, 60.08]), np.full(6, 0.9), 0.5) == ()
+
+
 @given(PROBABILITIES, st.floats(0, 1), st.integers(0, 999))
 def test_segments_lie_inside_the_video_and_do_not_overlap(p_fake: np.ndarray, threshold: float, seed: int) -> None:
-    seconds = np.cumsum(SEGMENT_SECONDS / 2 + np.random.default_rng(seed).exponential(1.0, len(p_fake)))
+    seconds = np.cumsum(np.random.default_rng(seed).uniform(SEGMENT_SECONDS, 2 * SEGMENT_SECONDS, len(p_fake)))
     found = suspicious_segments(seconds, p_fake, threshold)
     edges = [edge for s in found for edge in (s.start_seconds, s.end_seconds)]
     assert edges == sorted(edges)

@@ -128,5 +128,5 @@ def test_operating_point_by_rate(contract: Contract) -> None:
 
 def test_operating_point_without_any(contract: Contract) -> None:
     bare = Contract.from_dict(contract.to_dict() | {"operating_points": []})
-    with pytest.raises(CheckpointError, match="screener calibrate"):
+    with pytest.raises(CheckpointError, match="use a calibrated checkpoint"):
         bare.operating_point(0.05)

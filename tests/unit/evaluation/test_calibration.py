@@ -87,10 +87,9 @@ def test_operating_point_by_hand() -> None:
     reals, fakes = np.arange(40) / 40, 0.5 + np.arange(20) / 40
     labels = np.array([0] * 40 + [1] * 20)
     point = operating_point(labels, np.concatenate([reals, fakes]), fpr=0.05, missed=0.1)
-    # Two of 40 reals may pass, so the line lies just above the third highest; two of 20 fakes lie below the third lowest.
-    assert point.threshold == pytest.approx(37 / 40)
-    assert point.threshold > 37 / 40
-    assert point.genuine_below == 0.55
+    # Two of 40 reals may pass: the line lies midway between the second and third highest; two of 20 fakes may be missed, likewise.
+    assert point.threshold == pytest.approx((37 / 40 + 38 / 40) / 2)
+    assert point.genuine_below == pytest.approx((0.525 + 0.55) / 2)
     assert (point.fpr, point.real_videos, point.fake_videos) == (0.05, 40, 20)
 
 
