@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -117,6 +118,7 @@ def test_the_canary_would_have_sung(tmp_path: Path) -> None:
         (["--device", "abacus"], "device: expected one of auto, cpu, cuda, mps, got 'abacus'"),
         (["--dtype", "float7"], "dtype: expected one of"),
         (["--json", "--csv"], "choose one of --json and --csv"),
+        (["--frames", "8", "--fps", "2"], "choose one of --frames and --fps"),
         (["--config", "none.toml"], "none.toml"),
     ],
 )
@@ -157,3 +159,16 @@ def test_wrong_usage_is_refused(arguments: list[str]) -> None:
     assert (ended.status, ended.out) == (2, "")
     assert "Usage: " in ended.err
     assert "Traceback" not in ended.err
+
+
+def test_an_empty_list_file_is_refused(checkpoint: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty.txt").write_text("# nothing yet\n", encoding="utf-8")
+    assert_refused(run_here("scan", f"@{tmp_path / 'empty.txt'}", "--checkpoint", checkpoint), "names no input")
+
+
+def test_an_option_overrules_its_rival_in_the_settings_file(checkpoint: Path, media: Path, tmp_path: Path) -> None:
+    (tmp_path / "settings.toml").write_text("[screener]\nall_frames = true\nthreshold = 0.5\n", encoding="utf-8")
+    options = ["--config", tmp_path / "settings.toml", "--frames", "8", "--fpr", "0.1", "--checkpoint", checkpoint, "--json"]
+    found = json.loads(run_here("scan", media / "face.png", *options).out)
+    assert (found["settings"]["all_frames"], found["settings"]["frames"], found["settings"]["threshold"]) == (False, 8, None)
+    assert found["operating_point"]["fpr"] == 0.1
