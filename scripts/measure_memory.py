@@ -2,7 +2,7 @@
 
     python scripts/measure_memory.py CLIP [--frames 32]
 
-Loops CLIP to both lengths without re-encoding, scans each in a process of its own, and prints the peaks. Exits 1 above 200 MB of
+Linux only. Loops CLIP to both lengths without re-encoding, scans each in a process of its own, and prints the peaks. Exits 1 above 200 MB of
 difference."""
 
 from __future__ import annotations
@@ -42,18 +42,18 @@ def loop(clip: Path, target: Path, seconds: float) -> None:
 def peak_mb(clip: Path, frames: int) -> float:
     """Largest resident size of a fresh `screener scan`, its decoding process included."""
     code = (
-        "import resource, sys; from screener.pipeline import Screener; from screener.settings import ScanSettings;"
+        "import os, re, resource, sys; from screener.pipeline import Screener; from screener.settings import ScanSettings;"
         f"v = Screener(ScanSettings(frames={frames})).scan(sys.argv[1]);"
-        "from screener.video.opening import _Worker; _Worker.kill_idle();"
-        "own, decoder = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN));"
-        "print(v.coverage, v.video.frames_decoded, 'frames decoded, own', own, 'decoder', decoder, 'peak', own + decoder)"
+        "own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss;"
+        "children = [int(p) for p in open(f'/proc/self/task/{os.getpid()}/children').read().split()];"
+        "decoder = sum(int(re.search(r'VmHWM:\\s+(\\d+)', open(f'/proc/{p}/status').read())[1]) for p in children);"
+        "print(v.coverage, v.video.frames_decoded, 'frames decoded; kB: own', own, 'decoder', decoder, 'peak', own + decoder)"
     )
     done = subprocess.run([sys.executable, "-c", code, str(clip)], capture_output=True, text=True, check=True)
     print(f"  {clip.name}: {done.stdout.strip()}")
     found = re.search(r"peak (\d+)", done.stdout)
     assert found is not None
-    # Linux counts kilobytes, macOS bytes.
-    return int(found[1]) / (1024 if sys.platform != "darwin" else 1024**2)
+    return int(found[1]) / 1024
 
 
 def main() -> None:
