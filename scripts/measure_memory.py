@@ -2,8 +2,9 @@
 
     python scripts/measure_memory.py CLIP [--frames 32]
 
-Linux only. Loops CLIP to both lengths without re-encoding, scans each in a process of its own, and prints the peaks. Exits 1 above 200 MB of
-difference."""
+Linux only. Loops CLIP to both lengths without re-encoding, scans each in a process of its own, and prints the peaks. Exits 1 above
+200 MB of difference.
+"""
 
 from __future__ import annotations
 
