@@ -1,6 +1,6 @@
 """Decoding: files, series of pictures, addresses and cameras -> frames with their times, and the facts about each input.
 
-The only user of cv2.VideoCapture and of PyAV. Knows nothing of faces or verdicts.
+The only user of cv2.VideoCapture, and of PyAV for reading. Knows nothing of faces or verdicts.
 """
 
 from screener.video.opening import Video, open_video
