@@ -181,3 +181,15 @@ def widen(state: dict[str, Tensor], times: int, noise: float, generator: torch.G
             tensor = tensor + noise * tensor.std() * torch.randn(tensor.shape, generator=generator)
         wide[name] = tensor.clone()
     return wide
+
+
+def narrow(state: dict[str, Tensor], times: int) -> dict[str, Tensor]:
+    """The inverse of `widen` with `noise=0`, so that training can go on with the thin network; of parted copies it takes the mean."""
+    thin: dict[str, Tensor] = {}
+    for name, tensor in state.items():
+        if tensor.dim() and not name.startswith(("head.fc.", "locator.")):
+            tensor = tensor.reshape(-1, times, *tensor.shape[1:]).float().mean(1).to(tensor.dtype)
+        if tensor.dim() > 1 and name != "backbone.conv1.weight":
+            tensor = tensor.reshape(tensor.shape[0], -1, times, *tensor.shape[2:]).sum(2)
+        thin[name] = tensor.clone()
+    return thin

@@ -20,8 +20,8 @@ import numpy as np
 import torch
 
 from screener.checkpoint import FORMAT_VERSION, SPLIT_POINT, Calibration, Contract, DataSet, OperatingPoint, save_checkpoint
+from screener.datasets import read_manifest
 from screener.evaluation.calibration import MISSED_SHARE, fit_calibration, operating_point, pooled_p_fake
-from screener.evaluation.manifest import read_manifest
 from screener.evaluation.methods import BLENDING, family_of
 from screener.evaluation.videos import labels_of, read_scores
 from screener.faces import MtcnnDetector

@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 
 from screener.checkpoint import Contract, default_checkpoint_path, load_checkpoint
+from screener.datasets import read_manifest
 from screener.evaluation import metrics
 from screener.evaluation.calibration import MISSED_SHARE, fit_calibration, operating_point, pooled_p_fake
-from screener.evaluation.manifest import read_manifest
 from screener.evaluation.methods import BLENDING, family_of
 from screener.evaluation.videos import VideoScore, halves_by_group, labels_of, read_scores
 

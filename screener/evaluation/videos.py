@@ -3,13 +3,11 @@
 Knows the public JSON of a scan. Does not know pixels, networks or metrics.
 
 A video's score is that of its leading person. A video in which nobody could be judged has no score: it lowers coverage instead of being
-counted as 0.5.
+counted as 0.5. A still picture is a video of one frame.
 """
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from screener.errors import DatasetError
-from screener.evaluation.manifest import LabelledVideo
+from screener.datasets import LabelledItem
+from screener.evaluation.results import read_rows, rows_of
 
 Floats = NDArray[np.float64]
 
@@ -28,18 +26,28 @@ Floats = NDArray[np.float64]
 class VideoScore:
     """A labelled video and what was found in it: of the judged frames of its leading person, in time order; empty if nobody was judged.
 
+    outcome, coverage, reasons: of the verdict.
     logits: (n,) uncalibrated log-odds of fake. face_px: (n,) shorter side of the face box, pixels. sharpness: (n,).
+    codec: of the video. short_side_px: shorter side of its picture, 0 when nothing was decoded. sha256: of the file, or empty.
     """
 
-    video: LabelledVideo
+    video: LabelledItem
     outcome: str
     coverage: str
     logits: Floats
     face_px: Floats
     sharpness: Floats
+    reasons: tuple[str, ...] = ()
+    codec: str = ""
+    short_side_px: int = 0
+    sha256: str = ""
+
+    @property
+    def is_scored(self) -> bool:
+        return len(self.logits) > 0
 
 
-def video_score(video: LabelledVideo, row: Mapping[str, Any]) -> VideoScore:
+def video_score(video: LabelledItem, row: Mapping[str, Any]) -> VideoScore:
     """A video's public JSON (`Verdict.to_dict()`, or a line of `screener scan --jsonl`) -> its score.
 
     The leading person is the one whose mean logit is highest among those that could be judged.
@@ -52,6 +60,7 @@ def video_score(video: LabelledVideo, row: Mapping[str, Any]) -> VideoScore:
     leading = max(by_track.values(), key=lambda frames: float(np.mean([f["logit"] for f in frames])), default=[])
     frames = sorted(leading, key=lambda f: f["frame_index"])
     boxes = np.array([f["box_xyxy"] for f in frames], np.float64).reshape(-1, 4)
+    facts = row.get("video", {})
     return VideoScore(
         video,
         row["outcome"],
@@ -59,23 +68,24 @@ def video_score(video: LabelledVideo, row: Mapping[str, Any]) -> VideoScore:
         np.array([f["logit"] for f in frames], np.float64),
         np.minimum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]),
         np.array([f["sharpness"] for f in frames], np.float64),
+        tuple(row.get("reasons", ())),
+        str(facts.get("codec", "")),
+        min(facts.get("size_wh", (0, 0))),
+        row.get("sha256") or "",
     )
 
 
-def read_scores(results: Path, videos: Sequence[LabelledVideo]) -> list[VideoScore]:
+def read_scores(results: Path, videos: Sequence[LabelledItem]) -> list[VideoScore]:
     """The scores of labelled videos from the file that `screener scan --jsonl -o` wrote; raises DatasetError when one is missing.
 
     Files are matched by their real paths, relative ones from the present folder.
     """
-    try:
-        rows = [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines()]
-        by_path = {os.path.realpath(row["source"]): row for row in rows}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DatasetError(f"{results}: cannot be read as results of screener scan --jsonl: {error}") from error
-    missing = [video.name for video in videos if os.path.realpath(video.path) not in by_path]
-    if missing:
-        raise DatasetError(f"{results}: lacks {len(missing)} of {len(videos)} videos, such as {missing[0]}; scan them too")
-    return [video_score(video, by_path[os.path.realpath(video.path)]) for video in videos]
+    return scores_of(videos, rows_of(videos, read_rows(results), results))
+
+
+def scores_of(videos: Sequence[LabelledItem], rows: Sequence[Mapping[str, Any]]) -> list[VideoScore]:
+    """Videos and the row of each -> their scores, in the same order."""
+    return [video_score(video, row) for video, row in zip(videos, rows, strict=True)]
 
 
 def labels_of(scores: Sequence[VideoScore]) -> NDArray[np.int64]:

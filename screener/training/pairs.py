@@ -6,7 +6,7 @@ Knows faces, blending, degradation and the crop contract. Does not know the netw
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -17,15 +17,22 @@ from torch.utils.data import IterableDataset, get_worker_info
 from screener.errors import DatasetError
 from screener.preprocess import resize_square
 from screener.training import degradation
+from screener.training.degradation import Degradation
 from screener.training.pictures import LabelledFace
 from screener.training.self_blending import Face, self_blend, swap_blend
 
 MAP_STRIDE = 16
-REAL_FAKE_SHARE = 0.15
+REAL_FAKE_SHARE = 0.12
 """Share of pairs that take a labelled fake of a data set instead of a blended one; their map is unknown."""
 
-SWAP_SHARE = 0.35
+SWAP_SHARE = 0.2
 """Of the blended pairs, how many take another person's face."""
+
+SHOWN_PX = (84.0, 288.0)
+"""Side of the face crop as a viewer gets it, log-uniform: faces in videos that people pass on are 70 to 220 pixels wide."""
+
+MADE_ABOVE_SHOWN = 1.6
+"""A fake is blended in up to so many times the resolution in which it is then shown; more would leave nothing to see."""
 
 Sample = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32], bool]
 
@@ -70,13 +77,15 @@ class PairMaker:
         return self._reals[min(int(np.searchsorted(self._weights, rng.random())), len(self._reals) - 1)]
 
     def _blended_pair(self, rng: np.random.Generator, recipe: Recipe) -> Sample:
-        face = _framed(self._real(rng), rng, recipe)
+        shown = _shown_px(rng, recipe)
+        made = shown * rng.uniform(1.0, MADE_ABOVE_SHOWN)
+        face = _framed(self._real(rng), rng, recipe, made)
         if rng.random() < SWAP_SHARE:
-            donor = _framed(self._real(rng), rng, recipe)
+            donor = _framed(self._real(rng), rng, recipe, made * rng.uniform(0.6, 1.4))
             fake, mask = swap_blend(face, donor, rng, recipe.strength)
         else:
             fake, mask = self_blend(face, rng, recipe.strength)
-        route = degradation.draw(rng, recipe.hardness)
+        route = _reduced(degradation.draw(rng, recipe.hardness), face, shown)
         cells = recipe.input_size // MAP_STRIDE
         where = np.asarray(cv2.resize(mask, (cells, cells), interpolation=cv2.INTER_AREA), np.float32)
         real, fake = (resize_square(degradation.apply(p, route), recipe.input_size) for p in (face.crop_rgb, fake))
@@ -84,19 +93,30 @@ class PairMaker:
 
     def _labelled_pair(self, rng: np.random.Generator, recipe: Recipe) -> Sample:
         reals, fakes = self._labelled[rng.integers(len(self._labelled))]
-        pictures = []
+        shown, pictures = _shown_px(rng, recipe), []
         for pool in (reals, fakes):
-            face = _framed(pool[rng.integers(len(pool))], rng, recipe)
-            pictures.append(resize_square(degradation.apply(face.crop_rgb, degradation.draw(rng, recipe.hardness)), recipe.input_size))
+            face = _framed(pool[rng.integers(len(pool))], rng, recipe, shown * MADE_ABOVE_SHOWN)
+            route = _reduced(degradation.draw(rng, recipe.hardness), face, shown)
+            pictures.append(resize_square(degradation.apply(face.crop_rgb, route), recipe.input_size))
         cells = recipe.input_size // MAP_STRIDE
         return pictures[0], pictures[1], np.zeros((cells, cells), np.float32), False
 
 
-def _framed(labelled: LabelledFace, rng: np.random.Generator, recipe: Recipe) -> Face:
-    """A jittered crop, mirrored half of the time, reduced where it is much finer than the network will see."""
+def _shown_px(rng: np.random.Generator, recipe: Recipe) -> float:
+    low, high = np.log(SHOWN_PX)
+    return float(min(np.exp(rng.uniform(low, high)), 1.3 * recipe.input_size))
+
+
+def _reduced(route: Degradation, face: Face, shown_px: float) -> Degradation:
+    """The route with at least the shrinking that brings the crop down to the size in which it is shown, before any compression."""
+    return replace(route, shrink=max(route.shrink, face.crop_rgb.shape[0] / shown_px))
+
+
+def _framed(labelled: LabelledFace, rng: np.random.Generator, recipe: Recipe, most_px: float) -> Face:
+    """A jittered crop of at most `most_px`, mirrored half of the time."""
     margin = recipe.crop_margin * rng.uniform(0.88, 1.14)
     face = labelled.crop(margin, (rng.uniform(-0.05, 0.05), rng.uniform(-0.05, 0.05)))
-    side, most = face.crop_rgb.shape[0], round(recipe.input_size * rng.uniform(1.0, 1.5))
+    side, most = face.crop_rgb.shape[0], round(most_px)
     if side > most:
         face = Face(resize_square(face.crop_rgb, most), face.landmarks_xy * (most / side))
     return face.mirrored() if rng.random() < 0.5 else face

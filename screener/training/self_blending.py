@@ -82,6 +82,19 @@ def _lose_detail(picture: UInt8, factor: float, rng: Rng) -> UInt8:
     return np.asarray(cv2.resize(small, (side, side), interpolation=int(rng.choice([cv2.INTER_LINEAR, cv2.INTER_CUBIC]))), np.uint8)
 
 
+def _regenerate(picture: UInt8, strength: float, rng: Rng) -> UInt8:
+    """Edges kept, fine texture gone: what a decoder network leaves of skin, which no blur and no enlargement does."""
+    if rng.random() < 0.5:
+        reach = rng.uniform(12, 12 + 30 * strength)
+        out = cv2.bilateralFilter(picture, 5, reach, rng.uniform(1.5, 4))
+    else:
+        out = cv2.medianBlur(picture, 3 if rng.random() < 0.6 else 5)
+    if rng.random() < 0.4:
+        soft = cv2.GaussianBlur(out, (0, 0), rng.uniform(0.8, 1.6))
+        out = cv2.addWeighted(out, 1.7, soft, -0.7, 0)
+    return np.asarray(out, np.uint8)
+
+
 def _shift_colour(picture: UInt8, strength: float, rng: Rng) -> UInt8:
     gain = 1 + rng.uniform(-0.12, 0.12, 3) * strength + rng.uniform(-0.15, 0.15) * strength
     bias = rng.uniform(-14, 14, 3) * strength + rng.uniform(-14, 14) * strength
@@ -100,9 +113,11 @@ def _change(picture: UInt8, rng: Rng, strength: float) -> UInt8:
         picture = _shift_colour(picture, strength * rng.uniform(0.4, 1.2), rng)
     if detail:
         how = rng.random()
-        if how < 0.55:
-            picture = _lose_detail(picture, 1 + strength * rng.uniform(0.4, 2.2), rng)
-        elif how < 0.8:
+        if how < 0.4:
+            picture = _lose_detail(picture, 1 + strength * rng.uniform(0.3, 2.2), rng)
+        elif how < 0.65:
+            picture = _regenerate(picture, strength, rng)
+        elif how < 0.83:
             picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.6, 0.6 + 1.6 * strength)), np.uint8)
         else:
             soft = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.7, 1.8))
@@ -170,6 +185,8 @@ def swap_blend(face: Face, donor: Face, rng: Rng, strength: float) -> tuple[UInt
     mask = draw_mask(face, rng)
     if rng.random() < 0.85:
         aligned = _match_colour(aligned, face.crop_rgb, mask)
+    if rng.random() < 0.3:
+        aligned = _regenerate(aligned, strength, rng)
     if rng.random() < 0.6:
         aligned = _lose_detail(aligned, 1 + strength * rng.uniform(0.2, 1.8), rng)
     return _mix(aligned, face.crop_rgb, mask), mask

@@ -29,6 +29,7 @@ KNOWS: dict[str, set[str]] = {
     "checkpoint": BASE | {"model", "preprocess"},
     "scoring": BASE | {"model", "preprocess"},
     "report": BASE,
+    "datasets": BASE | {"video"},
     "__main__": {"cli"},
 }
 """What a part may know of the others; a stage that is not named here knows BASE."""
@@ -39,7 +40,7 @@ ASSEMBLERS = {"pipeline", "live", "batch", "doctor", "training", "evaluation", "
 TOP = {"__init__", "cli"}
 """The public names and the command line know everyone."""
 
-MAKING = {"training", "evaluation"}
+MAKING = {"training", "evaluation", "datasets"}
 """What scanning must never load."""
 
 MAY_MAKE = MAKING | {"cli", "__init__"}

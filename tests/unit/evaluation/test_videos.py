@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from screener.datasets import LabelledItem
 from screener.errors import DatasetError
-from screener.evaluation.manifest import LabelledVideo
 from screener.evaluation.methods import BLENDING, FAMILIES, family_of
 from screener.evaluation.videos import halves_by_group, labels_of, read_scores, video_score
 
 
-def video(name: str = "a.mp4", label: int = 1, group: str = "g") -> LabelledVideo:
-    return LabelledVideo(Path(name), name, label, group)
+def video(name: str = "a.mp4", label: int = 1, group: str = "g") -> LabelledItem:
+    return LabelledItem(Path(name), name, label, group)
 
 
 def frame(track_id: int, index: int, logit: float) -> dict[str, Any]:
@@ -45,7 +45,7 @@ def test_results_are_matched_by_real_path(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.chdir(tmp_path)
     results = tmp_path / "results.jsonl"
     results.write_text(json.dumps(row({1: []}, [frame(1, 0, 2.0)], source="clips/a.mp4")) + "\n", encoding="utf-8")
-    (score,) = read_scores(results, [LabelledVideo(tmp_path / "clips" / "a.mp4", "a.mp4", 1, "g")])
+    (score,) = read_scores(results, [LabelledItem(tmp_path / "clips" / "a.mp4", "a.mp4", 1, "g")])
     assert score.logits.tolist() == [2.0]
     with pytest.raises(DatasetError, match=r"lacks 1 of 1 videos, such as b\.mp4"):
         read_scores(results, [video("b.mp4")])

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from screener.datasets import read_manifest
 from screener.errors import DatasetError
-from screener.evaluation.manifest import read_manifest
 
 
 def write(folder: Path, text: str) -> Path:

@@ -1,0 +1,43 @@
+"""The command line: parse, call the library, print, exit. The only place that prints or exits.
+
+One file for each family of commands; `app` is what they register with, `exits` how they end. Heavy libraries are imported inside the
+commands, so that help answers at once.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import sys
+from typing import NoReturn
+
+from screener.cli import inspection, scanning  # noqa: F401 - importing a family registers its commands
+from screener.cli.app import app, stops
+from screener.cli.exits import exits
+from screener.errors import ExitStatus
+
+
+def run() -> NoReturn:
+    """Entry point of the `screener` command: `main`, and out.
+
+    Unloading the numerical libraries takes about a second after everything is done; whoever pressed Ctrl-C need not wait for it.
+    """
+    status: int = ExitStatus.GENUINE
+    try:
+        main()
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else ExitStatus.COULD_NOT_RUN if end.code else ExitStatus.GENUINE
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(status)
+
+
+def main() -> NoReturn:
+    """The command, ending in SystemExit."""
+    stops.listen()
+    with exits():
+        app(prog_name="screener")
+    sys.exit(ExitStatus.GENUINE)

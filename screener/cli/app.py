@@ -1,0 +1,37 @@
+"""The application that every command registers with, the options that several commands share, and the stop signals that all obey."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from screener.stop_signals import StopSignals
+
+ORDER = ("scan", "live", "audit", "extract", "train", "evaluate", "calibrate", "doctor", "weights", "version")
+"""Of the commands in the help: the way the work goes, not the way the modules are loaded."""
+
+
+class InOrder(TyperGroup):
+    """A group that lists its commands in the order above."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return sorted(self.commands, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
+
+
+app = typer.Typer(
+    name="screener",
+    cls=InOrder,
+    help="Screens video for face forgery: which person, when, how sure, or why it cannot tell.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+CheckpointOption = Annotated[Path | None, typer.Option("--checkpoint", help="Weights to use; the default ones ship with screener.")]
+DeviceOption = Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda or mps.")]
+
+stops = StopSignals()

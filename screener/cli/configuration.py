@@ -1,0 +1,46 @@
+"""Settings of a command from a TOML file and from the options that were given."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from screener.errors import SettingsError
+from screener.settings import ScanSettings
+
+RIVALS = (("frames", "fps", "all_frames"), ("fpr", "threshold"))
+"""Settings of which one overrules the others."""
+
+
+def scan_settings(config: Path | None, given: dict[str, Any]) -> ScanSettings:
+    """Settings from the TOML file, overridden by the options that were given, and by those that answer the same question."""
+    for rivals in RIVALS:
+        chosen = [name for name in rivals if name in given]
+        if len(chosen) > 1:
+            raise SettingsError(f"choose one of {' and '.join('--' + name.replace('_', '-') for name in chosen)}, not both")
+    overruled = {name for rivals in RIVALS if any(name in given for name in rivals) for name in rivals}
+    table = _config_table(config) if config else {}
+    return ScanSettings.from_mapping({**{name: value for name, value in table.items() if name not in overruled}, **given})
+
+
+def _config_table(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            content = tomllib.load(file)
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be read: {error.strerror}; give a TOML file with a [tool.screener] table") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: not valid TOML: {error}") from error
+    tools = content.get("tool")
+    table = tools.get("screener", content.get("screener")) if isinstance(tools, dict) else content.get("screener")
+    if not isinstance(table, dict):
+        raise SettingsError(f"{path}: has neither a [tool.screener] nor a [screener] table")
+    return table
+
+
+def one_of(chosen: dict[str, bool]) -> str:
+    names = [name for name, wanted in chosen.items() if wanted]
+    if len(names) > 1:
+        raise SettingsError(f"choose one of --{' and --'.join(names)}, not both")
+    return names[0] if names else "text"

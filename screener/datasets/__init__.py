@@ -1,0 +1,20 @@
+"""Labelled data: files on disk -> items with label, group and split. Knows layouts and lists. Does not know networks or scores."""
+
+from screener.datasets.item import LABELS, SPLITS, LabelledItem
+from screener.datasets.layouts import LAYOUTS, missing_files, read_data, recognise, require_both_classes
+from screener.datasets.manifest import read_manifest
+from screener.datasets.splits import components, plan_folds
+
+__all__ = [
+    "LABELS",
+    "LAYOUTS",
+    "SPLITS",
+    "LabelledItem",
+    "components",
+    "missing_files",
+    "plan_folds",
+    "read_data",
+    "read_manifest",
+    "recognise",
+    "require_both_classes",
+]
