@@ -70,7 +70,12 @@ def _layer(architecture: Architecture, number: int) -> nn.Sequential:
 
 
 class Backbone(nn.Module):
-    """Stem to `layer3`: (N, 3, H, W) float -> (N, 1024, H/16, W/16)."""
+    """Stem to `layer3`: (N, 3, H, W) float -> (N, 1024, H/16, W/16).
+
+    copies: how often each channel of the answer is repeated, see `without_copies`.
+    """
+
+    copies: int = 1
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
@@ -83,7 +88,7 @@ class Backbone(nn.Module):
     def forward(self, pictures: Tensor) -> Tensor:
         x = self.maxpool(self.relu(self.bn1(self.conv1(pictures))))
         features: Tensor = self.layer3(self.layer2(self.layer1(x)))
-        return features
+        return features if self.copies == 1 else features.repeat_interleave(self.copies, 1)
 
 
 class Head(nn.Module):
@@ -193,3 +198,49 @@ def narrow(state: dict[str, Tensor], times: int) -> dict[str, Tensor]:
             tensor = tensor.reshape(tensor.shape[0], -1, times, *tensor.shape[2:]).sum(2)
         thin[name] = tensor.clone()
     return thin
+
+
+def copies_in(state: dict[str, Tensor], prefix: str, outer_width: int) -> int:
+    """The largest `times` for which the weights under `prefix` are what `widen` makes of thinner ones without noise; 1 if none."""
+    tensors = [(name, tensor) for name, tensor in state.items() if name.startswith(prefix) and tensor.dim()]
+    divisors = [times for times in range(outer_width, 1, -1) if outer_width % times == 0]
+    return next((times for times in divisors if tensors and all(_is_copied(name, tensor, times) for name, tensor in tensors)), 1)
+
+
+def _is_copied(name: str, tensor: Tensor, times: int) -> bool:
+    dimensions = [] if name.startswith(("head.fc.", "locator.")) else [0]
+    if tensor.dim() > 1 and name != "backbone.conv1.weight":
+        dimensions.append(1)
+    for dimension in dimensions:
+        if tensor.shape[dimension] % times:
+            return False
+        grouped = tensor.unflatten(dimension, (-1, times))  # type: ignore[no-untyped-call]
+        if not torch.equal(grouped, grouped.narrow(dimension + 1, 0, 1).expand_as(grouped)):
+            return False
+    return True
+
+
+def without_copies(network: Network, *, same_features: bool = False) -> Network:
+    """A network that answers as this one does, but computes channels that are exact copies of each other once.
+
+    A network that was widened for the last time after its training (see `widen`) is all copies; under a head that was trained later, only
+    its backbone is. Weights without copies come back as they are. Sums are taken in another order, so answers move by rounding.
+    same_features: the backbone's answer keeps all its channels, for whoever wants the features and not the logits.
+    """
+    wide = network.architecture
+    state = network.state_dict()
+    times = copies_in(state, "backbone.", wide.outer_width)
+    if times == 1 or wide.inner_width % times:
+        return network
+    thin = Architecture(wide.name, wide.blocks, wide.inner_width // times, wide.outer_width // times)
+    narrowed = narrow(state, times)
+    compact = Network(thin, network.head.dropout.p)
+    if not same_features and all(
+        _is_copied(name, tensor, times) for name, tensor in state.items() if not name.startswith("backbone.") and tensor.dim()
+    ):
+        compact.load_state_dict(narrowed)
+    else:
+        compact.backbone.load_state_dict({n.removeprefix("backbone."): t for n, t in narrowed.items() if n.startswith("backbone.")})
+        compact.backbone.copies = times
+        compact.head, compact.locator = network.head, network.locator
+    return compact.requires_grad_(False).eval()

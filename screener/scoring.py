@@ -1,7 +1,8 @@
-"""Face crops -> fake logits, in batches, on the best device and dtype there is.
+"""Face crops -> fake logits, and where asked the locator's maps, in batches, on the best device and dtype there is.
 
 Knows tensors and devices. Does not know calibration, people or time. The network arrives with its weights (`checkpoint.build_network`);
-here its batch norms are folded into the convolutions, which changes nothing but speed.
+here its batch norms are folded into the convolutions and channels that are copies of each other are computed once, which changes nothing
+but speed.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torchvision.models.resnet import Bottleneck
 
 from screener.errors import DeviceError
-from screener.model import Network, fake_logit
+from screener.model import STRIDE, Network, fake_logit, without_copies
 from screener.preprocess import Preprocessing, normalise
 from screener.records import FaceCrop
 
@@ -77,9 +78,9 @@ class Scorer:
         self.dtype = choose_dtype(dtype, self.device)
         self.batch_size = batch_size
         self._contract = contract
-        self._network = fold_batch_norm(network.eval()).requires_grad_(False).to(self.device)
+        self._network = fold_batch_norm(without_copies(network.eval())).requires_grad_(False).to(self.device)
         # The last sum decides: the head's `fc` keeps its full precision.
-        for convolutions in (network.backbone, network.head.layer4):
+        for convolutions in (self._network.backbone, self._network.head.layer4):
             convolutions.to(dtype=self.dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     @property
@@ -91,16 +92,47 @@ class Scorer:
         found = [self._batch(crops_rgb[i : i + self.batch_size]) for i in range(0, len(crops_rgb), self.batch_size)]
         return np.concatenate(found) if found else np.zeros(0)
 
+    def logits_and_maps(self, crops_rgb: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        """(N, S, S, 3) uint8 crops -> (N,) logits, the very ones of `logits`, and (N, S/16, S/16) certainty, 0 to 1, of a blend there."""
+        found = [self._both(crops_rgb[i : i + self.batch_size]) for i in range(0, len(crops_rgb), self.batch_size)]
+        if not found:
+            cells = self._contract.input_size // STRIDE
+            return np.zeros(0), np.zeros((0, cells, cells), np.float32)
+        return np.concatenate([logits for logits, _ in found]), np.concatenate([maps for _, maps in found])
+
     def score(self, crops: Sequence[FaceCrop]) -> NDArray[np.float64]:
         """The logit of each crop, in order."""
-        return self.logits(np.stack([crop.crop_rgb for crop in crops])) if crops else np.zeros(0)
+        return self.logits(self._stacked(crops))
+
+    def score_and_locate(self, crops: Sequence[FaceCrop]) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        """The logit of each crop, the very one of `score`, and its (S/16, S/16) map, in order."""
+        return self.logits_and_maps(self._stacked(crops))
+
+    def _stacked(self, crops: Sequence[FaceCrop]) -> NDArray[np.uint8]:
+        size = self._contract.input_size
+        return np.stack([crop.crop_rgb for crop in crops]) if crops else np.zeros((0, size, size, 3), np.uint8)
 
     def _batch(self, crops_rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
         with torch.inference_mode():
-            pictures = torch.from_numpy(normalise(crops_rgb, self._contract)).to(self.device, self.dtype)
-            logits = np.asarray(fake_logit(self._network(pictures)).cpu().double().numpy(), np.float64)
-        if not np.isfinite(logits).all():
+            return self._sound(fake_logit(self._network.head(self._features(crops_rgb))))
+
+    def _both(self, crops_rgb: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        """One pass through the backbone answers both; the locator takes no part in the logits."""
+        with torch.inference_mode():
+            features = self._features(crops_rgb)
+            logits = self._sound(fake_logit(self._network.head(features)))
+            where = torch.sigmoid(self._network.locator(features.float())[:, 0])
+            return logits, np.asarray(where.cpu().numpy(), np.float32)
+
+    def _features(self, crops_rgb: NDArray[np.uint8]) -> torch.Tensor:
+        pictures = torch.from_numpy(normalise(crops_rgb, self._contract)).to(self.device, self.dtype)
+        features: torch.Tensor = self._network.backbone(pictures)
+        return features
+
+    def _sound(self, logits: torch.Tensor) -> NDArray[np.float64]:
+        found = np.asarray(logits.cpu().double().numpy(), np.float64)
+        if not np.isfinite(found).all():
             raise DeviceError(
                 f"{self.device} in {self.dtype_name}: the network gave a score that is no number; try --dtype float32 or --device cpu"
             )
-        return logits
+        return found

@@ -1,12 +1,13 @@
-"""From the last stage of training to the default checkpoint: calibration and thresholds on labelled videos that were never trained on.
+"""From the last stage of training to the default checkpoint: what only a training run knows, in a checkpoint without calibration.
 
-    python scripts/calibrate_default_weights.py RUN_FOLDER FACES VIDEOS/manifest.csv results.jsonl
-    screener scan VIDEOS --checkpoint RUN_FOLDER/uncalibrated.safetensors --threshold 0.5 --jsonl -o results.jsonl
-    python scripts/calibrate_default_weights.py RUN_FOLDER FACES VIDEOS/manifest.csv results.jsonl
+    python scripts/calibrate_default_weights.py RUN_FOLDER FACES [--to RUN_FOLDER/uncalibrated.safetensors]
+    python scripts/measure_localisation.py FACES RUN_FOLDER --checkpoint RUN_FOLDER/uncalibrated.safetensors --store
+    screener calibrate RUN_FOLDER/uncalibrated.safetensors VIDEOS -o weights/default.safetensors
 
-The first call writes the uncalibrated weights, the second scans with them, the third fits temperature, bias and operating points to the
-scores of the reals and of the fakes that were blended into a real picture (what the weights were trained to see), and stores them with
-the weights. The figures are printed by `scripts/write_model_card.py`, which also fits on one half of the groups and tests on the other.
+The first call writes the weights with their contract: shape, preprocessing, detector, data by name and hash, licence, and how many pictures
+each stage saw. The second decides whether reports may show where a face is blended. The third fits temperature, bias and thresholds to
+labelled videos that were never trained on. The figures of the model card are measured afterwards, on one half of the groups fitted and on
+the other tested.
 """
 
 from __future__ import annotations
@@ -15,23 +16,18 @@ import argparse
 import hashlib
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
 
-from screener.checkpoint import FORMAT_VERSION, SPLIT_POINT, Calibration, Contract, DataSet, OperatingPoint, save_checkpoint
-from screener.datasets import read_manifest
-from screener.evaluation.calibration import MISSED_SHARE, fit_calibration, operating_point, pooled_p_fake
-from screener.evaluation.methods import BLENDING, family_of
-from screener.evaluation.videos import labels_of, read_scores
+from screener.checkpoint import FORMAT_VERSION, SPLIT_POINT, Calibration, Contract, DataSet, save_checkpoint
 from screener.faces import MtcnnDetector
 from screener.model import CLASS_NAMES, WIDE_RESNET50_2
 from screener.preprocess import Preprocessing
 
+NAME = "screener-default-2"
 POOLING = "trimmed_mean"
-FALSE_POSITIVE_RATES = (0.05, 0.10)
 INPUT_SIZE = 224
-LEAST_FACE_PX = 40.0
 
 LICENCES = {
     "ciplab": "Real and Fake Face Detection (CIPLAB, Yonsei University), research only",
@@ -41,10 +37,8 @@ LICENCES = {
 }
 LICENCE = "trained on research-only data; not for commercial use without your own review"
 LIMITS = (
-    "A first checkpoint, trained from random initialisation on two processor cores. It looks for faces, or parts of them, "
-    "that were blended into a "
-    "real picture (face swaps, lip-syncs, edits). Faces that a generator made whole are mostly not noticed. The model card "
-    "says what was measured. "
+    "Trained from random initialisation on few pictures. It looks for faces, or parts of them, that were blended into a real picture (face "
+    "swaps, lip-syncs, edits). Faces that a generator made whole are mostly not noticed. The model card says what was measured. "
     "A score is a lead to follow, never proof."
 )
 
@@ -61,15 +55,19 @@ def data_sets(faces: Path) -> tuple[DataSet, ...]:
     return tuple(sets)
 
 
-def contract(
-    calibration: Calibration,
-    points: tuple[OperatingPoint, ...],
-    valid: dict[str, tuple[float, float]],
-    sets: tuple[DataSet, ...],
-    figures: dict[str, object],
-) -> Contract:
+def training_pictures(run: Path) -> dict[str, int]:
+    """Pictures seen in each stage that the run folder holds, in the order in which the stages were finished."""
+    found = {}
+    for path in sorted(run.glob("*.pt"), key=lambda path: path.stat().st_mtime):
+        content: Any = torch.load(path, map_location="cpu", weights_only=True)
+        if isinstance(content, dict) and "pictures" in content:
+            found[path.stem] = int(content["pictures"])
+    return found
+
+
+def uncalibrated(run: Path, faces: Path) -> Contract:
     return Contract(
-        name="screener-default-1",
+        name=NAME,
         format_version=FORMAT_VERSION,
         architecture=WIDE_RESNET50_2,
         class_names=CLASS_NAMES,
@@ -78,14 +76,14 @@ def contract(
         detector=MtcnnDetector().contract(),
         sampling={"frames": 32},
         pooling=POOLING,
-        calibration=calibration,
-        operating_points=points,
-        valid_range=valid,
-        backbone_fingerprint="0" * 64,
-        training_data=sets,
+        calibration=Calibration(),
+        operating_points=(),
+        valid_range={},
+        backbone_fingerprint="",
+        training_data=data_sets(faces),
         licence=LICENCE,
         limits=LIMITS,
-        figures=figures,
+        figures={"training_pictures": training_pictures(run)},
         code_version=metadata.version("screener"),
     )
 
@@ -94,40 +92,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path)
     parser.add_argument("faces", type=Path)
-    parser.add_argument("manifest", type=Path)
-    parser.add_argument("results", type=Path)
-    parser.add_argument("--to", type=Path, default=Path("weights/default.safetensors"))
+    parser.add_argument("--weights", type=Path, help="state of the network (RUN_FOLDER/widened.pt)")
+    parser.add_argument("--to", type=Path, help="RUN_FOLDER/uncalibrated.safetensors if left out")
     arguments = parser.parse_args()
-
-    state = torch.load(arguments.run / "widened.pt", map_location="cpu", weights_only=True)
-    pictures = {
-        p.stem: int(torch.load(p, map_location="cpu", weights_only=True)["pictures"]) for p in sorted(arguments.run.glob("thin-*.pt"))
-    }
-    sets = data_sets(arguments.faces)
-    first = arguments.run / "uncalibrated.safetensors"
-    save_checkpoint(first, contract(Calibration(), (), {}, sets, {"training_pictures": pictures}), state)
-
-    if not arguments.results.exists():
-        parser.exit(
-            1, f"now: screener scan VIDEOS --checkpoint {first} --threshold 0.5 --jsonl -o {arguments.results}; then this command again\n"
-        )
-    videos = [v for v in read_manifest(arguments.manifest) if v.label == 0 or family_of(v.method) in BLENDING]
-    scored = [s for s in read_scores(arguments.results, videos) if len(s.logits)]
-    labels, logits = labels_of(scored), [s.logits for s in scored]
-    calibration = fit_calibration(logits, labels, POOLING)
-    p_fake = pooled_p_fake(logits, calibration, POOLING)
-    points = tuple(operating_point(labels, p_fake, fpr, MISSED_SHARE) for fpr in FALSE_POSITIVE_RATES)
-    sharpness = np.concatenate([s.sharpness for s in scored])
-    face_px = np.concatenate([s.face_px for s in scored])
-    valid = {
-        "face_px": (LEAST_FACE_PX, float(2 * face_px.max())),
-        "sharpness": (float(np.quantile(sharpness, 0.005) / 2), float(4 * sharpness.max())),
-    }
-    arguments.to.parent.mkdir(parents=True, exist_ok=True)
-    save_checkpoint(arguments.to, contract(calibration, points, valid, sets, {"training_pictures": pictures}), state)
-    print(f"{arguments.to}: {arguments.to.stat().st_size / 1e6:.1f} MB; {len(scored)} videos scored; {calibration}")
-    for point in points:
-        print(point)
+    state = torch.load(arguments.weights or arguments.run / "widened.pt", map_location="cpu", weights_only=True)
+    target = arguments.to or arguments.run / "uncalibrated.safetensors"
+    contract = uncalibrated(arguments.run, arguments.faces)
+    save_checkpoint(target, contract, state)
+    print(f"{target}: {target.stat().st_size / 1e6:.1f} MB; pictures seen: {contract.figures['training_pictures']}")
+    print(f"now: screener calibrate {target} VIDEOS -o weights/default.safetensors")
 
 
 if __name__ == "__main__":

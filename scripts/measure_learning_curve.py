@@ -22,7 +22,7 @@ from screener.evaluation.metrics import roc_auc
 from screener.faces import MtcnnDetector
 from screener.model import Architecture, Network, fake_logit
 from screener.preprocess import Preprocessing, crop_face, resize_square
-from screener.training.end_to_end import COMPUTES_BFLOAT16, prepare
+from screener.training.end_to_end import prepare
 
 FRAMES = 8
 STORED = Preprocessing(input_size=224)
@@ -69,7 +69,7 @@ def network_of(path: Path) -> tuple[Network, int]:
 
 def mean_logits(network: Network, crops: list[NDArray[np.uint8]], size: int) -> NDArray[np.float64]:
     scores = []
-    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=COMPUTES_BFLOAT16):
+    with torch.inference_mode():
         for of_one in crops:
             pictures = torch.from_numpy(np.stack([resize_square(crop, size) for crop in of_one]))
             scores.append(float(fake_logit(network(prepare(pictures)).float()).mean()))

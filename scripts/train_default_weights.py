@@ -30,8 +30,8 @@ THIN = Architecture("wide_resnet50_2 thinned by 4", inner_width=128 // WIDENED, 
 STAGES = {
     "thin-128": Stage(64, 128, pairs=24, learning_rate=1e-3, hardness=(0.0, 0.7), strength=(1.2, 0.8), warm_up_pictures=10000),
     "thin-224": Stage(22, 224, pairs=16, learning_rate=5e-4, hardness=(0.3, 0.3), strength=(1.0, 0.8), warm_up_pictures=1000),
-    "light-160": Stage(30, 160, pairs=20, learning_rate=1e-3, hardness=(0.1, 0.2), strength=(1.1, 0.9), warm_up_pictures=3000),
-    "light-224": Stage(66, 224, pairs=16, learning_rate=7e-4, hardness=(0.15, 0.25), strength=(1.0, 0.75), warm_up_pictures=1000),
+    "light-160": Stage(52, 160, pairs=20, learning_rate=6e-4, hardness=(0.1, 0.2), strength=(1.1, 0.9), warm_up_pictures=3000),
+    "light-224": Stage(33, 224, pairs=16, learning_rate=5e-4, hardness=(0.1, 0.2), strength=(1.1, 0.9), warm_up_pictures=1000),
 }
 
 

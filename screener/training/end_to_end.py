@@ -27,9 +27,6 @@ from screener.training.pairs import PairMaker, PairStream, Recipe
 
 Forward = Callable[[Tensor], tuple[Tensor, Tensor]]
 
-COMPUTES_BFLOAT16 = choose_dtype("auto", torch.device("cpu")) is torch.bfloat16
-"""A processor without bfloat16 arithmetic takes twice as long in it as in float32."""
-
 MAP_WEIGHT = 1.0
 LABEL_SMOOTHING = 0.03
 AVERAGE_DECAY = 0.998
@@ -58,13 +55,21 @@ class Stage:
 
 @dataclass
 class State:
-    """Everything a resumed run needs: the network, its running average, the optimiser, and how far it came in the stage."""
+    """Everything a resumed run needs: the network, its running average, the optimiser, and how far it came in the stage.
+
+    forward: `network.forward_with_map`, perhaps compiled; the network's device is where it trains.
+    """
 
     network: Network
     average: dict[str, Tensor]
     optimiser: torch.optim.Optimizer
     seconds: float = 0.0
     pictures: int = 0
+    forward: Forward | None = None
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.network.parameters()).device
 
     def save(self, path: Path) -> None:
         content = {
@@ -105,13 +110,14 @@ def train_stage(
     started, before = time.monotonic(), state.seconds
     last_save, last_word, losses = started, started, []
     total = stage.minutes * 60
-    forward: Forward = torch.compile(state.network.forward_with_map) if compiled else state.network.forward_with_map
+    if compiled:
+        state.forward = torch.compile(state.network.forward_with_map)
     while state.seconds < total:
         done = state.seconds / total
         recipe = Recipe(stage.input_size, Preprocessing().crop_margin, _between(stage.hardness, done), _between(stage.strength, done))
         until = total * (math.floor(done * RECIPE_STEPS) + 1) / RECIPE_STEPS
-        for batch in _stream(maker, recipe, stage.pairs, seed + state.pictures):
-            losses.append(_step(state, forward, batch, stage, state.seconds / total))
+        for batch in _stream(maker, recipe, stage.pairs, seed + state.pictures, _workers(state.device)):
+            losses.append(_step(state, batch, stage, state.seconds / total))
             now = time.monotonic()
             state.seconds = before + now - started
             if now - last_word > 60:
@@ -133,12 +139,18 @@ def _between(ends: tuple[float, float], share: float) -> float:
     return ends[0] + (ends[1] - ends[0]) * min(1.0, share)
 
 
-def _stream(maker: PairMaker, recipe: Recipe, pairs: int, seed: int) -> Iterator[Any]:
-    return iter(DataLoader(PairStream(maker, recipe, pairs, seed), batch_size=None, num_workers=1, prefetch_factor=4))
+def _stream(maker: PairMaker, recipe: Recipe, pairs: int, seed: int, workers: int) -> Iterator[Any]:
+    return iter(DataLoader(PairStream(maker, recipe, pairs, seed), batch_size=None, num_workers=workers, prefetch_factor=4))
 
 
-def _step(state: State, forward: Forward, batch: tuple[Tensor, Tensor, Tensor, Tensor], stage: Stage, done: float) -> tuple[float, float]:
-    pictures, labels, maps, known = batch
+def _workers(device: torch.device) -> int:
+    """On a graphics card every core makes pairs; on the processor one worker keeps up with the network and takes little from it."""
+    return 1 if device.type == "cpu" else max(1, (os.cpu_count() or 2) - 1)
+
+
+def _step(state: State, batch: tuple[Tensor, Tensor, Tensor, Tensor], stage: Stage, done: float) -> tuple[float, float]:
+    device = state.device
+    pictures, labels, maps, known = (tensor.to(device, non_blocking=True) for tensor in batch)
     rate = (
         stage.learning_rate
         * min(1.0, (state.pictures + 1) / stage.warm_up_pictures)
@@ -147,7 +159,8 @@ def _step(state: State, forward: Forward, batch: tuple[Tensor, Tensor, Tensor, T
     for group in state.optimiser.param_groups:
         group["lr"] = rate
     network = state.network.train()
-    with torch.autocast("cpu", torch.bfloat16, enabled=COMPUTES_BFLOAT16):
+    forward = state.forward or network.forward_with_map
+    with torch.autocast(device.type, torch.bfloat16, enabled=choose_dtype("auto", device) is torch.bfloat16):
         logits, where = forward(prepare(pictures))
     label_loss = F.cross_entropy(logits.float(), labels, label_smoothing=LABEL_SMOOTHING)
     per_picture = F.binary_cross_entropy_with_logits(where.float(), maps, reduction="none").mean((1, 2))
@@ -175,6 +188,6 @@ def _update_average(state: State, batch: int) -> None:
 def prepare(pictures: Tensor) -> Tensor:
     """(N, S, S, 3) uint8 -> normalised (N, 3, S, S) float32, channels last: the arithmetic of `preprocess.normalise` on tensors."""
     contract = Preprocessing()
-    mean = torch.tensor(contract.mean_rgb) * 255
-    std = torch.tensor(contract.std_rgb) * 255
+    mean = torch.tensor(contract.mean_rgb, device=pictures.device) * 255
+    std = torch.tensor(contract.std_rgb, device=pictures.device) * 255
     return ((pictures.float() - mean) / std).permute(0, 3, 1, 2)

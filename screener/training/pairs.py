@@ -15,18 +15,26 @@ from numpy.typing import NDArray
 from torch.utils.data import IterableDataset, get_worker_info
 
 from screener.errors import DatasetError
-from screener.preprocess import resize_square
+from screener.preprocess import Preprocessing, resize_square
 from screener.training import degradation
 from screener.training.degradation import Degradation
 from screener.training.pictures import LabelledFace
-from screener.training.self_blending import Face, self_blend, swap_blend
+from screener.training.self_blending import Face, self_blend, swap_blend, wear
 
 MAP_STRIDE = 16
-REAL_FAKE_SHARE = 0.12
+REAL_FAKE_SHARE = 0.2
 """Share of pairs that take a labelled fake of a data set instead of a blended one; their map is unknown."""
 
 SWAP_SHARE = 0.2
 """Of the blended pairs, how many take another person's face."""
+
+WORN_SHARE = 0.3
+"""Share of the blended pairs whose picture was noisy, soft or compressed before the made part came in, cleaner than all around it."""
+
+CROP_MARGIN = Preprocessing().crop_margin
+
+INSIDE_POWER = 3
+"""Pictures cut so tightly that much of the crop is a mirrored border are drawn less often: no video looks like them."""
 
 SHOWN_PX = (84.0, 288.0)
 """Side of the face crop as a viewer gets it, log-uniform: faces in videos that people pass on are 70 to 220 pixels wide."""
@@ -59,7 +67,7 @@ class PairMaker:
             raise DatasetError(f"training needs real faces to make fakes of; there are none among {len(faces)} faces")
         # A set of thousands of look-alike portraits should not drown the others.
         counts = {name: sum(f.set_name == name for f in self._reals) for name in {f.set_name for f in self._reals}}
-        weights = np.array([counts[f.set_name] ** -0.6 for f in self._reals])
+        weights = np.array([counts[f.set_name] ** -0.6 * f.inside_share(CROP_MARGIN) ** INSIDE_POWER for f in self._reals])
         self._weights = np.cumsum(weights / weights.sum())
         sets = sorted({f.set_name for f in faces if f.label == "fake"} & counts.keys())
         self._labelled = [
@@ -80,11 +88,14 @@ class PairMaker:
         shown = _shown_px(rng, recipe)
         made = shown * rng.uniform(1.0, MADE_ABOVE_SHOWN)
         face = _framed(self._real(rng), rng, recipe, made)
+        finer_rgb = None
+        if rng.random() < WORN_SHARE:
+            finer_rgb, face = face.crop_rgb, replace(face, crop_rgb=wear(face.crop_rgb, rng))
         if rng.random() < SWAP_SHARE:
             donor = _framed(self._real(rng), rng, recipe, made * rng.uniform(0.6, 1.4))
             fake, mask = swap_blend(face, donor, rng, recipe.strength)
         else:
-            fake, mask = self_blend(face, rng, recipe.strength)
+            fake, mask = self_blend(face, rng, recipe.strength, finer_rgb)
         route = _reduced(degradation.draw(rng, recipe.hardness), face, shown)
         cells = recipe.input_size // MAP_STRIDE
         where = np.asarray(cv2.resize(mask, (cells, cells), interpolation=cv2.INTER_AREA), np.float32)

@@ -7,7 +7,7 @@ blending, tensors or the network.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +16,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from screener.datasets.item import LABELS, LabelledItem
 from screener.errors import DatasetError
 from screener.faces import FaceDetector
-from screener.preprocess import cut_square
+from screener.preprocess import cut_square, square_around
 from screener.training.self_blending import Face
 
 VALIDATION_SHARE = 0.08
 """Share of the pictures held out from training."""
+
+LABEL_NAMES = {number: name for name, number in LABELS.items()}
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
 
@@ -41,15 +44,23 @@ class LabelledFace:
     box_xyxy: NDArray[np.float32]
     landmarks_xy: NDArray[np.float32]
 
-    def crop(self, margin: float, shift_xy: tuple[float, float] = (0.0, 0.0)) -> Face:
-        """Square crop at the picture's own resolution; margin as in `preprocess`, shift in shares of its side.
+    def square(self, margin: float) -> tuple[float, float, float]:
+        """(centre x, centre y, side) of the crop; a tightly cut portrait gets a smaller margin rather than a wide mirrored border."""
+        x, y, side = square_around(self.box_xyxy, margin)
+        return x, y, max(side / margin, min(side, 1.1 * min(self.picture_rgb.shape[:2])))
 
-        A tightly cut portrait gets a smaller margin rather than a wide mirrored border.
-        """
-        x0, y0, x1, y1 = (float(v) for v in self.box_xyxy)
-        face = max(x1 - x0, y1 - y0)
-        side = max(face, min(face * margin, 1.1 * min(self.picture_rgb.shape[:2])))
-        centre = np.array([(x0 + x1) / 2 + shift_xy[0] * side, (y0 + y1) / 2 + shift_xy[1] * side])
+    def inside_share(self, margin: float) -> float:
+        """Share of the crop that lies inside the picture; the rest can only be mirrored."""
+        height, width = self.picture_rgb.shape[:2]
+        x, y, side = self.square(margin)
+        inside_x = min(x + side / 2, width) - max(x - side / 2, 0.0)
+        inside_y = min(y + side / 2, height) - max(y - side / 2, 0.0)
+        return float(max(0.0, inside_x) * max(0.0, inside_y) / side**2)
+
+    def crop(self, margin: float, shift_xy: tuple[float, float] = (0.0, 0.0)) -> Face:
+        """Square crop at the picture's own resolution; margin as in `preprocess`, shift in shares of its side."""
+        x, y, side = self.square(margin)
+        centre = np.array([x + shift_xy[0] * side, y + shift_xy[1] * side])
         square = cut_square(self.picture_rgb, centre[0], centre[1], side)
         corner = np.round(centre - square.shape[0] / 2)
         return Face(square, (self.landmarks_xy - corner).astype(np.float32))
@@ -75,6 +86,21 @@ def read_faces(root: Path, detector: FaceDetector, cache: Path) -> list[Labelled
     return list(_labelled(names, pictures, boxes))
 
 
+def read_item_faces(items: Sequence[LabelledItem], detector: FaceDetector, cache: Path) -> list[LabelledFace]:
+    """The faces of labelled pictures of any layout, in their order; those without a face are left out.
+
+    Raises DatasetError when a picture cannot be read.
+    """
+    with ThreadPoolExecutor() as pool:
+        pictures = list(pool.map(_read, [item.path for item in items]))
+    boxes = _boxes([item.name for item in items], pictures, detector, cache)
+    return [
+        LabelledFace(item.set_name or "pictures", LABEL_NAMES[item.label], item.name, picture, row[:4], row[4:].reshape(5, 2))
+        for item, picture, row in zip(items, pictures, boxes, strict=True)
+        if np.isfinite(row).all()
+    ]
+
+
 def _labelled(names: list[str], pictures: list[NDArray[np.uint8]], boxes: NDArray[np.float32]) -> Iterator[LabelledFace]:
     for name, picture, row in zip(names, pictures, boxes, strict=True):
         if np.isfinite(row).all():
@@ -83,7 +109,10 @@ def _labelled(names: list[str], pictures: list[NDArray[np.uint8]], boxes: NDArra
 
 
 def _read(path: Path) -> NDArray[np.uint8]:
-    content = np.fromfile(path, np.uint8)
+    try:
+        content = np.fromfile(path, np.uint8)
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be read ({error.strerror}); check the path and its permissions") from error
     picture = cv2.imdecode(content, cv2.IMREAD_COLOR) if content.size else None
     if picture is None:
         raise DatasetError(f"{path}: not a readable picture; remove it or convert it")

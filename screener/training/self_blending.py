@@ -83,16 +83,31 @@ def _lose_detail(picture: UInt8, factor: float, rng: Rng) -> UInt8:
 
 
 def _regenerate(picture: UInt8, strength: float, rng: Rng) -> UInt8:
-    """Edges kept, fine texture gone: what a decoder network leaves of skin, which no blur and no enlargement does."""
-    if rng.random() < 0.5:
-        reach = rng.uniform(12, 12 + 30 * strength)
-        out = cv2.bilateralFilter(picture, 5, reach, rng.uniform(1.5, 4))
+    """Fine texture gone, edges kept and often crisper than before: what a decoder network makes of skin, and no blur does."""
+    if rng.random() < 0.7:
+        reach = rng.uniform(12, 14 + 34 * strength)
+        out = picture
+        for _ in range(int(rng.integers(1, 3))):
+            out = np.asarray(cv2.bilateralFilter(out, 5, reach, rng.uniform(1.5, 4)), np.uint8)
     else:
-        out = cv2.medianBlur(picture, 3 if rng.random() < 0.6 else 5)
-    if rng.random() < 0.4:
-        soft = cv2.GaussianBlur(out, (0, 0), rng.uniform(0.8, 1.6))
-        out = cv2.addWeighted(out, 1.7, soft, -0.7, 0)
-    return np.asarray(out, np.uint8)
+        out = np.asarray(cv2.medianBlur(picture, 3), np.uint8)
+    if rng.random() < 0.6:
+        amount = rng.uniform(0.3, 1.2)
+        soft = cv2.GaussianBlur(out, (0, 0), rng.uniform(0.7, 1.8))
+        out = np.asarray(cv2.addWeighted(out, 1 + amount, soft, -amount, 0), np.uint8)
+    return out
+
+
+def _flatten(picture: UInt8, strength: float, rng: Rng) -> UInt8:
+    """Less contrast in features of a few pixels, less variety of hue: what a network that was trained on means makes of a face."""
+    lab = cv2.cvtColor(picture, cv2.COLOR_RGB2LAB).astype(np.float32)
+    side = picture.shape[0]
+    if rng.random() < 0.8:
+        coarse = cv2.GaussianBlur(lab[..., 0], (0, 0), side * rng.uniform(0.008, 0.03))
+        lab[..., 0] = coarse + (lab[..., 0] - coarse) * rng.uniform(0.9 - 0.5 * min(strength, 1.0), 0.95)
+    if rng.random() < 0.7:
+        lab[..., 1:] = cv2.GaussianBlur(lab[..., 1:], (0, 0), side * rng.uniform(0.01, 0.05))
+    return np.asarray(cv2.cvtColor(np.clip(np.round(lab), 0, 255).astype(np.uint8), cv2.COLOR_LAB2RGB), np.uint8)
 
 
 def _shift_colour(picture: UInt8, strength: float, rng: Rng) -> UInt8:
@@ -106,18 +121,20 @@ def _shift_colour(picture: UInt8, strength: float, rng: Rng) -> UInt8:
 
 def _change(picture: UInt8, rng: Rng, strength: float) -> UInt8:
     """The mismatch between the two sides of a blend: detail, colour, compression, noise; at least one of the first two."""
-    detail, colour = rng.random() < 0.75, rng.random() < 0.75
+    detail, colour = rng.random() < 0.8, rng.random() < 0.65
     if not (detail or colour):
         detail = True
     if colour:
-        picture = _shift_colour(picture, strength * rng.uniform(0.4, 1.2), rng)
+        picture = _shift_colour(picture, strength * rng.uniform(0.2, 1.1), rng)
     if detail:
         how = rng.random()
-        if how < 0.4:
+        if how < 0.33:
             picture = _lose_detail(picture, 1 + strength * rng.uniform(0.3, 2.2), rng)
-        elif how < 0.65:
+        elif how < 0.55:
             picture = _regenerate(picture, strength, rng)
-        elif how < 0.83:
+        elif how < 0.75:
+            picture = _flatten(picture, strength, rng)
+        elif how < 0.88:
             picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.6, 0.6 + 1.6 * strength)), np.uint8)
         else:
             soft = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.7, 1.8))
@@ -164,16 +181,33 @@ def _mix(inside: UInt8, outside: UInt8, weight: Float32) -> UInt8:
     return np.asarray(np.round(inside * w + outside * (1 - w)), np.uint8)
 
 
-def self_blend(face: Face, rng: Rng, strength: float) -> tuple[UInt8, Float32]:
+def wear(picture: UInt8, rng: Rng) -> UInt8:
+    """What a camera and a first compression do to a picture before anyone puts a made face into it, which then has none of this."""
+    how = rng.random()
+    if how < 0.3:
+        picture = _lose_detail(picture, rng.uniform(1.15, 1.9), rng)
+    elif how < 0.6:
+        picture = np.clip(picture + rng.normal(0, rng.uniform(2, 9), picture.shape), 0, 255).astype(np.uint8)
+    if how > 0.45 or rng.random() < 0.5:
+        _, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, int(rng.uniform(35, 85))])
+        picture = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
+    return picture
+
+
+def self_blend(face: Face, rng: Rng, strength: float, finer_rgb: UInt8 | None = None) -> tuple[UInt8, Float32]:
     """A changed copy of the face blended into itself; either side of the mask may be the changed one.
 
-    strength: 1 is the full mismatch, less is fainter. Returns the fake (s, s, 3) and its mask (s, s).
+    strength: 1 is the full mismatch, less is fainter. finer_rgb: the face before it was worn (see `wear`), for the inside to be made of;
+    it differs enough by itself and is changed half of the time. Returns the fake (s, s, 3) and its mask (s, s).
     """
     mask = draw_mask(face, rng)
-    changed = _nudge(_change(face.crop_rgb, rng, strength), rng)
+    if finer_rgb is None:
+        changed = _nudge(_change(face.crop_rgb, rng, strength), rng)
+    else:
+        changed = _nudge(_change(finer_rgb, rng, strength) if rng.random() < 0.5 else finer_rgb, rng)
     weight = mask * rng.choice([0.5, 0.75, 1.0, 1.0, 1.0])
-    # A swapped face is usually softer than its surroundings; a third of the time the surroundings are the changed side.
-    inside, outside = (changed, face.crop_rgb) if rng.random() < 0.67 else (face.crop_rgb, changed)
+    # A made face is usually the smoother side; a quarter of the time the surroundings are the changed one.
+    inside, outside = (changed, face.crop_rgb) if finer_rgb is not None or rng.random() < 0.75 else (face.crop_rgb, changed)
     return _mix(inside, outside, weight.astype(np.float32)), mask
 
 
@@ -185,8 +219,10 @@ def swap_blend(face: Face, donor: Face, rng: Rng, strength: float) -> tuple[UInt
     mask = draw_mask(face, rng)
     if rng.random() < 0.85:
         aligned = _match_colour(aligned, face.crop_rgb, mask)
-    if rng.random() < 0.3:
+    if rng.random() < 0.35:
         aligned = _regenerate(aligned, strength, rng)
+    elif rng.random() < 0.3:
+        aligned = _flatten(aligned, strength, rng)
     if rng.random() < 0.6:
         aligned = _lose_detail(aligned, 1 + strength * rng.uniform(0.2, 1.8), rng)
     return _mix(aligned, face.crop_rgb, mask), mask

@@ -58,7 +58,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 def easy_stream(seeds: list[int]) -> Callable[..., Iterator[Batch]]:
     """Easy batches in place of pairs; notes the seeds that it was asked for."""
 
-    def stream(maker: object, recipe: object, pairs: int, seed: int) -> Iterator[Batch]:
+    def stream(maker: object, recipe: object, pairs: int, seed: int, workers: int) -> Iterator[Batch]:
         seeds.append(seed)
         yield from (easy_batch(seed + number, pairs) for number in count())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 from builders import labelled_face
 
 from screener.errors import DatasetError
-from screener.training import pairs
+from screener.training import degradation, pairs
 from screener.training.pairs import MAP_STRIDE, PairMaker, PairStream, Recipe, collate
 
 RECIPE = Recipe(input_size=64, crop_margin=1.3, hardness=0.0, strength=1.0)
@@ -75,6 +76,7 @@ def test_labelled_fakes_come_in_their_share_with_an_unknown_map_and_reals_of_the
         face = labelled_face(label, 0, set_name)
         face.picture_rgb[:] = colour
         faces.append(face)
+    monkeypatch.setattr(pairs, "WORN_SHARE", 0.0)
     monkeypatch.setattr(pairs.degradation, "apply", lambda picture, route: picture)
     rng = np.random.default_rng(3)
     drawn = [PairMaker(faces).draw(rng, RECIPE) for _ in range(200)]
@@ -133,3 +135,50 @@ def test_a_stream_is_repeatable_endless_and_depends_on_its_seed() -> None:
     assert all(same(a, b) for a, b in zip(first, batches(7), strict=True))
     assert not same(first[0], batches(8)[0])
     assert not same(first[0], first[1])
+
+
+def test_crops_that_are_mostly_mirrored_border_are_drawn_less_often() -> None:
+    whole = labelled_face("real", 0)
+    corner = replace(labelled_face("real", 1), box_xyxy=np.array([-30, -30, 50, 50], np.float32))
+    maker = PairMaker([whole, corner])
+    rng = np.random.default_rng(0)
+    drawn = [maker._real(rng).name for _ in range(4000)]
+    share = corner.inside_share(pairs.CROP_MARGIN) ** pairs.INSIDE_POWER
+    assert 0 < share < 0.5
+    assert drawn.count(corner.name) / drawn.count(whole.name) == pytest.approx(share, rel=0.2)
+
+
+def test_faces_are_shown_in_the_sizes_of_videos_before_they_are_compressed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The route shrinks a crop to its shown size, which spreads over the whole range and never asks for more pixels than there are."""
+    monkeypatch.setattr(pairs, "SHOWN_PX", (40.0, 120.0))
+    shown = []
+
+    def noting(picture: np.ndarray, route: degradation.Degradation) -> np.ndarray:
+        shown.append((picture.shape[0], picture.shape[0] / route.shrink))
+        return picture
+
+    monkeypatch.setattr(pairs.degradation, "apply", noting)
+    maker = PairMaker([labelled_face("real", n, side=400) for n in range(3)])
+    rng = np.random.default_rng(0)
+    for _ in range(100):
+        maker.draw(rng, Recipe(128, 1.3, 0.0, 1.0))
+    made, reduced = np.array(shown).T
+    assert (reduced <= made + 1e-6).all()
+    assert (made <= reduced * pairs.MADE_ABOVE_SHOWN + 1).all()
+    assert 40 - 1 <= reduced.min() < 50
+    assert 105 < reduced.max() <= 120 + 1
+
+
+def test_a_worn_picture_is_worn_on_both_sides_and_its_fake_is_finer_inside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a fixed wear that paints the picture grey: the real is grey, the fake grey outside of the mask and itself inside."""
+    monkeypatch.setattr(pairs, "WORN_SHARE", 1.0)
+    monkeypatch.setattr(pairs, "SWAP_SHARE", 0.0)
+    monkeypatch.setattr(pairs, "wear", lambda picture, rng: np.full_like(picture, 128))
+    monkeypatch.setattr(pairs.degradation, "apply", lambda picture, route: picture)
+    rng = np.random.default_rng(4)
+    for _ in range(20):
+        real, fake, where, _ = PairMaker(REALS).draw(rng, RECIPE)
+        assert (real == 128).all()
+        apart = np.abs(fake.astype(float) - 128).mean(2).reshape(4, MAP_STRIDE, 4, MAP_STRIDE).mean((1, 3))
+        assert (apart[where == 0] < 1).all()
+        assert (apart[where > 0.9] > 3).all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -145,3 +146,17 @@ def test_cropping_does_not_touch_the_picture() -> None:
     labelled = labelled_face(seed=3)
     labelled.crop(1.2).crop_rgb[:] = 0
     assert (labelled.picture_rgb == portrait(3)).all()
+
+
+@pytest.mark.parametrize(
+    ("box_xyxy", "share"),
+    [
+        ([60, 60, 100, 100], 1.0),  # 52 px wide at a margin of 1.3, well inside of 160
+        ([0, 60, 40, 100], 46 / 52),  # its centre 20 px from the left edge: 6 of 52 columns are missing
+        ([0, 0, 40, 40], (46 / 52) ** 2),
+        ([0, 0, 160, 160], (160 / 176) ** 2),  # a portrait cut at the face gets 1.1 times the picture
+    ],
+)
+def test_the_share_of_a_crop_inside_the_picture_by_hand(box_xyxy: list[float], share: float) -> None:
+    face = replace(labelled_face(side=160), box_xyxy=np.array(box_xyxy, np.float32))
+    assert face.inside_share(1.3) == pytest.approx(share)

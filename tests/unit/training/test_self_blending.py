@@ -175,3 +175,37 @@ def test_more_strength_is_more_difference() -> None:
         return float(np.mean([np.abs(fake.astype(float) - face().crop_rgb).mean() for fake in fakes]))
 
     assert difference(0.2) < difference(0.7) < difference(1.5)
+
+
+def test_regenerating_takes_fine_texture_and_keeps_the_edges() -> None:
+    """Noise on two flat halves: the noise falls, the step between the halves stays as high and as narrow."""
+    rng = np.random.default_rng(0)
+    flat = np.full((80, 80, 3), 60.0)
+    flat[:, 40:] = 190
+    noisy = np.clip(flat + rng.normal(0, 4, flat.shape), 0, 255).astype(np.uint8)
+    for seed in range(12):
+        out = self_blending._regenerate(noisy, 1.0, np.random.default_rng(seed)).astype(float)
+        assert out[:, 5:35].std() < noisy[:, 5:35].std()
+        assert out[:, 41:44].mean() - out[:, 36:39].mean() > 115
+
+
+def test_flattening_takes_contrast_and_hue_and_leaves_the_mean() -> None:
+    changed = 0
+    for seed in range(20):
+        before = portrait(seed)
+        after = self_blending._flatten(before, 1.0, np.random.default_rng(seed))
+        lab_before, lab_after = (cv2.cvtColor(p, cv2.COLOR_RGB2LAB).astype(float) for p in (before, after))
+        assert abs(lab_after.mean((0, 1)) - lab_before.mean((0, 1))).max() < 2.5
+        fine = [lab - cv2.GaussianBlur(lab, (0, 0), 3) for lab in (lab_before, lab_after)]
+        assert (fine[1].std((0, 1)) < fine[0].std((0, 1)) * 1.05).all()
+        changed += bool((fine[1].std((0, 1)) < fine[0].std((0, 1)) * 0.9).any())
+    assert changed >= 17
+
+
+def test_wear_leaves_a_trace_and_keeps_the_picture() -> None:
+    for seed in range(20):
+        before = portrait(seed)
+        after = self_blending.wear(before, np.random.default_rng(seed))
+        assert after.shape == before.shape and after.dtype == np.uint8
+        apart = np.abs(after.astype(float) - before)
+        assert 0.5 < apart.mean() < 15
