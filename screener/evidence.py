@@ -1,12 +1,12 @@
-"""The few most telling crops of each person, kept small, while all other pixels die at scoring.
+"""The few most telling crops of each person, kept small and with the map of where they are blended, while all other pixels die at scoring.
 
 Knows scores and pixels. Does not know how a report shows them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -19,36 +19,47 @@ MOST_PEOPLE = 40
 """People whose crops are kept; beyond that the person with the fewest judged frames gives theirs up, so that memory stays flat."""
 
 
+@dataclass(frozen=True, eq=False)
+class _Kept:
+    p_fake: float
+    frame_index: int
+    thumbnail_rgb: NDArray[np.uint8]
+    blend_map: NDArray[np.float32] | None
+
+
 class TellingCrops:
     """Keeps the `most` crops with the highest `p_fake` of each person; at equal score the earlier one."""
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._kept: dict[int, list[tuple[float, int, NDArray[np.uint8]]]] = {}
+        self._kept: dict[int, list[_Kept]] = {}
         self._judged: dict[int, int] = {}
 
-    def offer(self, score: FaceScore, crop_rgb: NDArray[np.uint8]) -> None:
-        """Consider one judged crop (S, S, 3)."""
+    def offer(self, score: FaceScore, crop_rgb: NDArray[np.uint8], blend_map: NDArray[np.float32] | None = None) -> None:
+        """Consider one judged crop (S, S, 3) and the map (h, w) of it, if there is one."""
         if not self._most:
             return
         self._judged[score.track_id] = self._judged.get(score.track_id, 0) + 1
         kept = self._kept.setdefault(score.track_id, [])
-        if len(kept) == self._most and kept[-1][0] >= score.p_fake:
+        if len(kept) == self._most and kept[-1].p_fake >= score.p_fake:
             return
         side = min(THUMBNAIL_PX, crop_rgb.shape[0])
         small = np.asarray(cv2.resize(crop_rgb, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
-        kept.append((score.p_fake, score.frame_index, small))
-        kept.sort(key=lambda entry: (-entry[0], entry[1]))
+        # A copy: a slice would keep the maps of the whole batch alive.
+        kept.append(_Kept(score.p_fake, score.frame_index, small, None if blend_map is None else blend_map.copy()))
+        kept.sort(key=lambda entry: (-entry.p_fake, entry.frame_index))
         del kept[self._most :]
         if len(self._kept) > MOST_PEOPLE:
             del self._kept[min(self._kept, key=lambda track_id: (self._judged[track_id], -track_id))]
 
-    def attach(self, scores: Sequence[FaceScore]) -> tuple[FaceScore, ...]:
-        """The scores in order, those with a kept crop carrying it."""
-        pictures = {(track_id, index): picture for track_id, kept in self._kept.items() for _, index, picture in kept}
-        return tuple(
-            replace(score, thumbnail_rgb=pictures[score.track_id, score.frame_index])
-            if (score.track_id, score.frame_index) in pictures
-            else score
-            for score in scores
-        )
+    def attach(self, scores: Sequence[FaceScore], is_fake: Callable[[FaceScore], bool] = lambda score: False) -> tuple[FaceScore, ...]:
+        """The scores in order, those with a kept crop carrying it; its map goes with it only where `is_fake` says so of the face."""
+        kept = {(track_id, entry.frame_index): entry for track_id, entries in self._kept.items() for entry in entries}
+
+        def attached(score: FaceScore) -> FaceScore:
+            entry = kept.get((score.track_id, score.frame_index))
+            if entry is None:
+                return score
+            return replace(score, thumbnail_rgb=entry.thumbnail_rgb, blend_map=entry.blend_map if is_fake(score) else None)
+
+        return tuple(attached(score) for score in scores)

@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from screener.checkpoint import Checkpoint, load_checkpoint
+from screener.checkpoint import Checkpoint, load_checkpoint, localisation_of
 from screener.errors import CheckpointError, SettingsError, SourceError
 from screener.evidence import TellingCrops
 from screener.faces import DETECTORS, FaceDetector
@@ -32,6 +32,9 @@ from screener.video import Source, SourceFailure, expand_sources, open_video
 OnProgress = Callable[[int, int | None], None]
 """Called with (frames looked at, frames expected or None) after each frame."""
 
+FrameTransform = Callable[[Frame], Frame]
+"""What is done to each sampled frame, at full size, before faces are looked for in it."""
+
 FRAMES_AHEAD = 4
 """Decoded frames that may wait for the face stage."""
 
@@ -43,6 +46,8 @@ class Screener:
         self.settings = settings or ScanSettings()
         self.checkpoint = checkpoint if isinstance(checkpoint, Checkpoint) else load_checkpoint(checkpoint)
         contract = self.checkpoint.contract
+        located = localisation_of(contract.figures)
+        self.locates = located is not None and located.earned
         self.limits = limits_of(self.checkpoint, self.settings)
         self.operating_point = operating_point_of(self.checkpoint, self.settings)
         self.scorer = Scorer(
@@ -50,12 +55,17 @@ class Screener:
         )
         self.detector = build_detector(self.settings.detector or contract.detector["name"], self.scorer.device, contract.detector)
 
-    def scan(self, source: Source | SourceFailure | str | Path, on_progress: OnProgress | None = None) -> Verdict:
+    def scan(
+        self,
+        source: Source | SourceFailure | str | Path,
+        on_progress: OnProgress | None = None,
+        frame_transform: FrameTransform | None = None,
+    ) -> Verdict:
         """Judge one input. Never raises for a bad input: the verdict is then undecided, coverage none, with the reason."""
         found = as_source(source)
         if isinstance(found, SourceFailure):
             return Scanning(self, Source(found.name, "file", found.name, None), None).unreadable(found.reason, found.message)
-        scanning = Scanning(self, found, on_progress)
+        scanning = Scanning(self, found, on_progress, frame_transform)
         for _ in scanning.scores():
             pass
         return scanning.verdict()
@@ -74,8 +84,10 @@ class Screener:
 class Scanning:
     """One pass over one source: an iterator of scores that keeps what the verdict needs."""
 
-    def __init__(self, screener: Screener, source: Source, on_progress: OnProgress | None) -> None:
-        self._screener, self._source, self._on_progress = screener, source, on_progress
+    def __init__(
+        self, screener: Screener, source: Source, on_progress: OnProgress | None, frame_transform: FrameTransform | None = None
+    ) -> None:
+        self._screener, self._source, self._on_progress, self._frame_transform = screener, source, on_progress, frame_transform
         self._contract = screener.checkpoint.contract
         self._tracker = Tracker()
         self._sightings: dict[int, Sighting] = {}
@@ -95,7 +107,7 @@ class Scanning:
                 try:
                     with closing(read_ahead(video.frames(), FRAMES_AHEAD, stop=video.close)) as frames:
                         for looked_at, frame in enumerate(self._timed("decode", frames), 1):
-                            waiting += self._look(frame)
+                            waiting += self._look(frame if self._frame_transform is None else self._frame_transform(frame))
                             while len(waiting) >= self._screener.scorer.batch_size:
                                 batch, waiting = waiting[: self._screener.scorer.batch_size], waiting[self._screener.scorer.batch_size :]
                                 yield from self._score(batch)
@@ -150,10 +162,11 @@ class Scanning:
 
     def _score(self, crops: list[FaceCrop]) -> Iterator[FaceScore]:
         started = time.perf_counter()
-        logits = self._screener.scorer.score(crops)
+        scorer = self._screener.scorer
+        logits, maps = scorer.score_and_locate(crops) if self._screener.locates else (scorer.score(crops), [None] * len(crops))
         self._seconds["score"] += time.perf_counter() - started
         calibration = self._contract.calibration
-        for crop, logit in zip(crops, logits, strict=True):
+        for crop, logit, blend_map in zip(crops, logits, maps, strict=True):
             score = FaceScore(
                 track_id=crop.track_id,
                 frame_index=crop.frame_index,
@@ -167,7 +180,7 @@ class Scanning:
             )
             self._scores.append(score)
             self._judged_frames.add(crop.frame_index)
-            self._telling.offer(score, crop.crop_rgb)
+            self._telling.offer(score, crop.crop_rgb, blend_map)
             yield score
 
     def verdict(self) -> Verdict:
@@ -215,6 +228,7 @@ class Scanning:
     ) -> Verdict:
         limits, settings = self._screener.limits, self._screener.settings
         path = self._source.path
+        fakes = {person.track_id for person in people if person.outcome == "fake"}
         return Verdict(
             source=self._source.name,
             sha256=sha256_of(path) if path is not None else None,
@@ -228,7 +242,7 @@ class Scanning:
             warnings=facts.warnings,
             video=facts,
             people=people,
-            frames=self._telling.attach(self._scores),
+            frames=self._telling.attach(self._scores, lambda face: face.track_id in fakes and face.p_fake >= limits.threshold),
             checkpoint=self._screener.checkpoint.summary(),
             settings={**settings.to_dict(), "device": str(self._screener.scorer.device), "dtype": self._screener.scorer.dtype_name},
             versions=versions(),

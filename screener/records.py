@@ -78,6 +78,8 @@ class FaceScore:
     logit: uncalibrated log-odds of fake. p_fake: the same after calibration, in [0, 1].
     box_xyxy: (4,) float32, pixels of the full-size frame. face_px: shorter side of the box.
     thumbnail_rgb: (s, s, 3) uint8 for the report, or None: pixels are kept only for the few most telling crops.
+    blend_map: (h, w) float32 in [0, 1], how surely the crop is blended there, cell by cell; only beside a thumbnail, of a face that is
+    judged fake, and if the checkpoint's locator has earned to be shown. It takes no part in the score.
     """
 
     track_id: int
@@ -90,6 +92,7 @@ class FaceScore:
     face_px: float
     sharpness: float
     thumbnail_rgb: NDArray[np.uint8] | None = None
+    blend_map: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)

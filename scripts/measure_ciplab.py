@@ -1,10 +1,12 @@
 """The picture set of the method's first publication: the head alone, trained on 80 % of it and judged on the other 20 %, five times.
 
-    python scripts/measure_ciplab.py FACES RUN_FOLDER [--preset improved --epochs 2 --batch-size 32]
+    python scripts/measure_ciplab.py FACES RUN_FOLDER [--preset improved --epochs 8 --batch-size 32]
 
 FACES holds ciplab/{real,fake}/. The five fifths are disjoint, so that every picture is judged once; nothing is chosen by looking at them:
 the last epoch's weights are judged at even odds. The backbone of the default weights has met most of these pictures in its own training.
 What it never met (`training.pictures.held_out`) is therefore printed beside the rest, and is the figure to believe.
+The default weights are an exact widening of a network with a quarter of the channels. Backbone and head are that thin network here, which
+gives the same features sixteen times as fast; `--wide` takes the weights as they ship.
 Published: accuracy 0.687, F1 0.723, with *real* as the positive class; here fake is positive, and F1 of real is printed too.
 """
 
@@ -12,14 +14,15 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from screener.checkpoint import load_checkpoint
+from screener.checkpoint import default_checkpoint_path, load_checkpoint, save_checkpoint
 from screener.datasets import read_data
+from screener.model import copies_in, narrow
 from screener.settings import ExtractSettings, TrainSettings
 from screener.training.extraction import ExtractionProgress, extract
 from screener.training.fold_parts import parts_of
@@ -53,13 +56,24 @@ def judged_by_fold(
     return [([row.name for row in parts[r.number].rows], parts[r.number].labels, r.logits) for r in report.folds]
 
 
+def thin_checkpoint(path: Path) -> Path:
+    """The default weights with every channel that is a copy of another left out."""
+    default = load_checkpoint()
+    shape = default.contract.architecture
+    times = copies_in(default.state, "backbone.", shape.outer_width)
+    thin = replace(shape, inner_width=shape.inner_width // times, outer_width=shape.outer_width // times)
+    save_checkpoint(path, replace(default.contract, architecture=thin), narrow(default.state, times), quantise=False)
+    return path
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("faces", type=Path)
     parser.add_argument("run", type=Path)
     parser.add_argument("--preset", default="improved")
-    parser.add_argument("--epochs", type=int, default=2)
-    parser.add_argument("--batch-size", type=int, default=32, help="small, so that few epochs still make some hundred steps")
+    parser.add_argument("--wide", action="store_true")
+    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--batch-size", type=int, default=32)
     arguments = parser.parse_args()
     settings = TrainSettings.from_mapping(
         {
@@ -71,12 +85,15 @@ def main() -> None:
             "patience": 0,
             "head_start": "layer4",
             "seed": SEED,
-        }  # fmt: skip
+        }
     )
     folds = arguments.run / "ciplab-folds"
-    made = extract(read_data(arguments.faces / "ciplab"), load_checkpoint(), ExtractSettings(folds=FOLDS, seed=SEED), folds, say_crops)
+    backbone = default_checkpoint_path() if arguments.wide else thin_checkpoint(arguments.run / "narrowed.safetensors")
+    made = extract(
+        read_data(arguments.faces / "ciplab"), load_checkpoint(backbone), ExtractSettings(folds=FOLDS, seed=SEED), folds, say_crops
+    )
     print(f"{made.crops} crops, {made.crops_now / max(made.seconds, 1e-9):.1f} a second ({made.dtype}), {len(made.bad_files)} left out")
-    report = train_heads(folds, arguments.run / f"ciplab-{arguments.preset}.safetensors", settings, watch=Lines())
+    report = train_heads(folds, arguments.run / f"ciplab-{arguments.preset}.safetensors", settings, backbone, watch=Lines())
     assert report is not None
     judged = judged_by_fold(report, folds, settings)
     print(f"{FOLDS} x 80/20, {settings.preset} preset, {settings.epochs} epochs, seed {SEED}; fake is positive")

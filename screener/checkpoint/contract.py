@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from screener.checkpoint.localisation import localisation_of
 from screener.checkpoint.structure import read, refuse, to_plain
 from screener.errors import CheckpointError
 from screener.model import CLASS_NAMES, Architecture
@@ -93,7 +94,8 @@ class Contract:
     detector: as `FaceDetector.contract()` gives it. sampling: such as {"frames": 32}. pooling: rule over one person's frames.
     valid_range: (lowest, highest) of each of `RANGE_NAMES` that the checkpoint was calibrated on; outside it there is no verdict.
     backbone_fingerprint: see `backbone_fingerprint`; empty until the checkpoint is saved.
-    limits: what the weights cannot do, in words. figures: measured results, free-form. code_version: of the screener that made it.
+    limits: what the weights cannot do, in words. figures: measured results, free-form but for `localisation`.
+    code_version: of the screener that made it.
     """
 
     name: str
@@ -137,6 +139,7 @@ class Contract:
                 refuse("valid_range", f"ranges of {' and '.join(RANGE_NAMES)}", name)
             if not 0 <= low < high:
                 refuse(f"valid_range.{name}", "lowest and highest value, in this order", (low, high))
+        localisation_of(self.figures)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values only, ready for JSON."""

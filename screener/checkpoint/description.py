@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from screener.checkpoint.contract import Contract, DataSet, OperatingPoint
+from screener.checkpoint.localisation import FIGURE, RULE, localisation_of
 from screener.checkpoint.store import Checkpoint
 
 
@@ -28,7 +29,8 @@ def describe(checkpoint: Checkpoint) -> list[tuple[str, str]]:
         *[(f"at {100 * point.fpr:.3g}% false positives", _operating_point(point)) for point in contract.operating_points],
         *[(f"valid {name}", f"{low:g} to {high:g}") for name, (low, high) in contract.valid_range.items()],
         *[("learned from", _data_set(data)) for data in contract.training_data],
-        *[(f"figure {name}", _value(value)) for name, value in contract.figures.items()],
+        *[(f"figure {name}", _value(value)) for name, value in contract.figures.items() if name != FIGURE],
+        ("locator", _locator(contract)),
         ("licence", contract.licence),
         ("limits", contract.limits),
     ]
@@ -51,6 +53,18 @@ def _operating_point(point: OperatingPoint) -> str:
     return (
         f"fake from {point.threshold:.3f}, genuine below {point.genuine_below:.3f}, "
         f"measured on {point.real_videos} real and {point.fake_videos} fake videos"
+    )
+
+
+def _locator(contract: Contract) -> str:
+    found = localisation_of(contract.figures)
+    if found is None:
+        return "not shown in reports, for it was not measured"
+    overlap, auc = found.overlap, found.pixel_auc
+    return (
+        f"{'shown' if found.earned else 'not shown'} in reports: on {found.pictures} self-blended pictures it overlaps the blended region "
+        f"by {overlap.value:.3f} ({overlap.low:.3f} to {overlap.high:.3f}), the best map that is the same for every face by "
+        f"{found.fixed_overlap.value:.3f}; pixel AUC {auc.value:.3f} ({auc.low:.3f} to {auc.high:.3f}); it is shown if {RULE}"
     )
 
 

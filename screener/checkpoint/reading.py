@@ -55,6 +55,10 @@ class StoredCheckpoint:
         """Every tensor as float32 under the name it has in a network; call after `require_layout`."""
         return from_stored(self._handle.keys(), self._handle.get_tensor)
 
+    def tensors(self) -> dict[str, Tensor]:
+        """Every tensor as it lies in the file, 8-bit ones and their scales too, in memory of its own."""
+        return {name: self._handle.get_tensor(name).clone() for name in self._handle.keys()}  # noqa: SIM118 - the handle is no mapping
+
 
 @contextmanager
 def open_checkpoint(path: Path) -> Iterator[StoredCheckpoint]:

@@ -20,8 +20,9 @@ from safetensors.torch import save as to_safetensors
 from torch import Tensor
 
 from screener.checkpoint.contract import Contract
+from screener.checkpoint.localisation import FIGURE, localisation_of
 from screener.checkpoint.reading import METADATA_KEY, open_checkpoint
-from screener.checkpoint.structure import to_plain
+from screener.checkpoint.structure import refuse, to_plain
 from screener.checkpoint.tensors import (
     BACKBONE,
     HEAD,
@@ -39,6 +40,12 @@ from screener.model import Network
 
 PACKAGE_FOLDER = Path(__file__).resolve().parent.parent
 DEFAULT_NAME = "default.safetensors"
+
+SCORES_REST_ON = ("architecture", "class_names", "split_point", "preprocessing", "detector", "backbone_fingerprint")
+"""Fields of a contract that say, with the weights, which logit a picture gets."""
+
+SAME_WEIGHTS = "same_weights"
+"""Name of the entry in a contract's figures that lists the SHA-256 of the files whose weights it took over."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,8 +73,9 @@ class Checkpoint:
         return network.requires_grad_(trainable).eval()
 
     def summary(self) -> dict[str, Any]:
-        """What a verdict says of the checkpoint it rests on; small and ready for JSON."""
+        """What a verdict says of the checkpoint it rests on; small and ready for JSON. `localisation` only where its map may be shown."""
         contract = self.contract
+        located = localisation_of(contract.figures)
         return {
             "name": contract.name,
             "sha256": self.sha256,
@@ -76,6 +84,8 @@ class Checkpoint:
             "training_data": [data.name for data in contract.training_data],
             "limits": contract.limits,
             "calibration": to_plain(contract.calibration),
+            "pooling": contract.pooling,
+            **({FIGURE: located.summary()} if located and located.earned else {}),
         }
 
 
@@ -128,9 +138,31 @@ def save_checkpoint(path: str | Path, contract: Contract, state: Mapping[str, Te
     stored = to_stored(state, contract.architecture, quantise)
     backbone = from_stored(stored, stored.__getitem__, BACKBONE)
     filled = replace(contract, backbone_fingerprint=backbone_fingerprint(backbone))
-    checked = Contract.from_dict(filled.to_dict())
-    text = json.dumps(checked.to_dict(), ensure_ascii=True, allow_nan=False)
-    _write_atomically(target, to_safetensors(stored, metadata={METADATA_KEY: text}))
+    _write(target, filled, stored)
+
+
+def save_contract(path: str | Path, contract: Contract, weights: str | Path) -> None:
+    """Write the weights of the checkpoint file `weights` under another contract to `path`, which may be the same file.
+
+    Every tensor stays as it is stored, bit for bit, and `scored_alike` knows the new file by the old. Raises CheckpointError when `weights`
+    is no sound checkpoint, when the contract is wrong or speaks of another network or other pixels, OutputError when the file cannot be
+    written.
+    """
+    source = load_checkpoint(weights)
+    for field in SCORES_REST_ON:
+        present, wanted = getattr(source.contract, field), getattr(contract, field)
+        if wanted != present:
+            refuse(field, f"{present!r}, which the weights in {weights} were made with", wanted)
+    with open_checkpoint(Path(weights)) as stored:
+        tensors = stored.tensors()
+    figures = {**contract.figures, SAME_WEIGHTS: sorted(scored_alike(source))}
+    _write(Path(path), replace(contract, figures=figures), tensors)
+
+
+def scored_alike(checkpoint: Checkpoint) -> set[str]:
+    """SHA-256 of the files that give every picture the logit that this one gives: its own, and those that its weights were taken from."""
+    earlier = checkpoint.contract.figures.get(SAME_WEIGHTS)
+    return {checkpoint.sha256, *(map(str, earlier) if isinstance(earlier, list) else ())}
 
 
 def attach_head(backbone: Checkpoint, head_state: Mapping[str, Tensor], fingerprint: str) -> dict[str, Tensor]:
@@ -188,6 +220,12 @@ def _advice(advice: str) -> Iterator[None]:
         yield
     except CheckpointError as error:
         raise CheckpointError(f"{error}; {advice}") from error
+
+
+def _write(target: Path, contract: Contract, stored: Mapping[str, Tensor]) -> None:
+    checked = Contract.from_dict(contract.to_dict())
+    text = json.dumps(checked.to_dict(), ensure_ascii=True, allow_nan=False)
+    _write_atomically(target, to_safetensors(dict(stored), metadata={METADATA_KEY: text}))
 
 
 def _write_atomically(target: Path, content: bytes) -> None:

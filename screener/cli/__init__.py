@@ -12,7 +12,15 @@ import os
 import sys
 from typing import NoReturn
 
-from screener.cli import inspection, scanning  # noqa: F401 - importing a family registers its commands
+from screener.cli import (  # noqa: F401 - importing a family registers its commands
+    auditing,
+    calibration,
+    evaluation,
+    extraction,
+    inspection,
+    scanning,
+    training,
+)
 from screener.cli.app import app, stops
 from screener.cli.exits import exits
 from screener.errors import ExitStatus

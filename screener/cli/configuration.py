@@ -21,7 +21,17 @@ def scan_settings(config: Path | None, given: dict[str, Any]) -> ScanSettings:
             raise SettingsError(f"choose one of {' and '.join('--' + name.replace('_', '-') for name in chosen)}, not both")
     overruled = {name for rivals in RIVALS if any(name in given for name in rivals) for name in rivals}
     table = _config_table(config) if config else {}
-    return ScanSettings.from_mapping({**{name: value for name, value in table.items() if name not in overruled}, **given})
+    # Tables inside the table are other commands' settings.
+    kept = {name: value for name, value in table.items() if name not in overruled and not isinstance(value, dict)}
+    return ScanSettings.from_mapping({**kept, **given})
+
+
+def command_table(path: Path | None, command: str) -> dict[str, Any]:
+    """The settings of one command, [tool.screener.COMMAND] or [screener.COMMAND]; empty without a file or without that table."""
+    table = _config_table(path).get(command, {}) if path else {}
+    if not isinstance(table, dict):
+        raise SettingsError(f"{path}: {command}: expected a table of settings, [tool.screener.{command}], got {table!r}")
+    return table
 
 
 def _config_table(path: Path) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """CSV manifests of labelled videos and pictures -> items.
 
-Columns `path,label,group` and, where wanted, `split,method,identity,source,set`. Knows nothing of scores or of the files' contents.
+Columns `path,label,group` and, where wanted, `split,method,identity,source_video,set`. Knows nothing of scores or of the files' contents.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def _row(path: Path, number: int, row: dict[str, str | None]) -> LabelledItem:
         method=row.get("method") or "",
         set_name=row.get("set") or path.absolute().parent.name,
         identities=_several(row.get("identity")),
-        sources=_several(row.get("source")),
+        sources=_several(row.get("source_video")),
     )
 
 

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from screener.datasets.item import LABELS, LabelledItem
 from screener.errors import DatasetError, SettingsError
@@ -33,6 +35,8 @@ def plan_folds(
     persons of different sides. Raises SettingsError when folds are asked of data that gives its validation split, DatasetError when the
     data falls into too few parts.
     """
+    if not 0 < validation_share < 1 or not 0 <= test_share < 1 - validation_share:
+        raise SettingsError(f"validation_share and test_share: expected shares that leave some, got {validation_share} and {test_share}")
     given = {item.split for item in items}
     if "validation" in given and folds > 1:
         raise SettingsError(f"folds: expected 1, for the data gives its own validation split, got {folds}")
@@ -51,10 +55,7 @@ def plan_folds(
 
 def components(items: Sequence[LabelledItem]) -> NDArray[np.int64]:
     """(n,) number of the connected component of each item: those with the same number belong together."""
-    union = _Union()
-    for i, item in enumerate(items):
-        union.join([("item", str(i)), *_bonds(item), *(("identity", name) for name in item.identities)])
-    return _numbered([union.find(("item", str(i))) for i in range(len(items))])
+    return _connected([[*_bonds(item), *(("identity", name) for name in item.identities)] for item in items])[0]
 
 
 def _bonds(item: LabelledItem) -> list[Token]:
@@ -62,29 +63,14 @@ def _bonds(item: LabelledItem) -> list[Token]:
     return [("group", item.group), ("source", item.name), *(("source", name) for name in item.sources)]
 
 
-def _numbered(roots: Sequence[Token]) -> NDArray[np.int64]:
+def _connected(bonds: Sequence[Sequence[Token]]) -> tuple[NDArray[np.int64], dict[Token, int]]:
+    """Tokens of each item -> (n,) component of each item, and the component of each token."""
     numbers: dict[Token, int] = {}
-    return np.array([numbers.setdefault(root, len(numbers)) for root in roots], np.int64)
-
-
-class _Union:
-    """Union-find (Tarjan 1975), with path halving."""
-
-    def __init__(self) -> None:
-        self._parent: dict[Token, Token] = {}
-
-    def find(self, token: Token) -> Token:
-        parent = self._parent
-        parent.setdefault(token, token)
-        while parent[token] != token:
-            parent[token] = parent[parent[token]]
-            token = parent[token]
-        return token
-
-    def join(self, tokens: Sequence[Token]) -> None:
-        root = self.find(tokens[0])
-        for token in tokens[1:]:
-            self._parent[self.find(token)] = root
+    item = [i for i, tokens in enumerate(bonds) for _ in tokens]
+    token = [len(bonds) + numbers.setdefault(name, len(numbers)) for tokens in bonds for name in tokens]
+    size = len(bonds) + len(numbers)
+    _, found = connected_components(coo_array((np.ones(len(item), np.int8), (item, token)), shape=(size, size)), directed=False)
+    return found[: len(bonds)].astype(np.int64), {name: int(found[len(bonds) + number]) for name, number in numbers.items()}
 
 
 def _spread_given_splits(items: Sequence[LabelledItem]) -> list[str | None]:
@@ -140,13 +126,17 @@ def _by_person(items: Sequence[LabelledItem]) -> tuple[NDArray[np.int64], list[s
 
     -> (n,) component of each item, the components that each touches, and how many there are.
     """
-    union = _Union()
-    for i, item in enumerate(items):
-        union.join([("item", str(i)), *_bonds(item), *(("identity", name) for name in item.identities[:1])])
-    tokens = [[("item", str(i)), *(("identity", name) for name in item.identities[1:])] for i, item in enumerate(items)]
-    flat = _numbered([union.find(token) for several in tokens for token in several])
-    touching = np.split(flat, np.cumsum([len(several) for several in tokens])[:-1])
-    return np.array([numbers[0] for numbers in touching], np.int64), [set(numbers.tolist()) for numbers in touching], int(flat.max()) + 1
+    own, of_token = _connected([[*_bonds(item), *(("identity", name) for name in item.identities[:1])] for item in items])
+    count = int(own.max()) + 1
+    touching = []
+    for item, number in zip(items, own, strict=True):
+        others = [("identity", name) for name in item.identities[1:]]
+        # Who is only ever the second person of swaps is a component of their own, without items.
+        new = [token for token in others if token not in of_token]
+        of_token |= {token: count + i for i, token in enumerate(new)}
+        count += len(new)
+        touching.append({int(number), *(of_token[token] for token in others)})
+    return own, touching, count
 
 
 def _counts(component: NDArray[np.int64], labels: NDArray[np.int64], count: int) -> NDArray[np.int64]:
@@ -159,13 +149,14 @@ def _counts(component: NDArray[np.int64], labels: NDArray[np.int64], count: int)
 def _allocate(counts: NDArray[np.int64], shares: Sequence[float], seed: int) -> NDArray[np.int64]:
     """(components, 2) counts -> (components,) part of each: the largest first, each to the part that lacks its labels most."""
     totals = np.maximum(counts.sum(0), 1)
-    wanted = np.asarray(shares)[:, None] * totals
+    # Whole numbers, so that what is left over at the end falls where it is nearest; and something for every part.
+    wanted = np.maximum(np.round(np.asarray(shares)[:, None] * totals), 1)
     lacking = wanted.copy()
     order = np.random.default_rng(seed).permutation(len(counts))
     order = order[np.argsort(-counts[order].sum(1), kind="stable")]
     parts = np.zeros(len(counts), np.int64)
     for number in order:
-        # A person who is only ever the face of swaps has a component without items; it goes where most is lacking.
+        # A component without items goes where most is lacking.
         need = (lacking / wanted) @ (counts[number] / totals + 1e-9)
         parts[number] = int(need.argmax())
         lacking[parts[number]] -= counts[number]

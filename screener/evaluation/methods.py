@@ -1,13 +1,18 @@
-"""Which family a forgery method belongs to, so that figures of unlike things are never pooled. Knows names only."""
+"""Which family and which generator a forgery method belongs to, so that figures of unlike things are never pooled. Knows names only."""
 
 from __future__ import annotations
 
+import re
+
 FAMILIES: dict[str, tuple[str, ...]] = {
-    "swap": ("deepfacelive", "deepfakes", "faceswap", "faceshifter", "celeb-df", "classic landmark face swap"),
+    "swap": (
+        "deepfacelive", "deepfakes", "deepfakedetection", "faceswap", "faceshifter", "celeb-df", "celeb-synthesis", "dfdc",
+        "classic landmark face swap",
+    ),
     "lip-sync": ("wav2lip", "ip-lap", "lp-lap", "diffdub", "videoretalking"),
     "reenactment": ("face2face", "neuraltextures"),
     "whole face": ("anitalker", "edtalk", "loopy", "vasa", "pc-avs", "dae-talker", "sadtalker", "emo", "hallo"),
-}
+}  # fmt: skip
 """Beginnings of method names, in lower case, by family. Swaps, lip-syncs and reenactments put a made part into a real picture; methods of
 the family `whole face` make every pixel of it."""
 
@@ -19,3 +24,8 @@ def family_of(method: str) -> str:
     """The family of a method's name, `other` when it is not known."""
     name = method.strip().lower()
     return next((family for family, starts in FAMILIES.items() if name.startswith(starts)), "other")
+
+
+def generator_of(method: str) -> str:
+    """The generator behind a method's name: the name without what was added to it, `AniTalker + SR` or `DiffDub (few_shot)`."""
+    return re.split(r"\s*(?:\+|\()", method.strip(), maxsplit=1)[0] or method.strip()

@@ -1,108 +1,276 @@
 """The field's figures from labels and scores; pure numpy, fake = 1 and positive everywhere.
 
-Every function takes `labels` (N,) of 0 and 1 and `p_fake` (N,) and raises ValueError when a class that it needs is missing. Does not know
-videos, files or networks.
+Every figure takes `labels` (N,) of 0 and 1 and `p_fake` (N,) and raises ValueError when it is not defined, above all when a class that it
+needs is missing. `figure.resampled` gives the same for many bootstrap resamples at once. Does not know videos, files or networks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+import warnings
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
+
+from screener.evaluation.resampling import Counts, Places, draws, numbered, strata_of
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
-Metric = Callable[[Labels, Floats], float]
 
 ECE_BINS = 10
 
+RATE_SLACK = 1e-9
+"""A share of counts may miss the rate that it should equal by rounding."""
 
-def _both(labels: Labels) -> tuple[int, int]:
+MOST_NUMBERS = 250_000
+"""Weights held at a time while resampling: what fits into the processor's cache is summed several times faster."""
+
+Kernel = Callable[[Labels, Floats, Floats], Floats]
+"""labels (N,), p_fake (N,), weights (R, N): how often each sample counts -> (R,), NaN where the figure is not defined."""
+
+Resampler = Callable[[Labels, Floats, Places, Counts], Floats]
+"""labels (N,), p_fake (N,), units (N,), counts (R, U) -> (R,): a kernel's values for draws of units, by a shorter way."""
+
+
+class Metric:
+    """A figure: called, its value on the samples; `resampled`, its values when each sample counts as often as a resample drew it."""
+
+    def __init__(self, kernel: Kernel, resampler: Resampler | None = None) -> None:
+        self._kernel, self._resampler = kernel, resampler
+        functools.update_wrapper(self, kernel)
+
+    def __call__(self, labels: Labels, p_fake: Floats) -> float:
+        value = float(self._kernel(labels, p_fake, np.ones((1, len(labels))))[0])
+        if np.isnan(value):
+            raise ValueError(f"{self.__name__}: not defined for these {len(labels)} scores")  # type: ignore[attr-defined]
+        return value
+
+    def resampled(self, labels: Labels, p_fake: Floats, units: Places, counts: Counts) -> Floats:
+        """Values (R,) for the draws `counts` (R, U) of units; `units` (N,) says which unit a sample belongs to."""
+        if self._resampler is not None:
+            return self._resampler(labels, p_fake, units, counts)
+        step = max(1, MOST_NUMBERS // max(1, len(labels)))
+        parts = [self._kernel(labels, p_fake, rows[:, units].astype(np.float64)) for rows in _steps(counts, step)]
+        return np.concatenate(parts)
+
+
+def _steps(counts: Counts, step: int) -> Iterator[Counts]:
+    for start in range(0, len(counts), step):
+        yield counts[start : start + step]
+
+
+def _both(labels: Labels) -> None:
     fakes = int((labels == 1).sum())
     reals = int((labels == 0).sum())
     if not fakes or not reals or fakes + reals != len(labels):
         raise ValueError(f"labels: expected both 0 and 1 and nothing else, got {reals} zeros and {fakes} ones in {len(labels)}")
-    return reals, fakes
 
 
-def roc_auc(labels: Labels, p_fake: Floats) -> float:
-    """Area under the ROC curve: the chance that a fake scores above a real, ties counting a half (Hanley and McNeil 1982)."""
-    reals, fakes = _both(labels)
-    rank_sum = rankdata(p_fake)[labels == 1].sum()
-    return float((rank_sum - fakes * (fakes + 1) / 2) / (reals * fakes))
-
-
-def average_precision(labels: Labels, p_fake: Floats) -> float:
-    """Sum over thresholds of (recall step) x precision, tied scores taken together."""
-    _, fakes = _both(labels)
+def _passed(labels: Labels, p_fake: Floats, weights: Floats) -> tuple[Floats, Floats]:
+    """Reals and fakes at or above each distinct score, the highest score first, with a leading 0: (R, T + 1) each."""
+    _both(labels)
     order = np.argsort(-p_fake, kind="stable")
     ends = np.flatnonzero(np.append(np.diff(p_fake[order]) != 0, True))
-    hits = np.cumsum(labels[order])[ends]
-    recall = hits / fakes
-    return float((np.diff(np.append(0.0, recall)) * hits / (ends + 1)).sum())
+    falling = weights[:, order]
+    both = []
+    for label in (0, 1):
+        passed = np.cumsum(falling * (labels[order] == label), axis=1)[:, ends]
+        both.append(np.concatenate([np.zeros((len(weights), 1)), passed], axis=1))
+    return both[0], both[1]
 
 
-def equal_error_rate(labels: Labels, p_fake: Floats) -> float:
-    """Where the false-positive rate equals the false-negative rate, interpolated between thresholds."""
-    fpr, tpr = roc_points(labels, p_fake)
-    gap = fpr - (1 - tpr)
-    # The gap rises from -1 to 1, so the crossing is never the first point.
-    i = int(np.argmax(gap >= 0))
-    share = -gap[i - 1] / (gap[i] - gap[i - 1])
-    return float(fpr[i - 1] + share * (fpr[i] - fpr[i - 1]))
+def _rates(labels: Labels, p_fake: Floats, weights: Floats) -> tuple[Floats, Floats]:
+    """False- and true-positive rates (R, T + 1), from (0, 0) to (1, 1)."""
+    reals, fakes = _passed(labels, p_fake, weights)
+    return reals / reals[:, -1:], fakes / fakes[:, -1:]
 
 
 def roc_points(labels: Labels, p_fake: Floats) -> tuple[Floats, Floats]:
     """False- and true-positive rates at every threshold, from (0, 0) to (1, 1)."""
-    reals, fakes = _both(labels)
-    order = np.argsort(-p_fake, kind="stable")
-    ends = np.flatnonzero(np.append(np.diff(p_fake[order]) != 0, True))
-    hits = np.cumsum(labels[order])[ends]
-    return np.append(0.0, (ends + 1 - hits) / reals), np.append(0.0, hits / fakes)
+    fpr, tpr = _rates(labels, p_fake, np.ones((1, len(labels))))
+    return fpr[0], tpr[0]
+
+
+def _auc(labels: Labels, p_fake: Floats, weights: Floats) -> Floats:
+    """Area under the ROC curve: the chance that a fake scores above a real, ties counting a half (Hanley and McNeil 1982)."""
+    fpr, tpr = _rates(labels, p_fake, weights)
+    return np.asarray((np.diff(fpr, axis=1) * (tpr[:, 1:] + tpr[:, :-1]) / 2).sum(1))
+
+
+def _auc_of_draws(labels: Labels, p_fake: Floats, units: Places, counts: Counts) -> Floats:
+    """By how many pairs of samples each pair of units wins, counted once for all resamples: thousands of frames are quick then."""
+    _both(labels)
+    real_units, reals = _of_each_unit(p_fake[labels == 0], units[labels == 0])
+    fake_units, fakes = _of_each_unit(p_fake[labels == 1], units[labels == 1])
+    starts = np.cumsum([0, *map(len, fakes)])
+    drawn_reals, drawn_fakes = counts[:, real_units].astype(np.float64), counts[:, fake_units].astype(np.float64)
+    together, won = np.concatenate(fakes), np.zeros(len(counts))
+    step = max(1, MOST_NUMBERS // len(fakes))
+    for start in range(0, len(reals), step):
+        block = [np.add.reduceat(_count_below(np.sort(real), together), starts[:-1]) for real in reals[start : start + step]]
+        won += ((drawn_reals[:, start : start + step] @ np.array(block)) * drawn_fakes).sum(1)
+    return np.asarray(won / (drawn_reals @ [len(real) for real in reals]) / (drawn_fakes @ np.diff(starts)))
+
+
+def _of_each_unit(values: Floats, units: Places) -> tuple[Places, list[Floats]]:
+    """The units that occur, and the values of each."""
+    order = np.argsort(units, kind="stable")
+    found, starts = np.unique(units[order], return_index=True)
+    return found, np.split(values[order], starts[1:])
+
+
+def _count_below(rising: Floats, values: Floats) -> Floats:
+    """For each value, how many of `rising` lie below it, equal ones counting a half."""
+    return np.asarray((np.searchsorted(rising, values, "left") + np.searchsorted(rising, values, "right")) / 2)
+
+
+roc_auc = Metric(_auc, _auc_of_draws)
+
+
+@Metric
+def average_precision(labels: Labels, p_fake: Floats, weights: Floats) -> Floats:
+    """Sum over thresholds of (recall step) x precision, tied scores taken together."""
+    reals, fakes = (passed[:, 1:] for passed in _passed(labels, p_fake, weights))
+    steps = np.diff(fakes, axis=1, prepend=0) / fakes[:, -1:]
+    return np.asarray((steps * fakes / np.maximum(reals + fakes, 1)).sum(1))
+
+
+@Metric
+def equal_error_rate(labels: Labels, p_fake: Floats, weights: Floats) -> Floats:
+    """Where the false-positive rate equals the false-negative rate, interpolated between thresholds."""
+    fpr, tpr = _rates(labels, p_fake, weights)
+    gap = fpr - (1 - tpr)
+    # The gap rises from -1 to 1, so the crossing is never the first point.
+    rows, after = np.arange(len(gap)), np.argmax(gap >= 0, axis=1)
+    before = after - 1
+    share = -gap[rows, before] / (gap[rows, after] - gap[rows, before])
+    return np.asarray(fpr[rows, before] + share * (fpr[rows, after] - fpr[rows, before]))
 
 
 def true_positive_rate_at(fpr: float) -> Metric:
     """Share of fakes at or above the threshold that lets through at most `fpr` of the reals."""
 
-    def metric(labels: Labels, p_fake: Floats) -> float:
-        _both(labels)
-        return float((p_fake[labels == 1] >= threshold_at(p_fake[labels == 0], fpr)).mean())
+    def true_positive_rate(labels: Labels, p_fake: Floats, weights: Floats) -> Floats:
+        passed_fpr, tpr = _rates(labels, p_fake, weights)
+        return np.asarray(np.where(passed_fpr <= fpr + RATE_SLACK, tpr, 0.0).max(1))
 
-    return metric
+    return Metric(true_positive_rate)
 
 
 def threshold_at(real_p_fake: Floats, fpr: float) -> float:
     """The lowest threshold at which at most a share `fpr` of the real scores lies at or above it."""
     if not len(real_p_fake):
         raise ValueError("real_p_fake: expected at least one score, got none")
-    allowed = int(np.floor(fpr * len(real_p_fake) + 1e-9))
+    allowed = int(np.floor(fpr * len(real_p_fake) + RATE_SLACK))
     falling = np.sort(real_p_fake)[::-1]
     return float(np.nextafter(falling[allowed], np.inf)) if allowed < len(falling) else float(falling[-1])
 
 
-def expected_calibration_error(labels: Labels, p_fake: Floats) -> float:
+def confusion(labels: Labels, p_fake: Floats, threshold: float) -> tuple[int, int, int, int]:
+    """Counts at a threshold: true positives, false positives, false negatives, true negatives; `p_fake >= threshold` is called fake."""
+    called = p_fake >= threshold
+    fake = labels == 1
+    return int((called & fake).sum()), int((called & ~fake).sum()), int((~called & fake).sum()), int((~called & ~fake).sum())
+
+
+def _counted(labels: Labels, p_fake: Floats, weights: Floats, threshold: float) -> tuple[Floats, Floats, Floats, Floats]:
+    """As `confusion`, for each resample: (R,) each."""
+    called, fake = p_fake >= threshold, labels == 1
+    true_positives, false_positives, false_negatives, true_negatives = (
+        np.asarray(weights @ part.astype(np.float64)) for part in (called & fake, called & ~fake, ~called & fake, ~called & ~fake)
+    )
+    return true_positives, false_positives, false_negatives, true_negatives
+
+
+def _ratio(part: Floats, whole: Floats) -> Floats:
+    """Share, NaN of nothing."""
+    return np.asarray(np.divide(part, whole, out=np.full(np.shape(part), np.nan), where=whole > 0))
+
+
+def _at(name: str, threshold: float, share: Callable[[Floats, Floats, Floats, Floats], Floats]) -> Metric:
+    def kernel(labels: Labels, p_fake: Floats, weights: Floats) -> Floats:
+        return share(*_counted(labels, p_fake, weights, threshold))
+
+    kernel.__name__ = name
+    return Metric(kernel)
+
+
+def accuracy_at(threshold: float) -> Metric:
+    """Share of samples on the right side of the threshold; it depends on how common fakes are in the set."""
+    return _at("accuracy", threshold, lambda tp, fp, fn, tn: _ratio(tp + tn, tp + fp + fn + tn))
+
+
+def recall_at(threshold: float) -> Metric:
+    """Share of fakes at or above the threshold."""
+    return _at("recall", threshold, lambda tp, fp, fn, tn: _ratio(tp, tp + fn))
+
+
+def precision_at(threshold: float) -> Metric:
+    """Share of fakes among what lies at or above the threshold; not defined when nothing does."""
+    return _at("precision", threshold, lambda tp, fp, fn, tn: _ratio(tp, tp + fp))
+
+
+def f1_at(threshold: float) -> Metric:
+    """Harmonic mean of precision and recall, 2 TP / (2 TP + FP + FN), with fake positive."""
+    return _at("f1", threshold, lambda tp, fp, fn, tn: _ratio(2 * tp, 2 * tp + fp + fn))
+
+
+def false_positive_rate_at(threshold: float) -> Metric:
+    """Share of reals at or above the threshold."""
+    return _at("false_positive_rate", threshold, lambda tp, fp, fn, tn: _ratio(fp, fp + tn))
+
+
+def _bins(p_fake: Floats) -> Labels:
+    return np.minimum((p_fake * ECE_BINS).astype(np.int64), ECE_BINS - 1)
+
+
+@Metric
+def expected_calibration_error(labels: Labels, p_fake: Floats, weights: Floats) -> Floats:
     """Mean gap between confidence and frequency over ten equal-width bins, weighted by their counts (Guo et al. 2017)."""
-    bins = np.minimum((p_fake * ECE_BINS).astype(int), ECE_BINS - 1)
-    gaps = [abs(labels[bins == b].mean() - p_fake[bins == b].mean()) * (bins == b).sum() for b in range(ECE_BINS) if (bins == b).any()]
-    return float(sum(gaps) / len(labels))
+    inside = (_bins(p_fake)[:, None] == np.arange(ECE_BINS)) * (labels - p_fake)[:, None]
+    return _ratio(np.abs(weights @ inside).sum(1), weights.sum(1))
 
 
-def brier_score(labels: Labels, p_fake: Floats) -> float:
+def reliability(labels: Labels, p_fake: Floats) -> list[tuple[float, float, int]]:
+    """(mean p_fake, share of fakes, count) of each of the ten bins of the calibration error that holds anything, lowest first."""
+    bins = _bins(p_fake)
+    held = [bins == b for b in range(ECE_BINS) if (bins == b).any()]
+    return [(float(p_fake[b].mean()), float(labels[b].mean()), int(b.sum())) for b in held]
+
+
+@Metric
+def brier_score(labels: Labels, p_fake: Floats, weights: Floats) -> Floats:
     """Mean squared distance between probability and truth (Brier 1950)."""
-    return float(((p_fake - labels) ** 2).mean())
+    return _ratio(weights @ (p_fake - labels) ** 2, weights.sum(1))
+
+
+@Metric
+def mean(labels: Labels, values: Floats, weights: Floats) -> Floats:
+    """Mean of any value of the samples, such as 1 for those that were scored and 0 for the others."""
+    return _ratio(weights @ values, weights.sum(1))
+
+
+def central_range(values: Floats, share: float = 0.95) -> tuple[float, float]:
+    """Range that holds the central `share` of resampled values; resamples in which the figure is not defined are left out."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a slice of NaN alone
+        low, high = np.nanquantile(values, ((1 - share) / 2, (1 + share) / 2))
+    return float(low), float(high)
 
 
 def bootstrap_interval(
-    metric: Metric, labels: Labels, p_fake: Floats, share: float = 0.95, resamples: int = 1000, seed: int = 0
+    metric: Metric,
+    labels: Labels,
+    p_fake: Floats,
+    share: float = 0.95,
+    resamples: int = 1000,
+    seed: int = 0,
+    groups: list[str] | None = None,
 ) -> tuple[float, float]:
-    """Central `share` range of a metric over resampled videos, each class resampled by itself so that neither can vanish."""
-    rng = np.random.default_rng(seed)
-    reals, fakes = np.flatnonzero(labels == 0), np.flatnonzero(labels == 1)
-    values = []
-    for _ in range(resamples):
-        picked = np.concatenate([rng.choice(reals, len(reals)), rng.choice(fakes, len(fakes))])
-        values.append(metric(labels[picked], p_fake[picked]))
-    low, high = np.quantile(values, ((1 - share) / 2, (1 + share) / 2))
-    return float(low), float(high)
+    """Central `share` range of a metric over resampled samples (Efron 1979), each class resampled by itself so that neither can vanish.
+
+    groups: names (N,) of what each sample belongs to, such as the video of a frame; whole groups are drawn then.
+    """
+    units = np.arange(len(labels)) if groups is None else numbered(groups)
+    return central_range(metric.resampled(labels, p_fake, units, draws(strata_of(labels, units), resamples, seed)), share)

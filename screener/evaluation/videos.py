@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from screener.datasets import LabelledItem
+from screener.errors import DatasetError
 from screener.evaluation.results import read_rows, rows_of
 
 Floats = NDArray[np.float64]
@@ -84,8 +85,15 @@ def read_scores(results: Path, videos: Sequence[LabelledItem]) -> list[VideoScor
 
 
 def scores_of(videos: Sequence[LabelledItem], rows: Sequence[Mapping[str, Any]]) -> list[VideoScore]:
-    """Videos and the row of each -> their scores, in the same order."""
-    return [video_score(video, row) for video, row in zip(videos, rows, strict=True)]
+    """Videos and the row of each -> their scores, in the same order. Raises DatasetError for a row that is not as a scan writes it."""
+    return [_checked_score(video, row) for video, row in zip(videos, rows, strict=True)]
+
+
+def _checked_score(video: LabelledItem, row: Mapping[str, Any]) -> VideoScore:
+    try:
+        return video_score(video, row)
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise DatasetError(f"{video.name}: its result is not as screener scan writes it ({error!r}); scan it again") from error
 
 
 def labels_of(scores: Sequence[VideoScore]) -> NDArray[np.int64]:

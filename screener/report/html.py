@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import BaseLoader, Environment, PackageLoader, StrictUndefined
 
 from screener.records import Verdict
 from screener.report.output import atomic_output, make_folder, write_atomically
@@ -119,14 +119,13 @@ def _write_index_rows(rows: Iterable[IndexRow], summary: Summary, path: Path) ->
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("screener.report", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    style, _, _ = environment.loader.get_source(environment, "style.css")  # type: ignore[union-attr]
+    return page_environment(PackageLoader("screener.report", "templates"), "style.css")
+
+
+def page_environment(loader: BaseLoader, *style_names: str) -> Environment:
+    """Templates of pages that keep to the policy of this module; `style_names` are those of its style sheets, in their order."""
+    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    style = "".join(loader.get_source(environment, name)[0] for name in style_names)
     environment.filters.update({"score": score, "visible": visible})
     environment.globals.update(_page_globals(style))
     return environment

@@ -23,10 +23,11 @@ _LINE_START = b'{"schema_version"'
 class Output:
     """An open place for text. `write` hands everything on at once, so that a report can be followed while it grows."""
 
-    def __init__(self, stream: TextIO, name: str) -> None:
-        """stream: open for writing; it is not closed here. name: how to call it in messages."""
+    def __init__(self, stream: TextIO, name: str, on_disk: bool = False) -> None:
+        """stream: open for writing; it is not closed here. name: how to call it in messages. on_disk: wait until each text is there."""
         self._stream = stream
         self._name = name
+        self._on_disk = on_disk
 
     def write(self, text: str) -> None:
         """Write and flush. A character that the stream's encoding lacks is spelt out. Raises OutputError, BrokenPipeError."""
@@ -34,6 +35,8 @@ class Output:
         with _telling(self._name):
             self._stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
             self._stream.flush()
+            if self._on_disk:
+                _settle(self._stream)
 
 
 @contextmanager
@@ -76,7 +79,7 @@ def write_atomically(path: Path, text: str) -> None:
 
 @contextmanager
 def appended_lines(path: Path) -> Iterator[Output]:
-    """An Output that adds JSON lines to the file `path`, which is made if need be: each line is kept even if the run dies after it.
+    """An Output that adds JSON lines to the file `path`, which is made if need be: each is on the disk before the next is begun.
 
     A last line that an earlier run left unfinished is cut off. Raises OutputError, also for a file that ends in something else.
     """
@@ -85,7 +88,7 @@ def appended_lines(path: Path) -> Iterator[Output]:
             _mend_last_line(path)
         stream = open(path, "a", encoding="utf-8", newline="")  # noqa: SIM115
     try:
-        yield Output(stream, str(path))
+        yield Output(stream, str(path), on_disk=True)
         with _telling(str(path)):
             _settle(stream)
             stream.close()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from screener.records import FaceScore, TrackVerdict, Verdict
+from screener.report.outline import LOCALISATION, legend, outline_of
 from screener.report.thumbnails import data_uri
 from screener.report.timeline import Timeline, timeline
 from screener.report.wording import (
@@ -57,10 +58,13 @@ class Scale:
 
 @dataclass(frozen=True)
 class Crop:
+    """outline: SVG path data around the located region; "" where nothing was located, or nothing may be shown."""
+
     uri: str
     when: str
     p_fake: float
     suspicious: bool
+    outline: str
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,7 @@ class FrameRow:
 
 @dataclass(frozen=True)
 class Page:
-    """Everything the template shows. gallery: people with crops, the most suspicious first."""
+    """Everything the template shows. gallery: people with crops, the most suspicious first. legend: of the outlines on them."""
 
     verdict: Verdict
     source: str
@@ -100,6 +104,7 @@ class Page:
     no_timeline: str
     people: tuple[Person, ...]
     gallery: tuple[Person, ...]
+    legend: str
     file_facts: tuple[Fact, ...]
     checkpoint_facts: tuple[Fact, ...]
     not_proof: tuple[str, ...]
@@ -113,6 +118,7 @@ def page_of(verdict: Verdict) -> Page:
     numbers = {person.track_id: str(number) for number, person in numbered(verdict)}
     ordered = sorted(verdict.frames, key=lambda s: (s.pts_seconds, s.frame_index, s.track_id))
     people = _people(verdict, ordered)
+    gallery = tuple(sorted((person for person in people if person.crops), key=lambda person: by_suspicion(person.verdict)))[:MOST_PORTRAYED]
     return Page(
         verdict=verdict,
         source=visible(verdict.source),
@@ -125,11 +131,10 @@ def page_of(verdict: Verdict) -> Page:
         timeline=timeline(verdict),
         no_timeline="A still picture has no timeline." if verdict.video.is_still else "No face was judged, so there is no timeline.",
         people=people,
-        gallery=tuple(sorted((person for person in people if person.crops), key=lambda person: by_suspicion(person.verdict)))[
-            :MOST_PORTRAYED
-        ],
+        gallery=gallery,
+        legend=legend(verdict.checkpoint) if any(crop.outline for person in gallery for crop in person.crops) else "",
         file_facts=_file_facts(verdict),
-        checkpoint_facts=tuple(_flat(verdict.checkpoint)),
+        checkpoint_facts=tuple(_flat({key: value for key, value in verdict.checkpoint.items() if key != LOCALISATION})),
         not_proof=NOT_PROOF,
         run_facts=_run_facts(verdict),
         frames=tuple(
@@ -236,7 +241,9 @@ def _people(verdict: Verdict, ordered: Iterable[FaceScore]) -> tuple[Person, ...
     for face in ordered:
         if face.thumbnail_rgb is not None:
             when = "" if verdict.video.is_still else clock(face.pts_seconds)
-            crop = Crop(data_uri(face.thumbnail_rgb), when, face.p_fake, face.p_fake >= verdict.threshold)
+            crop = Crop(
+                data_uri(face.thumbnail_rgb), when, face.p_fake, face.p_fake >= verdict.threshold, outline_of(face, verdict.checkpoint)
+            )
             crops.setdefault(face.track_id, []).append(crop)
     return tuple(
         Person(

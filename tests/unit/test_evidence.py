@@ -69,3 +69,26 @@ def test_never_more_crops_than_the_limits_allow(offers: list[tuple[int, float]])
     per_person = [sum(score.track_id == track for score in kept) for track in {score.track_id for score in kept}]
     assert len(per_person) <= MOST_PEOPLE
     assert max(per_person, default=0) <= 2
+
+
+def test_a_map_goes_with_its_crop_and_only_to_faces_judged_fake() -> None:
+    telling = TellingCrops(2)
+    batch = np.arange(3 * 4, dtype=np.float32).reshape(3, 2, 2)
+    scores = [face_score(p, i) for i, p in enumerate((0.3, 0.9, 0.7))]
+    for score, blend_map in zip(scores, batch, strict=True):
+        telling.offer(score, crop(score.frame_index), blend_map)
+    expected = batch.copy()
+    batch[:] = -1
+    none, first, second = telling.attach(scores, lambda score: score.p_fake >= 0.8)
+    assert none.blend_map is None and none.thumbnail_rgb is None
+    assert first.blend_map is not None and np.array_equal(first.blend_map, expected[1])
+    assert second.blend_map is None and second.thumbnail_rgb is not None
+    assert all(score.blend_map is None for score in telling.attach(scores))
+
+
+def test_kept_maps_hold_no_batch_in_memory() -> None:
+    telling = TellingCrops(1)
+    batch = np.zeros((16, 14, 14), np.float32)
+    telling.offer(face_score(0.9, 0), crop(0), batch[3])
+    (kept,) = telling.attach([face_score(0.9, 0)], lambda score: True)
+    assert kept.blend_map is not None and kept.blend_map.base is None

@@ -136,3 +136,30 @@ def test_auto_takes_bfloat16_only_where_the_hardware_computes_in_it(
         assert choose_dtype("float32", torch.device(device)) == torch.float32
         assert choose_dtype("bfloat16", torch.device(device)) == torch.bfloat16
     assert choose_dtype("auto", torch.device("mps")) == torch.float32
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE_P_FAKE)
+def test_maps_leave_the_scores_alone_to_the_last_bit(dtype: str, crops_rgb: np.ndarray) -> None:
+    made = scorer(dtype, 5)
+    logits, maps = made.logits_and_maps(crops_rgb)
+    assert np.array_equal(logits, made.logits(crops_rgb))
+    assert (maps.shape, maps.dtype) == ((COUNT, 4, 4), np.float32)
+
+
+def test_maps_are_those_of_the_plain_network(crops_rgb: np.ndarray) -> None:
+    mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (TINY_PREPROCESSING.mean_rgb, TINY_PREPROCESSING.std_rgb))
+    pictures = (torch.from_numpy(crops_rgb).permute(0, 3, 1, 2).float() / 255 - mean) / std
+    with torch.inference_mode():
+        _, where = tiny_network().forward_with_map(pictures)
+    _, maps = scorer().logits_and_maps(crops_rgb)
+    np.testing.assert_allclose(maps, expit(where.double().numpy()), atol=1e-3)
+    assert np.ptp(maps) > 0.01
+
+
+def test_of_faces_maps_come_in_their_order(crops_rgb: np.ndarray) -> None:
+    made = scorer(batch_size=4)
+    logits, maps = made.score_and_locate([face_crop(crop) for crop in crops_rgb])
+    assert np.array_equal(logits, made.score([face_crop(crop) for crop in crops_rgb]))
+    assert np.array_equal(maps, made.logits_and_maps(crops_rgb)[1])
+    none, no_maps = made.score_and_locate([])
+    assert none.shape == (0,) and no_maps.shape == (0, 4, 4)

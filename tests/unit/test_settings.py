@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from screener.errors import SettingsError
-from screener.settings import DEVICES, DTYPES, ScanSettings
+from screener.settings import DEVICES, DTYPES, ExtractSettings, ScanSettings
 
 WRONG: dict[str, list[Any]] = {
     "frames": [0, -1, 1.5, "32", True, None],
@@ -84,3 +84,29 @@ def test_unknown_settings_are_named_with_the_known_ones() -> None:
 def test_settings_cannot_be_changed() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         ScanSettings().frames = 3  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"frames": 0}, "frames: expected a whole number of at least 1, got 0"),
+        ({"folds": 2.0}, r"folds: expected a whole number of at least 1, got 2\.0"),
+        ({"augment": -1}, "augment: expected a whole number of at least 0, got -1"),
+        ({"min_face_px": 7}, "min_face_px: expected a whole number of at least 8, got 7"),
+        ({"cropped": 1}, "cropped: expected true or false, got 1"),
+        ({"validation_share": 0}, r"validation_share: expected a number from 0\.01 to 0\.9, got 0"),
+        ({"test_share": 1.0}, "test_share: expected a share from 0 to below 1"),
+        ({"test_share": 0.5, "validation_share": 0.5}, "validation_share and test_share: expected a sum below 1, got 1"),
+        ({"device": "tpu"}, "device: expected one of auto, cpu, cuda, mps, got 'tpu'"),
+        ({"dtype": "float16"}, "dtype: expected one of auto, float32, bfloat16, got 'float16'"),
+        ({"fold": 3}, "unknown setting fold; known are"),
+    ],
+)
+def test_wrong_settings_of_an_extraction(values: dict[str, Any], says: str) -> None:
+    with pytest.raises(SettingsError, match=f"^{says}"):
+        ExtractSettings.from_mapping(values)
+
+
+def test_settings_of_an_extraction_come_back_from_what_they_say_of_themselves() -> None:
+    chosen = ExtractSettings(folds=5, augment=2, test_share=0.1, cropped=True)
+    assert ExtractSettings.from_mapping(chosen.to_dict()) == chosen != ExtractSettings()

@@ -273,6 +273,7 @@ def test_summary_is_small_and_ready_for_json(saved: Path) -> None:
         "training_data": ["made-up faces"],
         "limits": "Made for tests.",
         "calibration": {"temperature": 1.5, "bias": -0.25},
+        "pooling": "mean",
     }
 
 

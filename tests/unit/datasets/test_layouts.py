@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import trees
 
 from screener.datasets import LAYOUTS, LabelledItem, missing_files, read_data, recognise, require_both_classes
 from screener.errors import DatasetError
+
+from . import trees
 
 
 def by_name(items: list[LabelledItem]) -> dict[str, LabelledItem]:
@@ -39,7 +40,11 @@ def test_the_frames_of_one_video_are_one_group(tmp_path: Path) -> None:
 def test_a_folder_of_sets(tmp_path: Path) -> None:
     root = trees.touch(tmp_path, ["one/real/a.jpg", "one/fake/b.jpg", "two/real/a.jpg", "other/c.jpg"])
     items = by_name(read_data(root))
-    assert {name: item.set_name for name, item in items.items()} == {"one/real/a.jpg": "one", "one/fake/b.jpg": "one", "two/real/a.jpg": "two"}
+    assert {name: item.set_name for name, item in items.items()} == {
+        "one/real/a.jpg": "one",
+        "one/fake/b.jpg": "one",
+        "two/real/a.jpg": "two",
+    }
     assert items["one/real/a.jpg"].group != items["two/real/a.jpg"].group
 
 
@@ -48,7 +53,8 @@ def test_a_folder_of_sets(tmp_path: Path) -> None:
 
 def test_a_manifest_tells_more_than_the_folders_beside_it(tmp_path: Path) -> None:
     trees.touch(tmp_path, ["real/a.mp4", "fake/b.mp4"])
-    text = "path,label,group,split,method,identity,source\nreal/a.mp4,real,g,val,,ann,\nfake/b.mp4,fake,g,test,swap,ann; bob,real/a.mp4\n"
+    head = "path,label,group,split,method,identity,source_video\n"
+    text = head + "real/a.mp4,real,g,val,,ann,\nfake/b.mp4,fake,g,test,swap,ann; bob,real/a.mp4\n"
     (tmp_path / "manifest.csv").write_text(text, encoding="utf-8")
     first, second = read_data(tmp_path)
     assert read_data(tmp_path / "manifest.csv") == [first, second]
@@ -204,11 +210,11 @@ def test_each_layout_is_recognised(tmp_path: Path) -> None:
 def test_refusals(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="there is no such file or folder"):
         read_data(tmp_path / "none")
-    with pytest.raises(DatasetError, match="none of the known layouts.*Celeb-real"):
+    with pytest.raises(DatasetError, match=r"none of the known layouts.*Celeb-real"):
         read_data(trees.touch(tmp_path / "loose", ["a.jpg"]))
     with pytest.raises(DatasetError, match=r"holds no video or picture .* expected real/ and fake/"):
         read_data(trees.touch(tmp_path / "empty", ["real/readme.txt"]))
-    with pytest.raises(DatasetError, match="does not look like the layout dfdc; expected metadata.json"):
+    with pytest.raises(DatasetError, match=r"does not look like the layout dfdc; expected metadata\.json"):
         read_data(tmp_path / "empty", "dfdc")
     with pytest.raises(DatasetError, match=r"expected one of .*folders, got 'imagenet'"):
         read_data(tmp_path / "empty", "imagenet")

@@ -38,10 +38,11 @@ def faceforensics(root: Path, lists: str = "") -> Path:
     return root
 
 
-def celeb_df(root: Path) -> Path:
-    touch(root, [f"Celeb-real/id{person}_000{clip}.mp4" for person in range(3) for clip in range(2)])
+def celeb_df(root: Path, people: int = 3) -> Path:
+    """Two clips of each celebrity, one swap of each with every other, three clips of others; three clips are listed for testing."""
+    touch(root, [f"Celeb-real/id{person}_000{clip}.mp4" for person in range(people) for clip in range(2)])
     touch(root, [f"YouTube-real/0000{clip}.mp4" for clip in range(3)])
-    touch(root, [f"Celeb-synthesis/id{a}_id{b}_0000.mp4" for a in range(3) for b in range(3) if a != b])
+    touch(root, [f"Celeb-synthesis/id{a}_id{b}_0000.mp4" for a in range(people) for b in range(people) if a != b])
     lines = ["1 YouTube-real/00002.mp4", "1 Celeb-real/id2_0001.mp4", "0 Celeb-synthesis/id2_id0_0000.mp4"]
     (root / "List_of_testing_videos.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return root

@@ -10,16 +10,31 @@ from scipy.optimize import brentq
 from sklearn import metrics as oracle
 
 from screener.evaluation.metrics import (
+    Metric,
+    accuracy_at,
     average_precision,
     bootstrap_interval,
     brier_score,
+    central_range,
+    confusion,
     equal_error_rate,
     expected_calibration_error,
+    f1_at,
+    false_positive_rate_at,
+    mean,
+    precision_at,
+    recall_at,
+    reliability,
     roc_auc,
     roc_points,
     threshold_at,
     true_positive_rate_at,
 )
+
+EVERY = [
+    roc_auc, average_precision, equal_error_rate, true_positive_rate_at(0.05), true_positive_rate_at(0.25), accuracy_at(0.5), f1_at(0.5),
+    recall_at(0.5), precision_at(0.0), false_positive_rate_at(0.5), expected_calibration_error, brier_score, mean,
+]  # fmt: skip
 
 SCORES = st.floats(0, 1) | st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0])
 
@@ -132,6 +147,62 @@ def test_brier_score_against_scikit_learn(data: tuple[np.ndarray, np.ndarray]) -
     assert brier_score(*data) == pytest.approx(oracle.brier_score_loss(*data))
 
 
+@given(labelled(), st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0]))
+def test_figures_at_a_threshold_against_scikit_learn(data: tuple[np.ndarray, np.ndarray], threshold: float) -> None:
+    labels, p_fake = data
+    called = (p_fake >= threshold).astype(int)
+    assert accuracy_at(threshold)(*data) == pytest.approx(oracle.accuracy_score(labels, called))
+    assert recall_at(threshold)(*data) == pytest.approx(oracle.recall_score(labels, called))
+    assert f1_at(threshold)(*data) == pytest.approx(oracle.f1_score(labels, called))
+    assert false_positive_rate_at(threshold)(*data) == pytest.approx(1 - oracle.recall_score(labels, called, pos_label=0))
+    (tn, fp), (fn, tp) = oracle.confusion_matrix(labels, called, labels=[0, 1])
+    assert confusion(labels, p_fake, threshold) == (tp, fp, fn, tn)
+    if called.any():
+        assert precision_at(threshold)(*data) == pytest.approx(oracle.precision_score(labels, called))
+    else:
+        with pytest.raises(ValueError, match="precision: not defined"):
+            precision_at(threshold)(*data)
+
+
+def test_a_score_on_the_threshold_is_called_fake() -> None:
+    labels, p_fake = np.array([0, 0, 1, 1, 1]), np.array([0.2, 0.5, 0.5, 0.4, 0.9])
+    assert confusion(labels, p_fake, 0.5) == (2, 1, 1, 1)
+    assert accuracy_at(0.5)(labels, p_fake) == pytest.approx(3 / 5)
+    assert f1_at(0.5)(labels, p_fake) == pytest.approx(2 / 3)
+
+
+def test_reliability_by_hand() -> None:
+    labels, p_fake = np.array([0, 1, 1, 1]), np.array([0.82, 0.84, 0.14, 1.0])
+    found = reliability(labels, p_fake)
+    assert [count for _, _, count in found] == [1, 2, 1]
+    assert [(round(said, 3), true) for said, true, _ in found] == [(0.14, 1.0), (0.83, 0.5), (1.0, 1.0)]
+
+
+@pytest.mark.parametrize("metric", EVERY, ids=lambda metric: metric.__name__)
+@given(data=labelled(), rows=st.lists(st.integers(0, 2**32 - 1), min_size=1, max_size=3))
+def test_resampled_is_the_figure_of_the_samples_repeated(metric: Metric, data: tuple[np.ndarray, np.ndarray], rows: list[int]) -> None:
+    """Units are every other sample together, so that a unit holds several samples, and often both classes."""
+    labels, p_fake = data
+    units = np.arange(len(labels)) // 2
+    counts = np.stack([np.random.default_rng(seed).integers(0, 4, units.max() + 1) for seed in rows])
+    for label in (0, 1):
+        counts[:, units[labels == label][0]] += 1  # no class may vanish
+    found = metric.resampled(labels, p_fake, units, counts)
+    for value, count in zip(found, counts, strict=True):
+        again = np.repeat(np.arange(len(labels)), count[units])
+        assert value == pytest.approx(metric(labels[again], p_fake[again]))
+
+
+def test_resampled_in_pieces_is_resampled_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(2)
+    labels, p_fake, counts = np.arange(60) % 2, rng.random(60), rng.integers(1, 4, (40, 30))
+    units = np.arange(60) // 2
+    whole = [metric.resampled(labels, p_fake, units, counts) for metric in (roc_auc, average_precision, brier_score)]
+    monkeypatch.setattr("screener.evaluation.metrics.MOST_NUMBERS", 100)
+    pieces = [metric.resampled(labels, p_fake, units, counts) for metric in (roc_auc, average_precision, brier_score)]
+    np.testing.assert_allclose(pieces, whole)
+
+
 @pytest.mark.parametrize("metric", [roc_auc, average_precision, equal_error_rate, roc_points, true_positive_rate_at(0.05)])
 @pytest.mark.parametrize("labels", [[0, 0], [1, 1], [0, 1, 2], []])
 def test_a_missing_class_is_an_error_and_not_a_figure(metric: object, labels: list[int]) -> None:
@@ -171,3 +242,19 @@ def test_bootstrap_agrees_with_the_theory_of_a_mean() -> None:
 def test_bootstrap_never_loses_a_class() -> None:
     low, high = bootstrap_interval(roc_auc, np.array([0, 1, 1, 1, 1, 1, 1, 1]), np.arange(8) / 8, resamples=100)
     assert low == high == 1.0
+
+
+def test_frames_are_resampled_by_video() -> None:
+    """Thirty-two equal frames of a video are worth one: the interval is that of the videos, not of the frames."""
+    rng = np.random.default_rng(3)
+    labels = np.array([0, 1] * 15)
+    p_fake = np.clip(rng.normal(0.4 + 0.2 * labels, 0.2), 0, 1)
+    frames = np.repeat(np.arange(30), 32)
+    by_video = bootstrap_interval(roc_auc, labels[frames], p_fake[frames], groups=[f"video {i}" for i in frames])
+    assert by_video == pytest.approx(bootstrap_interval(roc_auc, labels, p_fake))
+    by_frame = bootstrap_interval(roc_auc, labels[frames], p_fake[frames])
+    assert by_frame[1] - by_frame[0] < 0.4 * (by_video[1] - by_video[0])
+
+
+def test_a_range_leaves_out_resamples_without_a_value() -> None:
+    assert central_range(np.array([np.nan, 1.0, 2.0, 3.0, np.nan]), share=0.5) == (1.5, 2.5)

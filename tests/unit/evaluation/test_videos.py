@@ -11,21 +11,20 @@ import pytest
 
 from screener.datasets import LabelledItem
 from screener.errors import DatasetError
-from screener.evaluation.methods import BLENDING, FAMILIES, family_of
-from screener.evaluation.videos import halves_by_group, labels_of, read_scores, video_score
+from screener.evaluation.methods import BLENDING, FAMILIES, family_of, generator_of
+from screener.evaluation.videos import halves_by_group, labels_of, read_scores, scores_of, video_score
+
+from .made import frame
+from .made import row as whole_row
 
 
 def video(name: str = "a.mp4", label: int = 1, group: str = "g") -> LabelledItem:
     return LabelledItem(Path(name), name, label, group)
 
 
-def frame(track_id: int, index: int, logit: float) -> dict[str, Any]:
-    return {"track_id": track_id, "frame_index": index, "logit": logit, "box_xyxy": [10.0, 20.0, 60.0, 90.0], "sharpness": 7.0}
-
-
 def row(people: dict[int, list[str]], frames: list[dict[str, Any]], source: str = "a.mp4") -> dict[str, Any]:
     listed = [{"track_id": track_id, "reasons": reasons} for track_id, reasons in people.items()]
-    return {"source": source, "outcome": "fake", "coverage": "complete", "people": listed, "frames": frames}
+    return whole_row(source, outcome="fake", reasons=[], people=listed, frames=frames)
 
 
 def test_the_leading_person_in_time_order() -> None:
@@ -54,6 +53,18 @@ def test_results_are_matched_by_real_path(tmp_path: Path, monkeypatch: pytest.Mo
         read_scores(results, [video()])
 
 
+def test_facts_of_the_video_come_along() -> None:
+    score = video_score(video(), whole_row("a.mp4", [1.0], video={"codec": "av1", "size_wh": [640, 360]}, sha256="cd" * 32))
+    assert (score.codec, score.short_side_px, score.sha256, score.is_scored) == ("av1", 360, "cd" * 32, True)
+    nobody = video_score(video(), whole_row("a.mp4", [], coverage="none", reasons=["not_found"], sha256=None))
+    assert (nobody.reasons, nobody.coverage, nobody.sha256, nobody.is_scored) == (("not_found",), "none", "", False)
+
+
+def test_a_result_that_is_none_is_named() -> None:
+    with pytest.raises(DatasetError, match=r"b\.mp4: its result is not as screener scan writes it .* scan it again"):
+        scores_of([video(), video("b.mp4")], [whole_row("a.mp4", [1.0]), whole_row("b.mp4", [1.0], people=[])])
+
+
 def test_halves_keep_groups_whole() -> None:
     scores = [video_score(video(f"{i}.mp4", i % 2, f"g{i // 4}"), row({}, [])) for i in range(40)]
     half = halves_by_group(scores, seed=3)
@@ -68,4 +79,12 @@ def test_families() -> None:
     assert family_of(" Wav2Lip-HD") == "lip-sync"
     assert family_of("VASA-1") == "whole face"
     assert family_of("unheard of") == "other"
+    assert family_of("Celeb-synthesis") == family_of("dfdc") == family_of("FaceShifter") == "swap"
     assert set(BLENDING) < set(FAMILIES)
+
+
+def test_generators() -> None:
+    assert generator_of("AniTalker + SR") == generator_of("AniTalker") == "AniTalker"
+    assert generator_of("DiffDub (few_shot)") == "DiffDub"
+    assert generator_of("+ SR") == "+ SR"
+    assert generator_of("") == ""

@@ -140,3 +140,12 @@ def test_a_foreign_file_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="no result line"), appended_lines(path):
         pass
     assert path.read_text() == "my notes"
+
+
+def test_each_appended_line_is_on_the_disk_before_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settled: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: settled.append(os.fstat(descriptor).st_size))
+    with appended_lines(tmp_path / "rows.jsonl") as output:
+        for number in range(3):
+            output.write(f'{{"schema_version": {number}}}\n')
+            assert settled == [22 * (line + 1) for line in range(number + 1)]

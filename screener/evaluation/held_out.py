@@ -1,0 +1,87 @@
+"""What calibration and thresholds are worth on videos that they were not fitted to: fitted on half of the groups, tested on the other half.
+
+Needed where the videos that are evaluated also served to choose them. Knows scores of videos. Does not know files or reports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from screener.errors import DatasetError
+from screener.evaluation import metrics
+from screener.evaluation.calibration import MISSED_SHARE, fit_calibration, operating_point, pooled_p_fake
+from screener.evaluation.videos import VideoScore, halves_by_group, labels_of
+
+DIVISIONS = 20
+
+FPR = 0.05
+
+LEAST_OF_A_CLASS = 10
+"""Videos of each class in each half that a division needs."""
+
+HELD_OUT_NAMES = {
+    "ece": "calibration error (ECE)",
+    "brier": "Brier score",
+    "real_flagged": "FPR at the threshold",
+    "fake_caught": "recall at the threshold",
+}
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Figures by name from `HELD_OUT_NAMES`, one value for each division of the groups; empty, with the reason, when none could be made.
+
+    fpr: the false-positive rate that thresholds were chosen for, or the finest that a half can promise.
+    """
+
+    fpr: float
+    figures: dict[str, tuple[float, ...]]
+    note: str = ""
+
+    @property
+    def divisions(self) -> int:
+        return len(next(iter(self.figures.values()), ()))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values only."""
+        return {**asdict(self), "divisions": self.divisions, "figures": {name: list(values) for name, values in self.figures.items()}}
+
+
+def held_out_figures(scored: Sequence[VideoScore], pooling: str, divisions: int = DIVISIONS, fpr: float = FPR) -> HeldOut:
+    """Calibration and threshold fitted on half of the groups, measured on the other half, over several random divisions.
+
+    scored: videos of both classes, each with a score.
+    """
+    labels = labels_of(scored)
+    found: list[dict[str, float]] = []
+    why = f"takes at least {LEAST_OF_A_CLASS} real and {LEAST_OF_A_CLASS} fake scored videos in each half of the groups"
+    for seed in range(divisions):
+        half = halves_by_group(scored, seed) if scored else np.zeros(0, bool)
+        if min(int(((labels == label) & part).sum()) for label in (0, 1) for part in (half, ~half)) >= LEAST_OF_A_CLASS:
+            try:
+                found.append(_one_division(scored, half, pooling, fpr))
+            except DatasetError as error:
+                why = str(error)
+    return HeldOut(
+        fpr, {name: tuple(round(one[name], 6) for one in found) for name in HELD_OUT_NAMES} if found else {}, "" if found else why
+    )
+
+
+def _one_division(scored: Sequence[VideoScore], half: np.ndarray[Any, np.dtype[np.bool_]], pooling: str, fpr: float) -> dict[str, float]:
+    labels, logits = labels_of(scored), [score.logits for score in scored]
+    calibration = fit_calibration([x for x, chosen in zip(logits, half, strict=True) if chosen], labels[half], pooling)
+    p_fake = pooled_p_fake(logits, calibration, pooling)
+    # Half of the videos can promise a rate only half as fine; the share is what counts here.
+    rate = max(fpr, 1.0 / int((labels[half] == 0).sum()))
+    threshold = operating_point(labels[half], p_fake[half], rate, MISSED_SHARE).threshold
+    tested, tested_labels = p_fake[~half], labels[~half]
+    return {
+        "ece": metrics.expected_calibration_error(tested_labels, tested),
+        "brier": metrics.brier_score(tested_labels, tested),
+        "real_flagged": metrics.false_positive_rate_at(threshold)(tested_labels, tested),
+        "fake_caught": metrics.recall_at(threshold)(tested_labels, tested),
+    }

@@ -1,0 +1,175 @@
+"""The model card of a checkpoint, as Markdown: what its contract promises beside what an evaluation found, and nothing written by hand.
+
+Decides what the card says; the template decides how it looks. Does not compute figures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from screener.checkpoint import Checkpoint, Contract, Measured, localisation_of
+from screener.checkpoint.localisation import FIGURE as LOCALISATION
+from screener.checkpoint.localisation import RULE
+from screener.checkpoint.store import SAME_WEIGHTS
+from screener.errors import CheckpointError
+from screener.evaluation import wording
+from screener.evaluation.figures import FIGURE_NAMES, KINDS, Evaluation, Figure, Tally
+from screener.evaluation.held_out import HELD_OUT_NAMES
+from screener.evaluation.recalibration import FIGURE as CALIBRATION
+from screener.evaluation.weaknesses import Weakness, weaknesses_of
+from screener.report.output import write_atomically
+from screener.report.wording import capitalised, spelt_out, visible
+
+RECIPE = "recipe"
+"""Name of the entry in a contract's figures that says in words how the weights were made."""
+
+NO_RECORDS = (RECIPE, CALIBRATION, LOCALISATION, SAME_WEIGHTS)
+"""Entries of a contract's figures that are not records of training."""
+
+FEW_VIDEOS = 200
+"""Under so many the card says that they are few."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """Everything the template shows."""
+
+    contract: Contract
+    evaluation: Evaluation
+    weights: str
+    recipe: tuple[str, ...]
+    subject: str
+    coverage: str
+    caution: str
+    weaknesses: tuple[Weakness, ...]
+    threshold: str
+    flatters: str
+    outcomes: tuple[tuple[str, Tally], ...]
+    located: str
+
+
+def write_model_card(evaluation: Evaluation, checkpoint: Checkpoint, path: Path) -> None:
+    """The card of a checkpoint from its evaluation, whole or not at all. Raises CheckpointError when the two do not belong together."""
+    write_atomically(path, model_card(evaluation, checkpoint))
+
+
+def model_card(evaluation: Evaluation, checkpoint: Checkpoint) -> str:
+    """The whole card as text. Raises CheckpointError when the evaluation is of another checkpoint."""
+    if evaluation.checkpoint["sha256"] != checkpoint.sha256:
+        raise CheckpointError(
+            f"model card: the evaluation is of the checkpoint {evaluation.checkpoint['sha256'][:16]}, not of {checkpoint.contract.name!r}, "
+            f"{checkpoint.sha256[:16]}; name the one that was evaluated with --checkpoint"
+        )
+    return _environment().get_template("model_card.md.j2").render(card=_card(evaluation, checkpoint))
+
+
+def _card(evaluation: Evaluation, checkpoint: Checkpoint) -> Card:
+    contract = checkpoint.contract
+    few = evaluation.data.items < FEW_VIDEOS
+    families = evaluation.slices.get("family", ())
+    return Card(
+        contract=contract,
+        evaluation=evaluation,
+        weights=_weights(checkpoint),
+        recipe=tuple(_recipe(contract)),
+        subject=visible(capitalised(wording.subject(evaluation))),
+        coverage=wording.coverage(evaluation),
+        caution="So few videos say little: read the intervals." if few else "",
+        weaknesses=tuple(weaknesses_of(evaluation)),
+        threshold=wording.weights(evaluation),
+        flatters=_flatters(contract, evaluation),
+        outcomes=(("real", evaluation.headline.real_outcomes), *((part.name, part.fake_outcomes) for part in families)),
+        located=_located(contract),
+    )
+
+
+def _weights(checkpoint: Checkpoint) -> str:
+    contract = checkpoint.contract
+    shape = contract.architecture
+    size = f", {checkpoint.path.stat().st_size / 1e6:.1f} MB" if checkpoint.path is not None and checkpoint.path.is_file() else ""
+    return (
+        f"{shape.name} with {', '.join(map(str, shape.blocks))} blocks, inner width {shape.inner_width}, split at {contract.split_point}"
+        f"{size}, sha256 `{checkpoint.sha256}`, made by screener {contract.code_version}."
+    )
+
+
+def _recipe(contract: Contract) -> Iterator[str]:
+    """The recipe in words, then every record of training that the contract holds."""
+    if contract.figures.get(RECIPE):
+        yield str(contract.figures[RECIPE])
+    for name, record in contract.figures.items():
+        if name not in NO_RECORDS:
+            yield f"{capitalised(name.replace('_', ' '))}: {_in_words(record)}."
+
+
+def _in_words(value: Any) -> str:
+    if isinstance(value, Mapping):
+        parts = [f"{str(key).replace('_', ' ')} {_in_words(item)}" for key, item in value.items()]
+        return (
+            ", ".join(f"({part})" if isinstance(item, Mapping) else part for part, item in zip(parts, value.values(), strict=True))
+            or "none"
+        )
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(_in_words, value)) or "none"
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: "not set"}[value]
+    return f"{value:,}" if isinstance(value, int) else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _flatters(contract: Contract, evaluation: Evaluation) -> str:
+    """What to think of outcomes at an operating point that may have been chosen on the same videos."""
+    record = contract.figures.get(CALIBRATION)
+    chosen_on = str(record.get("data", "")) if isinstance(record, Mapping) else ""
+    if chosen_on and chosen_on == evaluation.data.name:
+        return " (chosen on these same videos, so this table flatters; the held-out figures above do not)"
+    return f" (chosen on {visible(chosen_on)})" if chosen_on else " (if it was chosen on these same videos, this table flatters)"
+
+
+def _located(contract: Contract) -> str:
+    found = localisation_of(contract.figures)
+    if found is None:
+        return ""
+    shown = "Reports show it" if found.earned else "Reports do not show it"
+    return (
+        f"On {found.pictures:,} self-blended pictures that training never saw, the map of the blended region has a pixel AUC of "
+        f"{_measured(found.pixel_auc)} and overlaps the true region by {_measured(found.overlap)}; the best map that is the same for every "
+        f"face overlaps by {_measured(found.fixed_overlap)}. {shown}: the rule is that {RULE}."
+    )
+
+
+def _measured(figure: Measured) -> str:
+    return wording.with_interval(Figure(figure.value, (figure.low, figure.high)))
+
+
+def _cell(text: str) -> str:
+    """Text for a cell of a table: on one line, and without what ends the cell."""
+    return visible(text).replace("|", "\\|")
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("screener.evaluation", "templates"),
+        undefined=StrictUndefined,
+        autoescape=False,  # Markdown, not HTML
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {
+        "number": wording.number,
+        "with_interval": wording.with_interval,
+        "shown_by": wording.shown_by,
+        "decided": wording.decided,
+        "line": visible,
+        "cell": _cell,
+        "spelt_out": lambda reason: spelt_out([reason])[0],
+    }
+    environment.globals |= {"figure_names": FIGURE_NAMES, "kinds": KINDS, "held_out_names": HELD_OUT_NAMES}
+    return environment

@@ -1,0 +1,150 @@
+"""What happens to videos on their way to a viewer, each kind at five strengths, applied to whole frames before faces are found.
+
+Strengths follow published grades where there are some, so that figures can be held against others':
+DeeperForensics-1.0 (Jiang et al. 2020, arXiv:2001.03024, and its perturbation code), ImageNet-C (Hendrycks and Dietterich 2019,
+arXiv:1903.12261) and FaceForensics++ (Rössler et al. 2019, arXiv:1901.08971). Pure, save for the codecs; knows pixels only.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from screener.errors import SettingsError
+from screener.video.h264 import through_h264
+
+UInt8 = NDArray[np.uint8]
+Rng = np.random.Generator
+
+STRENGTHS = (1, 2, 3, 4, 5)
+
+ALL = "all"
+
+LEAST_SIDE_PX = 16
+"""A frame is not reduced below this."""
+
+VERSION = 1
+"""Raise it when a perturbation gives other pixels than before: results of both must not be mixed."""
+
+
+@dataclass(frozen=True)
+class Perturbation:
+    """One kind. words: what it is. parameter: what its levels count. levels: one for each of STRENGTHS.
+
+    apply: (H, W, 3) RGB, level, random numbers -> the picture after it, which may be of another size.
+    whole_clips: a video goes through it as a whole, not picture by picture, with the level as x264's constant rate factor.
+    """
+
+    words: str
+    parameter: str
+    levels: tuple[float, ...]
+    apply: Callable[[UInt8, float, Rng], UInt8]
+    whole_clips: bool = False
+
+    def level(self, strength: int) -> float:
+        return self.levels[strength - 1]
+
+    def described(self, strength: int) -> str:
+        """`quality 50`."""
+        return f"{self.parameter} {self.level(strength):g}"
+
+
+def jpeg(picture: UInt8, level: float, rng: Rng) -> UInt8:
+    """JPEG of quality `level`."""
+    return _encoded(picture, ".jpg", cv2.IMWRITE_JPEG_QUALITY, int(level))
+
+
+def webp(picture: UInt8, level: float, rng: Rng) -> UInt8:
+    """Lossy WebP of quality `level`, which codes as a VP8 key frame does: block prediction and loop filter."""
+    return _encoded(picture, ".webp", cv2.IMWRITE_WEBP_QUALITY, int(level))
+
+
+def h264(picture: UInt8, level: float, rng: Rng) -> UInt8:
+    """A key frame at the constant rate factor `level`."""
+    return through_h264(picture, int(level))
+
+
+def downscale(picture: UInt8, level: float, rng: Rng) -> UInt8:
+    """`level` times smaller, and left small, as a lower rendition of a stream is."""
+    height, width = picture.shape[:2]
+    factor = min(level, max(1.0, min(height, width) / LEAST_SIDE_PX))
+    return np.asarray(cv2.resize(picture, (round(width / factor), round(height / factor)), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def blur(picture: UInt8, level: float, rng: Rng) -> UInt8:
+    """Gaussian blur with a kernel of `level` pixels and a sixth of that as sigma."""
+    return np.asarray(cv2.GaussianBlur(picture, (int(level), int(level)), level / 6), np.uint8)
+
+
+def noise(picture: UInt8, level: float, rng: Rng) -> UInt8:
+    """White Gaussian noise of variance `level` in each channel, of values in [0, 1]."""
+    grain = rng.standard_normal(picture.shape, np.float32) * np.float32(255 * np.sqrt(level))
+    return np.clip(np.rint(picture + grain), 0, 255).astype(np.uint8)
+
+
+def brightness(picture: UInt8, level: float, rng: Rng) -> UInt8:
+    """`level` added to the value in HSV, of values in [0, 1]."""
+    hsv = cv2.cvtColor(picture.astype(np.float32) / 255, cv2.COLOR_RGB2HSV)
+    hsv[..., 2] = np.minimum(hsv[..., 2] + level, 1.0)
+    brighter = np.asarray(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB), np.float32)
+    return np.clip(np.rint(brighter * 255), 0, 255).astype(np.uint8)
+
+
+def contrast(picture: UInt8, level: float, rng: Rng) -> UInt8:
+    """Distance of every value from the channel's mean, times `level`."""
+    mean = np.asarray(picture.mean((0, 1), dtype=np.float64), np.float32)
+    nearer = np.asarray((picture - mean) * np.float32(level) + mean, np.float32)
+    return np.clip(np.rint(nearer), 0, 255).astype(np.uint8)
+
+
+PERTURBATIONS: dict[str, Perturbation] = {
+    # From a camera's quality to worse than any messenger's; ImageNet-C starts at 25 and goes down to 7.
+    "jpeg": Perturbation("JPEG re-compression", "quality", (90, 70, 50, 30, 15), jpeg),
+    "webp": Perturbation("WebP re-compression", "quality", (90, 70, 50, 30, 10), webp),
+    # The ends are c23 and c40 of FaceForensics++; DeeperForensics goes from 30 to 40.
+    "h264": Perturbation("H.264 re-compression", "CRF", (23, 28, 32, 36, 40), h264, whole_clips=True),
+    # Of 1080 lines: 864, 720, 540, 360 and 270.
+    "downscale": Perturbation("down-scaling", "factor", (1.25, 1.5, 2, 3, 4), downscale),
+    # Kernels of DeeperForensics' Gaussian blur.
+    "blur": Perturbation("blur", "kernel", (7, 9, 13, 17, 21), blur),
+    # Variances of DeeperForensics' noise, which adds it to luma and chroma.
+    "noise": Perturbation("noise", "variance", (0.001, 0.002, 0.005, 0.01, 0.05), noise),
+    # ImageNet-C.
+    "brightness": Perturbation("brightening", "plus", (0.1, 0.2, 0.3, 0.4, 0.5), brightness),
+    # Factors of DeeperForensics' contrast change, about the mean as ImageNet-C does.
+    "contrast": Perturbation("loss of contrast", "factor", (0.85, 0.725, 0.6, 0.475, 0.35), contrast),
+}
+"""Every kind by name."""
+
+
+def chosen_kinds(text: str) -> tuple[str, ...]:
+    """`jpeg,blur`, or `all` -> kinds, in the order of PERTURBATIONS; raises SettingsError."""
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    unknown = [name for name in names if name not in PERTURBATIONS and name != ALL]
+    if unknown or not names:
+        raise SettingsError(f"perturb: expected {ALL} or some of {', '.join(PERTURBATIONS)}, with commas between, got {text!r}")
+    return tuple(name for name in PERTURBATIONS if name in names or ALL in names)
+
+
+def chosen_strengths(text: str | None) -> tuple[int, ...]:
+    """`1,3,5` -> strengths, rising; all of them when None; raises SettingsError."""
+    words = ",".join(map(str, STRENGTHS)) if text is None else text
+    names = [name.strip() for name in words.split(",") if name.strip()]
+    if not names or any(name not in map(str, STRENGTHS) for name in names):
+        raise SettingsError(f"strengths: expected some of {', '.join(map(str, STRENGTHS))}, with commas between, got {text!r}")
+    return tuple(sorted({int(name) for name in names}))
+
+
+def random_numbers(kind: str, file_name: str, frame_index: int) -> Rng:
+    """The same for a frame of a file wherever it lies and at every strength, so that only the strength differs along a curve."""
+    return np.random.default_rng([zlib.crc32(kind.encode()), zlib.crc32(file_name.encode("utf-8", "surrogatepass")), frame_index])
+
+
+def _encoded(picture: UInt8, extension: str, flag: int, quality: int) -> UInt8:
+    _, data = cv2.imencode(extension, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [flag, quality])
+    return np.asarray(cv2.cvtColor(np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR)), cv2.COLOR_BGR2RGB), np.uint8)

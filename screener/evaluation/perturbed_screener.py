@@ -1,0 +1,107 @@
+"""A Screener that judges inputs after a perturbation: what `screener evaluate --perturb` scans with.
+
+Knows frames, clips and verdicts. Does not know labels or figures.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from screener.errors import SettingsError, SourceError
+from screener.evaluation.perturbations import PERTURBATIONS, STRENGTHS, VERSION, Perturbation, random_numbers
+from screener.pipeline import FrameTransform, OnProgress, Screener, as_source, sha256_of
+from screener.records import Frame, Verdict
+from screener.settings import ScanSettings
+from screener.video import Source, SourceFailure, file_source, open_video
+from screener.video.gate import check_file
+from screener.video.h264 import write_h264
+
+SETTING = "perturbation"
+"""What verdicts on perturbed items say under this name in their settings, so that results of two conditions are never mixed."""
+
+
+@dataclass(frozen=True)
+class Applied:
+    """A perturbation at one strength."""
+
+    kind: str
+    strength: int
+
+    def __post_init__(self) -> None:
+        if self.kind not in PERTURBATIONS:
+            raise SettingsError(f"perturbation: expected one of {', '.join(PERTURBATIONS)}, got {self.kind!r}")
+        if self.strength not in STRENGTHS:
+            raise SettingsError(f"strength: expected one of {', '.join(map(str, STRENGTHS))}, got {self.strength!r}")
+
+    @property
+    def perturbation(self) -> Perturbation:
+        return PERTURBATIONS[self.kind]
+
+    @property
+    def words(self) -> str:
+        return f"{self.perturbation.words}, {self.perturbation.described(self.strength)}"
+
+    def transform(self, file_name: str) -> FrameTransform:
+        """What it does to a frame of a file; alike in every run."""
+
+        def transform(frame: Frame) -> Frame:
+            rng = random_numbers(self.kind, file_name, frame.index)
+            return replace(frame, picture_rgb=self.perturbation.apply(frame.picture_rgb, self.perturbation.level(self.strength), rng))
+
+        return transform
+
+
+class PerturbedScreener(Screener):
+    """A Screener whose every `scan` sees the input after `applied`; the input as it is when that is None."""
+
+    applied: Applied | None = None
+
+    def scan(
+        self,
+        source: Source | SourceFailure | str | Path,
+        on_progress: OnProgress | None = None,
+        frame_transform: FrameTransform | None = None,
+    ) -> Verdict:
+        """As `Screener.scan`; the verdict's settings say what was applied."""
+        applied, found = self.applied, as_source(source)
+        if applied is None:
+            return super().scan(found, on_progress, frame_transform)
+        if isinstance(found, SourceFailure):
+            verdict = super().scan(found)
+        elif applied.perturbation.whole_clips and _is_clip(found):
+            verdict = self._scan_recoded(found, int(applied.perturbation.level(applied.strength)), on_progress)
+        else:
+            verdict = super().scan(found, on_progress, applied.transform(found.path.name if found.path else found.name))
+        return replace(verdict, settings={**verdict.settings, SETTING: f"{applied.kind} {applied.strength}, version {VERSION}"})
+
+    def _scan_recoded(self, source: Source, crf: int, on_progress: OnProgress | None) -> Verdict:
+        """Every frame through H.264 into a temporary clip, and that judged in place of the video."""
+        with tempfile.TemporaryDirectory(prefix="screener-") as folder:
+            clip = Path(folder) / "clip.mp4"
+            settings = ScanSettings(
+                all_frames=True, max_pixels=self.settings.max_pixels, time_limit_seconds=self.settings.time_limit_seconds
+            )  # fmt: skip
+            try:
+                with closing(open_video(source, settings)) as video:
+                    written = write_h264(clip, video.frames(), crf, video.facts.fps)
+                    damage = video.facts.reasons
+            except SourceError:
+                written, damage = 0, ()
+            if not written:
+                # What cannot be read is said as it is without a perturbation.
+                return super().scan(source, on_progress)
+            verdict = super().scan(file_source(clip, source.name), on_progress)
+        assert source.path is not None
+        if damage:
+            verdict = replace(verdict, coverage="partial", reasons=tuple(dict.fromkeys((*damage, *verdict.reasons))))
+        return replace(verdict, sha256=sha256_of(source.path))
+
+
+def _is_clip(source: Source) -> bool:
+    try:
+        return source.path is not None and check_file(source.path, source.name) == "video"
+    except SourceError:
+        return False

@@ -1,0 +1,44 @@
+"""Which videos a bootstrap draws, and how often. Pure counts; does not know scores or figures.
+
+Units are what is drawn with replacement (videos, or scenes that hold several), strata the kinds of units that are drawn by themselves, so
+that no kind can vanish from a draw (Davison and Hinkley 1997, Bootstrap Methods and their Application, chapter 3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Counts = NDArray[np.int32]
+Places = NDArray[np.int64]
+
+
+def strata_of(labels: NDArray[np.int64], units: Places) -> Places:
+    """Stratum of each unit (U,): 1 when it holds reals alone, 2 fakes alone, 3 both, 0 nothing.
+
+    labels: (N,) of 0 and 1. units: (N,) number of the unit that each sample belongs to, from 0.
+    """
+    size = int(units.max()) + 1 if len(units) else 0
+    found = np.zeros(size, np.int64)
+    np.bitwise_or.at(found, units, np.where(labels == 1, 2, 1))
+    return found
+
+
+def draws(strata: Places, resamples: int, seed: int) -> Counts:
+    """How often each unit is drawn in each resample, (R, U); each stratum's counts add up to its number of units in every row."""
+    rng = np.random.default_rng(seed)
+    counts = np.zeros((resamples, len(strata)), np.int32)
+    for stratum in np.unique(strata):
+        members = np.flatnonzero(strata == stratum)
+        size = len(members)
+        picked = rng.integers(0, size, (resamples, size)) + size * np.arange(resamples)[:, None]
+        counts[:, members] = np.bincount(picked.ravel(), minlength=resamples * size).reshape(resamples, size)
+    return counts
+
+
+def numbered(names: Iterable[str]) -> Places:
+    """Equal names -> equal numbers from 0, as units of a bootstrap."""
+    numbers: dict[str, int] = {}
+    return np.array([numbers.setdefault(name, len(numbers)) for name in names], np.int64)

@@ -1,0 +1,181 @@
+"""How far verdicts survive: labelled items judged again after each perturbation at each strength, by the same path as every scan.
+
+The whole tool is tested, for a frame is perturbed before faces are looked for in it. Results are kept as those of an evaluation are, in a
+file for each condition, so that a stop costs one item and repeating finishes the work. Does not show anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from screener.datasets import LabelledItem
+from screener.evaluation import metrics
+from screener.evaluation.assembly import calibration_of, pooling_of
+from screener.evaluation.figures import SCHEMA_VERSION, Figure, to_plain
+from screener.evaluation.measurement import RESAMPLES, SEED, Sample
+from screener.evaluation.metrics import Floats, Labels, Metric
+from screener.evaluation.perturbations import PERTURBATIONS, STRENGTHS
+from screener.evaluation.perturbed_screener import Applied, PerturbedScreener
+from screener.evaluation.resampling import draws, strata_of
+from screener.evaluation.results import Origin, Row
+from screener.evaluation.run import Guard, judge
+from screener.evaluation.slices import headline_of
+from screener.evaluation.videos import scores_of
+from screener.report import ScanProgress
+
+Clean = tuple[list[Row], Origin]
+"""Results of the items as they are, and what made them; see `run.judge`."""
+
+StartCondition = Callable[[str, int, int], ScanProgress]
+"""Called with (condition in words, items judged already, items still to judge) for each condition."""
+
+AS_IT_IS = "as it is"
+
+
+@dataclass(frozen=True)
+class Condition:
+    """The headline's fakes against all reals after one perturbation. kind: empty and strength 0 for the items as they are.
+
+    parameter: the level in words. reals, fakes: asked for; reals_scored, fakes_scored: those that could be judged.
+    auc: of videos that could be judged. change: of the AUC against the items as they are, over those judged both times.
+    caught, flagged: share of all fakes, and of all reals, with the outcome `fake`. coverage: share of all that could be judged.
+    """
+
+    kind: str
+    strength: int
+    parameter: str
+    reals: int
+    fakes: int
+    reals_scored: int
+    fakes_scored: int
+    auc: Figure
+    change: Figure
+    caught: Figure
+    flagged: Figure
+    coverage: Figure
+
+
+@dataclass(frozen=True)
+class Robustness:
+    """subject: the fakes that the figures are about. conditions: the items as they are first, then by kind and strength."""
+
+    subject: str
+    threshold: float
+    checkpoint: dict[str, Any]
+    conditions: tuple[Condition, ...]
+
+    @property
+    def clean(self) -> Condition:
+        return self.conditions[0]
+
+    def of(self, kind: str) -> tuple[Condition, ...]:
+        """The conditions of a kind, the weakest first."""
+        return tuple(condition for condition in self.conditions if condition.kind == kind)
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(condition.kind for condition in self.conditions[1:]))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values only, ready for JSON; numbers to six places."""
+        plain: dict[str, Any] = to_plain(self)
+        return {"schema_version": SCHEMA_VERSION, **plain}
+
+
+def perturbed_evaluation(
+    items: Sequence[LabelledItem],
+    screener: PerturbedScreener,
+    start: StartCondition,
+    kinds: Sequence[str] = tuple(PERTURBATIONS),
+    strengths: Sequence[int] = STRENGTHS,
+    folder: Path | None = None,
+    clean: Clean | None = None,
+    guard: Guard = nullcontext,
+) -> Robustness:
+    """Judge every item as it is and after each kind of perturbation at each strength.
+
+    folder: where the results are kept, a file for each condition, and taken up again; None keeps nothing. clean: results of the items as
+    they are, if they were judged already. guard: see `run.judge`. Raises SettingsError, and DatasetError and OutputError as `judge` does.
+    """
+    conditions = [Applied(kind, strength) for kind in kinds for strength in sorted(set(strengths))]
+    if clean is None:
+        clean = _judged(items, screener, None, start, folder, guard)
+    base = _sample(items, clean)
+    subject, mask = headline_of(base.scores)
+    base = base.where(mask)
+    found = [_condition("", 0, "", base, base)]
+    for applied in conditions:
+        sample = _sample(items, _judged(items, screener, applied, start, folder, guard)).where(mask)
+        parameter = applied.perturbation.described(applied.strength)
+        found.append(_condition(applied.kind, applied.strength, parameter, sample, base))
+    return Robustness(subject, clean[1].threshold, clean[1].checkpoint, tuple(found))
+
+
+def _judged(
+    items: Sequence[LabelledItem],
+    screener: PerturbedScreener,
+    applied: Applied | None,
+    start: StartCondition,
+    folder: Path | None,
+    guard: Guard,
+) -> Clean:
+    words, name = (applied.words, f"{applied.kind}-{applied.strength}.jsonl") if applied else (AS_IT_IS, "as-it-is.jsonl")
+    screener.applied = applied
+    try:
+        return judge(items, screener, lambda kept, waiting: start(words, kept, waiting), folder / name if folder else None, guard)
+    finally:
+        screener.applied = None
+
+
+def _sample(items: Sequence[LabelledItem], results: Clean) -> Sample:
+    rows, origin = results
+    return Sample.of(scores_of(items, rows), calibration_of(origin), pooling_of(origin))
+
+
+def _condition(kind: str, strength: int, parameter: str, sample: Sample, base: Sample) -> Condition:
+    labels, scored = sample.labels, ~np.isnan(sample.p_fake)
+    called = np.array([score.outcome == "fake" for score in sample.scores], np.float64)
+    return Condition(
+        kind=kind,
+        strength=strength,
+        parameter=parameter,
+        reals=int((labels == 0).sum()),
+        fakes=int((labels == 1).sum()),
+        reals_scored=int((labels[scored] == 0).sum()),
+        fakes_scored=int((labels[scored] == 1).sum()),
+        auc=_figure(metrics.roc_auc, labels[scored], sample.p_fake[scored]),
+        change=_change(sample, base) if kind else Figure(None, note="this is what the others are held against"),
+        caught=_figure(metrics.mean, labels[labels == 1], called[labels == 1], (1,)),
+        flagged=_figure(metrics.mean, labels[labels == 0], called[labels == 0], (0,)),
+        coverage=_figure(metrics.mean, labels, scored.astype(np.float64), ()),
+    )
+
+
+def _figure(metric: Metric, labels: Labels, values: Floats, needs: tuple[int, ...] = (0, 1)) -> Figure:
+    """A figure with its bootstrap interval by video; needs: labels without which it says nothing."""
+    missing = [name for label, name in enumerate(("real", "fake")) if label in needs and not (labels == label).any()]
+    if missing or not len(labels):
+        return Figure(None, note=f"no {' and no '.join(missing or ['item'])} could be judged")
+    value = metric(labels, values)
+    if min([int((labels == label).sum()) for label in needs] or [len(labels)]) < 2:
+        return Figure(value, note="no interval from a single item")
+    return Figure(value, metrics.bootstrap_interval(metric, labels, values, resamples=RESAMPLES, seed=SEED))
+
+
+def _change(sample: Sample, base: Sample) -> Figure:
+    """AUC minus that of the items as they are, both over the items judged both times and resampled alike (see `comparison`)."""
+    both = ~np.isnan(sample.p_fake) & ~np.isnan(base.p_fake)
+    labels, after, before = sample.labels[both], sample.p_fake[both], base.p_fake[both]
+    auc = _figure(metrics.roc_auc, labels, after)
+    if auc.value is None or auc.interval is None:
+        return Figure(None, note=auc.note)
+    units = np.arange(len(labels))
+    counts = draws(strata_of(labels, units), RESAMPLES, SEED)
+    moved = metrics.roc_auc.resampled(labels, after, units, counts) - metrics.roc_auc.resampled(labels, before, units, counts)
+    return Figure(auc.value - metrics.roc_auc(labels, before), metrics.central_range(moved))

@@ -1,0 +1,109 @@
+"""Labelled items -> the result of each: scanned by the same path as every scan, or read from a file of results.
+
+Each result is on the disk before the next item is begun, so that a stop at any moment costs one item, and repeating the run finishes it.
+Does not compute figures, print or exit.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from pathlib import Path
+
+from screener.checkpoint import Checkpoint
+from screener.datasets import LabelledItem, missing_files
+from screener.errors import DatasetError
+from screener.evaluation.results import (
+    RESULTS_NAME,
+    Origin,
+    Row,
+    common_origin,
+    difference,
+    latest_by_place,
+    origin_of,
+    place,
+    read_rows,
+    rows_of,
+)
+from screener.pipeline import Screener, sha256_of
+from screener.report import Output, ScanProgress, appended_lines
+from screener.video import SourceFailure, file_source
+
+StartProgress = Callable[[int, int], ScanProgress]
+"""Called once with (items judged already, items still to judge)."""
+
+Guard = Callable[[], AbstractContextManager[None]]
+"""What a result is written under, so that a signal does not cut it in two."""
+
+
+def judge(
+    items: Sequence[LabelledItem], screener: Screener, start: StartProgress, results: Path | None = None, guard: Guard = nullcontext
+) -> tuple[list[Row], Origin]:
+    """Scan every item that `results` does not hold yet, adding to it; the result of each item in order, and what made them.
+
+    results: None keeps nothing. Raises DatasetError when no file is there, or `results` comes from other weights, settings or data; a file
+    that has changed since it was judged is judged again. Raises OutputError.
+    """
+    if len(missing := missing_files(items)) == len(items):
+        raise DatasetError(f"none of the {len(items)} files is there, such as {missing[0].path}; relative paths start at the list's folder")
+    origin = origin_of_screener(screener)
+    with ExitStack() as stack:
+        output = stack.enter_context(appended_lines(results)) if results is not None else None
+        rows = _kept(items, origin, results) if results is not None else {}
+        waiting = [item for item in {place(item.path): item for item in items}.values() if place(item.path) not in rows]
+        progress = stack.enter_context(start(len(items) - len(waiting), len(waiting)))
+        for item in waiting:
+            rows[place(item.path)] = _judge_one(item, screener, progress, output, guard)
+    return [rows[place(item.path)] for item in items], origin
+
+
+def _judge_one(item: LabelledItem, screener: Screener, progress: ScanProgress, output: Output | None, guard: Guard) -> Row:
+    progress.start(item.name)
+    # By its whole path, so that the file of results means the same wherever it is read.
+    verdict = screener.scan(file_source(item.path.absolute()), progress.advance)
+    line = verdict.to_json()
+    with guard():
+        if output is not None:
+            output.write(line + "\n")
+        progress.done(verdict)
+    # Through its JSON, so that a run that was taken up again gives the same figures to the last digit.
+    row: Row = json.loads(line)
+    return row
+
+
+def origin_of_screener(screener: Screener) -> Origin:
+    """What results of this screener say of themselves."""
+    # A row of its own without anything being opened.
+    return origin_of(json.loads(screener.scan(SourceFailure("nothing", "not_found", "")).to_json()))
+
+
+def _kept(items: Sequence[LabelledItem], origin: Origin, results: Path) -> dict[str, Row]:
+    """Results of an earlier run that still hold, by place."""
+    rows = latest_by_place(read_rows(results))
+    by_place = {place(item.path): item for item in items}
+    for found, row in rows.items():
+        if what := difference(origin, origin_of(row)):
+            raise DatasetError(f"{results}: was made with another {what}; name another folder, or the same weights and settings")
+        if found not in by_place:
+            raise DatasetError(f"{results}: holds {row['source']}, which is not in this data; name another folder")
+    return {found: row for found, row in rows.items() if sha256_of(by_place[found].path) == row["sha256"]}
+
+
+def read_results(items: Sequence[LabelledItem], results: Path, checkpoint: Checkpoint | None) -> tuple[list[Row], Origin]:
+    """The result of each item, from what `screener scan --jsonl -o` or an evaluation wrote, and what made them.
+
+    results: that file, or the folder of an evaluation. checkpoint: what it must come from; None takes any. Raises DatasetError when an item
+    is missing or the file is not all of one make.
+    """
+    file = results / RESULTS_NAME if results.is_dir() else results
+    rows = read_rows(file)
+    origin = common_origin(rows, file)
+    if checkpoint is not None:
+        if checkpoint.sha256 != origin.sha256:
+            raise DatasetError(
+                f"{file}: was made with the checkpoint {origin.name!r}, sha256 {origin.sha256[:16]}, not with "
+                f"{checkpoint.contract.name!r}, sha256 {checkpoint.sha256[:16]}; name its own with --checkpoint"
+            )
+        origin.checkpoint.setdefault("pooling", checkpoint.contract.pooling)
+    return rows_of(items, rows, file), origin

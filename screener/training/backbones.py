@@ -1,0 +1,139 @@
+"""Backbones to make features with, from where others publish them: torchvision's ImageNet weights, or a file of the same kind.
+
+Each becomes a checkpoint, with an untrained answer on top, so that everything downstream treats it like any other. Knows torchvision's
+names. The files are pickles, so they are read under `weights_only=True`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+from urllib.error import URLError
+
+import torch
+from torch import Tensor
+
+from screener.checkpoint import FORMAT_VERSION, SPLIT_POINT, Calibration, Checkpoint, Contract, backbone_fingerprint
+from screener.checkpoint.tensors import expected_shapes, require_shapes, require_values, weights_of
+from screener.errors import CheckpointError
+from screener.faces import MtcnnDetector
+from screener.model import CLASS_NAMES, WIDE_RESNET50_2, Architecture
+from screener.preprocess import Preprocessing
+from screener.versions import versions
+
+IMAGENET = "imagenet"
+"""Name of torchvision's published weights, IMAGENET1K_V1."""
+
+UNTRAINED = ("head.fc.", "locator.")
+"""What published weights have no use for here, and so starts at random."""
+
+SAMPLING, POOLING = {"frames": 32}, "trimmed_mean"
+
+
+def published_backbone(name: str) -> Checkpoint:
+    """`imagenet`, or the path of a state dict (`.pth`) with torchvision's names -> a checkpoint whose answer is not trained yet.
+
+    `layer4` comes along as the start of a head. Raises CheckpointError when the weights cannot be had, read or used.
+    """
+    return backbone_from_state(_imagenet_state(), "wide_resnet50_2-imagenet1k_v1") if name == IMAGENET else _from_file(Path(name))
+
+
+def backbone_from_state(published: Mapping[str, Tensor], name: str) -> Checkpoint:
+    """A state dict with torchvision's names of a ResNet with bottlenecks -> a checkpoint. Raises CheckpointError when it is not one."""
+    weights = weights_of(published)
+    architecture = architecture_of(weights)
+    shapes = expected_shapes(architecture)
+    known = {key: key.removeprefix("backbone.").removeprefix("head.") for key in shapes if not key.startswith(UNTRAINED)}
+    if missing := [name for name in known.values() if name not in weights]:
+        raise CheckpointError(f"tensor {missing[0]}: missing ({len(missing)} missing in all); give a whole state dict")
+    generator = torch.Generator().manual_seed(0)
+    state = {key: weights[known[key]] if key in known else _untrained(key, shape, generator) for key, shape in shapes.items()}
+    for key, tensor in state.items():
+        require_values(key, tensor)
+    require_shapes({key: tuple(tensor.shape) for key, tensor in state.items()}, architecture)
+    digest = hashlib.sha256()
+    for key in sorted(state):
+        digest.update(state[key].numpy().data)
+    return Checkpoint(_contract(name, architecture, backbone_fingerprint(state)), state, None, digest.hexdigest())
+
+
+def _contract(name: str, architecture: Architecture, fingerprint: str) -> Contract:
+    return Contract(
+        name=name,
+        format_version=FORMAT_VERSION,
+        architecture=architecture,
+        class_names=CLASS_NAMES,
+        split_point=SPLIT_POINT,
+        preprocessing=Preprocessing(),
+        detector=MtcnnDetector().contract(),
+        sampling=dict(SAMPLING),
+        pooling=POOLING,
+        calibration=Calibration(),
+        operating_points=(),
+        valid_range={},
+        backbone_fingerprint=fingerprint,
+        training_data=(),
+        licence="that of the published weights",
+        limits="A backbone to extract features with and to train a head on; its own answer is random.",
+        figures={},
+        code_version=versions()["screener"],
+    )
+
+
+def _untrained(key: str, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    """As `Network.initialise` does it, without the seconds that a whole network takes."""
+    return torch.zeros(shape) if key.endswith("bias") else 0.01 * torch.randn(shape, generator=generator)
+
+
+def architecture_of(weights: Mapping[str, Tensor]) -> Architecture:
+    """The shape of a network, read off weights with torchvision's names; raises CheckpointError when it is no ResNet with bottlenecks."""
+    stem, first = weights.get("conv1.weight"), weights.get("layer1.0.conv1.weight")
+    names = [re.match(r"layer([1-4])\.(\d+)\.conv3\.weight", key) for key in weights]
+    found = [(int(match[1]), int(match[2])) for match in names if match]
+    blocks = [sum(layer == number for layer, _ in found) for number in (1, 2, 3, 4)]
+    if stem is None or first is None or not all(blocks):
+        raise CheckpointError("not the state dict of a ResNet with bottlenecks, such as torchvision's wide_resnet50_2; give one of these")
+    try:
+        shape: dict[str, Any] = {"blocks": tuple(blocks), "inner_width": first.shape[0], "outer_width": stem.shape[0]}
+        architecture = Architecture(f"resnet{'_'.join(map(str, blocks))}", **shape)
+    except ValueError as error:
+        raise CheckpointError(f"not a network of a shape that screener knows: {error}") from error
+    return WIDE_RESNET50_2 if replace(architecture, name=WIDE_RESNET50_2.name) == WIDE_RESNET50_2 else architecture
+
+
+def _imagenet_state() -> Mapping[str, Tensor]:
+    from torchvision.models import Wide_ResNet50_2_Weights
+
+    try:
+        state: Mapping[str, Tensor] = Wide_ResNet50_2_Weights.IMAGENET1K_V1.get_state_dict(
+            progress=False, check_hash=True, weights_only=True, map_location="cpu"
+        )
+    except (URLError, OSError, RuntimeError, UnpicklingError) as error:
+        url = Wide_ResNet50_2_Weights.IMAGENET1K_V1.url
+        raise CheckpointError(
+            f"the ImageNet weights cannot be had from {url} ({error}); try again with a network, or fetch that file elsewhere and "
+            "give its path as the backbone"
+        ) from error
+    return state
+
+
+def _from_file(path: Path) -> Checkpoint:
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise CheckpointError(
+            f"{path}: there is no such file; give {IMAGENET}, or the path of a state dict such as torchvision's"
+        ) from error
+    except (OSError, RuntimeError, ValueError, EOFError, UnpicklingError) as error:
+        raise CheckpointError(f"{path}: cannot be read as a state dict ({type(error).__name__}); save it with torch.save") from error
+    if not isinstance(state, Mapping) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
+        raise CheckpointError(f"{path}: expected a state dict, tensors by name, got {type(state).__name__}; save model.state_dict()")
+    try:
+        return backbone_from_state(state, path.stem)
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}") from error

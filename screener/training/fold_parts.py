@@ -1,0 +1,131 @@
+"""A feature fold -> the rows to learn from, to validate on and to test on, checked before any training.
+
+Knows folds and labels. Does not know networks or the loop. Where a fold has no validation split, whole groups of its training rows are
+held out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from screener.datasets.item import LABELS, LabelledItem
+from screener.datasets.splits import plan_folds
+from screener.errors import DatasetError
+from screener.training.folds import FeatureFold, FoldRow, FoldSplit, require_finite
+
+Positions = NDArray[np.int64]
+LABEL_NAMES = {number: name for name, number in LABELS.items()}
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Some rows of one split. positions: (n,) in the split, rising. labels: (n,) 1 is fake."""
+
+    split: FoldSplit
+    positions: Positions
+    labels: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    @property
+    def rows(self) -> list[FoldRow]:
+        return [self.split.rows[i] for i in self.positions]
+
+    def features(self, chosen: Positions) -> NDArray[np.float16]:
+        """chosen: (m,) positions in this part -> (m, C, h, w), in that order. Raises DatasetError naming the row when one is not finite."""
+        index = self.positions[chosen]
+        # In the order of the file, then in the order asked for: reading back and forth is slow where the file is not in memory.
+        order = np.argsort(index, kind="stable")
+        found = np.asarray(self.split.features[index[order]])
+        require_finite(self.split, index[order], found)
+        asked = np.empty_like(found)
+        asked[order] = found
+        return asked
+
+
+@dataclass(frozen=True, eq=False)
+class FoldParts:
+    """train: with augmented copies. validation: plain rows only. test: likewise, None where the fold has none."""
+
+    train: Part
+    validation: Part
+    test: Part | None
+
+
+def parts_of(fold: FeatureFold, validation_share: float, seed: int) -> FoldParts:
+    """What to learn from and what to judge by; raises DatasetError when a split that training needs is missing or lacks a class.
+
+    validation_share: of the training rows, held out by `held_out_rows` where the fold brings no validation split.
+    """
+    if "train" not in fold.splits:
+        there = ", ".join(fold.splits) or "none"
+        raise DatasetError(f"{fold.folder}: fold {fold.number} has no train split (it has: {there}); extract with a split to train on")
+    train = fold.splits["train"]
+    _require_both(fold, "train", train.labels)
+    if "validation" in fold.splits:
+        learnt, validation = _whole(train), _whole(fold.splits["validation"])
+    else:
+        learnt, validation = _cut(fold, validation_share, seed)
+    parts = FoldParts(learnt, _plain(validation), _plain(_whole(fold.splits["test"])) if "test" in fold.splits else None)
+    _require_both(fold, "train", parts.train.labels)
+    _require_both(fold, "validation", parts.validation.labels)
+    return parts
+
+
+def held_out_rows(rows: Sequence[FoldRow], share: float, seed: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """(n,) marks of the rows to learn from and of about `share` of them to validate on, by the rules of `datasets.splits`.
+
+    Rows of one name, group, source or identity stay on one side; where that leaves nothing to cut, some rows are on neither. Raises
+    DatasetError when they hang together in too few pieces.
+    """
+    items = [
+        LabelledItem(
+            Path(row.name), row.name, row.label, row.group or row.name, identities=row.identities, sources=(row.source or row.name,)
+        )
+        for row in rows
+    ]
+    (plan,) = plan_folds(items, validation_share=share, seed=seed)
+    split = np.array(plan)
+    return split == "train", split == "validation"
+
+
+def _cut(fold: FeatureFold, share: float, seed: int) -> tuple[Part, Part]:
+    train = fold.splits["train"]
+    try:
+        learnt, held = held_out_rows(train.rows, share, seed)
+    except DatasetError as error:
+        raise DatasetError(
+            f"{fold.folder}: fold {fold.number} has no validation split, and none can be held out of its training rows: {error}"
+        ) from error
+    return _some(train, learnt), _some(train, held)
+
+
+def _whole(split: FoldSplit) -> Part:
+    return _some(split, np.ones(len(split.rows), bool))
+
+
+def _some(split: FoldSplit, marks: NDArray[np.bool_]) -> Part:
+    positions = np.flatnonzero(marks)
+    return Part(split, positions, split.labels[positions])
+
+
+def _plain(part: Part) -> Part:
+    """Without augmented copies: what is judged is what a scan would see."""
+    plain = np.array([row.augmentation == 0 for row in part.rows], bool)
+    return Part(part.split, part.positions[plain], part.labels[plain])
+
+
+def _has_both(labels: NDArray[np.int64]) -> bool:
+    return set(labels.tolist()) == set(LABELS.values())
+
+
+def _require_both(fold: FeatureFold, name: str, labels: NDArray[np.int64]) -> None:
+    if not _has_both(labels):
+        found = f"{len(labels)} that are all {LABEL_NAMES[int(labels[0])]}" if len(labels) else "no plain rows"
+        raise DatasetError(f"{fold.folder}: fold {fold.number}, split {name}: expected real and fake rows, has {found}; extract both")

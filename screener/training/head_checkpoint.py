@@ -1,0 +1,182 @@
+"""A trained head -> a checkpoint: calibrated on validation rows, with the figures of its training in the contract.
+
+Knows checkpoints, calibration and what a training leaves. Does not know the loop.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from screener.checkpoint import (
+    FORMAT_VERSION,
+    Checkpoint,
+    Contract,
+    DataSet,
+    OperatingPoint,
+    attach_head,
+    backbone_fingerprint,
+    save_checkpoint,
+)
+from screener.checkpoint.localisation import FIGURE
+from screener.checkpoint.tensors import BACKBONE, from_stored, to_stored
+from screener.errors import DatasetError
+from screener.evaluation.calibration import MISSED_SHARE, fit_calibration, operating_point, pooled_p_fake
+from screener.preprocess import Preprocessing
+from screener.training.fold_parts import FoldParts, Part
+from screener.training.folds import FeatureFold, row_to_list
+from screener.training.head_figures import groups_by_name
+from screener.training.head_state import HEAD, State
+from screener.training.starting_points import UNKNOWN_LICENCE
+from screener.versions import versions
+
+FALSE_POSITIVE_RATES = (0.01, 0.05, 0.10)
+"""Operating points that are stored where enough real validation rows stand behind them."""
+
+UNKNOWN_BACKBONE = (
+    " The features of this head came from a legacy tree that does not say which backbone made them: that it was this one is the word of "
+    "whoever trained the head, and nothing could check it."
+)
+
+
+def keeps_backbone(backbone: Checkpoint) -> bool:
+    """Whether the backbone comes out of 8-bit storage as it is; if not, only a checkpoint in float32 keeps its fingerprint."""
+    weights = {name: tensor for name, tensor in backbone.state.items() if name.startswith(BACKBONE)}
+    stored = to_stored(backbone.state, backbone.contract.architecture, quantised=True)
+    return backbone_fingerprint(weights) == backbone_fingerprint(from_stored(stored, stored.__getitem__, BACKBONE))
+
+
+def as_stored(backbone: Checkpoint, head: Mapping[str, Tensor], quantise: bool) -> State:
+    """A `Head.state_dict()` as it will be read back from the checkpoint, so that what is measured is what is shipped."""
+    stored = to_stored(_whole(backbone, head), backbone.contract.architecture, quantise)
+    return {name.removeprefix(HEAD): tensor for name, tensor in from_stored(stored, stored.__getitem__, HEAD).items()}
+
+
+def preprocessing_for(fold: FeatureFold, backbone: Checkpoint) -> Preprocessing:
+    """How the crops behind the features were made; of a legacy tree, what the backbone's checkpoint says.
+
+    Raises DatasetError when features of that shape cannot come from this backbone.
+    """
+    rules = fold.preprocessing or backbone.contract.preprocessing
+    cells = -(-rules.input_size // 16)
+    expected = (backbone.contract.architecture.feature_channels, cells, cells)
+    if tuple(fold.feature_shape) != expected:
+        raise DatasetError(
+            f"{fold.folder}: its features have the shape {tuple(fold.feature_shape)}, but {backbone.contract.architecture.name} "
+            f"({backbone.contract.name}) makes {expected} from {rules.input_size} px; name the checkpoint that they were extracted with"
+        )
+    return rules
+
+
+def rows_sha256(fold: FeatureFold) -> str:
+    """SHA-256 over the backbone and the rows of all splits, in order: the manifest of what a fold holds."""
+    digest = hashlib.sha256(f"{fold.backbone_fingerprint} {tuple(fold.feature_shape)}\n".encode())
+    for name, split in sorted(fold.splits.items()):
+        digest.update(json.dumps([name, *map(row_to_list, split.rows)], ensure_ascii=True).encode())
+    return digest.hexdigest()
+
+
+def calibrated(contract: Contract, validation: Part, logits: NDArray[np.float64]) -> Contract:
+    """The contract with temperature and bias fitted to the validation rows, and the operating points that these can promise.
+
+    logits: (n,) of the rows. The rows of one name, the frames of a video, are pooled as the contract says.
+    """
+    groups = groups_by_name([row.name for row in validation.rows])
+    videos = [logits[group] for group in groups]
+    labels = np.array([validation.labels[group[0]] for group in groups], np.int64)
+    calibration = fit_calibration(videos, labels, contract.pooling)
+    p_fake = pooled_p_fake(videos, calibration, contract.pooling)
+    return replace(contract, calibration=calibration, operating_points=_operating_points(labels, p_fake))
+
+
+def _operating_points(labels: NDArray[np.int64], p_fake: NDArray[np.float64]) -> tuple[OperatingPoint, ...]:
+    found = []
+    for rate in FALSE_POSITIVE_RATES:
+        try:
+            found.append(operating_point(labels, p_fake, rate, MISSED_SHARE))
+        except DatasetError:
+            # Too few real rows to promise this rate: better no threshold than one that means nothing.
+            continue
+    return tuple(found)
+
+
+def contract_for(
+    backbone: Checkpoint, name: str, fold: FeatureFold, parts: FoldParts, logits: NDArray[np.float64], record: dict[str, Any]
+) -> Contract:
+    """The contract of a head on this backbone, without its path: the same training gives the same file wherever it is written.
+
+    logits: (n,) of the validation rows, from the head as it will be stored. record: settings and figures of its training, for `figures`.
+    """
+    learnt = sum(row.augmentation == 0 for row in parts.train.rows)
+    data = DataSet(folds_name(fold), rows_sha256(fold), learnt, UNKNOWN_LICENCE)
+    contract = replace(
+        backbone.contract,
+        name=name,
+        format_version=FORMAT_VERSION,
+        preprocessing=preprocessing_for(fold, backbone),
+        # Measured for another head; this one has seen no sizes and no sharpness of faces.
+        valid_range={},
+        training_data=(*backbone.contract.training_data, data),
+        limits=limits_of(backbone, fold, parts.validation),
+        figures={"head_training": record, **_of_the_backbone(backbone, fold)},
+        code_version=versions()["screener"],
+    )
+    return calibrated(contract, parts.validation, logits)
+
+
+def _of_the_backbone(backbone: Checkpoint, fold: FeatureFold) -> dict[str, Any]:
+    """Figures that a new head leaves as they are: those of the locator, which reads the backbone alone, on crops of the same kind."""
+    same = preprocessing_for(fold, backbone) == backbone.contract.preprocessing
+    return {FIGURE: backbone.contract.figures[FIGURE]} if same and FIGURE in backbone.contract.figures else {}
+
+
+def folds_name(fold: FeatureFold) -> str:
+    """What to call the data of a fold: the folder that was extracted into."""
+    folder = fold.folder.resolve()
+    return folder.parent.name if re.fullmatch(r"fold-\d+", folder.name) else folder.name
+
+
+def limits_of(backbone: Checkpoint, fold: FeatureFold, validation: Part) -> str:
+    """What a head that was trained so cannot do, in words."""
+    reals = int((validation.labels == 0).sum())
+    words = (
+        f"A head trained on feature folds ({folds_name(fold)}, fold {fold.number}) over the frozen backbone of "
+        f"{backbone.contract.name!r}. Temperature, bias and thresholds come from {len(validation)} validation rows "
+        f"({reals} real), which also chose among epochs or folds where that was asked for, so its own figures on them are a little too "
+        f"good. Nothing is known about other kinds of fakes, other cameras or other people until `screener evaluate` has measured it."
+    )
+    return words if fold.backbone_fingerprint else words + UNKNOWN_BACKBONE
+
+
+def write_head(output: Path, backbone: Checkpoint, head: Mapping[str, Tensor], contract: Contract, quantise: bool) -> None:
+    """The backbone with this head as the checkpoint `output`, whole or not at all. Raises CheckpointError, OutputError."""
+    save_checkpoint(output, contract, _whole(backbone, head), quantise=quantise)
+
+
+def _whole(backbone: Checkpoint, head: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    named = {HEAD + name: tensor for name, tensor in head.items()}
+    return attach_head(backbone, named, backbone.contract.backbone_fingerprint)
+
+
+def plain_record(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings and figures as plain values, numbers to six places: what a contract's `figures` may hold."""
+    return {name: _plain(value) for name, value in values.items()}
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "__dataclass_fields__"):
+        return plain_record(asdict(value))
+    if isinstance(value, Mapping):
+        return plain_record(value)
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_plain(item) for item in value]
+    return round(float(value), 6) if isinstance(value, float) else value

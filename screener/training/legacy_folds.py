@@ -1,0 +1,69 @@
+"""Feature files of the older format: `{fake,real}/<n>.flatten`, each a `torch.save`d 1 x 200704 float32 tensor.
+
+Knows files and their one shape. Does not know folds. The files are pickles, so they are read under `weights_only=True`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from pickle import UnpicklingError
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from screener.datasets.item import LABELS
+from screener.errors import DatasetError
+
+SUFFIX = ".flatten"
+
+
+class LegacyFeatures:
+    """(n, 1024, 14, 14) float16 features, each read from its own file whenever it is asked for."""
+
+    feature_shape = (1024, 14, 14)
+
+    def __init__(self, files: Sequence[Path]) -> None:
+        self._files = list(files)
+        _read(self._files[0])
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def __getitem__(self, index: slice | NDArray[np.int64]) -> NDArray[np.float16]:
+        positions = np.arange(len(self._files))[index]
+        found = np.empty((len(positions), *self.feature_shape), np.float16)
+        for place, position in enumerate(positions):
+            found[place] = _read(self._files[position])
+        return found
+
+    def path_of(self, position: int) -> Path:
+        return self._files[position]
+
+
+def legacy_files(folder: Path) -> list[Path]:
+    """The feature files of both classes under `folder`, real first, by number; raises DatasetError for a name that is no number."""
+    found: list[Path] = []
+    for label in LABELS:
+        files = [path for path in (folder / label).glob(f"*{SUFFIX}") if not path.name.startswith(".")]
+        for path in files:
+            if not re.fullmatch(r"\d+", path.stem):
+                raise DatasetError(f"{path}: expected a number before {SUFFIX}; remove or rename it")
+        found += sorted(files, key=lambda path: int(path.stem))
+    return found
+
+
+def _read(path: Path) -> NDArray[np.float16]:
+    try:
+        tensor = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, ValueError, EOFError, UnpicklingError) as error:
+        raise DatasetError(f"{path}: cannot be read as a saved tensor ({type(error).__name__}); remove it or copy it again") from error
+    count = int(np.prod(LegacyFeatures.feature_shape))
+    if not isinstance(tensor, torch.Tensor) or tensor.dtype != torch.float32 or tuple(tensor.shape) != (1, count):
+        got = f"{tensor.dtype} of shape {tuple(tensor.shape)}" if isinstance(tensor, torch.Tensor) else type(tensor).__name__
+        raise DatasetError(f"{path}: expected a float32 tensor of shape (1, {count}), got {got}; remove it or extract again")
+    # Values beyond float16's range become infinite, which `require_finite` reports with the file's name.
+    with np.errstate(over="ignore"):
+        return tensor.numpy().reshape(LegacyFeatures.feature_shape).astype(np.float16)

@@ -1,0 +1,58 @@
+"""The record of a training, epoch by epoch: a CSV file, and TensorBoard where it is installed and asked for.
+
+Knows epochs' figures and files. Does not know how training goes.
+"""
+
+from __future__ import annotations
+
+import csv
+import importlib
+import io
+from collections.abc import Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+from screener.errors import SettingsError
+from screener.report.output import write_atomically
+from screener.training.watching import EpochFigures
+
+COLUMNS = tuple(field.name for field in fields(EpochFigures))
+
+
+def write_metrics(path: Path, rows: Sequence[EpochFigures]) -> None:
+    """All rows as a CSV file, which is replaced whole. Raises OutputError."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({name: _cell(value) for name, value in asdict(row).items()} for row in rows)
+    write_atomically(path, text.getvalue())
+
+
+class TensorBoardLog:
+    """The same numbers for TensorBoard, a curve for each fold; raises SettingsError when it is not installed."""
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            module = importlib.import_module("torch.utils.tensorboard")
+        except ImportError as error:
+            raise SettingsError("--tensorboard: TensorBoard is not installed; pip install tensorboard, or leave the option out") from error
+        self._folder = folder
+        self._module = module
+        self._writers: dict[int, Any] = {}
+
+    def add(self, row: EpochFigures) -> None:
+        """One epoch of one fold; of an epoch that is told again, the later word counts."""
+        if row.fold not in self._writers:
+            self._writers[row.fold] = self._module.SummaryWriter(str(self._folder / f"fold-{row.fold}"), purge_step=row.epoch)
+        for name, value in asdict(row).items():
+            if name not in ("fold", "epoch"):
+                self._writers[row.fold].add_scalar(name, value, row.epoch)
+
+    def close(self) -> None:
+        for writer in self._writers.values():
+            writer.close()
+
+
+def _cell(value: float) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

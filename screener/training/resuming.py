@@ -1,0 +1,135 @@
+"""What a training run keeps beside its output so that a stop at any moment costs little: a folder of whole files, removed at the end.
+
+Knows files. Does not know what is trained: states come and go as plain values and tensors. Every file is written under another name and
+renamed, so that a kill leaves either the old one or the new one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import secrets
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import torch
+
+from screener.errors import OutputError, SettingsError
+
+IDENTITY_FILE = "run.json"
+SUFFIX = ".training"
+"""Of the folder, after the whole name of the output."""
+
+
+class RunFolder:
+    """The folder of one run, `<output>.training` beside its output."""
+
+    def __init__(self, output: Path) -> None:
+        self.path = output.with_name(output.name + SUFFIX)
+
+    def open(self, identity: Mapping[str, Any]) -> None:
+        """Make the folder, or go on with one that a run of the same `identity` left.
+
+        identity: plain values that make a run the same run, such as its settings and its data. Raises SettingsError naming what differs
+        from the run that the folder belongs to, OutputError when it cannot be written.
+        """
+        plain = json.loads(json.dumps(identity))
+        file = self.path / IDENTITY_FILE
+        if file.exists():
+            before = _read_identity(file)
+            if before != plain:
+                raise SettingsError(
+                    f"{self.path}: holds an unfinished run with another {', '.join(_differing(before, plain))}; "
+                    f"repeat that command to finish it, or remove the folder to start anew"
+                )
+            self._sweep()
+            return
+        with _told(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+        write_whole(file, lambda stream: stream.write(json.dumps(plain, indent=1).encode()))
+
+    def file(self, name: str) -> Path:
+        return self.path / name
+
+    def _sweep(self) -> None:
+        """Remove what a killed run was in the middle of writing."""
+        with _told(self.path):
+            for path in self.path.glob(".*.part"):
+                path.unlink(missing_ok=True)
+
+    def remove(self) -> None:
+        """Away with it, once the output is whole. The identity goes last: a kill on the way leaves a run that can be repeated."""
+        with _told(self.path):
+            for path in sorted(self.path.iterdir(), key=lambda path: path.name == IDENTITY_FILE):
+                shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
+            self.path.rmdir()
+
+
+def save_state(path: Path, content: Mapping[str, Any]) -> None:
+    """Plain values and tensors as the file `path`. Raises OutputError."""
+    write_whole(path, lambda stream: torch.save(dict(content), stream))
+
+
+def load_state(path: Path) -> dict[str, Any] | None:
+    """What `save_state` wrote, on the CPU, or None when there is no such file. Raises OutputError when it cannot be read."""
+    if not path.exists():
+        return None
+    try:
+        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
+        # PyTorch's own words advise to unpickle what cannot be trusted.
+        raise OutputError(
+            f"{path}: the saved state of the run cannot be read ({type(error).__name__}); remove {path.parent} to start anew"
+        ) from error
+    return content
+
+
+def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Let `write` fill a file that becomes `path` when it is whole and on the disk. Raises OutputError and leaves nothing behind."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
+    with _told(path):
+        try:
+            with temporary.open("xb") as stream:
+                write(stream)
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def _read_identity(file: Path) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise OutputError(f"{file}: cannot be read ({error}); remove {file.parent} to start anew") from error
+    return content
+
+
+def _differing(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """Dotted names of what differs, with both values where they are short."""
+    names = []
+    for name in sorted(before.keys() | now.keys()):
+        old, new = before.get(name), now.get(name)
+        if isinstance(old, dict) and isinstance(new, dict):
+            names += _differing(old, new, f"{prefix}{name}.")
+        elif old != new:
+            short = max(len(str(old)), len(str(new))) <= 24
+            names.append(f"{prefix}{name} ({old} then, {new} now)" if short else f"{prefix}{name}")
+    return names
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OutputError:
+        raise
+    except (OSError, RuntimeError) as error:
+        # PyTorch reports a full disk as a RuntimeError of its file writer.
+        why = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        raise OutputError(f"{path}: cannot be written: {why}; check the folder, its permissions and the free space") from error

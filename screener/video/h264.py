@@ -1,0 +1,87 @@
+"""Pictures through H.264 once more, as sites do to every upload: a whole clip into a file, or one picture there and back.
+
+Encodes with x264 through PyAV; the same frames give the same bytes every time. Does not know where the frames come from or what is made
+of them.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+from av.container import OutputContainer
+from av.error import FFmpegError
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from screener.errors import OutputError
+from screener.records import Frame
+
+UInt8 = NDArray[np.uint8]
+
+TICKS_PER_SECOND = 90_000
+OPTIONS = {"preset": "medium", "threads": "4", "x264-params": "mbtree=0"}
+"""A fixed number of threads, as x264's decisions depend on it. Without its macroblock tree, whose float arithmetic came out differently
+from run to run (x264 165 with B-frames): figures must be repeatable."""
+
+
+def write_h264(path: Path, frames: Iterable[Frame], crf: int, fps: float) -> int:
+    """Encode frames of one size at a constant rate factor into the MP4 file `path`, each at its own time; how many there were.
+
+    crf: x264's, 0 is lossless and 51 the worst. fps: what x264 plans with. A side of odd length grows by one repeated pixel. Raises
+    OutputError.
+    """
+    try:
+        with av.open(str(path), "w", format="mp4") as output:
+            return _encode(output, frames, crf, fps)
+    except FFmpegError as error:
+        raise OutputError(f"{path}: cannot be written: {error.strerror}; check the folder and the free space") from error
+
+
+def through_h264(picture_rgb: UInt8, crf: int) -> UInt8:
+    """(H, W, 3) -> the same picture after x264, as a key frame of a clip would show it."""
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="mp4") as output:
+        _encode(output, [Frame(picture_rgb, 0.0, 0)], crf, 25.0)
+    buffer.seek(0)
+    height, width = picture_rgb.shape[:2]
+    with av.open(buffer, "r") as container:
+        decoded = next(container.decode(video=0)).to_ndarray(format="rgb24")
+    return np.ascontiguousarray(decoded[:height, :width], np.uint8)
+
+
+def _encode(output: OutputContainer, frames: Iterable[Frame], crf: int, fps: float) -> int:
+    stream: VideoStream | None = None
+    count = 0
+    for frame in frames:
+        picture = _even(frame.picture_rgb)
+        stream = stream or _stream(output, picture, crf, fps)
+        coded: Any = av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format="yuv420p")
+        coded.pts, coded.time_base = round(frame.pts_seconds * TICKS_PER_SECOND), Fraction(1, TICKS_PER_SECOND)
+        output.mux(stream.encode(coded))
+        count += 1
+    if stream is not None:
+        output.mux(stream.encode())
+    return count
+
+
+def _stream(output: OutputContainer, picture: UInt8, crf: int, fps: float) -> VideoStream:
+    rate = Fraction(fps).limit_denominator(1001) if fps > 0 else Fraction(25)
+    stream = output.add_stream("libx264", rate=rate, options={**OPTIONS, "crf": str(crf)})
+    stream.width, stream.height, stream.pix_fmt = picture.shape[1], picture.shape[0], "yuv420p"
+    stream.codec_context.time_base = Fraction(1, TICKS_PER_SECOND)
+    return stream
+
+
+def _even(picture: UInt8) -> UInt8:
+    """Chroma at half the resolution needs sides that can be halved."""
+    below, right = picture.shape[0] % 2, picture.shape[1] % 2
+    if not below and not right:
+        return np.ascontiguousarray(picture)
+    return np.asarray(cv2.copyMakeBorder(picture, 0, below, 0, right, cv2.BORDER_REPLICATE), np.uint8)

@@ -1,0 +1,49 @@
+"""Calibration and thresholds are judged on groups that they were not fitted to."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from screener.evaluation.held_out import DIVISIONS, HELD_OUT_NAMES, held_out_figures
+from screener.evaluation.videos import VideoScore, video_score
+
+from .made import item, row
+
+
+def videos(number: int, scale: float, seed: int = 0) -> list[VideoScore]:
+    """Logits that would be calibrated at `scale` 1: log-odds of being fake where reals lie around -1 and fakes around 1."""
+    rng = np.random.default_rng(seed)
+    scores = []
+    for i in range(number):
+        label = i % 2
+        one = item(f"{i}.mp4", label)
+        scores.append(video_score(one, row(one.path, [scale * 2 * float(rng.normal(2 * label - 1))])))
+    return scores
+
+
+def test_a_wrong_temperature_is_mended_on_the_other_half() -> None:
+    found = held_out_figures(videos(200, scale=5.0), "mean")
+    assert found.divisions == DIVISIONS
+    assert list(found.figures) == list(HELD_OUT_NAMES)
+    # Uncalibrated, logits five times too large are off by about 0.12 here.
+    assert np.mean(found.figures["ece"]) < 0.09
+    assert np.mean(found.figures["real_flagged"]) == pytest.approx(0.05, abs=0.04)
+    # Two unit normals two apart, one-sided at 5 %: 1 - cdf(1.645 - 2) = 0.64.
+    assert np.mean(found.figures["fake_caught"]) == pytest.approx(0.64, abs=0.1)
+
+
+def test_scores_without_meaning_are_caught_as_often_as_reals_are_flagged() -> None:
+    rng = np.random.default_rng(1)
+    scores = [video_score(item(f"{i}", i % 2), row(f"/data/{i}", [float(rng.normal())])) for i in range(200)]
+    found = held_out_figures(scores, "mean").figures
+    assert np.mean(found["fake_caught"]) == pytest.approx(np.mean(found["real_flagged"]), abs=0.06)
+    assert np.mean(found["brier"]) == pytest.approx(0.25, abs=0.02)
+
+
+@pytest.mark.parametrize("number", [0, 1, 30])
+def test_too_few_videos_are_said(number: int) -> None:
+    found = held_out_figures(videos(number, 1.0), "mean")
+    assert (found.divisions, found.figures) == (0, {})
+    assert found.note == "takes at least 10 real and 10 fake scored videos in each half of the groups"
+    assert found.to_dict() == {"fpr": 0.05, "figures": {}, "note": found.note, "divisions": 0}

@@ -1,0 +1,138 @@
+"""Figures of a slice: worked out by hand, and absent with a reason where they are not defined."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn import metrics as oracle
+
+from screener.checkpoint import Calibration
+from screener.evaluation.figures import FIGURE_NAMES, Slice, Tally
+from screener.evaluation.measurement import Sample, measure
+from screener.evaluation.videos import scores_of
+
+from .made import item, row
+
+THRESHOLD = 0.6
+
+
+def logit(p_fake: float) -> float:
+    return float(np.log(p_fake / (1 - p_fake)))
+
+
+def slice_of(videos: list[tuple[int, list[float], str, str]]) -> Slice:
+    """Videos as (label, p_fake of the frames, outcome, group)."""
+    items = [item(f"{number}.mp4", label, group=group) for number, (label, _, _, group) in enumerate(videos)]
+    rows = [
+        row(one.path, [logit(p) for p in p_fakes], outcome=outcome)
+        for one, (_, p_fakes, outcome, _) in zip(items, videos, strict=True)
+    ]  # fmt: skip
+    return measure("method", "some", Sample.of(scores_of(items, rows), Calibration(), "mean"), THRESHOLD)
+
+
+VIDEOS: list[tuple[int, list[float], str, str]] = [
+    (0, [0.1, 0.3], "genuine", "a"),
+    (0, [0.4, 0.4], "undecided", "b"),
+    (0, [0.7, 0.9], "fake", "c"),
+    (0, [], "undecided", "d"),
+    (1, [0.5, 0.9], "fake", "a"),
+    (1, [0.2, 0.4], "genuine", "b"),
+    (1, [0.95, 0.95], "fake", "e"),
+]
+
+
+def test_figures_by_hand() -> None:
+    """Pooled: reals 0.2, 0.4, 0.8 and one without a score; fakes 0.7, 0.3, 0.95."""
+    found = slice_of(VIDEOS)
+    values = {name: figure.value for name, figure in found.figures.items()}
+    assert list(values) == list(FIGURE_NAMES)
+    assert (found.reals, found.reals_scored, found.fakes, found.fakes_scored) == (4, 3, 3, 3)
+    # Of nine pairs the fakes win: 0.95 all three, 0.7 two, 0.3 one.
+    assert values["video_auc"] == pytest.approx(6 / 9)
+    frames = [(0, p) for _, ps, _, _ in VIDEOS[:4] for p in ps], [(1, p) for _, ps, _, _ in VIDEOS[4:] for p in ps]
+    labels, p_fake = zip(*[*frames[0], *frames[1]], strict=True)
+    assert values["frame_auc"] == pytest.approx(oracle.roc_auc_score(labels, p_fake))
+    assert values["tpr_at_1_fpr"] == values["tpr_at_5_fpr"] == pytest.approx(1 / 3)
+    assert values["recall"] == pytest.approx(2 / 3)
+    assert values["precision"] == pytest.approx(2 / 3)
+    assert values["false_positive_rate"] == pytest.approx(1 / 3)
+    assert values["accuracy"] == pytest.approx(4 / 6)
+    assert values["f1"] == pytest.approx(2 / 3)
+    assert values["brier"] == pytest.approx((0.2**2 + 0.4**2 + 0.8**2 + 0.3**2 + 0.7**2 + 0.05**2) / 6)
+    assert values["coverage"] == pytest.approx(6 / 7)
+    assert values["decided"] == pytest.approx(5 / 7)
+    # Decided: genuine real, fake real, fake fake, genuine fake, fake fake.
+    assert values["decided_accuracy"] == pytest.approx(3 / 5)
+
+
+def test_outcomes_and_scenes_by_hand() -> None:
+    found = slice_of(VIDEOS)
+    assert found.real_outcomes == Tally(genuine=1, undecided=2, fake=1)
+    assert found.fake_outcomes == Tally(genuine=1, undecided=0, fake=2)
+    scenes = found.same_scene
+    assert scenes is not None
+    # Scene a: 0.7 above 0.2; scene b: 0.3 below 0.4. Together the fakes win three of four pairs.
+    assert (scenes.scenes, scenes.reals, scenes.fakes, scenes.pairs, scenes.won) == (2, 2, 2, 2, 1.0)
+    assert scenes.share_won.value == pytest.approx(0.5)
+    assert scenes.auc.value == pytest.approx(3 / 4)
+
+
+def test_ties_in_a_scene_count_a_half_and_every_pair_of_it_counts() -> None:
+    found = slice_of([(0, [0.5], "undecided", "a"), (1, [0.5], "undecided", "a"), (1, [0.6], "fake", "a")]).same_scene
+    assert found is not None
+    assert (found.pairs, found.won, found.share_won.interval) == (2, 1.5, None)
+    assert found.share_won.note == found.auc.note == "no interval from a single scene"
+    assert slice_of([(0, [0.5], "undecided", "a"), (1, [0.5], "undecided", "b")]).same_scene is None
+
+
+def test_intervals_hold_the_value_and_come_again() -> None:
+    one, again = slice_of(VIDEOS), slice_of(VIDEOS)
+    assert one == again
+    for name in ("video_auc", "frame_auc", "recall", "brier", "coverage"):
+        figure = one.figures[name]
+        assert figure.value is not None
+        assert figure.interval is not None
+        assert figure.interval[0] <= figure.value <= figure.interval[1], name
+
+
+def test_the_interval_of_a_share_is_that_of_the_binomial() -> None:
+    """Recall over 400 fakes of which 300 are found: 0.75 give or take 1.96 standard errors."""
+    videos: list[tuple[int, list[float], str, str]] = [(1, [0.9 if i % 4 else 0.1], "fake", str(i)) for i in range(400)]
+    found = slice_of([*videos, (0, [0.1], "genuine", "r"), (0, [0.2], "genuine", "s")]).figures["recall"]
+    spread = 1.96 * np.sqrt(0.75 * 0.25 / 400)
+    assert found.value == pytest.approx(0.75)
+    assert found.interval == pytest.approx((0.75 - spread, 0.75 + spread), abs=0.01)
+
+
+@pytest.mark.parametrize(("label", "there", "missing"), [(1, "recall", "real"), (0, "false_positive_rate", "fake")])
+def test_one_class_gives_what_it_can(label: int, there: str, missing: str) -> None:
+    found = slice_of([(label, [0.9], "fake", "a"), (label, [0.2], "genuine", "b")]).figures
+    assert found[there].value == pytest.approx(0.5)
+    assert found["coverage"].value == 1.0
+    assert found["decided_accuracy"].value == pytest.approx(0.5)
+    for name in ("video_auc", "frame_auc", "accuracy", "f1", "precision", "ece", "brier", "tpr_at_5_fpr"):
+        assert found[name].value is None
+        assert found[name].interval is None
+        assert found[name].note == f"no {missing} video could be scored"
+
+
+def test_nobody_scored_lowers_coverage_and_is_no_half() -> None:
+    found = slice_of([(0, [], "undecided", "a"), (1, [], "undecided", "b")])
+    assert found.figures["coverage"].value == 0.0
+    assert found.figures["video_auc"].note == "no real and no fake video could be scored"
+    assert found.figures["decided_accuracy"].note == "no video to measure it on"
+    with_one_more = slice_of([*VIDEOS, (1, [], "undecided", "f")])
+    assert with_one_more.figures["video_auc"].value == slice_of(VIDEOS).figures["video_auc"].value
+
+
+def test_what_so_few_videos_cannot_show_is_said() -> None:
+    found = slice_of(VIDEOS).figures
+    assert found["tpr_at_1_fpr"].note == "3 real videos cannot show 1 %: measured where none of them is flagged"
+    many: list[tuple[int, list[float], str, str]] = [(0, [i / 100], "genuine", str(i)) for i in range(1, 26)]
+    enough = slice_of([*many, (1, [0.9], "fake", "x"), (1, [0.8], "fake", "y")]).figures
+    assert (enough["tpr_at_5_fpr"].note, enough["tpr_at_1_fpr"].note[:8]) == ("", "25 real ")
+    single = slice_of([(0, [0.1], "genuine", "a"), (0, [0.2], "genuine", "b"), (1, [0.9], "fake", "c")]).figures
+    assert (single["video_auc"].interval, single["video_auc"].note) == (None, "no interval from a single video")
+    assert single["false_positive_rate"].interval == (0.0, 0.0)
+    quiet = slice_of([(0, [0.1], "genuine", "a"), (1, [0.2], "genuine", "c")]).figures["precision"]
+    assert (quiet.value, quiet.note) == (None, "nothing lies at or above the threshold")

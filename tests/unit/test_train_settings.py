@@ -1,0 +1,92 @@
+"""The settings of training: each wrong value refused by name, presets laid under what is given."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import pytest
+
+from screener.errors import SettingsError
+from screener.settings import PRESETS, EndToEndSettings, TrainSettings
+
+NO_COUNT = [-1, 1.5, True, "3", None]
+NO_SHARE = [-0.1, 1.0, math.nan, "x", True]
+NO_AMOUNT = [-1.0, math.inf, math.nan, "x", True]
+NO_NAME = ["other", 3, None, []]
+
+WRONG: dict[str, list[Any]] = {
+    "preset": NO_NAME,
+    "epochs": [0, *NO_COUNT],
+    "batch_size": [1, *NO_COUNT],
+    "dropout": NO_SHARE,
+    "head_start": NO_NAME,
+    "keep": NO_NAME,
+    "validation_share": [0, 0.95, math.nan, "x"],
+    "optimiser": NO_NAME,
+    "learning_rate": [0, *NO_AMOUNT],
+    "schedule": NO_NAME,
+    "warm_up_epochs": NO_AMOUNT,
+    "weight_decay": NO_AMOUNT,
+    "l1_factor": NO_AMOUNT,
+    "l1_scope": NO_NAME,
+    "class_balance": [1, "yes", None],
+    "label_smoothing": NO_SHARE,
+    "mixup": NO_AMOUNT,
+    "average_decay": NO_SHARE,
+    "patience": NO_COUNT,
+    "seed": NO_COUNT,
+    "device": NO_NAME,
+    "dtype": NO_NAME,
+    "save_every_seconds": [0, *NO_AMOUNT],
+}
+WRONG_END_TO_END: dict[str, list[Any]] = {
+    "init": ["", 3, None],
+    "minutes": [0, *NO_AMOUNT],
+    "input_size": [48, 100, 1040, *NO_COUNT],
+    "learning_rate": [0, *NO_AMOUNT],
+    "pairs": [0, *NO_COUNT],
+    "hardness": [0.1, (0.1,), (0.1, 1.1), (-0.1, 0.5), ("a", "b"), None],
+    "strength": [1.0, (1.0, 2.5), (math.nan, 1.0)],
+    "seed": NO_COUNT,
+    "device": NO_NAME,
+}
+
+
+@pytest.mark.parametrize(("kind", "wrong"), [(TrainSettings, WRONG), (EndToEndSettings, WRONG_END_TO_END)])
+def test_wrong_values_are_refused_by_name(kind: Any, wrong: dict[str, list[Any]]) -> None:
+    assert set(wrong) == {field.name for field in dataclasses.fields(kind)}
+    for name, values in wrong.items():
+        for value in values:
+            with pytest.raises(SettingsError, match=rf"^{name}: expected .*, got "):
+                kind(**{name: value})
+            with pytest.raises(SettingsError, match=rf"^{name}: expected .*, got "):
+                kind.from_mapping({name: value})
+
+
+def test_the_defaults_are_the_method_as_first_published() -> None:
+    published = TrainSettings()
+    assert (published.optimiser, published.learning_rate, published.weight_decay) == ("adam", 1e-3, 0.1)
+    assert (published.l1_factor, published.batch_size, published.dropout, published.epochs) == (0.001, 120, 0.5, 10)
+    assert (published.validation_share, published.schedule, published.keep, published.patience) == (0.2, "constant", "last", 0)
+    assert TrainSettings.from_mapping({"preset": "published"}) == published
+
+
+def test_what_is_given_lies_over_the_preset() -> None:
+    improved = TrainSettings.from_mapping({"preset": "improved"})
+    assert dataclasses.asdict(improved) == {**dataclasses.asdict(TrainSettings()), **PRESETS["improved"], "preset": "improved"}
+    chosen = TrainSettings.from_mapping({"preset": "improved", "epochs": 3})
+    assert chosen == dataclasses.replace(improved, epochs=3)
+    assert TrainSettings.from_mapping(chosen.to_dict()) == chosen
+
+
+def test_lists_from_toml_are_ends() -> None:
+    assert EndToEndSettings.from_mapping({"hardness": [0.0, 0.5]}).hardness == (0.0, 0.5)
+    assert EndToEndSettings.from_mapping(EndToEndSettings(minutes=3).to_dict()) == EndToEndSettings(minutes=3)
+
+
+@pytest.mark.parametrize("kind", [TrainSettings, EndToEndSettings])
+def test_unknown_settings_are_named(kind: Any) -> None:
+    with pytest.raises(SettingsError, match=r"^unknown setting colour; known are .*\bseed\b"):
+        kind.from_mapping({"colour": "red"})

@@ -1,0 +1,183 @@
+"""From labelled pictures to a checkpoint: stages, splits, resuming; the loop and the face detector stand aside here."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from builders import TINY, labelled_face
+
+from screener.checkpoint import load_checkpoint, verify_checkpoint
+from screener.datasets import LabelledItem
+from screener.errors import DatasetError, OutputError, SettingsError
+from screener.settings import EndToEndSettings
+from screener.training import end_to_end_run
+from screener.training.end_to_end import Stage, State
+from screener.training.end_to_end_run import EndToEndReport, pictures_of, stages_of, train_end_to_end
+from screener.training.pictures import LabelledFace
+
+SETTINGS = EndToEndSettings(minutes=1.0, input_size=64, pairs=2, device="cpu")
+
+
+def quiet(message: str) -> None:
+    pass
+
+
+def item(number: int, split: str = "", label: int = 0) -> LabelledItem:
+    name = f"{('real', 'fake')[label]}/{number}.png"
+    return LabelledItem(Path("data") / name, name, label, f"group-{number}", split, set_name="made")
+
+
+def face_of(its: LabelledItem) -> LabelledFace:
+    return replace(labelled_face("fake" if its.label else "real", int(its.path.stem)), name=its.name)
+
+
+@pytest.fixture
+def data(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Sets what `read_data` finds; a face is found in every picture, and few pairs are judged."""
+    monkeypatch.setattr(end_to_end_run, "VALIDATION_PAIRS", 12)
+    monkeypatch.setattr(end_to_end_run, "read_item_faces", lambda items, detector, cache: [face_of(its) for its in items])
+
+    def put(items: list[LabelledItem]) -> None:
+        monkeypatch.setattr(end_to_end_run, "read_data", lambda path: items)
+
+    put([item(n, "validation" if n > 5 else "train") for n in range(9)])
+    return put
+
+
+@pytest.fixture
+def loop(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Stage, float]]:
+    """In place of the loop: moves the average a little, counts a hundred pictures, and notes the stage and the seconds it began with."""
+    heard: list[tuple[Stage, float]] = []
+
+    def train_stage(state: State, stage: Stage, maker: Any, path: Path, seed: int, say: Any, compiled: bool = False) -> None:
+        heard.append((stage, state.seconds))
+        if state.seconds < stage.minutes * 60:
+            with torch.no_grad():
+                state.average["head.fc.bias"] += 0.125
+            state.pictures += 100
+            state.seconds = stage.minutes * 60
+        state.save(path)
+
+    monkeypatch.setattr(end_to_end_run, "train_stage", train_stage)
+    return heard
+
+
+def run(output: Path, checkpoint: Path, settings: EndToEndSettings = SETTINGS, say: Any = quiet) -> EndToEndReport:
+    return train_end_to_end(Path("data"), output, replace(settings, init=str(checkpoint)), say)
+
+
+def test_pictures_grow_and_the_rate_falls() -> None:
+    stages = stages_of(EndToEndSettings(minutes=100, input_size=224, learning_rate=1e-3, hardness=(0.1, 0.3), strength=(1.0, 0.8)))
+    assert [stage.input_size for stage in stages] == [128, 160, 224]
+    assert [stage.minutes for stage in stages] == pytest.approx([45, 20, 35])
+    assert [stage.learning_rate for stage in stages] == pytest.approx([1e-3, 7e-4, 5e-4])
+    assert stages[0].hardness[0] == pytest.approx(0.1)
+    assert stages[-1].hardness[1] == pytest.approx(0.3)
+    assert stages[-1].strength[1] == pytest.approx(0.8)
+    for before, after in pairwise(stages):
+        assert before.hardness[1] == pytest.approx(after.hardness[0])
+        assert before.strength[1] == pytest.approx(after.strength[0])
+    assert [stage.input_size for stage in stages_of(SETTINGS)] == [64, 64, 64]
+
+
+def test_pictures_become_a_checkpoint(data: Any, loop: list[Any], tiny_checkpoint: Path, tmp_path: Path) -> None:
+    output, words = tmp_path / "out" / "own.safetensors", list[str]()
+    report = run(output, tiny_checkpoint, say=words.append)
+    assert [stage.input_size for stage, _ in loop] == [64, 64, 64]
+    assert "6 faces to train on, 3 held out; 0 pictures show none" in words
+    verify_checkpoint(output)
+    written, start = load_checkpoint(output), load_checkpoint(tiny_checkpoint)
+    moved = written.state["head.fc.bias"] - start.state["head.fc.bias"]
+    assert torch.allclose(moved, torch.full((2,), 0.375), atol=1e-6)
+    assert (report.faces, report.pictures) == (6, 300)
+    record = written.contract.figures["end_to_end_training"]
+    assert [row["pictures"] for row in record["stages"]] == [100, 100, 100]
+    assert record["start"]["sha256"] == start.sha256
+    assert written.contract.operating_points == ()
+    assert written.contract.training_data[-1].pictures == 6
+    assert "screener calibrate" in written.contract.limits
+    with report.metrics.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["stage"] for row in rows] == ["1", "2", "3"]
+    assert 0 <= float(rows[0]["auc"]) <= 1
+    assert not output.with_name("own.safetensors.training").exists()
+
+
+def test_a_killed_run_goes_on_with_the_stage_it_was_in(
+    data: Any, loop: list[Any], tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = tmp_path / "whole.safetensors"
+    run(whole, tiny_checkpoint)
+    loop.clear()
+    killed, real = tmp_path / "killed.safetensors", end_to_end_run.train_stage
+
+    def killed_in_the_second(state: State, stage: Stage, maker: Any, path: Path, *rest: Any) -> None:
+        if path.name == "stage-2.pt":
+            raise KeyboardInterrupt
+        real(state, stage, maker, path, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(end_to_end_run, "train_stage", killed_in_the_second)
+        with pytest.raises(KeyboardInterrupt):
+            run(killed, tiny_checkpoint)
+    assert not killed.exists()
+    with pytest.raises(SettingsError, match=r"unfinished run with another settings\.minutes"):
+        run(killed, tiny_checkpoint, replace(SETTINGS, minutes=2.0))
+    run(killed, tiny_checkpoint)
+    # The first stage is done, the others are not.
+    assert [seconds for _, seconds in loop] == [0, pytest.approx(27), 0, 0]
+    one, other = load_checkpoint(killed), load_checkpoint(whole)
+    assert all(torch.equal(one.state[name], other.state[name]) for name in other.state)
+    assert one.contract.calibration == other.contract.calibration
+
+
+def test_without_given_splits_groups_are_held_out(data: Any, loop: list[Any], tiny_checkpoint: Path, tmp_path: Path) -> None:
+    data([item(n) for n in range(60)])
+    words: list[str] = []
+    report = run(tmp_path / "own.safetensors", tiny_checkpoint, say=words.append)
+    assert 50 < report.faces < 60
+    data([replace(item(n), group="one") for n in range(60)])
+    with pytest.raises(DatasetError, match=r"data: no real face to (train|validate) on among 60 pictures"):
+        run(tmp_path / "other.safetensors", tiny_checkpoint)
+
+
+def test_labelled_fakes_are_judged_apart(
+    data: Any, loop: list[Any], tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data([item(n, "validation" if n % 2 else "train", label) for n in range(12) for label in (0, 1)])
+    monkeypatch.setattr(end_to_end_run, "VALIDATION_PAIRS", 60)
+    report = run(tmp_path / "own.safetensors", tiny_checkpoint)
+    assert {"auc", "blended_auc", "labelled_auc"} <= report.figures.keys()
+
+
+def test_what_is_no_picture_or_for_testing_is_left_out(data: Any) -> None:
+    words: list[str] = []
+    clip = replace(item(3), path=Path("data/real/3.mp4"))
+    data([item(1), item(2, "test"), clip])
+    assert [its.name for its in pictures_of(Path("data"), words.append)] == ["real/1.png"]
+    assert words == ["2 of 3 files are left out: videos, or pictures of the test split"]
+    data([clip])
+    with pytest.raises(DatasetError, match="data: has 1 files, none of which is a picture to train on"):
+        pictures_of(Path("data"), quiet)
+
+
+def test_an_output_that_is_a_folder_is_refused(data: Any, tiny_checkpoint: Path, tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="is a folder"):
+        run(tmp_path, tiny_checkpoint)
+
+
+def test_judging_leaves_the_network_as_it_is(data: Any, loop: list[Any], tiny_checkpoint: Path, tmp_path: Path) -> None:
+    """Scoring folds batch norms away: into a copy."""
+    run(tmp_path / "own.safetensors", tiny_checkpoint)
+    written, start = load_checkpoint(tmp_path / "own.safetensors"), load_checkpoint(tiny_checkpoint)
+    assert written.contract.architecture == TINY
+    name = "backbone.layer1.0.bn1.running_mean"
+    assert np.allclose(written.state[name], start.state[name])

@@ -1,0 +1,91 @@
+"""The run folder: whole files or none, one run and no other, and clear words when the disk is full."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pytest
+import torch
+
+from screener.errors import OutputError, SettingsError
+from screener.training.resuming import RunFolder, load_state, save_state, write_whole
+
+IDENTITY = {"settings": {"epochs": 3, "seed": 0}, "data": {"1": "a" * 64}}
+
+
+def test_a_state_comes_back_as_it_was(tmp_path: Path) -> None:
+    content = {"head": {"w": torch.tensor([1.5, float("inf")])}, "epoch": 2, "best": None, "history": [{"auc": 0.5}]}
+    save_state(tmp_path / "state", content)
+    found = load_state(tmp_path / "state")
+    assert found is not None
+    assert torch.equal(found["head"]["w"], content["head"]["w"])  # type: ignore[index]
+    assert {name: found[name] for name in ("epoch", "best", "history")} == {"epoch": 2, "best": None, "history": [{"auc": 0.5}]}
+    assert load_state(tmp_path / "nothing") is None
+
+
+def test_a_state_that_is_not_one_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "state").write_bytes(b"not a state")
+    with pytest.raises(OutputError, match=rf"{tmp_path / 'state'}: the saved state of the run cannot be read.*remove {tmp_path}"):
+        load_state(tmp_path / "state")
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "state"
+    write_whole(path, lambda stream: stream.write(b"old"))
+
+    def break_off(stream: BinaryIO) -> None:
+        stream.write(b"half of the n")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OutputError, match=r"state: cannot be written: No space left on device; check .* free space"):
+        write_whole(path, break_off)
+    assert path.read_bytes() == b"old"
+    assert [file.name for file in tmp_path.iterdir()] == ["state"]
+
+
+def test_a_full_disk_below_pytorch_is_an_output_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> None:
+        raise RuntimeError("[enforce fail at inline_container.cc:668] . PytorchStreamWriter failed writing file data/0: file write failed")
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(OutputError, match=r"state: cannot be written: .*file write failed"):
+        save_state(tmp_path / "state", {})
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_same_run_is_taken_up_and_another_refused(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "head.safetensors")
+    folder.open(IDENTITY)
+    assert folder.path == tmp_path / "head.safetensors.training"
+    folder.open(dict(IDENTITY))
+    other = {"settings": {"epochs": 5, "seed": 0}, "data": {"1": "b" * 64}}
+    with pytest.raises(
+        SettingsError, match=r"unfinished run with another data\.1, settings\.epochs \(3 then, 5 now\); repeat that command"
+    ):
+        folder.open(other)
+
+
+def test_what_a_kill_left_half_written_is_swept_away(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "head.safetensors")
+    folder.open(IDENTITY)
+    folder.file(".fold-1.state.0123.part").write_bytes(b"half")
+    folder.file("fold-1.state").write_bytes(b"whole")
+    folder.open(IDENTITY)
+    assert sorted(path.name for path in folder.path.iterdir()) == ["fold-1.state", "run.json"]
+
+
+def test_the_folder_goes_with_everything_in_it(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "head.safetensors")
+    folder.open(IDENTITY)
+    folder.file("fold-1.result").write_bytes(b"x")
+    folder.file("faces").mkdir()
+    folder.remove()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_cannot_be_made_is_an_output_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OutputError, match="cannot be written"):
+        RunFolder(tmp_path / "file" / "head.safetensors").open(IDENTITY)
