@@ -105,12 +105,14 @@ def main() -> None:
     names = [name for one, _, _ in judged for name in one]
     labels, logits = (np.concatenate([one[i] for one in judged]) for i in (1, 2))
     unseen = np.array([held_out(f"ciplab/{name}", VALIDATION_SHARE) for name in names])
-    clean = figures(labels[unseen], logits[unseen], [n for n, u in zip(names, unseen, strict=True) if u])
-    clean["f1 of real"] = figures(1 - labels[unseen], -logits[unseen], [""] * int(unseen.sum()))["f1"]
+    unseen_names = [name for name, chosen in zip(names, unseen, strict=True) if chosen]
+    clean = figures(labels[unseen], logits[unseen], unseen_names)
+    clean["f1 of real"] = figures(1 - labels[unseen], -logits[unseen], unseen_names)["f1"]
     print(f"of the {int(unseen.sum())} pictures that the backbone never met:")
     for name in (*SHOWN, "f1 of real"):
         print(f"  {name:<11} {clean[name]:.3f}")
-    (arguments.run / "ciplab.json").write_text(json.dumps({"folds": result, "unseen": clean, "settings": settings.to_dict()}, indent=2))
+    content = {"folds": result, "unseen": clean, "settings": settings.to_dict()}
+    (arguments.run / f"ciplab-{arguments.preset}.json").write_text(json.dumps(content, indent=2))
 
 
 def say_crops(progress: ExtractionProgress) -> None:

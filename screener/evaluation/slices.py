@@ -26,8 +26,10 @@ HEADLINES: dict[str, tuple[str, ...]] = {
 
 UNNAMED = "unnamed"
 
-SHORT_SIDES_PX = (360, 720, 1080)
-"""Bounds between the bands of resolution."""
+RESOLUTIONS = {360: "below 360 px", 720: "360 to 719 px", 1080: "720 to 1079 px"}
+"""Bands by the shorter side of a video's picture, the smallest first: a picture is in the first whose bound it stays below."""
+
+HIGHEST_RESOLUTION = "1080 px and more"
 
 PARTS = 3
 """Bands of about as many videos each that face size and sharpness are divided into."""
@@ -65,11 +67,9 @@ def slices_of(scores: Sequence[VideoScore]) -> dict[str, list[Division]]:
 
 
 def _resolution(score: VideoScore) -> str | None:
-    below = next((side for side in SHORT_SIDES_PX if score.short_side_px < side), None)
-    above = next((side for side in reversed(SHORT_SIDES_PX) if score.short_side_px >= side), None)
     if not score.short_side_px:
         return None
-    return f"below {below} px" if above is None else f"{above} px and more" if below is None else f"{above} to {below - 1} px"
+    return next((name for bound, name in RESOLUTIONS.items() if score.short_side_px < bound), HIGHEST_RESOLUTION)
 
 
 FACTS: dict[str, Callable[[VideoScore], str | None]] = {
@@ -108,9 +108,11 @@ def _reals_for(scores: Sequence[VideoScore], fakes: Mask) -> Mask:
 
 
 def _by(scores: Sequence[VideoScore], of: Callable[[VideoScore], str | None]) -> list[Division]:
-    """A part for each value of `of`, sorted; videos for which it is None are in no part."""
+    """A part for each value of `of`, resolutions from low to high and names sorted; videos for which it is None are in no part."""
     values = [of(score) for score in scores]
-    return [(name, np.array([value == name for value in values], np.bool_)) for name in sorted({v for v in values if v is not None})]
+    ranks = {name: rank for rank, name in enumerate([*RESOLUTIONS.values(), HIGHEST_RESOLUTION])}
+    names = sorted({value for value in values if value is not None}, key=lambda name: (ranks.get(name, 0), name))
+    return [(name, np.array([value == name for value in values], np.bool_)) for name in names]
 
 
 def _by_generator(scores: Sequence[VideoScore]) -> list[Division]:

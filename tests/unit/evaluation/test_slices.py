@@ -99,7 +99,8 @@ def test_facts_of_the_video_divide_the_headline() -> None:
     everyone = [hard, soft, tiny, unread, WHOLE]
     assert parts(everyone, "compression") == {"c40": {"hard"}, "c23": {"soft"}}
     assert parts(everyone, "codec") == {"h264": {"soft"}, "hevc": {"hard"}}
-    assert parts(everyone, "resolution") == {"below 360 px": {"tiny"}, "360 to 719 px": {"soft"}, "1080 px and more": {"hard"}}
+    resolutions = {"below 360 px": {"tiny"}, "360 to 719 px": {"soft"}, "1080 px and more": {"hard"}}
+    assert list(parts(everyone, "resolution").items()) == list(resolutions.items()), "from low to high"
 
 
 def test_face_sizes_in_bands_of_as_many_videos() -> None:
