@@ -82,6 +82,7 @@ def _calibrate(
     from screener.checkpoint import load_checkpoint, save_contract
     from screener.datasets import read_data
     from screener.evaluation.recalibration import of_split, recalibrate, recalibrated
+    from screener.evaluation.selection import data_name
     from screener.evaluation.videos import scores_of
 
     if not output.absolute().parent.is_dir():
@@ -92,7 +93,7 @@ def _calibrate(
     kept = results or output.with_name(f"{output.stem}.{checkpoint.sha256[:10]}.results.jsonl")
     rows, scanned_with = _read(checkpoint, items, kept) if results else _scanned(checkpoint, items, kept, device, quiet)
     found = recalibrate(scores_of(items, rows), contract.calibration, contract.pooling, settings)
-    save_contract(output, recalibrated(contract, found, data.absolute().name, scanned_with), path)
+    save_contract(output, recalibrated(contract, found, data_name(data), scanned_with), path)
     return found, {"checkpoint": str(output), "sha256": load_checkpoint(output).sha256, "data": str(data), "results": str(kept)}
 
 

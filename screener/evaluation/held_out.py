@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from screener.errors import DatasetError
 from screener.evaluation import metrics
@@ -25,6 +26,7 @@ LEAST_OF_A_CLASS = 10
 
 HELD_OUT_NAMES = {
     "ece": "calibration error (ECE)",
+    "ece_by_luck": "ECE of exact probabilities, of so few videos",
     "brier": "Brier score",
     "real_flagged": "FPR at the threshold",
     "fake_caught": "recall at the threshold",
@@ -81,7 +83,17 @@ def _one_division(scored: Sequence[VideoScore], half: np.ndarray[Any, np.dtype[n
     tested, tested_labels = p_fake[~half], labels[~half]
     return {
         "ece": metrics.expected_calibration_error(tested_labels, tested),
+        "ece_by_luck": ece_by_luck(tested),
         "brier": metrics.brier_score(tested_labels, tested),
         "real_flagged": metrics.false_positive_rate_at(threshold)(tested_labels, tested),
         "fake_caught": metrics.recall_at(threshold)(tested_labels, tested),
     }
+
+
+def ece_by_luck(p_fake: NDArray[np.float64], draws: int = 500, seed: int = 0) -> float:
+    """Mean calibration error of videos whose truth is drawn with exactly these probabilities: what an ECE cannot be told from.
+
+    The error is a mean of absolute gaps, so few videos in a bin make it large by chance alone (Bröcker and Smith 2007).
+    """
+    truths = np.random.default_rng(seed).random((draws, len(p_fake))) < p_fake
+    return float(np.mean([metrics.expected_calibration_error(truth.astype(np.int64), p_fake) for truth in truths]))

@@ -67,7 +67,7 @@ def _of_slice(part: Slice, evaluation: Evaluation) -> Iterator[Weakness]:
 
 def _held_out(evaluation: Evaluation) -> Iterator[Weakness]:
     means = {name: sum(values) / len(values) for name, values in evaluation.held_out.figures.items()}
-    if means.get("ece", 0.0) > MOST_CALIBRATION_ERROR:
+    if means.get("ece", 0.0) > max(MOST_CALIBRATION_ERROR, means.get("ece_by_luck", 0.0)):
         yield Weakness("", "calibration", "scores are off as probabilities on groups not fitted to", "mean ECE", Figure(means["ece"]))
     if means.get("real_flagged", 0.0) > 2 * evaluation.held_out.fpr:
         finding = f"flags more than twice the {100 * evaluation.held_out.fpr:g} % it was chosen for, on groups not fitted to"

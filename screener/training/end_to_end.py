@@ -20,10 +20,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
+from screener.errors import OutputError
 from screener.model import Network
 from screener.preprocess import Preprocessing
 from screener.scoring import choose_dtype
 from screener.training.pairs import PairMaker, PairStream, Recipe
+from screener.training.resuming import load_state, save_state
 
 Forward = Callable[[Tensor], tuple[Tensor, Tensor]]
 
@@ -72,6 +74,7 @@ class State:
         return next(self.network.parameters()).device
 
     def save(self, path: Path) -> None:
+        """Raises OutputError."""
         content = {
             "network": self.network.state_dict(),
             "average": self.average,
@@ -79,14 +82,15 @@ class State:
             "seconds": self.seconds,
             "pictures": self.pictures,
         }
-        temporary = path.with_suffix(".tmp")
-        torch.save(content, temporary)
-        os.replace(temporary, path)
+        save_state(path, content)
 
     def load(self, path: Path) -> None:
-        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        """Take up what `save` wrote, on the network's device. Raises OutputError when there is nothing to read."""
+        content = load_state(path)
+        if content is None:
+            raise OutputError(f"{path}: does not exist")
         self.network.load_state_dict(content["network"])
-        self.average = content["average"]
+        self.average = {name: tensor.to(self.device) for name, tensor in content["average"].items()}
         self.optimiser.load_state_dict(content["optimiser"])
         self.seconds, self.pictures = content["seconds"], content["pictures"]
 

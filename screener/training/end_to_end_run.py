@@ -29,7 +29,7 @@ from screener.preprocess import Preprocessing
 from screener.report.output import make_folder, write_atomically
 from screener.scoring import Scorer, choose_device
 from screener.settings import EndToEndSettings
-from screener.training.end_to_end import Stage, State, new_state, train_stage
+from screener.training.end_to_end import Stage, new_state, train_stage
 from screener.training.head_checkpoint import plain_record
 from screener.training.head_figures import figures
 from screener.training.pairs import PairMaker, Recipe
@@ -157,7 +157,7 @@ class _Run:
             path = self._folder.file(f"stage-{number}.pt")
             state = new_state(self.network.to(self._device), stage)
             if path.exists():
-                _take_up(state, path)
+                state.load(path)
             self._say(f"stage {number}: {stage.minutes:g} min at {stage.input_size} px, {state.seconds / 60:.1f} min done")
             # Compiling pays where the network waits for memory rather than for arithmetic.
             compiled = self._device.type == "cuda"
@@ -186,11 +186,6 @@ class _Run:
             if marks.any():
                 found[name] = figures(labels[marks], logits[marks], [str(n) for n in range(int(marks.sum()))])["auc"]
         return fit_calibration([logits[i : i + 1] for i in range(len(logits))], labels, "mean"), found
-
-
-def _take_up(state: State, path: Path) -> None:
-    state.load(path)
-    state.average = {name: tensor.to(state.device) for name, tensor in state.average.items()}
 
 
 def _split(items: Sequence[LabelledItem], data: Path, cache: Path, say: Say) -> _Faces:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from screener.evaluation.held_out import DIVISIONS, HELD_OUT_NAMES, held_out_figures
+from screener.evaluation.held_out import DIVISIONS, HELD_OUT_NAMES, ece_by_luck, held_out_figures
 from screener.evaluation.videos import VideoScore, video_score
 
 from .made import item, row
@@ -47,3 +47,21 @@ def test_too_few_videos_are_said(number: int) -> None:
     assert (found.divisions, found.figures) == (0, {})
     assert found.note == "takes at least 10 real and 10 fake scored videos in each half of the groups"
     assert found.to_dict() == {"fpr": 0.05, "figures": {}, "note": found.note, "divisions": 0}
+
+
+@pytest.mark.parametrize(
+    ("p_fake", "expected"),
+    [
+        ([0.5], 0.5),
+        ([0.5, 0.5], 0.25),  # both alike half of the time, off by a half; else exactly right
+        ([0.25, 0.75], 0.375),  # each alone in its bin: 2 p (1 - p)
+        ([0.0, 1.0], 0.0),
+    ],
+)
+def test_the_luck_of_few_videos_by_hand(p_fake: list[float], expected: float) -> None:
+    assert ece_by_luck(np.array(p_fake), draws=4000) == pytest.approx(expected, abs=0.02)
+
+
+def test_luck_falls_with_the_root_of_the_number() -> None:
+    few, many = (ece_by_luck(np.full(n, 0.5)) for n in (25, 400))
+    assert few / many == pytest.approx(4, rel=0.2)

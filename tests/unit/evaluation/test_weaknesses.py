@@ -72,6 +72,8 @@ def test_low_coverage() -> None:
 def test_held_out() -> None:
     fine = HeldOut(0.05, {"ece": (0.1, 0.1), "real_flagged": (0.1, 0.1)})
     assert judged(held_out=fine) == []
+    lucky = HeldOut(0.05, {"ece": (0.1, 0.2), "ece_by_luck": (0.16, 0.16), "real_flagged": (0.1, 0.1)})
+    assert judged(held_out=lucky) == []
     poor = HeldOut(0.05, {"ece": (0.1, 0.2), "real_flagged": (0.2, 0.1)})
     assert judged(held_out=poor) == [
         "calibration: scores are off as probabilities on groups not fitted to",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pytest
@@ -15,6 +15,7 @@ import torch
 from builders import TINY, labelled_face
 from torch import Tensor
 
+from screener.errors import OutputError
 from screener.model import Network
 from screener.preprocess import Preprocessing, normalise
 from screener.training import end_to_end
@@ -211,14 +212,15 @@ def test_saving_never_leaves_half_a_file(tmp_path: Path, monkeypatch: pytest.Mon
     state.save(path)
     before = path.read_bytes()
 
-    def full(content: object, to: Path) -> None:
-        Path(to).write_bytes(b"half")
+    def full(content: object, to: BinaryIO) -> None:
+        to.write(b"half")
         raise OSError("no space left")
 
     monkeypatch.setattr(end_to_end.torch, "save", full)
-    with pytest.raises(OSError, match="no space left"):
+    with pytest.raises(OutputError, match="no space left"):
         state.save(path)
     assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_the_rate_warms_up_and_falls_to_its_end() -> None:

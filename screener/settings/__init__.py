@@ -1,0 +1,33 @@
+"""The settings of scanning, extraction and training, and the home of their defaults: frozen, and checked at construction.
+
+Those of the audit and of calibration lie beside what they set. None knows the command line, files or the checkpoint.
+"""
+
+from screener.settings.checks import DEVICES, DTYPES
+from screener.settings.extraction import ExtractSettings
+from screener.settings.scanning import ScanSettings
+from screener.settings.training import (
+    HEAD_STARTS,
+    KEEPS,
+    L1_SCOPES,
+    OPTIMISERS,
+    PRESETS,
+    SCHEDULES,
+    EndToEndSettings,
+    TrainSettings,
+)
+
+__all__ = [
+    "DEVICES",
+    "DTYPES",
+    "HEAD_STARTS",
+    "KEEPS",
+    "L1_SCOPES",
+    "OPTIMISERS",
+    "PRESETS",
+    "SCHEDULES",
+    "EndToEndSettings",
+    "ExtractSettings",
+    "ScanSettings",
+    "TrainSettings",
+]

@@ -1,0 +1,47 @@
+"""What settings have in common: the choices of where to compute, and checks that quote what was expected and what came."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+from screener.errors import SettingsError
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+DTYPES = ("auto", "float32", "bfloat16")
+
+
+def at_least(name: str, value: int, lowest: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < lowest:
+        raise SettingsError(f"{name}: expected a whole number of at least {lowest}, got {value!r}")
+
+
+def above_zero(name: str, value: float | None) -> None:
+    if value is not None and not (is_number(value) and 0 < value < float("inf")):
+        raise SettingsError(f"{name}: expected a number above 0, got {value!r}")
+
+
+def is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def within(name: str, value: float, lowest: float, highest: float) -> None:
+    """Both ends included, infinity never."""
+    if not (is_number(value) and lowest <= value <= highest and value < float("inf")):
+        raise SettingsError(f"{name}: expected a number from {lowest:g} to {highest:g}, got {value!r}")
+
+
+def share(name: str, value: float) -> None:
+    if not (is_number(value) and 0 <= value < 1):
+        raise SettingsError(f"{name}: expected a share from 0 to below 1, got {value!r}")
+
+
+def one_of(name: str, value: Any, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise SettingsError(f"{name}: expected one of {', '.join(choices)}, got {value!r}")
+
+
+def require_known(kind: Any, values: dict[str, Any]) -> None:
+    known = {f.name for f in fields(kind)}
+    if unknown := sorted(set(values) - known):
+        raise SettingsError(f"unknown setting {', '.join(unknown)}; known are {', '.join(sorted(known))}")

@@ -1,0 +1,86 @@
+"""How an input is scanned. Does not know the checkpoint; a setting left at None is filled from it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from screener.errors import SettingsError
+from screener.settings.checks import DEVICES, DTYPES, above_zero, at_least, is_number
+
+
+@dataclass(frozen=True)
+class ScanSettings:
+    """How one input is sampled, judged and reported.
+
+    Sampling (the first that is set wins: all_frames, fps, frames):
+        frames: how many evenly spaced frames. fps: frames per second of video. all_frames: every frame.
+    Judging:
+        fpr: operating point, as a false-positive rate that the checkpoint was measured at. threshold: overrides it, between 0 and 1.
+        min_face_px: a face with a shorter side than this, pixels, is a passer-by and is not judged.
+        min_frames: a person judged in fewer frames than this is `too_short`; does not apply to still pictures.
+        min_sharpness: below it a crop is too blurred to judge (see `preprocess.sharpness`); None takes the checkpoint's.
+        pooling: rule over one person's frames; None takes the checkpoint's.
+    Running:
+        device, dtype: where and how precisely to score. batch_size: crops scored together.
+        detector: name of the face detector; None takes the checkpoint's.
+        stream_seconds: how long an endless stream is watched. max_pixels: largest picture, width times height.
+        time_limit_seconds: wall-clock limit for one input; None is none.
+        thumbnails: how many crops per person are kept for the report.
+    """
+
+    frames: int = 32
+    fps: float | None = None
+    all_frames: bool = False
+    fpr: float = 0.05
+    threshold: float | None = None
+    min_face_px: int = 40
+    min_frames: int = 4
+    min_sharpness: float | None = None
+    pooling: str | None = None
+    device: str = "auto"
+    dtype: str = "auto"
+    batch_size: int = 16
+    detector: str | None = None
+    stream_seconds: float = 30.0
+    max_pixels: int = 8192 * 8192
+    time_limit_seconds: float | None = None
+    thumbnails: int = 6
+
+    def __post_init__(self) -> None:
+        at_least("frames", self.frames, 1)
+        at_least("min_face_px", self.min_face_px, 8)
+        at_least("min_frames", self.min_frames, 1)
+        at_least("batch_size", self.batch_size, 1)
+        at_least("max_pixels", self.max_pixels, 1)
+        at_least("thumbnails", self.thumbnails, 0)
+        above_zero("fps", self.fps)
+        above_zero("stream_seconds", self.stream_seconds)
+        above_zero("time_limit_seconds", self.time_limit_seconds)
+        if not (is_number(self.fpr) and 0 < self.fpr < 1):
+            raise SettingsError(f"fpr: expected a rate between 0 and 1, such as 0.05, got {self.fpr!r}")
+        if self.threshold is not None and not (is_number(self.threshold) and 0 < self.threshold < 1):
+            raise SettingsError(f"threshold: expected a probability between 0 and 1, got {self.threshold!r}")
+        if self.min_sharpness is not None and not (is_number(self.min_sharpness) and 0 <= self.min_sharpness < float("inf")):
+            raise SettingsError(f"min_sharpness: expected a number of at least 0, got {self.min_sharpness!r}")
+        if not isinstance(self.all_frames, bool):
+            raise SettingsError(f"all_frames: expected true or false, got {self.all_frames!r}")
+        for name in ("pooling", "detector"):
+            if not isinstance(getattr(self, name), str | None):
+                raise SettingsError(f"{name}: expected a name, got {getattr(self, name)!r}")
+        if self.device not in DEVICES:
+            raise SettingsError(f"device: expected one of {', '.join(DEVICES)}, got {self.device!r}")
+        if self.dtype not in DTYPES:
+            raise SettingsError(f"dtype: expected one of {', '.join(DTYPES)}, got {self.dtype!r}")
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_mapping(cls, values: dict[str, Any]) -> ScanSettings:
+        """Settings from a mapping such as a TOML table; raises SettingsError naming any key that is not a setting."""
+        known = {f.name for f in fields(cls)}
+        unknown = sorted(set(values) - known)
+        if unknown:
+            raise SettingsError(f"unknown setting {', '.join(unknown)}; known are {', '.join(sorted(known))}")
+        return cls(**values)

@@ -1,0 +1,158 @@
+"""How heads learn on feature folds, and whole networks on pictures."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from screener.errors import SettingsError
+from screener.settings.checks import DEVICES, DTYPES, above_zero, at_least, one_of, require_known, share, within
+
+OPTIMISERS = ("adam", "adamw", "sgd")
+SCHEDULES = ("constant", "cosine")
+KEEPS = ("last", "best")
+HEAD_STARTS = ("layer4", "checkpoint", "random")
+L1_SCOPES = ("answer", "head")
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "published": {},
+    "improved": {
+        "optimiser": "adamw", "learning_rate": 3e-4, "weight_decay": 0.05, "l1_factor": 0.0, "schedule": "cosine", "warm_up_epochs": 1.0,
+        "epochs": 20, "patience": 6, "keep": "best", "head_start": "checkpoint", "class_balance": True, "label_smoothing": 0.05,
+        "mixup": 0.2, "average_decay": 0.98,
+    },
+}  # fmt: skip
+"""What each `--preset` changes of the defaults, which are the method as it was first published."""
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """How a head learns on feature folds. The defaults are the method as first published; `PRESETS` names other starting points.
+
+    What is learnt:
+        preset: the values that the others started from. epochs: passes over the training rows.
+        batch_size: features in a step, over all processes together; the last batches are evened out. dropout: before the linear layer.
+        head_start: `layer4` takes layer4 from the checkpoint under a new linear layer, `checkpoint` takes its linear layer too, `random`
+            nothing. keep: which epoch's weights, the `last` or the `best` by validation AUC.
+        validation_share: of the training rows, whole groups at a time, held out where a fold has no validation split.
+    How:
+        optimiser: `adam` with weight decay added to the gradient of every weight, as published; `adamw` and `sgd` decay only what is
+            multiplied with features. learning_rate: at its peak. schedule: after warm_up_epochs of a linear rise. weight_decay.
+        l1_factor: times the sum of |w|, added to the loss. l1_scope: over the linear layer (`answer`) or all of the `head`; see
+            `optimisation.l1_term` for what the latter does.
+        class_balance: both classes weigh the same in the loss. label_smoothing: share of the label spread over both classes.
+        mixup: parameter of the beta distribution by which pairs of features are mixed, 0 for none.
+        average_decay: of the running average of the weights, which is then what is validated and kept; 0 for none.
+        patience: epochs without a better validation AUC after which training stops; 0 trains all epochs.
+        seed: of the split, order, dropout, mixing and new weights.
+    Running:
+        device, dtype: where and how precisely. save_every_seconds: a stop loses at most this much work.
+    """
+
+    preset: str = "published"
+    epochs: int = 10
+    batch_size: int = 120
+    dropout: float = 0.5
+    head_start: str = "layer4"
+    keep: str = "last"
+    validation_share: float = 0.2
+    optimiser: str = "adam"
+    learning_rate: float = 1e-3
+    schedule: str = "constant"
+    warm_up_epochs: float = 0.0
+    weight_decay: float = 0.1
+    l1_factor: float = 0.001
+    l1_scope: str = "head"
+    class_balance: bool = False
+    label_smoothing: float = 0.0
+    mixup: float = 0.0
+    average_decay: float = 0.0
+    patience: int = 0
+    seed: int = 0
+    device: str = "auto"
+    dtype: str = "auto"
+    save_every_seconds: float = 120.0
+
+    def __post_init__(self) -> None:
+        for name, lowest in (("epochs", 1), ("batch_size", 2), ("patience", 0), ("seed", 0)):
+            at_least(name, getattr(self, name), lowest)
+        for name in ("learning_rate", "save_every_seconds"):
+            above_zero(name, getattr(self, name))
+        for name in ("warm_up_epochs", "weight_decay", "l1_factor", "mixup"):
+            within(name, getattr(self, name), 0, float("inf"))
+        for name in ("dropout", "label_smoothing", "average_decay"):
+            share(name, getattr(self, name))
+        within("validation_share", self.validation_share, 0.01, 0.9)
+        for name, choices in _TRAIN_CHOICES.items():
+            one_of(name, getattr(self, name), choices)
+        if not isinstance(self.class_balance, bool):
+            raise SettingsError(f"class_balance: expected true or false, got {self.class_balance!r}")
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_mapping(cls, values: dict[str, Any]) -> TrainSettings:
+        """The preset that `values` names with everything else in `values` laid over it; raises SettingsError naming unknown keys."""
+        require_known(cls, values)
+        preset = values.get("preset", cls.preset)
+        one_of("preset", preset, tuple(PRESETS))
+        return cls(**{**PRESETS[preset], **values})
+
+
+_TRAIN_CHOICES: dict[str, tuple[str, ...]] = {
+    "preset": tuple(PRESETS), "head_start": HEAD_STARTS, "keep": KEEPS, "optimiser": OPTIMISERS, "schedule": SCHEDULES,
+    "l1_scope": L1_SCOPES, "device": DEVICES, "dtype": DTYPES,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class EndToEndSettings:
+    """How backbone and head learn together from pictures.
+
+    init: `default` goes on from the weights that ship with screener, `random` starts from nothing, `imagenet` from torchvision's published
+        weights; anything else is the path of a checkpoint, or of torchvision's weights as a `.pth` file.
+    minutes: wall-clock length of the whole training. input_size: of the last stage and of the checkpoint, pixels; the stages before it are
+        smaller. learning_rate: at its peak in the first stage. pairs: of a real and a fake picture in a batch.
+    hardness: of the degradation, at the start and at the end, 0 to 1. strength: of the mismatch inside a fake, likewise; 1 is full.
+    seed: of the pictures drawn and of new weights. device: where to train.
+    """
+
+    init: str = "default"
+    minutes: float = 60.0
+    input_size: int = 224
+    learning_rate: float = 5e-4
+    pairs: int = 16
+    hardness: tuple[float, float] = (0.1, 0.25)
+    strength: tuple[float, float] = (1.1, 0.8)
+    seed: int = 0
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.init, str) or not self.init:
+            raise SettingsError(f"init: expected default, random, imagenet or a path, got {self.init!r}")
+        for name in ("minutes", "learning_rate"):
+            above_zero(name, getattr(self, name))
+        at_least("input_size", self.input_size, 64)
+        if self.input_size % 16 or self.input_size > 1024:
+            raise SettingsError(f"input_size: expected a multiple of 16 from 64 to 1024, got {self.input_size!r}")
+        at_least("pairs", self.pairs, 1)
+        at_least("seed", self.seed, 0)
+        for name, most in (("hardness", 1.0), ("strength", 2.0)):
+            ends = getattr(self, name)
+            if not isinstance(ends, tuple) or len(ends) != 2:
+                raise SettingsError(f"{name}: expected two numbers, at the start and at the end, got {ends!r}")
+            for end in ends:
+                within(name, end, 0, most)
+        one_of("device", self.device, DEVICES)
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_mapping(cls, values: dict[str, Any]) -> EndToEndSettings:
+        """Settings from a mapping such as a TOML table; raises SettingsError naming any key that is not a setting."""
+        require_known(cls, values)
+        # TOML has lists, and no tuples.
+        plain: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+        return cls(**plain)
