@@ -42,11 +42,11 @@ LIMITS = (
     "A score is a lead to follow, never proof."
 )
 RECIPE = (
-    "Made by `scripts/train_default_weights.py` from random initialisation, with fakes blended on the fly from the real pictures (self-blended "
-    "images, arXiv:2204.08376, and landmark-aligned swaps) beside the labelled fakes of the sets, and both classes degraded alike (size, blur, "
-    "noise, JPEG, WebP). A copy of the network with a quarter of the channels learnt and was widened into Wide ResNet50-2 without changing its "
-    "function (arXiv:1511.05641): every channel is there four times, and scanning computes it once. What was tried is in "
-    "`docs/training-log.md`."
+    "Made by `scripts/train_default_weights.py` from random initialisation, with fakes blended on the fly from the real pictures "
+    "(self-blended images, arXiv:2204.08376, and landmark-aligned swaps) beside the labelled fakes of the sets, and both classes "
+    "degraded alike (size, blur, noise, JPEG, WebP). A copy of the network with a quarter of the channels learnt and was widened "
+    "into Wide ResNet50-2 without changing its function (arXiv:1511.05641): every channel is there four times, and scanning "
+    "computes it once. What was tried is in `docs/training-log.md`."
 )
 
 
