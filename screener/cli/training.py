@@ -175,9 +175,14 @@ def _train_whole(data: Path, output: Path, given: dict[str, Any], config: Path |
     if leaks.audit:
         warn_of_leaks(read_data(data), leaks.strict, quiet)
     report = train_end_to_end(data, output, settings, say)
-    figures = "  ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in report.figures.items())
+    figures = "  ".join(f"{name.replace('_', ' ')} {_shown(value)}" for name, value in report.figures.items())
     sys.stdout.write(f"{report.faces:,} faces, {report.pictures:,} pictures made of them\nvalidation: {figures}\n")
     sys.stdout.write(f"written: {report.output}, {report.metrics}\n")
+
+
+def _shown(value: float) -> str:
+    """Counts without decimals, figures with four."""
+    return f"{value:g}" if value == int(value) else f"{value:.4f}"
 
 
 def _head_summary(report: HeadReport) -> str:
