@@ -24,6 +24,7 @@ from screener.errors import OutputError
 from screener.model import Network
 from screener.preprocess import Preprocessing
 from screener.scoring import choose_dtype
+from screener.training.allocator import keep_freed_memory
 from screener.training.pairs import PairMaker, PairStream, Recipe
 from screener.training.resuming import load_state, save_state
 
@@ -111,6 +112,7 @@ def train_stage(
 
     compiled: fuse the network's small operations first, which takes a minute or two and a C++ compiler and then gains about a quarter.
     """
+    keep_freed_memory()
     started, before = time.monotonic(), state.seconds
     last_save, last_word, losses = started, started, []
     total = stage.minutes * 60

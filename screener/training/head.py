@@ -26,6 +26,7 @@ from screener.errors import SettingsError
 from screener.model import CLASS_NAMES, Architecture, Head, fake_logit
 from screener.scoring import choose_dtype
 from screener.settings import TrainSettings
+from screener.training.allocator import keep_freed_memory
 from screener.training.feature_batches import FeatureBatch, batch_count, judging_batches, order_of, training_batches
 from screener.training.fold_parts import FoldParts, Part
 from screener.training.head_figures import figures
@@ -65,6 +66,7 @@ def train_head(job: FoldJob, workers: Workers, watch: TrainingWatch) -> TrainedH
 
     Raises DatasetError for features that cannot be used, OutputError for a state that cannot be kept, SettingsError when training diverges.
     """
+    keep_freed_memory()
     with _repeatable(workers.device):
         loop = _Loop(job, workers, watch)
         while not loop.is_over:
