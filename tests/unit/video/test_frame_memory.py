@@ -11,7 +11,7 @@ import pytest
 from screener.video.frame_memory import SLOT_BYTES, SLOTS, FrameMemory
 
 pytestmark = pytest.mark.skipif(
-    sys.platform != "linux", reason="only Linux has memory of this kind; elsewhere pictures go through the pipe"
+    sys.platform != "linux", reason="only Linux has such memory; elsewhere there is the pipe"
 )
 
 
