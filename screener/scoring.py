@@ -87,6 +87,15 @@ class Scorer:
     def dtype_name(self) -> str:
         return str(self.dtype).removeprefix("torch.")
 
+    @property
+    def network(self) -> Network:
+        """As it runs: folded, on its device, in its dtype."""
+        return self._network
+
+    def prepared(self, crops_rgb: NDArray[np.uint8]) -> torch.Tensor:
+        """(N, S, S, 3) uint8 crops -> what `network` takes, (N, 3, S, S) on its device."""
+        return torch.from_numpy(normalise(crops_rgb, self._contract)).to(self.device, self.dtype)
+
     def logits(self, crops_rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
         """(N, S, S, 3) uint8 crops -> (N,) uncalibrated log-odds of fake, in batches of at most `batch_size`."""
         found = [self._batch(crops_rgb[i : i + self.batch_size]) for i in range(0, len(crops_rgb), self.batch_size)]
@@ -125,8 +134,7 @@ class Scorer:
             return logits, np.asarray(where.cpu().numpy(), np.float32)
 
     def _features(self, crops_rgb: NDArray[np.uint8]) -> torch.Tensor:
-        pictures = torch.from_numpy(normalise(crops_rgb, self._contract)).to(self.device, self.dtype)
-        features: torch.Tensor = self._network.backbone(pictures)
+        features: torch.Tensor = self._network.backbone(self.prepared(crops_rgb))
         return features
 
     def _sound(self, logits: torch.Tensor) -> NDArray[np.float64]:

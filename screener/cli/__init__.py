@@ -14,6 +14,7 @@ from typing import NoReturn
 
 from screener.cli import (  # noqa: F401 - importing a family registers its commands
     auditing,
+    benching,
     calibration,
     evaluation,
     extraction,

@@ -10,9 +10,7 @@ import pytest
 
 from screener.video.frame_memory import SLOT_BYTES, SLOTS, FrameMemory
 
-pytestmark = pytest.mark.skipif(
-    sys.platform != "linux", reason="only Linux has such memory; elsewhere there is the pipe"
-)
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has such memory; elsewhere there is the pipe")
 
 
 @pytest.fixture
