@@ -98,7 +98,10 @@ class Scanning:
     ) -> None:
         self._screener, self._source, self._on_progress, self._frame_transform = screener, source, on_progress, frame_transform
         self._contract = screener.checkpoint.contract
-        self._cropper = Cropper(screener.detector, self._contract.preprocessing, screener.settings.min_face_px, screener.least_sharpness)
+        settings = screener.settings
+        self._cropper = Cropper(
+            screener.detector, self._contract.preprocessing, settings.min_face_px, screener.least_sharpness, settings.detect_every
+        )
         self._scores: list[FaceScore] = []
         self._judged_frames: set[int] = set()
         self._telling = TellingCrops(screener.settings.thumbnails)
