@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from screener.records import TrackVerdict
+from screener.records import FaceScore, TrackVerdict
 
 STATES = ("opening", "live", "frozen", "stale", "lost", "ended")
 """opening: no frame yet. live: frames come and change. frozen: they come and are all the same. stale: none came for a while.
@@ -80,8 +80,10 @@ class LiveUpdate:
     state: one of STATES. message: why, in words, where it is not `live`; empty otherwise.
     outcome, reasons: of the whole picture, from the people in view; `undecided` without people, and always while the state is not `live`.
     people: in view or in the window; empty while the state is not `live`.
-    picture_rgb: (H, W, 3) uint8, the frame that was looked at last; None before the first and while lost. Only to be drawn.
+    picture_rgb: (H, W, 3) uint8, the newest frame, for drawing only; None before the first, while lost, and where none were asked for.
     events: what happened since the update before. retry_seconds: until the next attempt to connect, while lost.
+    scores: of the faces judged since the update before; frame_index counts the frames of the segment from 0.
+    crops_rgb: by track_id of each alarm among `events`, the most telling face crops of the window, each (S, S, 3) uint8, worst first.
     """
 
     seconds: float
@@ -96,3 +98,5 @@ class LiveUpdate:
     events: tuple[LiveEvent, ...] = ()
     picture_rgb: NDArray[np.uint8] | None = None
     retry_seconds: float | None = None
+    scores: tuple[FaceScore, ...] = ()
+    crops_rgb: dict[int, tuple[NDArray[np.uint8], ...]] = field(default_factory=dict)
