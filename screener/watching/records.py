@@ -59,7 +59,8 @@ class LiveStats:
     frames_received: that the source delivered. frames_dropped: of those, overtaken by newer ones before they were looked at.
     frames_judged: in which at least one face was scored. received_fps, judged_fps: over the last seconds.
     delay_median_seconds, delay_p95_seconds: from a frame's capture to its verdict, over the last minute; None before the first.
-    segments: how often the source was opened with success, so at least 1 once a frame came. source_fps: what the source claims, 0 if nothing.
+    segments: how often the source was opened with success, so at least 1 once a frame came.
+    source_fps: what the source claims, 0 if nothing.
     """
 
     frames_received: int = 0
