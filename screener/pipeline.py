@@ -1,7 +1,7 @@
 """One input from source to verdict: decode ahead in a thread, find faces, follow people, crop, score in batches, judge.
 
-The one place, besides watching, training and evaluation, that puts stages together. Does not know the command line or report formats. Pixels
-die at scoring; what stays per judged face is a handful of numbers, so memory grows with the number of judged faces
+The one place, besides watching, training and evaluation, that puts stages together. Does not know the command line or report formats.
+Pixels die at scoring; what stays per judged face is a handful of numbers, so memory grows with the number of judged faces
 (fixed by default, with the video's length only under `--fps` and `--all-frames`) and by little.
 """
 
