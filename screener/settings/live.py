@@ -21,7 +21,6 @@ class LiveSettings:
         judged_fps: at most so many frames per second are judged; a slow machine judges fewer, and never late.
         picture_fps: at most so many are handed on to be looked at. Frames beyond are decoded, counted and dropped.
         duration_seconds: the watch ends by itself after so long; None watches until the source ends or someone stops it.
-        realtime: a file is played at its own speed. False refuses files: `scan` reads them faster.
     Steadiness:
         min_frames, min_seconds: judged frames, and time between the first and last of them, before anything is said of a person.
         margin: a person called fake stays so until the pooled score is this much below the threshold.
@@ -39,7 +38,6 @@ class LiveSettings:
     judged_fps: float = 10.0
     picture_fps: float = 15.0
     duration_seconds: float | None = None
-    realtime: bool = True
     min_frames: int = 4
     min_seconds: float = 1.0
     margin: float = 0.05
@@ -74,8 +72,6 @@ class LiveSettings:
         within("margin", self.margin, 0, 0.5)
         within("hold_seconds", self.hold_seconds, 0, 60)
         within("retry_jitter", self.retry_jitter, 0, 0.9)
-        if not isinstance(self.realtime, bool):
-            raise SettingsError(f"realtime: expected true or false, got {self.realtime!r}")
         if not isinstance(self.retry_seconds, tuple) or not self.retry_seconds:
             raise SettingsError(f"retry_seconds: expected one or more numbers of seconds, got {self.retry_seconds!r}")
         for wait in self.retry_seconds:

@@ -17,16 +17,16 @@ from screener.video.sources import Source, SourceFailure, expand_sources, file_s
 _VIDEO_DEVICE = re.compile(r"/dev/video(\d+)")
 
 
-def live_source(source: Source | str | int | Path, realtime: bool = True) -> Source:
+def live_source(source: Source | str | int | Path) -> Source:
     """The source that a camera index, device path, pipe, address or file names. Raises SourceError for anything else.
 
-    realtime: a file may be played at its own speed. The source's kind is "camera", "pipe", "url" or "file".
+    The source's kind is "camera", "pipe", "url" or "file".
     """
     if isinstance(source, Source):
         return source
     text = os.fspath(source) if isinstance(source, (str, Path)) else str(source)
     if os.path.lexists(text):
-        return _from_path(text, realtime)
+        return _from_path(text)
     found = expand_sources([text])
     if len(found) != 1:
         raise SourceError("not_found", f"{printable_name(text)}: names {len(found)} inputs; a live watch has one source")
@@ -34,11 +34,11 @@ def live_source(source: Source | str | int | Path, realtime: bool = True) -> Sou
     if isinstance(one, SourceFailure):
         raise SourceError(one.reason, one.message)
     if one.path is not None:
-        return _from_path(os.fspath(one.path), realtime)
+        return _from_path(os.fspath(one.path))
     return one
 
 
-def _from_path(text: str, realtime: bool) -> Source:
+def _from_path(text: str) -> Source:
     name = printable_name(text)
     absolute = os.path.abspath(text)
     try:
@@ -56,6 +56,4 @@ def _from_path(text: str, realtime: bool) -> Source:
         raise SourceError("not_regular", f"{name}: neither a file, a named pipe nor a camera; give one of these, or an address")
     if check_file(Path(absolute), name) != "video":
         raise SourceError("not_media", f"{name}: a picture does not run; judge it with `screener scan`")
-    if not realtime:
-        raise SourceError("not_regular", f"{name}: a file; judge it with `screener scan`, or play it at its own speed with --realtime")
     return file_source(absolute, name)

@@ -15,6 +15,7 @@ from typing import Any
 
 from screener.checkpoint import Checkpoint
 from screener.pipeline import Screener
+from screener.records import Verdict
 from screener.settings import LiveSettings
 from screener.verdict import judge_video
 from screener.video import Source
@@ -60,8 +61,8 @@ class Watch:
         self._source_ended_at: float | None = None
         self._finished = False
         self._started = 0.0
-        self.outcome = "undecided"
-        self.coverage = "none"
+        self.verdict: Verdict | None = None
+        """On the whole watch, once it has ended."""
 
     def __iter__(self) -> Iterator[LiveUpdate]:
         return self
@@ -89,7 +90,7 @@ class Watch:
             raise
 
     def finish(self) -> LiveUpdate:
-        """End the watch now: the last update, with the summary; `outcome` and `coverage` then hold those of the whole watch."""
+        """End the watch now: the last update, with the summary; `verdict` is then that on the whole watch."""
         now = self._clock()
         status = self._feed.status()
         counts = self._judge.counts(now)
@@ -99,7 +100,7 @@ class Watch:
         watched = max(0.0, now - self._started) if self._started else 0.0
         facts = WatchFacts(watched, lost, self._outage_count, status, counts, self._judge.overall_delay())
         verdict = summary_verdict(self._screener, self._source, self._settings, self._judge.chronicle, facts)
-        self.outcome, self.coverage = verdict.outcome, verdict.coverage
+        self.verdict = verdict
         summary = self._event("summary", **summary_details(verdict, self._judge.chronicle, facts))
         # What was said of people in the last moment is still told; interruptions are over with the watch.
         events = (*self._told(happenings), summary)
@@ -284,5 +285,5 @@ def live(
     pictures: updates bring the newest frame. Raises SourceError, CheckpointError, SettingsError and DeviceError.
     """
     settings = settings or LiveSettings()
-    found = live_source(source, settings.realtime)
+    found = live_source(source)
     return Watch(Screener(settings.judging(), checkpoint), found, settings, pictures)
