@@ -117,7 +117,7 @@ class _Lines:
         self._lock = threading.Lock()
         self._last: LiveUpdate | None = None
         self._outcomes: dict[int, str] = {}
-        self._rates_seconds = 0.0
+        self._rates_seconds: float | None = None
 
     def start(self) -> None:
         self._write(f"watching {visible(self._source_name)}")
@@ -136,6 +136,8 @@ class _Lines:
             for number in self._outcomes.keys() - now.keys():
                 self._write(f"{when}person {number}: gone")
         self._outcomes = now
+        if self._rates_seconds is None:
+            self._rates_seconds = update.seconds
         if update.seconds - self._rates_seconds >= RATES_EVERY_SECONDS:
             self._rates_seconds = update.seconds
             self._write(when + ", ".join(rates(update.stats)))
@@ -145,7 +147,7 @@ class _Lines:
         self._write(visible(text))
 
     def stop(self) -> None:
-        if self._last is not None:
+        if self._last is not None and self._last.seconds != self._rates_seconds:
             self._write(f"{time_of_day(self._last.time)}  {clock(self._last.seconds)}  {', '.join(rates(self._last.stats))}")
 
     def _write(self, line: str) -> None:

@@ -6,7 +6,7 @@ Does not know colours or where the words go.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -113,7 +113,7 @@ def _reconnected(details: Mapping[str, Any]) -> str:
     return f"reconnected after {clock(lost)}" if isinstance(lost, (int, float)) else "reconnected"
 
 
-_EVENTS = {
+_EVENTS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "start": lambda details: f"watching {visible(str(details.get('source', '')))}".rstrip(),
     "person": _person,
     "alarm": lambda details: f"ALARM  {_person(details)}",
