@@ -70,7 +70,7 @@ def sparkline(
     sums, counts = np.zeros(width), np.zeros(width, np.int64)
     for seconds, p_fake in np.asarray(history, np.float64).reshape(-1, 2):
         age = (now_seconds - seconds) / span_seconds
-        if math.isfinite(p_fake) and 0 <= age < 1:
+        if width and math.isfinite(p_fake) and 0 <= age < 1:
             place = width - 1 - int(age * width)
             sums[place] += min(max(p_fake, 0.0), 1.0)
             counts[place] += 1

@@ -36,7 +36,6 @@ STATE_STYLES = {
 }
 _MOST_EVENTS = 8
 _LEAST_EVENTS = 2
-_BANNER_LINES = 3
 
 
 @dataclass(frozen=True)
@@ -52,14 +51,19 @@ class LiveScreen:
         width, height = options.max_width, options.height or console.height
         draw = _Draw(width, options.ascii_only)
         update = self.update
+
+        def lines(*parts: RenderableType) -> int:
+            return sum(len(console.render_lines(part, options.update(height=None))) for part in parts)
+
+        foot = [Text(), *([draw.rates(update)] if update is not None else []), draw.hint()]
+        free = height - lines(*foot)
         if update is None or self.silent_seconds is not None or update.state != "live":
             body: list[RenderableType] = [draw.alert(self.source_name, update, self.silent_seconds, height)]
         else:
-            body = [draw.banner(self.source_name, update), *draw.people(update, height - _BANNER_LINES - _LEAST_EVENTS - 4)]
-        foot = [Text(), *([draw.rates(update)] if update is not None else [])]
-        used = sum(len(console.render_lines(part, options.update(height=None))) for part in (*body, *foot))
-        room = min(_MOST_EVENTS, height - used - 2)
-        yield Group(*body, *foot, *draw.events(self.events, room), draw.hint())
+            banner = draw.banner(self.source_name, update)
+            body = [banner, *draw.people(update, free - lines(banner) - min(_LEAST_EVENTS, height // 10))]
+        events = draw.events(self.events, min(_MOST_EVENTS, free - lines(*body)))
+        yield Group(*body, *foot[:-1], *events, foot[-1])
 
 
 class _Draw:
@@ -103,10 +107,11 @@ class _Draw:
         return Panel(inside, box=HEAVY, style=STATE_STYLES[state], width=self._width, padding=(1, 2))
 
     def people(self, update: LiveUpdate, room: int) -> Iterator[RenderableType]:
-        """As many people as `room` lines hold, in the order of their numbers; the least suspicious are left out first."""
+        """A heading and as many people as `room` lines hold, by number; the least suspicious are left out first."""
         if not update.people:
             return
-        yield self._heading(update)
+        yield self._line(self._heading(update))
+        room -= 1
         chosen: list[LivePerson] = []
         for person in sorted(update.people, key=lambda p: by_suspicion(p.verdict)):
             room -= self._lines_of(person)
