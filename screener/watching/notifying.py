@@ -21,13 +21,15 @@ from typing import IO, Any, Protocol
 
 from screener.errors import SettingsError
 from screener.report.live_events import event_line
-from screener.report.wording import counted, visible
+from screener.report.wording import counted, shortened, visible
 from screener.watching.records import LiveEvent
 from screener.watching.webhook import Webhook
 
 QUEUE_LENGTH = 32
 COMMAND_SECONDS = 10.0
 """What a command may take before it is killed."""
+
+_LONGEST_VALUE = 1000
 
 _DETAILS = ("source", "track_id", "outcome", "p_fake", "threshold", "first_seconds", "last_seconds", "message")
 """Of an event, what a command also finds in its environment."""
@@ -136,9 +138,9 @@ class Command:
 
 
 def environment(event: LiveEvent) -> dict[str, str]:
-    """What a command finds in its environment, plain text without control characters."""
+    """What a command finds in its environment: plain text without control characters, shortened where a system would refuse it."""
     values: Mapping[str, Any] = {"event": event.kind, "time": event.time, "seconds": f"{event.seconds:.3f}", **_told(event.details)}
-    return {f"SCREENER_{name.upper()}": visible(str(value)) for name, value in values.items()}
+    return {f"SCREENER_{name.upper()}": shortened(visible(str(value)), _LONGEST_VALUE) for name, value in values.items()}
 
 
 def _told(details: Mapping[str, Any]) -> dict[str, Any]:

@@ -84,7 +84,14 @@ def test_broken_events_are_refused(validator: Draft202012Validator, kind: str, c
 
 @pytest.mark.parametrize(
     ("kind", "field"),
-    [("start", "time"), ("start", "source"), ("alarm", "track_id"), ("lost", "message"), ("reconnected", "lost_seconds"), ("summary", "video")],
+    [
+        ("start", "time"),
+        ("start", "source"),
+        ("alarm", "track_id"),
+        ("lost", "message"),
+        ("reconnected", "lost_seconds"),
+        ("summary", "video"),
+    ],
 )
 def test_what_must_be_there_must_be_there(validator: Draft202012Validator, kind: str, field: str) -> None:
     whole = json.loads(event_line(REAL[kind]))
@@ -93,7 +100,9 @@ def test_what_must_be_there_must_be_there(validator: Draft202012Validator, kind:
 
 
 def test_a_line_is_one_line_of_ascii_without_what_json_has_not() -> None:
-    odd = event("stale", message="é\n\u2028", state="stale", score=float("nan"), far=(np.float64("inf"), np.int64(3)), box=np.ones(2, np.float32))
+    odd = event(
+        "stale", message="é\n\u2028", state="stale", score=float("nan"), far=(np.float64("inf"), np.int64(3)), box=np.ones(2, np.float32)
+    )
     line = event_line(odd)
     assert line.isascii()
     assert "\n" not in line
