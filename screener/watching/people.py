@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -137,8 +137,12 @@ class _Person:
         return [Happening("person", after)]
 
     def end(self, cause: str) -> list[Happening]:
-        alarmed = self._verdict is not None and self._verdict.outcome == "fake"
-        return [Happening("cleared", self._verdict, cause)] if alarmed and self._verdict is not None else []
+        """Nothing more is said of this person; what stood is taken back."""
+        if self._verdict is None or self._verdict.outcome != "fake":
+            return []
+        reason = "no_face" if cause == "gone" else "stream_lost"
+        withdrawn = replace(self._verdict, outcome="undecided", p_fake=None, interval=None, segments=(), reasons=(reason,))
+        return [Happening("cleared", withdrawn, cause)]
 
     def now(self) -> LivePerson:
         assert self._verdict is not None

@@ -145,7 +145,7 @@ class Watch:
         # Fetched after a withdrawal, and before the picture is put together: nobody is shown who has just been taken back.
         judgement = self._judge.judgement() if state == "live" else None
         happenings, scores = self._judge.untold()
-        events = (*events, *self._told(happenings))
+        events = self._in_order(state, events, happenings)
         counts = self._judge.counts(now)
         outcome, reasons = self._outcome(state, judgement, status)
         picture = newest.frame.picture_rgb if newest is not None and self._pictures and state in ("live", "stale", "frozen") else None
@@ -215,6 +215,13 @@ class Watch:
         return tuple(
             LivePerson(person.verdict, moved.get(person.verdict.track_id), person.history, person.alarmed) for person in judgement.people
         )
+
+    def _in_order(self, state: str, changes: tuple[LiveEvent, ...], happenings: list[Happening]) -> tuple[LiveEvent, ...]:
+        """What was said of people before the state changed, the change, and what was said after it: no alarm outlives its pictures."""
+        before = len(happenings) if state in DOWN else 0
+        withdrawn = [number for number, one in enumerate(happenings, 1) if one.cause in DOWN]
+        cut = withdrawn[-1] if withdrawn else before
+        return (*self._told(happenings[:cut]), *changes, *self._told(happenings[cut:]))
 
     def _told(self, happenings: list[Happening]) -> list[LiveEvent]:
         return [
