@@ -145,11 +145,13 @@ class _Draw:
             return Text(f"    outcome     p fake  ({alarm} on)", "dim")
         gauge_width, spark_width = self._widths()
         bar = f"0 {alarm:^{max(0, gauge_width - 4)}} 1"[:gauge_width]
-        return Text(f"    outcome     p fake  {bar:<{gauge_width}}  90 % range  judged              {'last minute':<{spark_width}}", "dim")
+        return Text(
+            f"    outcome     p fake  {bar:<{gauge_width}}  90 % range  judged                  {'last minute':<{spark_width}}", "dim"
+        )
 
     def _widths(self) -> tuple[int, int]:
         """Of the gauge and the sparkline on a wide terminal."""
-        free = self._width - 58
+        free = self._width - 62
         return free - free // 2, min(60, free // 2)
 
     def _lines_of(self, person: LivePerson) -> int:
@@ -167,8 +169,9 @@ class _Draw:
         if self._width >= WIDE:
             gauge_width, spark_width = self._widths()
             head.append_text(self._gauge(person, update, gauge_width))
-            head.append(f"  {spread:<10}  {judged:<18}  ")
-            head.append_text(self._sparkline(person, update, spark_width))
+            head.append(f"  {spread:<10}  {judged:<22}  ")
+            # Words that need more room take it from the oldest part of the minute.
+            head.append_text(self._sparkline(person, update, max(0, min(spark_width, self._width - 1 - head.cell_len))))
             yield self._line(head)
         else:
             head.append_text(self._gauge(person, update, self._width - 25))

@@ -109,7 +109,7 @@ def _essence(update: LiveUpdate) -> tuple[object, ...]:
 
 
 class _Lines:
-    """For logs: `16:12:03  1:53.4  person 1: FAKE  p 0.93 [0.87-0.97]  96 frames in 9.8 s`."""
+    """For logs: `16:12:03  1:53.4  person 1: FAKE  p 0.93 [0.87-0.97]  96 frames, seen 48 s`."""
 
     def __init__(self, console: Console, source_name: str) -> None:
         self._console = console

@@ -20,7 +20,7 @@ def live_headline(update: LiveUpdate) -> str:
     if update.state != "live":
         return ""
     if not update.people:
-        return "NO FACE IN VIEW"
+        return "NO FACE IN VIEW" if update.stats.frames_judged else "NO FACE YET"
     if update.outcome == "fake":
         fakes = [str(p.verdict.track_id) for p in update.people if p.verdict.outcome == "fake"]
         return f"FAKE: {'person' if len(fakes) == 1 else 'persons'} {listed(fakes)}" if fakes else "FAKE"
@@ -30,7 +30,7 @@ def live_headline(update: LiveUpdate) -> str:
 
 
 def person_line(person: LivePerson) -> str:
-    """`person 1: FAKE  p 0.93 [0.87-0.97]  96 frames in 9.8 s`, with the reason where it is undecided."""
+    """`person 1: FAKE  p 0.93 [0.87-0.97]  96 frames, seen 48 s`, with the reason where it is undecided."""
     verdict = person.verdict
     why = "; ".join(spelt_out(verdict.reasons)) if verdict.outcome == "undecided" else ""
     parts = [verdict.outcome.upper(), p_in_words(verdict), evidence(person), why]
@@ -50,11 +50,13 @@ def interval_in_words(verdict: TrackVerdict) -> str:
 
 
 def evidence(person: LivePerson) -> str:
-    """`96 frames in 9.8 s`: what the present verdict rests on."""
+    """`96 frames, seen 48 s`: how many frames the present verdict rests on, and for how long the person has been in view."""
     verdict = person.verdict
     if not verdict.frames_judged:
         return "nothing judged"
-    return f"{counted(verdict.frames_judged, 'frame')} in {max(0.0, verdict.last_seconds - verdict.first_seconds):.1f} s"
+    seconds = max(0.0, verdict.last_seconds - verdict.first_seconds)
+    span = f"{seconds:.0f} s" if seconds < 100 else clock(seconds, 0)
+    return f"{counted(verdict.frames_judged, 'frame')}, seen {span}"
 
 
 def state_line(update: LiveUpdate) -> str:

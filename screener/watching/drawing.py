@@ -169,7 +169,7 @@ def _status(update: LiveUpdate) -> list[tuple[str, Colour, int]]:
     if fakes:
         parts.append((f"FAKE: {', '.join(map(str, fakes))}", (255, 140, 90), _BOLD))
     elif update.outcome == "undecided" and not update.people:
-        parts.append(("NO FACE", COLOURS["undecided"], _BOLD))
+        parts.append(("NO FACE" if update.stats.frames_judged else "NO FACE YET", COLOURS["undecided"], _BOLD))
     else:
         parts.append((update.outcome.upper(), (90, 220, 170) if update.outcome == "genuine" else COLOURS["undecided"], _BOLD))
     stats = update.stats

@@ -13,7 +13,7 @@ from rich.console import Console
 from screener.report import live_view
 from screener.report.live_screen import LiveScreen
 from screener.report.live_view import LiveView
-from screener.watching.records import STATES, LiveUpdate
+from screener.watching.records import STATES, LiveStats, LiveUpdate
 
 NAME = "rtsp://10.0.0.7/[red]\x1b[31m"
 UNJUDGED = seen(4, "undecided", None, None, reasons=("too_short",), frames_judged=0)
@@ -49,7 +49,7 @@ def test_people_are_said_in_words_with_their_evidence() -> None:
     assert "LIVE" in lines[1]
     assert "FAKE: person 1" in lines[1]
     rows = {line.split()[0]: line for line in lines if re.match(r" +\d+ ", line)}
-    assert re.search(r"FAKE +0\.93 +█+┃█+.*96 frames in 9\.8 s", rows["1"])
+    assert re.search(r"FAKE +0\.93 +█+┃█+.*96 frames, seen 10 s", rows["1"])
     assert "GENUINE" in rows["2"]
     assert "0.08" in rows["2"]
     assert "UNDECIDED" in rows["3"]
@@ -86,8 +86,8 @@ def test_before_the_first_update() -> None:
 
 
 def test_nobody_in_view() -> None:
-    lines = drawn(terminal(), update("live"))
-    assert "NO FACE IN VIEW" in lines[1]
+    assert "NO FACE IN VIEW" in drawn(terminal(), update("live"))[1]
+    assert "NO FACE YET" in drawn(terminal(), update("live", stats=LiveStats()))[1]
 
 
 @pytest.mark.parametrize(("width", "height"), [(200, 50), (96, 24), (95, 24), (60, 24), (60, 60), (40, 14)])
@@ -183,9 +183,9 @@ def test_a_log_has_a_line_for_what_changes() -> None:
         r"watching rtsp://10.0.0.7/[red]\x1b[31m",
         "16:12:03  0:00.0  OPENING",
         "16:12:03  0:03.0  LIVE",
-        "16:12:03  0:03.0  person 1: FAKE  p 0.93 [0.93-0.93]  96 frames in 9.8 s",
+        "16:12:03  0:03.0  person 1: FAKE  p 0.93 [0.93-0.93]  96 frames, seen 10 s",
         "16:12:03  0:03.0  person 4: UNDECIDED  nothing judged  the face is seen in too few frames to judge",
-        "16:12:03  0:05.0  person 1: GENUINE  p 0.20 [0.20-0.20]  96 frames in 9.8 s",
+        "16:12:03  0:05.0  person 1: GENUINE  p 0.20 [0.20-0.20]  96 frames, seen 10 s",
         "16:12:03  0:09.0  person 1: gone",
         r"16:12:03  0:12.0  LOST: gone\n; next attempt in 2 s",
         "16:12:03  1:10.0  LIVE",
