@@ -29,7 +29,9 @@ class Stillness:
     def unchanged_seconds(self, picture_rgb: NDArray[np.uint8], seconds: float) -> float:
         """For how long the picture (H, W, 3), which came at `seconds`, has not changed; 0 for a new one."""
         checksum = zlib.crc32(np.ascontiguousarray(picture_rgb).data, picture_rgb.shape[0])
-        grey = cv2.resize(picture_rgb, GRID_WH, interpolation=cv2.INTER_AREA).mean(-1, dtype=np.float32)
+        # In two steps: whole numbers are precise enough for small cells, whose means are then taken without rounding.
+        small = cv2.resize(picture_rgb, (4 * GRID_WH[0], 4 * GRID_WH[1]), interpolation=cv2.INTER_AREA).mean(-1, dtype=np.float32)
+        grey = np.asarray(cv2.resize(small, GRID_WH, interpolation=cv2.INTER_AREA), np.float32)
         same = checksum == self._checksum
         self._checksum = checksum
         if self._cells is None or float(np.abs(grey - self._cells).max()) > CELL_TOLERANCE:

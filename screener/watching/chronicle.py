@@ -93,9 +93,11 @@ class Chronicle:
             if sight.track_id not in self._people:
                 self._people[sight.track_id] = _Presence(sight.track_id, seconds)
             self._people[sight.track_id].add(seconds, sight)
-        while len(self._people) > MOST_PEOPLE:
-            # An alarm is kept as long as any person without one can go.
-            least = min(self._people.values(), key=lambda person: (person.alarm is not None, person.scores.count, person.track_id))
+        seen = {sight.track_id for sight in sights}
+        while len(self._people) > max(MOST_PEOPLE, len(seen)):
+            # Whoever is in the picture stays, and an alarm as long as anybody without one can go.
+            absent = [person for person in self._people.values() if person.track_id not in seen]
+            least = min(absent, key=lambda person: (person.alarm is not None, person.scores.count, person.track_id))
             del self._people[least.track_id]
             self.forgotten += 1
 
