@@ -22,7 +22,9 @@ from numpy.typing import NDArray
 
 from screener.errors import SourceError
 from screener.video.container_end import ends_early
+from screener.video.picture_numbers import PictureNumbers
 from screener.video.size_headers import size_header
+from screener.video.structure import Walked, structural_faults
 
 # Demuxers that read the file itself and never open another. Playlists, concatenations and devices are not among them.
 FILE_FORMATS = (
@@ -35,6 +37,7 @@ _PROMISING = frozenset({"mov", "matroska", "avi", "flv", "asf", "gif"})
 _UNTIMED = frozenset({"avi", "h264", "hevc", "vvc", "m4v", "h263", "mpegvideo", "mjpeg", "obu", "vc1", "yuv4mpegpipe"})
 # Containers that may legitimately start in the middle of a group of pictures, as recordings of a broadcast do.
 _BROADCAST = frozenset({"mpegts", "mpeg", "mpegvideo", "h264", "hevc"})
+_NUMBERED = frozenset({"mpeg1video", "mpeg2video"})  # codecs whose pictures carry their number
 HDR_TRANSFERS = frozenset({16, 18})  # smpte2084, arib-std-b67
 _PACKET_LIMIT = 8_000_000  # 64 MB of timestamps: three days at 30 frames per second
 _PROGRESS_PACKETS = 512
@@ -114,7 +117,7 @@ def read_timeline(path: Path, name: str, on_progress: Callable[[], None] = lambd
             raise SourceError("limit_time", f"{name}: holds more than {_PACKET_LIMIT} frames; cut it into parts")
         if walk.encrypted:
             raise SourceError("encrypted", f"{name}: the video is encrypted and cannot be judged")
-        return _timeline(path, container, stream, walk, warnings)
+        return _timeline(path, container, stream, walk, warnings, on_progress)
 
 
 @dataclass
@@ -135,6 +138,7 @@ class _Walk:
     size_headers: set[bytes] = field(default_factory=set)
     failed: bool = False
     ends_corrupt: bool = False
+    numbers: PictureNumbers = field(default_factory=PictureNumbers)
     _last_dts: int | None = None
 
     def run(self, on_progress: Callable[[], None]) -> None:
@@ -162,6 +166,8 @@ class _Walk:
         self.encrypted |= packet.has_sidedata("encryption_info")
         if packet.is_keyframe or packet.has_sidedata("new_extradata"):
             self._note_size(packet)
+        if self.stream.codec_context.name in _NUMBERED:
+            self.numbers.add(bytes(packet))
         if packet.is_discard or _is_hidden(packet, self.stream.codec_context.name):
             return
         if packet.dts is not None:
@@ -190,11 +196,14 @@ def _is_hidden(packet: Packet[Any], codec: str) -> bool:
     return codec == "vp8" and packet.size > 0 and not bytes(packet)[0] & 0x10
 
 
-def _timeline(path: Path, container: InputContainer, stream: VideoStream, walk: _Walk, warnings: list[str]) -> Timeline:
+def _timeline(
+    path: Path, container: InputContainer, stream: VideoStream, walk: _Walk, warnings: list[str], alive: Callable[[], None]
+) -> Timeline:
     names = frozenset(container.format.name.split(","))
     time_base = float(stream.time_base) if stream.time_base else 1 / _DEFAULT_FPS
     fps = float(stream.guessed_rate or stream.average_rate or _DEFAULT_FPS)
     ticks = np.frombuffer(walk.ticks, dtype=np.int64) if walk.ticks else np.zeros(0, np.int64)
+    faults = structural_faults(path, Walked(names, stream.codec_context.name, stream.index, stream.id, ticks, alive))
     if names & _BROADCAST:
         ticks, walk.segments = _from_first_key(ticks, walk)
     raw = ticks.astype(np.float64) * time_base
@@ -221,7 +230,7 @@ def _timeline(path: Path, container: InputContainer, stream: VideoStream, walk: 
         first_stream=container.streams.video[0].index == stream.index,
         sizes_change=len(walk.size_headers) > 1,
         frames_promised=max(0, stream.frames),
-        corrupt_packets=walk.corrupt + walk.failed,
+        corrupt_packets=walk.corrupt + walk.failed + walk.numbers.missing + faults,
         whole=whole,
         warnings=tuple(warnings),
     )

@@ -1,0 +1,36 @@
+"""Flash video: the chain of tags, each of which is followed by its own length (Adobe's specification, version 10.1, annex E)."""
+
+from __future__ import annotations
+
+import os
+from typing import BinaryIO
+
+from screener.video.structure.walked import Walked
+
+_AUDIO, _VIDEO, _SCRIPT = 8, 9, 18
+_PROGRESS_TAGS = 4096
+
+
+def flv_faults(file: BinaryIO, walked: Walked) -> int:
+    size = os.fstat(file.fileno()).st_size
+    header = file.read(9)
+    position = int.from_bytes(header[5:9], "big") + 4
+    faults, tags = 0, 0
+    codecs: set[int] = set()
+    while position + 11 <= size:
+        file.seek(position)
+        tag = file.read(12)
+        length, kind = int.from_bytes(tag[1:4], "big"), tag[0] & 0x1F
+        file.seek(position + 11 + length)
+        back = file.read(4)
+        tags += 1
+        if tags % _PROGRESS_TAGS == 0:
+            walked.alive()
+        if kind not in (_AUDIO, _VIDEO, _SCRIPT):
+            return faults + 1
+        if len(back) == 4 and int.from_bytes(back, "big") not in (length, length + 11, 0):
+            return faults + 1
+        if kind == _VIDEO and length and not tag[11] & 0x80:
+            codecs.add(tag[11] & 0x0F)
+        position += 15 + length
+    return faults + (len(codecs) > 1)
