@@ -24,7 +24,7 @@ REASONS: dict[str, str] = {
     "limit_time": "the time limit was reached before its end",
     "truncated": "it ends before its header says it should",
     "corrupt": "parts of it could not be decoded",
-    "decoder_crash": "the decoder failed on it",
+    "decoder_crash": "the program failed while decoding or judging it",
     "timeout": "reading it took too long",
     "stream_lost": "the stream broke off",
     "no_face": "no face was found",

@@ -28,7 +28,9 @@ KNOWS: dict[str, set[str]] = {
     "tracks": BASE | {"geometry", "appearance"},
     "checkpoint": BASE | {"model", "preprocess"},
     "scoring": BASE | {"model", "preprocess"},
-    "report": BASE,
+    "file_lock": set(),
+    "report": BASE | {"file_lock"},
+    "journal": BASE | {"file_lock", "report", "video"},
     "datasets": BASE | {"video"},
     "__main__": {"cli"},
 }
