@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from screener.errors import SourceError
 from screener.video.container_end import ends_early
-from screener.video.picture_numbers import PictureNumbers
+from screener.video.packet_faults import PacketFaults
 from screener.video.size_headers import size_header
 from screener.video.structure import Walked, structural_faults
 
@@ -37,7 +37,6 @@ _PROMISING = frozenset({"mov", "matroska", "avi", "flv", "asf", "gif"})
 _UNTIMED = frozenset({"avi", "h264", "hevc", "vvc", "m4v", "h263", "mpegvideo", "mjpeg", "obu", "vc1", "yuv4mpegpipe"})
 # Containers that may legitimately start in the middle of a group of pictures, as recordings of a broadcast do.
 _BROADCAST = frozenset({"mpegts", "mpeg", "mpegvideo", "h264", "hevc"})
-_NUMBERED = frozenset({"mpeg1video", "mpeg2video"})  # codecs whose pictures carry their number
 HDR_TRANSFERS = frozenset({16, 18})  # smpte2084, arib-std-b67
 _PACKET_LIMIT = 8_000_000  # 64 MB of timestamps: three days at 30 frames per second
 _PROGRESS_PACKETS = 512
@@ -138,8 +137,10 @@ class _Walk:
     size_headers: set[bytes] = field(default_factory=set)
     failed: bool = False
     ends_corrupt: bool = False
-    numbers: PictureNumbers = field(default_factory=PictureNumbers)
     _last_dts: int | None = None
+
+    def __post_init__(self) -> None:
+        self.faults = PacketFaults(self.stream.codec_context.codec.canonical_name)
 
     def run(self, on_progress: Callable[[], None]) -> None:
         try:
@@ -166,8 +167,7 @@ class _Walk:
         self.encrypted |= packet.has_sidedata("encryption_info")
         if packet.is_keyframe or packet.has_sidedata("new_extradata"):
             self._note_size(packet)
-        if self.stream.codec_context.name in _NUMBERED:
-            self.numbers.add(bytes(packet))
+        self.faults.add(packet)
         if packet.is_discard or _is_hidden(packet, self.stream.codec_context.name):
             return
         if packet.dts is not None:
@@ -203,7 +203,7 @@ def _timeline(
     time_base = float(stream.time_base) if stream.time_base else 1 / _DEFAULT_FPS
     fps = float(stream.guessed_rate or stream.average_rate or _DEFAULT_FPS)
     ticks = np.frombuffer(walk.ticks, dtype=np.int64) if walk.ticks else np.zeros(0, np.int64)
-    faults = structural_faults(path, Walked(names, stream.codec_context.name, stream.index, stream.id, ticks, alive))
+    faults = structural_faults(path, Walked(names, stream.index, stream.id, walk.packets, ticks, alive))
     if names & _BROADCAST:
         ticks, walk.segments = _from_first_key(ticks, walk)
     raw = ticks.astype(np.float64) * time_base
@@ -230,7 +230,7 @@ def _timeline(
         first_stream=container.streams.video[0].index == stream.index,
         sizes_change=len(walk.size_headers) > 1,
         frames_promised=max(0, stream.frames),
-        corrupt_packets=walk.corrupt + walk.failed + walk.numbers.missing + faults,
+        corrupt_packets=walk.corrupt + walk.failed + walk.faults.count + faults,
         whole=whole,
         warnings=tuple(warnings),
     )

@@ -26,7 +26,7 @@ def flv_faults(file: BinaryIO, walked: Walked) -> int:
         tags += 1
         if tags % _PROGRESS_TAGS == 0:
             walked.alive()
-        if kind not in (_AUDIO, _VIDEO, _SCRIPT):
+        if kind not in (_AUDIO, _VIDEO, _SCRIPT) or any(tag[8:11]):  # the number of the stream is always 0
             return faults + 1
         if len(back) == 4 and int.from_bytes(back, "big") not in (length, length + 11, 0):
             return faults + 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import BinaryIO
 
 import numpy as np
@@ -12,23 +13,43 @@ from numpy.typing import NDArray
 from screener.video.structure.walked import Walked
 
 _NESTED = frozenset({b"moov", b"trak", b"mdia", b"minf", b"stbl", b"moof", b"traf"})
-_TABLES = frozenset({b"stts", b"ctts", b"stsz", b"stsc", b"stco", b"co64"})
+_TABLES = frozenset({b"stts", b"ctts", b"stsz", b"stsc", b"stco", b"co64", b"tfhd", b"tfdt", b"trun"})
 _TABLE_BYTES = 256 << 20
 _BOX_LIMIT = 1_000_000
+
+
+@dataclass
+class _Fragments:
+    """Of one track. samples: how many there are. backwards: fragments that say they begin before the one in front of them."""
+
+    samples: int = 0
+    backwards: int = 0
+    start: int = 0
+
+    def add(self, name: bytes, table: bytes) -> None:
+        if name == b"trun":
+            self.samples += int.from_bytes(table[4:8], "big")
+        else:
+            start = int.from_bytes(table[4:12] if table[:1] == b"\1" else table[4:8], "big")
+            self.backwards += start < self.start
+            self.start = start
 
 
 def mp4_faults(file: BinaryIO, walked: Walked) -> int:
     """Of the boxes at the top only those that hold others are entered; what follows the last box is none of its business."""
     size = os.fstat(file.fileno()).st_size
     faults = 0
+    fragmented: dict[int, _Fragments] = {}
     for name, start, end in _boxes(file, 0, size):
         walked.alive()
         if name in _NESTED and end <= size:
-            faults += _inside(file, start, end)
-    return faults
+            faults += _inside(file, start, end, fragmented)
+    found = fragmented.get(walked.stream_id, _Fragments())
+    return faults + (found.samples > walked.packets) + found.backwards
 
 
-def _inside(file: BinaryIO, start: int, end: int, depth: int = 0) -> int:
+def _inside(file: BinaryIO, start: int, end: int, fragmented: dict[int, _Fragments], depth: int = 0) -> int:
+    """fragmented: what the fragments of each track hold so far."""
     faults, reached = 0, start
     tables: dict[bytes, bytes] = {}
     for name, inner, following in _boxes(file, start, end):
@@ -36,10 +57,13 @@ def _inside(file: BinaryIO, start: int, end: int, depth: int = 0) -> int:
             return faults + 1
         reached = following
         if name in _NESTED and depth < 8:
-            faults += _inside(file, inner, following, depth + 1)
+            faults += _inside(file, inner, following, fragmented, depth + 1)
         elif name in _TABLES and following - inner < _TABLE_BYTES:
             file.seek(inner)
             tables[name] = file.read(following - inner)
+            if name in (b"tfdt", b"trun"):  # behind the header that names their track; of runs there may be several
+                track = int.from_bytes(tables.get(b"tfhd", b"")[4:8], "big")
+                fragmented.setdefault(track, _Fragments()).add(name, tables[name])
     # QuickTime closes some boxes with four zero bytes.
     return faults + (end - reached > 8) + _contradictions(tables, os.fstat(file.fileno()).st_size)
 
@@ -75,11 +99,27 @@ def _contradictions(tables: dict[bytes, bytes], size: int) -> int:
     wide = b"co64" in tables
     chunks = _entries(tables.get(b"co64" if wide else b"stco", b""), ">u8" if wide else ">u4")
     firsts, each = _column(tables.get(b"stsc", b""), 3, 0), _column(tables.get(b"stsc", b""), 3, 1)
-    if len(chunks) and len(firsts):
-        runs = np.diff(np.append(firsts, len(chunks) + 1))
-        faults += bool((runs <= 0).any()) or firsts[0] != 1 or int((runs * each).sum()) != samples
-        faults += bool((chunks >= size).any())
-    return faults
+    if not len(chunks) or not len(firsts):
+        return faults
+    runs = np.diff(np.append(firsts, len(chunks) + 1))
+    if (runs <= 0).any() or firsts[0] != 1 or int((runs * each).sum()) != samples:
+        return faults + 1
+    return faults + _misplaced(chunks, np.repeat(each, runs), _sizes(tables[b"stsz"], samples), size)
+
+
+def _sizes(table: bytes, samples: int) -> NDArray[np.int64]:
+    """(samples,) bytes of each sample, which all have the same or stand in a list."""
+    same = int.from_bytes(table[4:8], "big")
+    return np.full(min(samples, len(table)), same) if same else _entries(table[4:], ">u4")
+
+
+def _misplaced(chunks: NDArray[np.int64], each: NDArray[np.int64], sizes: NDArray[np.int64], size: int) -> int:
+    """Chunks that reach over the end of the file or into each other. each: samples of every chunk."""
+    if int(each.sum()) != len(sizes):
+        return 0  # the same size for very many samples: sound, not pictures
+    ends = chunks + np.diff(np.append(0, np.append(0, np.cumsum(sizes))[np.cumsum(each)]))
+    order = np.argsort(chunks, kind="stable")
+    return int((ends > size).sum() + (ends[order][:-1] > chunks[order][1:]).sum())
 
 
 def _column(table: bytes, columns: int, column: int) -> NDArray[np.int64]:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import BinaryIO
 
 from screener.video.structure.walked import Walked
 
+_BEGINNING = re.compile(rb"\x00{2,32}\x01|\xff\xd8\xff")
 _SEARCHED_BYTES = 64
 
 
 def raw_faults(file: BinaryIO, walked: Walked) -> int:
     """A picture stream that is only found after other bytes is what is left of something else."""
-    head = file.read(_SEARCHED_BYTES)
-    return int(not (head.lstrip(b"\0").startswith(b"\1") or head.startswith(b"\xff\xd8\xff")))
+    return int(not _BEGINNING.match(file.read(_SEARCHED_BYTES)))
 
 
 def mpeg_faults(file: BinaryIO, walked: Walked) -> int:

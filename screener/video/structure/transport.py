@@ -51,7 +51,7 @@ def _layout(head: bytes) -> tuple[int, int] | None:
 
 
 def _identifier(packets: NDArray[np.uint8]) -> NDArray[np.uint16]:
-    return (packets[:, 1].astype(np.uint16) & 0x1F) << 8 | packets[:, 2]
+    return np.asarray((packets[:, 1].astype(np.uint16) & 0x1F) << 8 | packets[:, 2], np.uint16)
 
 
 def _counter_breaks(video: NDArray[np.uint8], last: int | None) -> tuple[int, int | None]:

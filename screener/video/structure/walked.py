@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Walked:
-    """formats: FFmpeg's names of the container. codec: of the video. stream_index, stream_id: of the video within its container.
-    ticks: (n,) int64 presentation times of the packets in the stream's time base. alive: to be called now and then."""
+    """formats: FFmpeg's names of the container. stream_index, stream_id: of the video within its container. packets: of the video, all of
+    them. ticks: (n,) int64 presentation times of those that are shown, in the stream's time base. alive: to be called now and then."""
 
     formats: frozenset[str]
-    codec: str
     stream_index: int
     stream_id: int
+    packets: int
     ticks: NDArray[np.int64]
     alive: Callable[[], None] = lambda: None

@@ -1,0 +1,59 @@
+"""Small inputs of many kinds, all different, for the measurements that need thousands: pictures, clips, broken files, copies."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+PORTRAIT = Path(__file__).resolve().parents[1] / "screener" / "doctor" / "portrait.jpg"
+FRAMES, RATE = 8, 8
+
+
+def write_inputs(folder: Path, count: int, side_px: int) -> None:
+    """`count` files. Of ten: six pictures, one clip, one clip that is cut short, one file that is no video, one copy of the first."""
+    face = cv2.imread(str(PORTRAIT))
+    folder.mkdir(parents=True, exist_ok=True)
+    copied = b""
+    for number in range(count):
+        # A hash in front: pictures that are only numbered would be one sequence.
+        stem = folder / f"{hashlib.sha256(str(number).encode()).hexdigest()[:12]}-{number}"
+        kind = number % 10
+        if kind < 6:
+            encoded = cv2.imencode(".png", _picture(face, number, side_px))[1].tobytes()
+            copied = encoded if kind == 0 else copied
+            stem.with_suffix(".png").write_bytes(encoded)
+        elif kind < 8:
+            path = stem.with_suffix(".mp4")
+            _write_clip(path, [_picture(face, number + frame, side_px) for frame in range(FRAMES)])
+            if kind == 7:
+                path.write_bytes(path.read_bytes()[:-200])
+        elif kind == 8:
+            stem.with_suffix(".mp4").write_text(f"no video, number {number}\n" * 20, encoding="utf-8")
+        else:
+            stem.with_suffix(".png").write_bytes(copied)
+
+
+def _picture(face: NDArray[np.uint8], number: int, side_px: int) -> NDArray[np.uint8]:
+    """The portrait, a little nearer and brighter with each number, and marked with it so that no two are alike."""
+    side = min(face.shape[:2])
+    margin = number % 24
+    near = cv2.resize(face[margin : side - margin, margin : side - margin], (side_px, side_px), interpolation=cv2.INTER_AREA)
+    picture = np.clip(near.astype(np.int16) + number % 13, 0, 255).astype(np.uint8)
+    picture[0, :32] = [[255 * (number >> bit & 1)] * 3 for bit in range(32)]
+    return picture
+
+
+def _write_clip(path: Path, pictures: list[NDArray[np.uint8]]) -> None:
+    with av.open(str(path), "w", options={"movflags": "faststart"}) as output:
+        stream = output.add_stream("libx264", rate=RATE)
+        stream.height, stream.width = pictures[0].shape[:2]
+        stream.pix_fmt = "yuv420p"
+        stream.options = {"preset": "ultrafast", "crf": "20", "threads": "1"}
+        for picture in pictures:
+            output.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="bgr24")))
+        output.mux(stream.encode())
