@@ -216,7 +216,7 @@ def swap_pictures(data: bytearray, dice: random.Random, pictures: list[tuple[int
 
 def span(data: bytearray, dice: random.Random) -> tuple[int, int]:
     """A stretch at a random place, of anything between one byte and a third of the file."""
-    length = min(len(data) - 1, dice.choice([1, 4, 16, 188, 512, 2048, len(data) // 3]))
+    length = min(len(data) - 1, dice.choice([1, 4, 16, 188, 512, 2048, len(data) // 3 + 1]))
     start = dice.randrange(len(data) - length)
     return start, start + length
 

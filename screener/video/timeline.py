@@ -204,6 +204,8 @@ def _timeline(
     fps = float(stream.guessed_rate or stream.average_rate or _DEFAULT_FPS)
     ticks = np.frombuffer(walk.ticks, dtype=np.int64) if walk.ticks else np.zeros(0, np.int64)
     faults = structural_faults(path, Walked(names, stream.index, stream.id, walk.packets, ticks, alive))
+    if "mpeg" in names:
+        faults += walk.first_key or 0  # a file, unlike a broadcast, begins with a picture that can be entered at
     if names & _BROADCAST:
         ticks, walk.segments = _from_first_key(ticks, walk)
     raw = ticks.astype(np.float64) * time_base

@@ -8,6 +8,7 @@ from typing import BinaryIO
 from screener.video.structure.walked import Walked
 
 _AUDIO, _VIDEO, _SCRIPT = 8, 9, 18
+_AVC = 7
 _PROGRESS_TAGS = 4096
 
 
@@ -19,7 +20,7 @@ def flv_faults(file: BinaryIO, walked: Walked) -> int:
     codecs: set[int] = set()
     while position + 11 <= size:
         file.seek(position)
-        tag = file.read(12)
+        tag = file.read(17)
         length, kind = int.from_bytes(tag[1:4], "big"), tag[0] & 0x1F
         file.seek(position + 11 + length)
         back = file.read(4)
@@ -32,5 +33,11 @@ def flv_faults(file: BinaryIO, walked: Walked) -> int:
             return faults + 1
         if kind == _VIDEO and length and not tag[11] & 0x80:
             codecs.add(tag[11] & 0x0F)
+            faults += tag[11] & 0x0F == _AVC and not _is_avc(tag[12:17])
         position += 15 + length
-    return faults + (len(codecs) > 1)
+    return faults + (len(codecs) > 1) + (position != size)
+
+
+def _is_avc(start: bytes) -> bool:
+    """A configuration (0), which opens with the number of its version, pictures (1), or the end (2)."""
+    return start[:1] in (b"\1", b"\2") or (start[:1] == b"\0" and start[4:5] == b"\1")

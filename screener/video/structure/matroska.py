@@ -16,7 +16,8 @@ _TOP = frozenset({_SEEK, _INFO, _TRACKS, _CLUSTER, _CUES, _ATTACHMENTS, _CHAPTER
 _SIMPLE_BLOCK, _BLOCK_GROUP, _BLOCK = 0xA3, 0xA0, 0xA1
 _IN_CLUSTER = frozenset({0xE7, 0xA7, 0xAB, 0x5854, 0xAF, _SIMPLE_BLOCK, _BLOCK_GROUP, _VOID, _CRC})
 _IN_GROUP = frozenset({_BLOCK, 0xA2, 0x75A1, 0x9B, 0xFA, 0xFB, 0xFD, 0xA4, 0x75A2, 0x8E, 0xC8, _VOID, _CRC})
-_TRACK_ENTRY, _TRACK_NUMBER = 0xAE, 0xD7
+_TRACK_ENTRY, _TRACK_NUMBER, _TRACK_TYPE, _VIDEO = 0xAE, 0xD7, 0x83, 1
+_RESERVED_BITS, _LACING_BITS = 0x70, 0x06
 _CHECKED = frozenset({_CLUSTER, _TRACKS, _INFO})
 _CHECKED_BYTES = 256 << 20
 _READ_BYTES = 1 << 20
@@ -24,11 +25,11 @@ _READ_BYTES = 1 << 20
 
 @dataclass
 class _Chain:
-    """faults: so far. tracks: numbers that the header declares."""
+    """faults: so far. tracks: numbers and types of the tracks that the header declares."""
 
     walked: Walked
     faults: int = 0
-    tracks: set[int] = field(default_factory=set)
+    tracks: dict[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def matroska_faults(file: BinaryIO, walked: Walked) -> int:
         if element.id in _CHECKED and element.end is not None and element.end <= size:
             chain.faults += not _sum_holds(file, element)
         if element.id == _TRACKS:
-            chain.tracks |= _track_numbers(file, element.start, limit)
+            chain.tracks |= _tracks(file, element.start, limit)
         position = _cluster(file, element, limit, chain) if element.id == _CLUSTER else limit
         if position < 0:
             return chain.faults + 1
@@ -98,23 +99,33 @@ def _group(file: BinaryIO, group: _Element, chain: _Chain) -> bool:
 
 
 def _note_block(file: BinaryIO, block: _Element, chain: _Chain) -> None:
+    """Track, time and flags of a block; pictures are never laced together."""
     number = _number(file, block.start)
-    if chain.tracks and (number is None or number[0] not in chain.tracks):
+    if not chain.tracks:
+        return
+    if number is None or number[0] not in chain.tracks:
         chain.faults += 1
+        return
+    file.seek(block.start + number[1] + 2)
+    flags = file.read(1) or b"\0"
+    laced = chain.tracks[number[0]] == _VIDEO and flags[0] & _LACING_BITS
+    chain.faults += bool(flags[0] & _RESERVED_BITS or laced)
 
 
-def _track_numbers(file: BinaryIO, start: int, end: int) -> set[int]:
-    numbers: set[int] = set()
+def _tracks(file: BinaryIO, start: int, end: int) -> dict[int, int]:
+    found: dict[int, int] = {}
     position = start
     while position < end and (entry := _element(file, position)) and entry.end is not None:
+        values = {_TRACK_NUMBER: -1, _TRACK_TYPE: 0}
         inner = entry.start
         while entry.id == _TRACK_ENTRY and inner < min(entry.end, end) and (child := _element(file, inner)) and child.end is not None:
-            if child.id == _TRACK_NUMBER:
+            if child.id in values:
                 file.seek(child.start)
-                numbers.add(int.from_bytes(file.read(min(8, child.end - child.start)), "big"))
+                values[child.id] = int.from_bytes(file.read(min(8, child.end - child.start)), "big")
             inner = child.end
+        found[values[_TRACK_NUMBER]] = values[_TRACK_TYPE]
         position = entry.end
-    return numbers
+    return found
 
 
 def _sum_holds(file: BinaryIO, element: _Element) -> bool:

@@ -20,16 +20,22 @@ _BOX_LIMIT = 1_000_000
 
 @dataclass
 class _Fragments:
-    """Of one track. samples: how many there are. backwards: fragments that say they begin before the one in front of them."""
+    """Of one track. samples: how many there are. backwards: fragments that say they begin before the one in front of them. parts, timed:
+    how many there are, and how many say when they begin."""
 
     samples: int = 0
     backwards: int = 0
     start: int = 0
+    parts: int = 0
+    timed: int = 0
 
     def add(self, name: bytes, table: bytes) -> None:
-        if name == b"trun":
+        if name == b"tfhd":
+            self.parts += 1
+        elif name == b"trun":
             self.samples += int.from_bytes(table[4:8], "big")
         else:
+            self.timed += 1
             start = int.from_bytes(table[4:12] if table[:1] == b"\1" else table[4:8], "big")
             self.backwards += start < self.start
             self.start = start
@@ -45,7 +51,7 @@ def mp4_faults(file: BinaryIO, walked: Walked) -> int:
         if name in _NESTED and end <= size:
             faults += _inside(file, start, end, fragmented)
     found = fragmented.get(walked.stream_id, _Fragments())
-    return faults + (found.samples > walked.packets) + found.backwards
+    return faults + (found.samples > walked.packets) + found.backwards + (0 < found.timed < found.parts)
 
 
 def _inside(file: BinaryIO, start: int, end: int, fragmented: dict[int, _Fragments], depth: int = 0) -> int:
@@ -61,7 +67,7 @@ def _inside(file: BinaryIO, start: int, end: int, fragmented: dict[int, _Fragmen
         elif name in _TABLES and following - inner < _TABLE_BYTES:
             file.seek(inner)
             tables[name] = file.read(following - inner)
-            if name in (b"tfdt", b"trun"):  # behind the header that names their track; of runs there may be several
+            if name in (b"tfhd", b"tfdt", b"trun"):  # behind the header that names their track; of runs there may be several
                 track = int.from_bytes(tables.get(b"tfhd", b"")[4:8], "big")
                 fragmented.setdefault(track, _Fragments()).add(name, tables[name])
     # QuickTime closes some boxes with four zero bytes.
