@@ -60,7 +60,7 @@ class FileDecoding:
         limit = settings.time_limit_seconds
         self._deadline = None if limit is None else time.monotonic() + limit
         self._alive = alive
-        self._timeline = timeline = read_timeline(path, shown_name, self._on_walk)
+        self._timeline = timeline = read_timeline(path, shown_name, self._on_walk, settings)
         check_pixels(*timeline.size_wh, settings.max_pixels, shown_name)
         self._targets = chosen_seconds(timeline.seconds, timeline.end_seconds, Sampling.from_settings(settings))
         self._selector = Selector(None if settings.all_frames else self._targets)

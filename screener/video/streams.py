@@ -16,11 +16,14 @@ from av.error import FFmpegError
 from screener.errors import SourceError
 from screener.records import Frame
 from screener.settings import ScanSettings
+from screener.video.addresses import at_ip, check_address, check_url
+from screener.video.codecs import check_codec
 from screener.video.files import Reader
 from screener.video.geometry import check_pixels
 from screener.video.ledger import Complaints, Ledger
 from screener.video.opencv_reader import OpenCVReader
 from screener.video.pyav_reader import PyAVReader
+from screener.video.relay import Relay, leaves_through_proxy
 from screener.video.sampling import Pacer
 from screener.video.timeline import FILE_FORMATS, HDR_TRANSFERS, first_video, sample_aspect_ratio
 
@@ -63,8 +66,15 @@ class StreamDecoding:
         self._name = shown_name
         self._settings = settings
         self._complaints = complaints
-        self._promise = _Promise() if isinstance(target, int) else self._ask(target)
-        self._reader: Reader = self._open(target)
+        self._relay: Relay | None = None
+        self._options = dict(_ADDRESS_OPTIONS)
+        self._target = target = target if isinstance(target, int) else self._check(target)
+        try:
+            self._promise = _Promise() if isinstance(target, int) else self._ask(target)
+            self._reader: Reader = self._open(target)
+        except SourceError:
+            self._close_relay()
+            raise
         self._started = time.monotonic()
         self._endless = self._promise.duration_seconds <= 0
         self._last_seconds = 0.0
@@ -87,6 +97,7 @@ class StreamDecoding:
                 yield from self._read()
         finally:
             self._reader.close()
+            self._close_relay()
         if not self.ledger.frames_decoded:
             raise SourceError("stream_lost", f"{self._name}: opened, but no picture came; check that it is sending video")
         self._judge_end()
@@ -149,6 +160,9 @@ class StreamDecoding:
         """A stream with a promise must keep it, to half a second or two frames; a live one that stops by itself is lost."""
         ledger, promise = self.ledger, self._promise
         self._note_complaints()
+        if self._relay is not None and self._relay.exceeded:
+            ledger.note("limit_size")
+            return
         lost = self._silent or self._cut
         if self._ended and self._endless:
             lost |= not isinstance(self._target, str) or self._target.lower().startswith("rtsp")
@@ -191,6 +205,7 @@ class StreamDecoding:
         with self._container(address) as container:
             stream, count = first_video(container, self._name)
             context = stream.codec_context
+            check_codec(stream, self._name)
             check_pixels(context.width, context.height, self._settings.max_pixels, self._name)
             time_base = float(stream.time_base or 0)
             duration = float(stream.duration * time_base if stream.duration else (container.duration or 0) / av.time_base)
@@ -206,10 +221,37 @@ class StreamDecoding:
                 origin_seconds=None if stream.start_time is None else stream.start_time * time_base,
             )
 
+    def _check(self, address: str) -> str:
+        """The address to open: one that goes through the relay, or, as RTSP cannot, one whose host is the IP address that was looked at.
+
+        A redirect of an RTSP server is not looked at. Behind a proxy of the user's own, that proxy resolves names, and only what the name
+        means here is looked at.
+        """
+        settings = self._settings
+        if address.lower().startswith("rtsp"):
+            ip, port = check_address(address, settings.allow_private, self._name)
+            return at_ip(address, ip, port)
+        if leaves_through_proxy():
+            check_address(address, settings.allow_private, self._name)
+            return address
+        check_url(address, self._name)
+        self._relay = Relay(self._name, settings.allow_private, settings.max_download_bytes, TIMEOUT_SECONDS)
+        self._options["http_proxy"] = self._relay.url
+        return address
+
+    def _close_relay(self) -> None:
+        if self._relay is not None:
+            self._relay.close()
+
     def _container(self, address: str) -> InputContainer:
         try:
-            return av.open(address, options=_ADDRESS_OPTIONS, timeout=(TIMEOUT_SECONDS, TIMEOUT_SECONDS), metadata_errors="replace")
+            return av.open(address, options=self._options, timeout=(TIMEOUT_SECONDS, TIMEOUT_SECONDS), metadata_errors="replace")
         except FFmpegError as error:
+            if self._relay is not None and self._relay.refusal is not None:
+                raise self._relay.refusal from error
+            if self._relay is not None and self._relay.exceeded:
+                most = f"more than {self._settings.max_download_bytes} bytes; raise max_download_bytes"
+                raise SourceError("limit_size", f"{self._name}: sends {most}") from error
             for kind, reason, message in _OPENING_FAILURES:
                 if isinstance(error, kind):
                     raise SourceError(reason, f"{self._name}: {message} ({error.strerror})") from error
@@ -219,7 +261,7 @@ class StreamDecoding:
         try:
             return OpenCVReader(
                 target,
-                _ADDRESS_OPTIONS,
+                self._options,
                 shown_name=self._name,
                 max_pixels=self._settings.max_pixels,
                 origin_seconds=self._promise.origin_seconds,

@@ -21,8 +21,11 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from screener.errors import SourceError
+from screener.settings import ScanSettings
+from screener.video.codecs import check_codec
 from screener.video.container_end import ends_early
 from screener.video.packet_faults import PacketFaults
+from screener.video.rhythm import joined, rhythm_warnings, usual_step
 from screener.video.size_headers import size_header
 from screener.video.structure import Walked, structural_faults
 
@@ -103,20 +106,33 @@ def sample_aspect_ratio(stream: VideoStream) -> float:
     return ratio if 0.125 <= ratio <= 8 else 1.0
 
 
-def read_timeline(path: Path, name: str, on_progress: Callable[[], None] = lambda: None) -> Timeline:
-    """Walk the packets of a file. on_progress: called every few hundred. Raises SourceError if there is no video to decode."""
+def read_timeline(path: Path, name: str, on_progress: Callable[[], None] = lambda: None, limits: ScanSettings | None = None) -> Timeline:
+    """Walk the packets of a file. on_progress: called every few hundred. limits: of duration and streams; the defaults if left out.
+
+    Raises SourceError if there is no video to decode, or more than the limits allow.
+    """
+    limits = limits or ScanSettings()
     with open_container(path, name) as container:
         stream, count = first_video(container, name)
+        if len(container.streams) > limits.max_streams:
+            raise SourceError(
+                "limit_size", f"{name}: holds {len(container.streams)} streams, more than {limits.max_streams}; raise max_streams"
+            )
         warnings = ["multi_video"] if count > 1 else []
         if stream.codec_context.color_trc in HDR_TRANSFERS:
             warnings.append("hdr")
+        check_codec(stream, name)
         walk = _Walk(container, stream)
         walk.run(on_progress)
         if len(walk.ticks) > _PACKET_LIMIT:
             raise SourceError("limit_time", f"{name}: holds more than {_PACKET_LIMIT} frames; cut it into parts")
         if walk.encrypted:
             raise SourceError("encrypted", f"{name}: the video is encrypted and cannot be judged")
-        return _timeline(path, container, stream, walk, warnings, on_progress)
+        timeline = _timeline(path, container, stream, walk, warnings, on_progress)
+        if timeline.end_seconds > limits.max_duration_seconds:
+            lasts = f"lasts {timeline.end_seconds:.0f} s, more than {limits.max_duration_seconds:.0f}; raise max_duration_seconds"
+            raise SourceError("limit_time", f"{name}: {lasts}")
+        return timeline
 
 
 @dataclass
@@ -213,11 +229,11 @@ def _timeline(
         raw = np.arange(len(ticks)) / fps
         walk.segments = [0]
     pieces = [np.sort(piece) for piece in np.split(raw, walk.segments[1:]) if len(piece)]
-    frame_seconds = _frame_seconds(pieces, 1 / fps)
-    seconds, restarted = _joined(pieces, frame_seconds)
+    frame_seconds = usual_step(pieces, 1 / fps)
+    seconds, restarted = joined(pieces, frame_seconds)
     origin = float(pieces[0][0]) if pieces else 0.0
     whole = _is_whole(path, container, stream, walk, names, frame_seconds)
-    warnings += _rhythm_warnings(seconds, frame_seconds) + ["nonmonotonic"] * walk.backwards + ["end_unverified"] * (whole is None)
+    warnings += rhythm_warnings(seconds, frame_seconds) + ["nonmonotonic"] * walk.backwards + ["end_unverified"] * (whole is None)
     context = stream.codec_context
     return Timeline(
         seconds=seconds,
@@ -245,37 +261,6 @@ def _from_first_key(ticks: NDArray[np.int64], walk: _Walk) -> tuple[NDArray[np.i
         return ticks, walk.segments
     kept = ticks[first:]
     return (kept[kept >= kept[0]] if not walk.untimed else kept), [0]
-
-
-def _frame_seconds(pieces: list[NDArray[np.float64]], default: float) -> float:
-    steps = np.concatenate([np.diff(piece) for piece in pieces]) if pieces else np.zeros(0)
-    steps = steps[steps > 0]
-    return float(np.median(steps)) if len(steps) else default
-
-
-def _joined(pieces: list[NDArray[np.float64]], frame_seconds: float) -> tuple[NDArray[np.float64], bool]:
-    """One rising timeline from 0. A piece whose time overlaps the one before is moved to follow it."""
-    joined: list[NDArray[np.float64]] = []
-    offset, end, moved = 0.0, 0.0, False
-    for piece in pieces:
-        if not joined:
-            offset = -float(piece[0])
-        elif float(piece[0]) + offset < end - frame_seconds / 2:
-            offset = end - float(piece[0])
-            moved = True
-        joined.append(piece + offset)
-        end = float(piece[-1]) + offset + frame_seconds
-    return (np.concatenate(joined) if joined else np.zeros(0)), moved
-
-
-def _rhythm_warnings(seconds: NDArray[np.float64], frame_seconds: float) -> list[str]:
-    """`gap` for a pause of over a second and five frames; `variable_rate` when over a tenth of the steps are a quarter off the usual."""
-    steps = np.diff(seconds)
-    if not len(steps):
-        return []
-    gap = bool(np.any(steps > max(1.0, 5 * frame_seconds)))
-    variable = float(np.mean(np.abs(steps - frame_seconds) > frame_seconds / 4)) > 0.1
-    return ["gap"] * gap + ["variable_rate"] * variable
 
 
 def _is_whole(

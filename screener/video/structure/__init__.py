@@ -28,7 +28,10 @@ def structural_faults(path: Path, walked: Walked) -> int:
     """How many things in the container contradict each other; 0 for a whole file, and for kinds that are not looked into."""
     checks = [check for name, check in _CHECKS.items() if name in walked.formats]
     with open(path, "rb") as file:
-        return sum(check(file, walked) for check in checks[:1])
+        try:
+            return sum(check(file, walked) for check in checks[:1])
+        except (IndexError, ValueError, OverflowError):  # damage that not even the check can follow
+            return 1
 
 
 _CHECKS: dict[str, Callable[[BinaryIO, Walked], int]] = {

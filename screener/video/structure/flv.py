@@ -31,7 +31,7 @@ def flv_faults(file: BinaryIO, walked: Walked) -> int:
             return faults + 1
         if len(back) == 4 and int.from_bytes(back, "big") not in (length, length + 11, 0):
             return faults + 1
-        if kind == _VIDEO and length and not tag[11] & 0x80:
+        if kind == _VIDEO and length and len(tag) > 11 and not tag[11] & 0x80:
             codecs.add(tag[11] & 0x0F)
             faults += tag[11] & 0x0F == _AVC and not _is_avc(tag[12:17])
         position += 15 + length
