@@ -57,6 +57,9 @@ def scan(
     threshold: Annotated[float | None, typer.Option("--threshold", help="Decide at this p_fake instead of an operating point.")] = None,
     min_face_px: Annotated[int | None, typer.Option("--min-face-px", help="Do not judge smaller faces (40).")] = None,
     time_limit: Annotated[float | None, typer.Option("--time-limit", help="Seconds that one input may take.")] = None,
+    allow_private: Annotated[
+        bool | None, typer.Option("--allow-private", help="Follow addresses into private networks and to this machine.")
+    ] = None,
     stream_seconds: Annotated[float | None, typer.Option("--stream-seconds", help="How long to watch an endless stream (30).")] = None,
     batch_size: Annotated[int | None, typer.Option("--batch-size", help="Faces scored together (16).")] = None,
     checkpoint: CheckpointOption = None,
@@ -76,7 +79,8 @@ def scan(
     """
     given = {
         "frames": frames, "fps": fps, "all_frames": all_frames, "fpr": fpr, "threshold": threshold, "min_face_px": min_face_px,
-        "time_limit_seconds": time_limit, "stream_seconds": stream_seconds, "batch_size": batch_size, "device": device, "dtype": dtype,
+        "time_limit_seconds": time_limit, "stream_seconds": stream_seconds,
+        "allow_private": allow_private, "batch_size": batch_size, "device": device, "dtype": dtype,
     }  # fmt: skip
     with exits():
         settings = scan_settings(config, {name: value for name, value in given.items() if value is not None})
