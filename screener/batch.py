@@ -125,8 +125,13 @@ class Batch:
 
         A page shows pictures, which the journal does not hold: it must be there, and as it was written.
         """
-        entry = None if self._journal is None or key is None else self._journal.find(key)
-        if entry is None or (self._folder is not None and (entry.page is None or entry.page != self._folder.kept_page(source.name))):
+        if self._journal is None or key is None:
+            return None
+        page = None if self._folder is None else self._folder.kept_page(source.name)
+        if self._folder is not None and page is None:
+            return None
+        entry = self._journal.find(key, page[0] if page else None)
+        if entry is None or (page is not None and entry.page != page):
             return None
         verdict, before = entry.verdict, f"{entry.verdict.source}: "
         detail = f"{source.name}: {verdict.detail.removeprefix(before)}" if verdict.detail.startswith(before) else verdict.detail

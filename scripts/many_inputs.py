@@ -1,17 +1,31 @@
-"""Small inputs of many kinds, all different, for the measurements that need thousands: pictures, clips, broken files, copies."""
+"""For the measurements that need thousands of inputs: small ones of many kinds, all different, and a tiny network to judge them with."""
 
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import av
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
+
+from screener.checkpoint import load_checkpoint, save_checkpoint
+from screener.model import Architecture, Network
 
 PORTRAIT = Path(__file__).resolve().parents[1] / "screener" / "doctor" / "portrait.jpg"
 FRAMES, RATE = 8, 8
+
+
+def save_tiny(path: Path) -> None:
+    """The default contract over a tiny network of random weights."""
+    contract = load_checkpoint().contract
+    architecture = Architecture("tiny", blocks=(1, 1, 1, 1), inner_width=8, outer_width=4)
+    network = Network(architecture).initialise(torch.Generator().manual_seed(0))
+    preprocessing = replace(contract.preprocessing, input_size=64)
+    save_checkpoint(path, replace(contract, name="tiny", architecture=architecture, preprocessing=preprocessing), network.state_dict())
 
 
 def write_inputs(folder: Path, count: int, side_px: int) -> None:

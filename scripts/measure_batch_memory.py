@@ -10,31 +10,18 @@ memory of the command and of its decoding processes on the way. Exits 1 when it 
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import replace
 from pathlib import Path
 
-import torch
-from many_inputs import write_inputs
-
-from screener.checkpoint import load_checkpoint, save_checkpoint
-from screener.model import Architecture, Network
+from many_inputs import save_tiny, write_inputs
 
 SIDE_PX = 96
 ALLOWED_KB = 20 * 1024
-
-
-def save_tiny(path: Path) -> None:
-    """The default contract over a tiny network of random weights."""
-    contract = load_checkpoint().contract
-    architecture = Architecture("tiny", blocks=(1, 1, 1, 1), inner_width=8, outer_width=4)
-    network = Network(architecture).initialise(torch.Generator().manual_seed(0))
-    preprocessing = replace(contract.preprocessing, input_size=64)
-    save_checkpoint(path, replace(contract, name="tiny", architecture=architecture, preprocessing=preprocessing), network.state_dict())
 
 
 def resident_kb(process: int) -> tuple[int, int]:
@@ -65,7 +52,7 @@ def main() -> None:
         command += ["--checkpoint", str(folder / "tiny.safetensors"), "--device", "cpu", "--frames", "4"]
         command += [] if arguments.plain else ["--report", str(folder / "pages"), "--resume"]
         started, seen = time.monotonic(), []
-        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, encoding="utf-8", errors="replace")
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, errors="replace", env={**os.environ, "OMP_NUM_THREADS": "1"})
         assert process.stderr is not None
         for line in process.stderr:
             done = re.match(r"\[(\d+)/", line)

@@ -20,7 +20,7 @@ import json
 import os
 import stat
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,10 +35,11 @@ from screener.records import Verdict
 from screener.report import telling
 
 FORMAT = 1
-GIVEN_UP_AFTER = 3
-"""So many times may a process end without a word while an input is judged; the next one leaves it alone.
+GIVEN_UP_AFTER = 10
+"""So many times in succession may a process end without a word while one input is judged; the next one leaves it alone.
 
-One such end is somebody's kill -9 or a power cut, and says nothing of the input. Time after time with the same input it is the input.
+Such an end is mostly somebody's kill -9 or a power cut, which says nothing of the input, and an input must not lose its verdict over it.
+Ten times with the same input it is the input, and whatever starts the command again must not do so for ever.
 """
 
 _HEADER = f'{{"screener_journal": {FORMAT}}}\n'.encode()
@@ -60,7 +61,7 @@ class Journal:
         """Opens the journal, or makes it. Raises OutputError when it cannot be written, is none, or another process is at work on it."""
         self._path = path
         self._run = ""
-        self._places: dict[str, int] = {}
+        self._places: dict[tuple[str, str | None], int] = {}
         self._passing: set[str] = set()
         self._deaths: Counter[str] = Counter()
         self._torn = False
@@ -97,16 +98,20 @@ class Journal:
             self._read()
         self._write({"event": "open", "run": self._run, "facts": json.loads(plain)})
 
-    def find(self, key: InputKey) -> Entry | None:
-        """What was found out about this input on the facts of this run, or None. Raises OutputError."""
-        if key.text not in self._places:
+    def find(self, key: InputKey, page: str | None = None) -> Entry | None:
+        """What was found out about this input on the facts of this run, or None. Raises OutputError.
+
+        page: name of the web page that must have been written of it; copies of one content have a page each.
+        """
+        place = self._places.get((key.text, page))
+        if place is None:
             return None
         with telling(str(self._path)):
-            self._reader.seek(self._places[key.text])
+            self._reader.seek(place)
             line = _parsed(self._reader.readline())
         try:
-            page = line["page"]
-            return Entry(from_plain(line["verdict"]), None if page is None else (str(page[0]), str(page[1])))
+            kept = line["page"]
+            return Entry(from_plain(line["verdict"]), None if kept is None else (str(kept[0]), str(kept[1])))
         except (KeyError, TypeError, IndexError, ValueError):
             return None  # of another make, or spoilt: judged again
 
@@ -121,7 +126,7 @@ class Journal:
     def done(self, key: InputKey, verdict: Verdict, page: tuple[str, str] | None = None) -> None:
         """Keep a verdict; it is on the disk when this returns. page: as in `Entry`. Raises OutputError."""
         line = {"event": "done", "run": self._run, "key": key.text, "lasting": key.lasting, "page": page, "verdict": to_plain(verdict)}
-        self._places[key.text] = self._write(line, on_disk=True)
+        self._remember(key.text, page, self._write(line, on_disk=True), key.lasting)
 
     def drop(self, key: InputKey) -> None:
         """The input was begun and could not be finished, and is not to blame. Raises OutputError."""
@@ -165,23 +170,29 @@ class Journal:
             if event == "finish":
                 self._forget_passing()
             elif line.get("run") == self._run:
-                self._note(event, key, place, bool(line.get("lasting")), begun)
+                self._note(line, key, place, begun)
         self._deaths.update(begun)
         self._cut_off_after(end)
 
-    def _note(self, event: object, key: str, place: int, lasting: bool, begun: set[str]) -> None:
+    def _note(self, line: Mapping[str, Any], key: str, place: int, begun: set[str]) -> None:
+        event, page = line["event"], line.get("page")
         if event == "begin":
             begun.add(key)
         elif event in ("done", "drop"):
             begun.discard(key)
             del self._deaths[key]
         if event == "done":
-            self._places[key] = place
-            (self._passing.discard if lasting else self._passing.add)(key)
+            self._remember(key, page if isinstance(page, list) else None, place, bool(line.get("lasting")))
+
+    def _remember(self, key: str, page: Sequence[Any] | None, place: int, lasting: bool) -> None:
+        """A verdict with a page is good for reports without one too."""
+        self._places[key, None] = place
+        if page:
+            self._places[key, str(page[0])] = place
+        (self._passing.discard if lasting else self._passing.add)(key)
 
     def _forget_passing(self) -> None:
-        for key in self._passing:
-            self._places.pop(key, None)
+        self._places = {found: place for found, place in self._places.items() if found[0] not in self._passing}
         self._passing.clear()
 
     def _lines(self) -> Iterator[tuple[int, bytes]]:
