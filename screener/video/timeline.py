@@ -228,6 +228,7 @@ def _timeline(
     if walk.untimed == len(ticks):
         raw = np.arange(len(ticks)) / fps
         walk.segments = [0]
+    restarts = len(walk.segments) - 1 if "mpegts" in names else 0
     pieces = [np.sort(piece) for piece in np.split(raw, walk.segments[1:]) if len(piece)]
     frame_seconds = usual_step(pieces, 1 / fps)
     seconds, restarted = joined(pieces, frame_seconds)
@@ -248,7 +249,8 @@ def _timeline(
         first_stream=container.streams.video[0].index == stream.index,
         sizes_change=len(walk.size_headers) > 1,
         frames_promised=max(0, stream.frames),
-        corrupt_packets=walk.corrupt + walk.failed + walk.faults.count + faults,
+        # FFmpeg calls the packet at each seam of a strung recording corrupt.
+        corrupt_packets=max(0, walk.corrupt - restarts) + walk.failed + walk.faults.count + faults,
         whole=whole,
         warnings=tuple(warnings),
     )
