@@ -39,7 +39,7 @@ from screener.video import file_source, open_video
 
 FRAMES = 30
 HANG_SECONDS = 30.0
-SETTINGS = ScanSettings(all_frames=True, time_limit_seconds=HANG_SECONDS)
+SETTINGS = ScanSettings(all_frames=True, time_limit_seconds=HANG_SECONDS, max_duration_seconds=1e9)
 
 Mutation = Callable[[bytearray, random.Random, list[tuple[int, int]]], bytearray]
 """The bytes, the dice, and where the coded pictures lie (position and size)."""

@@ -170,6 +170,8 @@ class _Walk:
                     self._note_end(packet)
                     if packet.stream_index == self.stream.index:
                         self._add(packet)
+        except IndexError:
+            pass  # PyAV ends with a packet for each stream, and does not know those that came up on the way
         except FFmpegError:
             self.failed = True
 
