@@ -16,7 +16,7 @@ from PIL import Image
 Maker = Callable[[Path], Any]
 
 RATE, FRAMES = 8, 12
-X264 = {"preset": "ultrafast", "crf": "18", "bf": "2", "g": "4"}
+X264 = {"threads": "1", "preset": "ultrafast", "crf": "18", "bf": "2", "g": "4"}
 QUICK_AV1 = {"preset": "12", "crf": "20", "svtav1-params": "keyint=4"}
 
 

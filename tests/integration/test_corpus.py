@@ -44,6 +44,10 @@ ALONE = (
 )
 
 
+OF_FACES = ("too_short", "no_face", "too_small", "low_quality")
+"""What can be made of the faces in a damaged picture depends on how it was encoded; the table says why it was not read whole."""
+
+
 @dataclass(frozen=True)
 class Run:
     folder: Path
@@ -75,7 +79,7 @@ def test_input(run: Run, name: str) -> None:
         "input": name,
         "outcome": row["outcome"],
         "coverage": row["coverage"],
-        "reasons": " ".join(row["reasons"]),
+        "reasons": " ".join(reason for reason in row["reasons"] if row["coverage"] == "complete" or reason not in OF_FACES),
         "warnings": " ".join(row["warnings"]),
         "exit_status": str(int(exit_status([(row["outcome"], row["coverage"])]))),
     }
