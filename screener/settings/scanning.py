@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from screener.errors import SettingsError
-from screener.settings.checks import DEVICES, DTYPES, above_zero, at_least, is_number
+from screener.settings.checks import DEVICES, DTYPES, above_zero, at_least, is_number, within
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,10 @@ class ScanSettings:
         stream_seconds: how long an endless stream is watched. max_pixels: largest picture, width times height.
         time_limit_seconds: wall-clock limit for one input; None is none.
         thumbnails: how many crops per person are kept for the report.
+    Distrust (what goes beyond is not judged, and says why):
+        max_duration_seconds: longest video. max_streams: most streams in one file. max_download_bytes: most that one address may send.
+        decoder_memory_mb: memory of the decoding process, in MiB. stall_seconds: how long a single step of the decoder may take.
+        allow_private: whether addresses may lead into private networks or to this machine.
     """
 
     frames: int = 32
@@ -47,8 +51,14 @@ class ScanSettings:
     detect_every: int = 1
     stream_seconds: float = 30.0
     max_pixels: int = 8192 * 8192
-    time_limit_seconds: float | None = None
+    time_limit_seconds: float | None = 3600.0
     thumbnails: int = 6
+    max_duration_seconds: float = 12 * 3600.0
+    max_streams: int = 64
+    max_download_bytes: int = 4 << 30
+    decoder_memory_mb: int = 4096
+    stall_seconds: float = 60.0
+    allow_private: bool = False
 
     def __post_init__(self) -> None:
         at_least("frames", self.frames, 1)
@@ -61,14 +71,20 @@ class ScanSettings:
         above_zero("fps", self.fps)
         above_zero("stream_seconds", self.stream_seconds)
         above_zero("time_limit_seconds", self.time_limit_seconds)
+        within("max_duration_seconds", self.max_duration_seconds, 0.1, 1e9)
+        within("stall_seconds", self.stall_seconds, 0.1, 86_400)
+        at_least("max_streams", self.max_streams, 1)
+        at_least("max_download_bytes", self.max_download_bytes, 1)
+        at_least("decoder_memory_mb", self.decoder_memory_mb, 1024)
         if not (is_number(self.fpr) and 0 < self.fpr < 1):
             raise SettingsError(f"fpr: expected a rate between 0 and 1, such as 0.05, got {self.fpr!r}")
         if self.threshold is not None and not (is_number(self.threshold) and 0 < self.threshold < 1):
             raise SettingsError(f"threshold: expected a probability between 0 and 1, got {self.threshold!r}")
         if self.min_sharpness is not None and not (is_number(self.min_sharpness) and 0 <= self.min_sharpness < float("inf")):
             raise SettingsError(f"min_sharpness: expected a number of at least 0, got {self.min_sharpness!r}")
-        if not isinstance(self.all_frames, bool):
-            raise SettingsError(f"all_frames: expected true or false, got {self.all_frames!r}")
+        for name in ("all_frames", "allow_private"):
+            if not isinstance(getattr(self, name), bool):
+                raise SettingsError(f"{name}: expected true or false, got {getattr(self, name)!r}")
         for name in ("pooling", "detector"):
             if not isinstance(getattr(self, name), str | None):
                 raise SettingsError(f"{name}: expected a name, got {getattr(self, name)!r}")

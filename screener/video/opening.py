@@ -28,7 +28,8 @@ from screener.records import Frame, VideoFacts
 from screener.settings import ScanSettings
 from screener.video.frame_memory import FrameMemory
 from screener.video.gate import check_file
-from screener.video.protocol import EMPTIED, LENGTH, STALLED_STATUS
+from screener.video.limits import GRACE_SECONDS, awaiting, stall_seconds
+from screener.video.protocol import CPU_STATUS, EMPTIED, LENGTH, STALLED_STATUS
 from screener.video.sources import Source
 
 _IDLE_LIMIT = 4
@@ -61,9 +62,13 @@ class Video:
         self._worker = _Worker.take()
         self._held = True
         self._holding = threading.Lock()
+        self._patience_seconds = stall_seconds(settings) + 2 * GRACE_SECONDS
+        self._overdue = False
         try:
             self._worker.request(source, settings)
-            self._expected_frames = self._receive().get("expected_frames")
+            while "opening" in (answer := self._receive()):
+                pass
+            self._expected_frames = answer.get("expected_frames")
         except BaseException:
             self.close()
             raise
@@ -123,7 +128,9 @@ class Video:
 
     def _receive(self) -> dict[str, Any]:
         """The next answer. Raises SourceError if the input failed or the process died."""
-        answer = self._worker.receive()
+        with awaiting(self._worker.popen, self._patience_seconds) as killed:
+            answer = self._worker.receive()
+        self._overdue = bool(killed)
         if answer is None:
             raise self._death()
         if "facts" in answer:
@@ -142,7 +149,7 @@ class Video:
 
     def _death(self) -> SourceError:
         self._release(reuse=False)
-        if self._worker.exit_status == STALLED_STATUS:
+        if self._overdue or self._worker.exit_status in (STALLED_STATUS, CPU_STATUS):
             return SourceError("timeout", f"{self._name}: the decoder hung and was stopped")
         return SourceError("decoder_crash", f"{self._name}: the decoder failed (exit status {self._worker.exit_status})")
 
@@ -198,6 +205,10 @@ class _Worker:
                 self._idle.append(self)
         if not keep:
             self.kill()
+
+    @property
+    def popen(self) -> subprocess.Popen[bytes]:
+        return self._process
 
     @property
     def exit_status(self) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import struct
 
 LENGTH = struct.Struct("<Q")
@@ -13,6 +14,9 @@ EMPTIED = b"."
 
 STALLED_STATUS = 1
 """Exit status of a decoding process that hung; it is the one that the standard library's watchdog uses."""
+
+CPU_STATUS = -int(getattr(signal, "SIGXCPU", 24))
+"""Exit status, as `subprocess` gives it, of a decoding process that used up its processor time."""
 
 FAILED_STATUS = 70
 """Exit status of a decoding process that gave up."""

@@ -21,6 +21,9 @@ from numpy.typing import NDArray
 from screener.video.geometry import check_pixels, squared, turned
 from screener.video.opencv_reader import DECODER_THREADS
 
+_UNHEARD = frozenset({"vp8", "av1"})
+"""Codecs whose decoders give up a picture without a word in the log: their errors are counted here."""
+
 
 class PyAVReader:
     """Sequential reader of one stream of an open container, which it closes in the end."""
@@ -35,11 +38,17 @@ class PyAVReader:
         self._shown_name = shown_name
         self._max_pixels = max_pixels
         self._ratio = sample_aspect_ratio
-        stream.codec_context.thread_type = "AUTO"
+        codec = stream.codec_context.codec.canonical_name
+        # VP8's error goes with the picture that caused it only where pictures are not decoded side by side.
+        stream.codec_context.thread_type = "SLICE" if codec == "vp8" else "AUTO"
+        self._counts_errors = codec in _UNHEARD
+        if codec == "av1":
+            stream.codec_context.options = {"strict": "strict"}
         stream.codec_context.thread_count = DECODER_THREADS
         self._frames = self._decode()
         self._frame: VideoFrame | None = None
         self.frames_read = 0
+        self.faults = 0
 
     def grab(self) -> bool:
         """Step to the next frame; False at the end."""
@@ -75,8 +84,10 @@ class PyAVReader:
 
     def _decode(self) -> Generator[VideoFrame, None, None]:
         for packet in self._packets():
-            with suppress(FFmpegError):  # a lost frame: it shows in the count
+            try:
                 yield from self._stream.decode(packet)
+            except FFmpegError:  # a lost frame: with most codecs it shows in the count
+                self.faults += self._counts_errors
 
     def _packets(self) -> Iterator[Packet[Any] | None]:
         """Every packet, and None at the end so that the decoder hands out what it has held back, also if the end is an error."""

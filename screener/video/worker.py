@@ -31,15 +31,13 @@ from screener.video.files import FileDecoding
 from screener.video.frame_memory import SLOTS, FrameMemory
 from screener.video.gate import check_file
 from screener.video.ledger import Complaints, Ledger
+from screener.video.limits import confine, stall_seconds
 from screener.video.pictures import AnimationDecoding, SequenceDecoding, StillDecoding
 from screener.video.protocol import EMPTIED, FAILED_STATUS, LENGTH
 from screener.video.sources import Source
 from screener.video.streams import StreamDecoding
 
-MEMORY_LIMIT_BYTES = 12 << 30
-STALL_SECONDS = 60.0
 _PROGRESS_SECONDS = 0.5
-_GRACE_SECONDS = 5.0  # for the decoder to notice the time limit by itself
 
 
 class Decoding(Protocol):
@@ -71,7 +69,7 @@ def decode(
 
 def main() -> None:
     """Serve requests until standard input closes."""
-    requests, pipe, complaints = contain()
+    requests, pipe, complaints = prepare()
     answers = Answers(pipe, requests, _frame_memory())
     try:
         while length := requests.read(LENGTH.size):
@@ -84,10 +82,9 @@ def main() -> None:
         os._exit(FAILED_STATUS)
 
 
-def contain() -> tuple[BinaryIO, BinaryIO, Complaints]:
+def prepare() -> tuple[BinaryIO, BinaryIO, Complaints]:
     """Make this process fit to decode what nobody vouches for: requests in, answers out, and what the decoders print."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides; the terminal tells both
-    _limit_memory()
     av.logging.set_libav_level(av.logging.ERROR)  # as OpenCV does for its own FFmpeg: complaints, and no chatter
     requests = os.fdopen(os.dup(0), "rb")
     answers = os.fdopen(os.dup(1), "wb")
@@ -95,11 +92,12 @@ def contain() -> tuple[BinaryIO, BinaryIO, Complaints]:
 
 
 def _serve(source: Source, settings: ScanSettings, complaints: Complaints, answers: Answers) -> None:
-    watchdog, clock = _Watchdog(settings.time_limit_seconds), _BusyClock()
+    confine(settings)
+    watchdog, clock = _Watchdog(stall_seconds(settings)), _BusyClock()
     decoding: Decoding | None = None
     try:
         watchdog.alive()
-        decoding = decode(source, settings, complaints, watchdog.alive)
+        decoding = decode(source, settings, complaints, _Opening(watchdog, answers).alive)
         answers.send({"expected_frames": decoding.expected_frames, "facts": _facts(decoding, clock)})
         reported = time.monotonic()
         for frame in decoding.steps():
@@ -123,11 +121,25 @@ def _serve(source: Source, settings: ScanSettings, complaints: Complaints, answe
         watchdog.rest()
 
 
+class _Opening:
+    """Tells the parent now and then that a long input is still being looked through."""
+
+    def __init__(self, watchdog: _Watchdog, answers: Answers) -> None:
+        self._watchdog, self._answers = watchdog, answers
+        self._told = time.monotonic()
+
+    def alive(self) -> None:
+        if time.monotonic() - self._told > _PROGRESS_SECONDS:
+            self._told = time.monotonic()
+            self._answers.send({"opening": True})
+        self._watchdog.alive()
+
+
 class _Watchdog:
     """Ends this process from a thread of C if a single step hangs, whether or not that step holds the interpreter."""
 
-    def __init__(self, time_limit_seconds: float | None) -> None:
-        self._limit_seconds = STALL_SECONDS if time_limit_seconds is None else min(STALL_SECONDS, time_limit_seconds + _GRACE_SECONDS)
+    def __init__(self, limit_seconds: float) -> None:
+        self._limit_seconds = limit_seconds
 
     def alive(self) -> None:
         faulthandler.dump_traceback_later(self._limit_seconds, exit=True)
@@ -215,14 +227,3 @@ def _redirect_output() -> int:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
         return os.dup(file.fileno())
-
-
-def _limit_memory() -> None:
-    try:
-        import resource
-    except ImportError:  # no such limits on this system
-        return
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    limit = MEMORY_LIMIT_BYTES if hard == resource.RLIM_INFINITY else min(hard, MEMORY_LIMIT_BYTES)
-    resource.setrlimit(resource.RLIMIT_AS, (limit, hard))

@@ -29,7 +29,9 @@ KNOWS: dict[str, set[str]] = {
     "checkpoint": BASE | {"model", "preprocess"},
     "scoring": BASE | {"model", "preprocess"},
     "cropping": BASE | {"faces", "preprocess", "tracks", "verdict"},
-    "report": BASE,
+    "file_lock": set(),
+    "report": BASE | {"file_lock"},
+    "journal": BASE | {"file_lock", "report", "video"},
     "datasets": BASE | {"video"},
     "__main__": {"cli"},
 }

@@ -29,6 +29,12 @@ WRONG: dict[str, list[Any]] = {
     "max_pixels": [0, 1e6],
     "time_limit_seconds": [0, -1, "60", float("nan")],
     "thumbnails": [-1, 1.0, None],
+    "max_duration_seconds": [0, -1, None, "60", float("nan")],
+    "max_streams": [0, 1.5, None],
+    "max_download_bytes": [0, 1e9, None],
+    "decoder_memory_mb": [0, 1023, None, "4096"],
+    "stall_seconds": [0, None, float("inf")],
+    "allow_private": ["no", 1, None],
 }
 
 RIGHT: dict[str, list[Any]] = {
@@ -50,6 +56,12 @@ RIGHT: dict[str, list[Any]] = {
     "max_pixels": [1, 2**40],
     "time_limit_seconds": [None, 0.1, 60],
     "thumbnails": [0, 100],
+    "max_duration_seconds": [1, 1e6],
+    "max_streams": [1, 1000],
+    "max_download_bytes": [1, 2**40],
+    "decoder_memory_mb": [1024, 65536],
+    "stall_seconds": [0.5, 600],
+    "allow_private": [True, False],
 }
 
 
