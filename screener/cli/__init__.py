@@ -16,6 +16,7 @@ from screener.cli import (  # noqa: F401 - importing a family registers its comm
     auditing,
     calibration,
     evaluation,
+    exporting,
     extraction,
     inspection,
     scanning,

@@ -48,6 +48,9 @@ def scan(
     checkpoint: CheckpointOption = None,
     device: DeviceOption = None,
     dtype: Annotated[str | None, typer.Option("--dtype", help="auto, float32 or bfloat16.")] = None,
+    engine: Annotated[
+        str | None, typer.Option("--engine", help="auto, torch, onnxruntime, or the path of an .onnx file from screener export.")
+    ] = None,
     config: Annotated[
         Path | None, typer.Option("--config", help="TOML file with a [tool.screener] or [screener] table of settings.")
     ] = None,
@@ -63,6 +66,7 @@ def scan(
     given = {
         "frames": frames, "fps": fps, "all_frames": all_frames, "fpr": fpr, "threshold": threshold, "min_face_px": min_face_px,
         "time_limit_seconds": time_limit, "stream_seconds": stream_seconds, "batch_size": batch_size, "device": device, "dtype": dtype,
+        "engine": engine,
     }  # fmt: skip
     with exits():
         settings = scan_settings(config, {name: value for name, value in given.items() if value is not None})

@@ -23,6 +23,7 @@ class ScanSettings:
         pooling: rule over one person's frames; None takes the checkpoint's.
     Running:
         device, dtype: where and how precisely to score. batch_size: crops scored together.
+        engine: what computes the network: a name (see `engines.ENGINES`), or the path of an .onnx file that `screener export` wrote.
         detector: name of the face detector; None takes the checkpoint's.
         stream_seconds: how long an endless stream is watched. max_pixels: largest picture, width times height.
         time_limit_seconds: wall-clock limit for one input; None is none.
@@ -41,6 +42,7 @@ class ScanSettings:
     device: str = "auto"
     dtype: str = "auto"
     batch_size: int = 16
+    engine: str = "auto"
     detector: str | None = None
     stream_seconds: float = 30.0
     max_pixels: int = 8192 * 8192
@@ -68,6 +70,8 @@ class ScanSettings:
         for name in ("pooling", "detector"):
             if not isinstance(getattr(self, name), str | None):
                 raise SettingsError(f"{name}: expected a name, got {getattr(self, name)!r}")
+        if not isinstance(self.engine, str):
+            raise SettingsError(f"engine: expected a name or the path of an .onnx file, got {self.engine!r}")
         if self.device not in DEVICES:
             raise SettingsError(f"device: expected one of {', '.join(DEVICES)}, got {self.device!r}")
         if self.dtype not in DTYPES:

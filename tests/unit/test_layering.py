@@ -34,7 +34,7 @@ KNOWS: dict[str, set[str]] = {
 }
 """What a part may know of the others; a stage that is not named here knows BASE."""
 
-ASSEMBLERS = {"pipeline", "live", "batch", "doctor", "training", "evaluation", "bench", "export"}
+ASSEMBLERS = {"pipeline", "live", "batch", "doctor", "training", "evaluation", "bench", "export", "engines"}
 """The parts that put stages together."""
 
 TOP = {"__init__", "cli"}
