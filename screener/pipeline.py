@@ -1,5 +1,6 @@
-"""One input from source to verdict: decode ahead in a thread, find faces, follow people, crop, score in batches, judge.
+"""One input from source to verdict: decode, find faces, follow people, crop, score in batches, judge.
 
+Three stages run at once with short queues between: decoding in a process of its own, faces in a thread, scoring in the caller's thread.
 The one place, besides live, training and evaluation, that puts stages together. Does not know the command line or report formats. Pixels
 die at scoring; what stays per judged face is a handful of numbers, so memory grows with the number of judged faces
 (fixed by default, with the video's length only under `--fps` and `--all-frames`) and by little.
@@ -12,22 +13,24 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from screener.allocator import keep_freed_memory
 from screener.checkpoint import Checkpoint, load_checkpoint, localisation_of
+from screener.cores import core_count, use_cores, use_one_core
+from screener.cropping import Cropper
 from screener.engines import build_scorer
 from screener.errors import CheckpointError, SettingsError, SourceError
 from screener.evidence import TellingCrops
 from screener.faces import DETECTORS, FaceDetector
-from screener.preprocess import crop_face, sharpness
 from screener.readahead import read_ahead
-from screener.records import FaceBox, FaceCrop, FaceScore, Frame, TrackVerdict, Verdict, VideoFacts
+from screener.records import FaceCrop, FaceScore, Frame, TrackVerdict, Verdict, VideoFacts
 from screener.settings import ScanSettings
-from screener.tracks import Tracker
-from screener.verdict import POOLING, Limits, Sighting, calibrated, coverage_of, judge_person, judge_video, leading_person
+from screener.verdict import POOLING, Limits, calibrated, coverage_of, judge_person, judge_video, leading_person
 from screener.versions import versions
-from screener.video import Source, SourceFailure, expand_sources, open_video
+from screener.video import Source, SourceFailure, Video, expand_sources, open_video
 
 OnProgress = Callable[[int, int | None], None]
 """Called with (frames looked at, frames expected or None) after each frame."""
@@ -37,6 +40,9 @@ FrameTransform = Callable[[Frame], Frame]
 
 FRAMES_AHEAD = 4
 """Decoded frames that may wait for the face stage."""
+
+LOOKS_AHEAD = 8
+"""Frames whose crops may wait for the scoring stage."""
 
 
 class Screener:
@@ -52,6 +58,9 @@ class Screener:
         self.operating_point = operating_point_of(self.checkpoint, self.settings)
         self.scorer = build_scorer(self.checkpoint, self.settings)
         self.detector = build_detector(self.settings.detector or contract.detector["name"], self.scorer.device, contract.detector)
+        self.least_sharpness = self.limits.sharpness[0] if self.settings.min_sharpness is None else self.settings.min_sharpness
+        self.cores = core_count()
+        keep_freed_memory()
 
     def scan(
         self,
@@ -87,25 +96,25 @@ class Scanning:
     ) -> None:
         self._screener, self._source, self._on_progress, self._frame_transform = screener, source, on_progress, frame_transform
         self._contract = screener.checkpoint.contract
-        self._tracker = Tracker()
-        self._sightings: dict[int, Sighting] = {}
+        self._cropper = Cropper(screener.detector, self._contract.preprocessing, screener.settings.min_face_px, screener.least_sharpness)
         self._scores: list[FaceScore] = []
         self._judged_frames: set[int] = set()
         self._telling = TellingCrops(screener.settings.thumbnails)
         self._facts = VideoFacts()
         self._started = time.perf_counter()
-        self._seconds = {"decode": 0.0, "faces": 0.0, "score": 0.0}
+        self._seconds = {"faces": 0.0, "score": 0.0}
         self.failure: SourceError | None = None
 
     def scores(self) -> Iterator[FaceScore]:
-        """Decode, find, follow, crop and score; a stage that raises ends it, and the decode thread with it."""
+        """Decode, find, follow, crop and score; a stage that raises ends it, and the other stages with it."""
+        use_cores(self._screener.cores)
         waiting: list[FaceCrop] = []
         try:
             with closing(open_video(self._source, self._screener.settings)) as video:
                 try:
-                    with closing(read_ahead(video.frames(), FRAMES_AHEAD, stop=video.close)) as frames:
-                        for looked_at, frame in enumerate(self._timed("decode", frames), 1):
-                            waiting += self._look(frame if self._frame_transform is None else self._frame_transform(frame))
+                    with closing(read_ahead(self._looks(video), LOOKS_AHEAD, stop=video.close)) as looks:
+                        for looked_at, crops in enumerate(looks, 1):
+                            waiting += crops
                             while len(waiting) >= self._screener.scorer.batch_size:
                                 batch, waiting = waiting[: self._screener.scorer.batch_size], waiting[self._screener.scorer.batch_size :]
                                 yield from self._score(batch)
@@ -117,46 +126,18 @@ class Scanning:
         except SourceError as error:
             self.failure = error
 
-    def _timed(self, stage: str, frames: Iterator[Frame]) -> Iterator[Frame]:
-        """Counts the time spent waiting for the next frame."""
-        while True:
-            started = time.perf_counter()
-            frame = next(frames, None)
-            self._seconds[stage] += time.perf_counter() - started
-            if frame is None:
-                return
-            yield frame
-
-    def _look(self, frame: Frame) -> list[FaceCrop]:
-        """Faces of a frame -> crops good enough to score; every face is noted as seen."""
-        started = time.perf_counter()
-        boxes = self._screener.detector.detect(frame.picture_rgb)
-        crops = []
-        for box, track_id in zip(boxes, self._tracker.update(frame, boxes), strict=True):
-            crop = self._crop(frame, box, track_id)
-            if crop is not None:
-                crops.append(crop)
-        self._seconds["faces"] += time.perf_counter() - started
-        return crops
-
-    def _crop(self, frame: Frame, box: FaceBox, track_id: int) -> FaceCrop | None:
-        seen = self._sightings.setdefault(track_id, Sighting(track_id, frame.pts_seconds, frame.pts_seconds, 0, []))
-        seen.last_seconds = frame.pts_seconds
-        seen.frames_seen += 1
-        seen.face_px.append(box.size_px)
-        if box.size_px < self._screener.settings.min_face_px:
-            seen.too_small += 1
-            return None
-        picture = crop_face(frame.picture_rgb, box.box_xyxy, self._contract.preprocessing)
-        sharp = sharpness(picture)
-        if sharp < self._least_sharpness():
-            seen.too_blurred += 1
-            return None
-        return FaceCrop(picture, box, frame.index, frame.pts_seconds, track_id, sharp)
-
-    def _least_sharpness(self) -> float:
-        chosen = self._screener.settings.min_sharpness
-        return self._screener.limits.sharpness[0] if chosen is None else chosen
+    def _looks(self, video: Video) -> Iterator[list[FaceCrop]]:
+        """The crops of each frame. Runs in a thread of its own, with one core: its steps are too small to be shared."""
+        if self._screener.scorer.device.type == "cpu":
+            use_one_core()
+        with closing(read_ahead(video.frames(), FRAMES_AHEAD, stop=video.close)) as frames:
+            for group in _grouped(frames, self._screener.detector.pictures_at_once):
+                started = time.perf_counter()
+                if self._frame_transform is not None:
+                    group = [self._frame_transform(frame) for frame in group]
+                looks = self._cropper.crops(group)
+                self._seconds["faces"] += time.perf_counter() - started
+                yield from looks
 
     def _score(self, crops: list[FaceCrop]) -> Iterator[FaceScore]:
         started = time.perf_counter()
@@ -208,10 +189,11 @@ class Scanning:
         return self._row("undecided", "none", (reason,), message, self._facts, (), None, None)
 
     def _people(self, is_still: bool) -> tuple[TrackVerdict, ...]:
-        by_track: dict[int, list[FaceScore]] = {track_id: [] for track_id in self._sightings}
+        sightings = self._cropper.sightings
+        by_track: dict[int, list[FaceScore]] = {track_id: [] for track_id in sightings}
         for score in self._scores:
             by_track[score.track_id].append(score)
-        return tuple(judge_person(self._sightings[t], by_track[t], self._screener.limits, is_still) for t in sorted(by_track))
+        return tuple(judge_person(sightings[t], by_track[t], self._screener.limits, is_still) for t in sorted(by_track))
 
     def _row(
         self,
@@ -244,9 +226,15 @@ class Scanning:
             checkpoint=self._screener.checkpoint.summary(),
             settings={**settings.to_dict(), **self._screener.scorer.ran_on()},
             versions=versions(),
-            timing_seconds={**self._seconds, "total": time.perf_counter() - self._started},
+            timing_seconds={"decode": facts.decode_seconds, **self._seconds, "total": time.perf_counter() - self._started},
             detail=detail,
         )
+
+
+def _grouped(frames: Iterator[Frame], size: int) -> Iterator[list[Frame]]:
+    """So many frames at a time, fewer at the end."""
+    while group := list(islice(frames, size)):
+        yield group
 
 
 def limits_of(checkpoint: Checkpoint, settings: ScanSettings) -> Limits:

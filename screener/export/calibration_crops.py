@@ -38,6 +38,9 @@ class CropCollector:
         cells = crops_rgb.shape[1] // STRIDE
         return self.logits(crops_rgb), np.zeros((len(crops_rgb), cells, cells), np.float32)
 
+    def bare_pass(self, crops_rgb: NDArray[np.uint8]) -> Callable[[], object]:
+        return lambda: None
+
 
 def crops_of(
     inputs: Sequence[Source | SourceFailure],

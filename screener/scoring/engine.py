@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -24,4 +25,8 @@ class Engine(Protocol):
 
     def logits_and_maps(self, crops_rgb: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
         """(N, S, S, 3) uint8 crops, at least one -> (N,) logits and (N, S/16, S/16) certainty, 0 to 1, of a blend there."""
+        ...
+
+    def bare_pass(self, crops_rgb: NDArray[np.uint8]) -> Callable[[], object]:
+        """What runs the network over these crops, made ready already: for measuring what everything else costs."""
         ...

@@ -7,6 +7,7 @@ other.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,10 @@ class OnnxRuntimeEngine:
     def logits_and_maps(self, crops_rgb: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
         logits, maps = self._run([LOGIT, BLEND_MAP], crops_rgb)
         return np.asarray(logits, np.float64), np.asarray(maps, np.float32)
+
+    def bare_pass(self, crops_rgb: NDArray[np.uint8]) -> Callable[[], object]:
+        """Normalising is part of the file's graph, and so of this."""
+        return lambda: self._run([LOGIT], crops_rgb)
 
     def _run(self, names: list[str], crops_rgb: NDArray[np.uint8]) -> list[NDArray[Any]]:
         """The outputs of these names; for a file of one batch size, in pieces of that size, the last filled up with black."""

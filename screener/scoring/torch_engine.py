@@ -6,6 +6,8 @@ speed.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -57,6 +59,16 @@ class TorchEngine:
             logits, features = self._forward(self._placed(crops_rgb))
             where = torch.sigmoid(self.network.locator(features.float())[:, 0])
             return _as_float64(logits), np.asarray(where.cpu().numpy(), np.float32)
+
+    def bare_pass(self, crops_rgb: NDArray[np.uint8]) -> Callable[[], object]:
+        with torch.inference_mode():
+            ready = self._normalise(self._placed(crops_rgb)).to(self.dtype)
+
+        def run() -> object:
+            with torch.inference_mode():
+                return self.network(ready).cpu()
+
+        return run
 
     def _placed(self, crops_rgb: NDArray[np.uint8]) -> Tensor:
         """Bytes on the device; from pinned memory the copy runs while the device still computes what it was given before."""

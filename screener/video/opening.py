@@ -21,12 +21,14 @@ from types import TracebackType
 from typing import Any, ClassVar, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from screener.errors import SourceError
 from screener.records import Frame, VideoFacts
 from screener.settings import ScanSettings
+from screener.video.frame_memory import FrameMemory
 from screener.video.gate import check_file
-from screener.video.protocol import LENGTH, STALLED_STATUS
+from screener.video.protocol import EMPTIED, LENGTH, STALLED_STATUS
 from screener.video.sources import Source
 
 _IDLE_LIMIT = 4
@@ -133,8 +135,8 @@ class Video:
 
     def _frame(self, header: dict[str, Any]) -> Frame:
         width, height = (int(side) for side in header["size_wh"])
-        picture = np.empty((height, width, 3), dtype=np.uint8)
-        if not self._worker.receive_into(picture.data.cast("B")):
+        picture = self._worker.picture((height, width, 3), header["slot"])
+        if picture is None:
             raise self._death()
         return Frame(picture, float(header["pts_seconds"]), int(header["index"]))
 
@@ -165,8 +167,11 @@ class _Worker:
     def __init__(self) -> None:
         package = Path(__file__).resolve().parent.parent
         # -P: nothing is imported from the folder that the user happens to be in.
+        self._memory = FrameMemory.create()
+        shared = () if self._memory is None else (self._memory.descriptor,)
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-c", _START, os.fspath(package)],
+            [sys.executable, "-P", "-c", _START, os.fspath(package), *map(str, shared)],
+            pass_fds=shared,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -217,6 +222,22 @@ class _Worker:
         answer: dict[str, Any] = json.loads(text)
         return answer
 
+    def picture(self, shape_hwc: tuple[int, int, int], slot: int | None) -> NDArray[np.uint8] | None:
+        """The picture that belongs to the answer just received, from its slot or the pipe; None if the process has died."""
+        if slot is None or self._memory is None:
+            picture = np.empty(shape_hwc, np.uint8)
+            return picture if self.receive_into(picture.data.cast("B")) else None
+        try:
+            picture = self._memory.read(slot, shape_hwc)
+        except ValueError:  # no picture is like that: the process has gone mad
+            self.kill()
+            return None
+        assert self._process.stdin is not None
+        with suppress(BrokenPipeError, ValueError):  # the missing answer tells; closed by another thread
+            self._process.stdin.write(EMPTIED)
+            self._process.stdin.flush()
+        return picture
+
     def receive_into(self, buffer: memoryview) -> bool:
         """Fill the buffer; False if the process died before it was full."""
         assert self._process.stdout is not None
@@ -232,7 +253,7 @@ class _Worker:
     def kill(self) -> None:
         self._process.kill()
         self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
+        for pipe in (self._process.stdin, self._process.stdout, self._memory):
             if pipe is not None:
                 with suppress(OSError):
                     pipe.close()

@@ -28,6 +28,7 @@ KNOWS: dict[str, set[str]] = {
     "tracks": BASE | {"geometry", "appearance"},
     "checkpoint": BASE | {"model", "preprocess"},
     "scoring": BASE | {"model", "preprocess"},
+    "cropping": BASE | {"faces", "preprocess", "tracks", "verdict"},
     "report": BASE,
     "datasets": BASE | {"video"},
     "__main__": {"cli"},

@@ -1,0 +1,71 @@
+"""Clips to measure with, made on the spot: so many people side by side before a moving, grainy wall, in a size that is wanted.
+
+The people are one portrait again and again (it ships with `doctor`), so these clips say how long a scan takes, never how well it judges.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from screener.doctor.specimen import make_specimen
+
+SIZES_WH = {"480p": (854, 480), "720p": (1280, 720), "1080p": (1920, 1080)}
+
+FPS = 30
+GROUP_OF_PICTURES = 60
+"""Frames from one key frame to the next, as cameras and platforms have it: one or two seconds."""
+
+GRAIN_LEVELS = 3.0
+WALL_CELL_PX = 48
+
+UInt8 = NDArray[np.uint8]
+
+
+def make_clip(path: Path, size_wh: tuple[int, int], people: int, seconds: float) -> None:
+    """Write an H.264 clip into the container that the suffix of `path` names. Raises av.error.FFmpegError."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(
+            "libx264", rate=Fraction(FPS), options={"preset": "veryfast", "crf": "23", "g": str(GROUP_OF_PICTURES)}
+        )
+        assert isinstance(stream, VideoStream)
+        stream.width, stream.height = size_wh
+        stream.pix_fmt = "yuv420p"
+        for picture in _pictures(size_wh, people, round(seconds * FPS)):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
+
+
+def _pictures(size_wh: tuple[int, int], people: int, count: int) -> Iterator[UInt8]:
+    width, height = size_wh
+    rng = np.random.default_rng(11)
+    faces = [frame[40:-40, 40:-40] for frame in make_specimen().genuine]
+    columns = math.ceil(math.sqrt(people * width / height))
+    rows = math.ceil(people / columns)
+    side = int(0.8 * min(width / columns, height / rows))
+    tiles = [cv2.resize(face, (side, side), interpolation=cv2.INTER_AREA if side < face.shape[0] else cv2.INTER_CUBIC) for face in faces]
+    wall = _wall(rng, width * 2, height)
+    grain = [rng.normal(0, GRAIN_LEVELS, (height, width, 1)).astype(np.int16) for _ in range(4)]
+    for number in range(count):
+        picture = wall[:, number % width : number % width + width].copy()
+        for person in range(people):
+            row, column = divmod(person, columns)
+            phase = 2 * math.pi * (number / (4 * FPS) + person / people)
+            x = round((column + 0.5) * width / columns - side / 2 + 0.08 * side * math.sin(phase))
+            y = round((row + 0.5) * height / rows - side / 2 + 0.05 * side * math.cos(phase))
+            x, y = min(max(x, 0), width - side), min(max(y, 0), height - side)
+            picture[y : y + side, x : x + side] = tiles[(number // 4 + person) % len(tiles)]
+        yield np.clip(picture + grain[number % len(grain)], 0, 255).astype(np.uint8)
+
+
+def _wall(rng: np.random.Generator, width: int, height: int) -> UInt8:
+    cells = rng.integers(60, 180, (height // WALL_CELL_PX + 2, width // WALL_CELL_PX + 2, 3), dtype=np.uint8)
+    return np.asarray(cv2.resize(cells, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)
