@@ -33,15 +33,13 @@ class TorchEngine:
         device: str = "auto",
         dtype: str = "auto",
         *,
-        copies_once: bool = True,
         acceleration: str = "none",
     ) -> None:
-        """copies_once: False computes every copy of a channel, for measurements. acceleration: a key of `ACCELERATIONS`."""
+        """acceleration: a key of `ACCELERATIONS`."""
         self.device = choose_device(device)
         self.dtype = choose_dtype(dtype, self.device)
         self.dtype_name = str(self.dtype).removeprefix("torch.")
-        lean = without_copies(network.eval()) if copies_once else network.eval()
-        self.network = fold_batch_norm(lean).requires_grad_(False).to(self.device)
+        self.network = fold_batch_norm(without_copies(network.eval())).requires_grad_(False).to(self.device)
         # The last sum decides: the head's `fc` keeps its full precision.
         for convolutions in (self.network.backbone, self.network.head.layer4):
             convolutions.to(dtype=self.dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
