@@ -35,7 +35,8 @@ def export(
 ) -> None:
     """Write the network as ONNX for another engine, or in 8 bits for scan's --engine, and try it against the checkpoint.
 
-    A file made with --int8 and put beside its checkpoint as NAME.int8.onnx is what --engine onnxruntime finds.
+    A file made with --int8 and put beside its checkpoint as NAME.int8.onnx is what --engine onnxruntime finds; scan takes it unasked where
+    it needed a sixth less of the processor's time than PyTorch when it was made.
     """
     with exits():
         from screener.checkpoint import load_checkpoint

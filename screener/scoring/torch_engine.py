@@ -69,7 +69,7 @@ class TorchEngine:
         return run
 
     def _placed(self, crops_rgb: NDArray[np.uint8]) -> Tensor:
-        """Bytes on the device; from pinned memory the copy runs while the device still computes what it was given before."""
+        """Bytes on the device; from pinned memory the driver copies them at once, and the processor goes on to launch the network."""
         crops = torch.from_numpy(np.ascontiguousarray(crops_rgb))
         if self.device.type == "cuda":
             return crops.pin_memory().to(self.device, non_blocking=True)
