@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from screener.records import FaceScore as FaceScore
     from screener.records import TrackVerdict as TrackVerdict
     from screener.records import Verdict as Verdict
+    from screener.settings import LiveSettings as LiveSettings
     from screener.settings import ScanSettings as ScanSettings
+    from screener.watching.watch import live as live
 
 _HOMES = {
     "Checkpoint": "checkpoint",
@@ -41,7 +43,9 @@ _HOMES = {
     "FaceScore": "records",
     "TrackVerdict": "records",
     "Verdict": "records",
+    "LiveSettings": "settings",
     "ScanSettings": "settings",
+    "live": "watching.watch",
 }
 
 __all__ = sorted(_HOMES)

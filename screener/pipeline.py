@@ -1,8 +1,8 @@
 """One input from source to verdict: decode, find faces, follow people, crop, score in batches, judge.
 
 Three stages run at once with short queues between: decoding in a process of its own, faces in a thread, scoring in the caller's thread.
-The one place, besides live, training and evaluation, that puts stages together. Does not know the command line or report formats. Pixels
-die at scoring; what stays per judged face is a handful of numbers, so memory grows with the number of judged faces
+The one place, besides watching, training and evaluation, that puts stages together. Does not know the command line or report formats.
+Pixels die at scoring; what stays per judged face is a handful of numbers, so memory grows with the number of judged faces
 (fixed by default, with the video's length only under `--fps` and `--all-frames`) and by little.
 """
 
@@ -96,7 +96,10 @@ class Scanning:
     ) -> None:
         self._screener, self._source, self._on_progress, self._frame_transform = screener, source, on_progress, frame_transform
         self._contract = screener.checkpoint.contract
-        self._cropper = Cropper(screener.detector, self._contract.preprocessing, screener.settings.min_face_px, screener.least_sharpness)
+        settings = screener.settings
+        self._cropper = Cropper(
+            screener.detector, self._contract.preprocessing, settings.min_face_px, screener.least_sharpness, settings.detect_every
+        )
         self._scores: list[FaceScore] = []
         self._judged_frames: set[int] = set()
         self._telling = TellingCrops(screener.settings.thumbnails)

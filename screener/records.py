@@ -124,6 +124,10 @@ class TrackVerdict:
     segments: tuple[Segment, ...] = ()
     reasons: tuple[str, ...] = ()
 
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values only, as in the JSON of a verdict."""
+        return _person_dict(self)
+
 
 @dataclass(frozen=True)
 class VideoFacts:
@@ -191,7 +195,7 @@ class Verdict:
             "detail": self.detail,
             "warnings": list(self.warnings),
             "video": _video_dict(self.video),
-            "people": [_person_dict(person) for person in self.people],
+            "people": [person.to_dict() for person in self.people],
             "frames": [_frame_dict(score) for score in self.frames],
             "checkpoint": self.checkpoint,
             "settings": self.settings,

@@ -22,6 +22,7 @@ from screener.cli import (  # noqa: F401 - importing a family registers its comm
     inspection,
     scanning,
     training,
+    watching,
 )
 from screener.cli.app import app, stops
 from screener.cli.exits import exits

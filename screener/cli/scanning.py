@@ -45,6 +45,9 @@ def scan(
     time_limit: Annotated[float | None, typer.Option("--time-limit", help="Seconds that one input may take.")] = None,
     stream_seconds: Annotated[float | None, typer.Option("--stream-seconds", help="How long to watch an endless stream (30).")] = None,
     batch_size: Annotated[int | None, typer.Option("--batch-size", help="Faces scored together (16).")] = None,
+    detect_every: Annotated[
+        int | None, typer.Option("--detect-every", help="Of close frames, search every so many for faces and follow them between (1).")
+    ] = None,
     checkpoint: CheckpointOption = None,
     device: DeviceOption = None,
     dtype: Annotated[str | None, typer.Option("--dtype", help="auto, float32 or bfloat16.")] = None,
@@ -65,8 +68,8 @@ def scan(
     """
     given = {
         "frames": frames, "fps": fps, "all_frames": all_frames, "fpr": fpr, "threshold": threshold, "min_face_px": min_face_px,
-        "time_limit_seconds": time_limit, "stream_seconds": stream_seconds, "batch_size": batch_size, "device": device, "dtype": dtype,
-        "engine": engine,
+        "time_limit_seconds": time_limit, "stream_seconds": stream_seconds, "batch_size": batch_size, "detect_every": detect_every,
+        "device": device, "dtype": dtype, "engine": engine,
     }  # fmt: skip
     with exits():
         settings = scan_settings(config, {name: value for name, value in given.items() if value is not None})

@@ -12,6 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+PIXEL = np.dtype("V12")
+
 
 class AreaSums:
     """Sums over every rectangle of a batch of pictures of one size."""
@@ -32,9 +34,9 @@ class AreaSums:
         device = self._table.device
         top, bottom = _edges(torch.tensor(self.height, device=device), height)
         left, right = _edges(torch.tensor(self.width, device=device), width)
-        rows = self._table.index_select(1, bottom) - self._table.index_select(1, top)
-        sums = rows.index_select(2, right) - rows.index_select(2, left)
-        means = sums.float() / (bottom - top)[:, None, None] / (right - left)[:, None]
+        rows = self._table.index_select(1, bottom).sub_(self._table.index_select(1, top))
+        sums = _pixels(rows, 2, right).sub_(_pixels(rows, 2, left))
+        means = sums.float().div_((bottom - top)[:, None, None]).div_((right - left)[:, None])
         return means.permute(0, 3, 1, 2)
 
     def crops(self, pictures: Tensor, boxes_xyxy: Tensor, side: int) -> Tensor:
@@ -52,11 +54,19 @@ class AreaSums:
 
         def corners(rows: Tensor, columns: Tensor) -> Tensor:
             index = ((start + rows) * stride)[:, :, None] + columns[:, None, :]
-            return flat.index_select(0, index.flatten()).view(-1, side, side, 3)
+            return _pixels(flat, 0, index.flatten()).view(-1, side, side, 3)
 
-        sums = corners(bottom, right) - corners(top, right) - corners(bottom, left) + corners(top, left)
-        means = sums.float() / (bottom - top)[:, :, None, None] / (right - left)[:, None, :, None]
+        sums = corners(bottom, right).sub_(corners(top, right)).sub_(corners(bottom, left)).add_(corners(top, left))
+        means = sums.float().div_((bottom - top)[:, :, None, None]).div_((right - left)[:, None, :, None])
         return means.permute(0, 3, 1, 2)
+
+
+def _pixels(sums: Tensor, dimension: int, index: Tensor) -> Tensor:
+    """`index_select` among pixels of three sums, contiguous in memory. A copy."""
+    if sums.device.type != "cpu":
+        return sums.index_select(dimension, index)
+    whole = sums.numpy().view(PIXEL)[..., 0]  # taken as one item of 12 bytes each: PyTorch takes number by number
+    return torch.from_numpy(np.take(whole, index.numpy(), dimension)[..., None].view(np.int32))
 
 
 def _edges(length: Tensor, count: int) -> tuple[Tensor, Tensor]:

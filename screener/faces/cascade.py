@@ -61,6 +61,14 @@ class Cascade:
             pictures, boxes = self._refined(sums, pictures, boxes)
             return _by_picture(*self._settled(sums, pictures, boxes), len(pictures_rgb))
 
+    def follow(self, picture_rgb: NDArray[np.uint8], boxes_xyxy: NDArray[np.float32]) -> Found:
+        """The faces of one picture (H, W, 3) near where they were an instant ago, boxes (n, 4): no scale is searched."""
+        with torch.inference_mode():
+            sums = AreaSums(picture_rgb[None], self._device)
+            boxes = _squares(torch.from_numpy(np.asarray(boxes_xyxy, np.float32)).to(self._device))
+            pictures = torch.zeros(len(boxes), dtype=torch.int64, device=self._device)
+            return _by_picture(*self._settled(sums, *self._refined(sums, pictures, boxes)), 1)[0]
+
     def scales(self, height: int, width: int) -> list[float]:
         """From the one at which the smallest face fills a cell to the one at which the whole picture does."""
         first = CELL_PX / self._min_face_px

@@ -31,6 +31,10 @@ class FaceDetector(Protocol):
         """What `detect` says of each picture, in order; quicker where several of a size can be looked at together."""
         ...
 
+    def follow(self, picture_rgb: NDArray[np.uint8], faces: Sequence[FaceBox]) -> list[FaceBox]:
+        """The faces of a picture near where these were an instant ago: cheap, near what `detect` says, and blind to newcomers."""
+        ...
+
     def contract(self) -> dict[str, Any]:
         """The settings that change which boxes come out; stored in checkpoints."""
         ...

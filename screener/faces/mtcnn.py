@@ -73,6 +73,15 @@ class MtcnnDetector:
             found[n] = boxes
         return found
 
+    def follow(self, picture_rgb: NDArray[np.uint8], faces: Sequence[FaceBox]) -> list[FaceBox]:
+        picture = as_rgb(picture_rgb)
+        small = _reduced(picture, self._long_side_px)
+        if not faces or min(small.shape[:2]) < MIN_FACE_PX:
+            return []
+        there_xy = np.array([small.shape[1] / picture.shape[1], small.shape[0] / picture.shape[0]], np.float32)
+        boxes = np.stack([face.box_xyxy for face in faces]) * np.tile(there_xy, 2)
+        return self._boxes(self._cascade.follow(small, boxes), picture.shape, small.shape)
+
     def _look(self, pictures: list[NDArray[np.uint8]], long_side_px: int) -> list[list[FaceBox]]:
         """Pictures of one size together, as many as are best."""
         found: list[list[FaceBox]] = [[] for _ in pictures]

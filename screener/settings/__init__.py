@@ -1,10 +1,11 @@
-"""The settings of scanning, extraction and training, and the home of their defaults: frozen, and checked at construction.
+"""The settings of scanning, live watching, extraction and training, and the home of their defaults: frozen, and checked at construction.
 
 Those of the audit and of calibration lie beside what they set. None knows the command line, files or the checkpoint.
 """
 
 from screener.settings.checks import DEVICES, DTYPES
 from screener.settings.extraction import ExtractSettings
+from screener.settings.live import LiveSettings
 from screener.settings.scanning import ScanSettings
 from screener.settings.training import (
     HEAD_STARTS,
@@ -28,6 +29,7 @@ __all__ = [
     "SCHEDULES",
     "EndToEndSettings",
     "ExtractSettings",
+    "LiveSettings",
     "ScanSettings",
     "TrainSettings",
 ]

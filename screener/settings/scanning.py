@@ -25,6 +25,8 @@ class ScanSettings:
         device, dtype: where and how precisely to score. batch_size: crops scored together.
         engine: what computes the network: a name (see `engines.ENGINES`), or the path of an .onnx file that `screener export` wrote.
         detector: name of the face detector; None takes the checkpoint's.
+        detect_every: of frames that follow each other within a fifth of a second, search only every so many for faces and follow them in
+        between; quicker, but scores of single frames are then no longer those that `live` and training give.
         stream_seconds: how long an endless stream is watched. max_pixels: largest picture, width times height.
         time_limit_seconds: wall-clock limit for one input; None is none.
         thumbnails: how many crops per person are kept for the report.
@@ -44,6 +46,7 @@ class ScanSettings:
     batch_size: int = 16
     engine: str = "auto"
     detector: str | None = None
+    detect_every: int = 1
     stream_seconds: float = 30.0
     max_pixels: int = 8192 * 8192
     time_limit_seconds: float | None = None
@@ -54,6 +57,7 @@ class ScanSettings:
         at_least("min_face_px", self.min_face_px, 8)
         at_least("min_frames", self.min_frames, 1)
         at_least("batch_size", self.batch_size, 1)
+        at_least("detect_every", self.detect_every, 1)
         at_least("max_pixels", self.max_pixels, 1)
         at_least("thumbnails", self.thumbnails, 0)
         above_zero("fps", self.fps)

@@ -50,7 +50,11 @@ class PyAVReader:
     @property
     def seconds(self) -> float | None:
         """Presentation time of the frame in container time, if it has one."""
-        return None if self._frame is None or self._frame.time is None else float(self._frame.time)
+        if self._frame is None or self._frame.pts is None:
+            return None
+        # Frames that a decoder hands out at the end may come without a time base of their own.
+        time_base = self._frame.time_base or self._stream.time_base
+        return float(self._frame.pts * time_base) if time_base else None
 
     def picture(self) -> NDArray[np.uint8] | None:
         """(H, W, 3) uint8 RGB of the frame, upright, with square pixels and the frame's own size; None if it cannot be had."""

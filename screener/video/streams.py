@@ -26,7 +26,7 @@ from screener.video.timeline import FILE_FORMATS, HDR_TRANSFERS, first_video, sa
 
 TIMEOUT_SECONDS = 5.0
 _ATTEMPTS = 16
-_ADDRESS_OPTIONS = {
+ADDRESS_OPTIONS = {
     "protocol_whitelist": "http,https,httpproxy,tcp,tls,crypto,rtsp,rtp,rtcp,srtp,udp",
     "format_whitelist": f"{FILE_FORMATS},rtsp,mpjpeg,jpeg_pipe,png_pipe,webp_pipe,bmp_pipe,tiff_pipe",
     "rtsp_flags": "prefer_tcp",
@@ -41,6 +41,12 @@ _OPENING_FAILURES: tuple[tuple[type[Exception], str, str], ...] = (
     (av.error.ArgumentError, "refused_playlist", "what the server sends opens other files, or is of no kind that is read here"),
     (FFmpegError, "stream_lost", "the connection failed"),
 )
+
+
+def opening_failure(error: FFmpegError, name: str) -> SourceError:
+    """FFmpeg's error on opening or reading an address, in words for the user."""
+    reason, message = next((reason, message) for kind, reason, message in _OPENING_FAILURES if isinstance(error, kind))
+    return SourceError(reason, f"{name}: {message} ({error.strerror})")
 
 
 @dataclass(frozen=True)
@@ -208,18 +214,15 @@ class StreamDecoding:
 
     def _container(self, address: str) -> InputContainer:
         try:
-            return av.open(address, options=_ADDRESS_OPTIONS, timeout=(TIMEOUT_SECONDS, TIMEOUT_SECONDS), metadata_errors="replace")
+            return av.open(address, options=ADDRESS_OPTIONS, timeout=(TIMEOUT_SECONDS, TIMEOUT_SECONDS), metadata_errors="replace")
         except FFmpegError as error:
-            for kind, reason, message in _OPENING_FAILURES:
-                if isinstance(error, kind):
-                    raise SourceError(reason, f"{self._name}: {message} ({error.strerror})") from error
-            raise
+            raise opening_failure(error, self._name) from error
 
     def _open(self, target: str | int) -> Reader:
         try:
             return OpenCVReader(
                 target,
-                _ADDRESS_OPTIONS,
+                ADDRESS_OPTIONS,
                 shown_name=self._name,
                 max_pixels=self._settings.max_pixels,
                 origin_seconds=self._promise.origin_seconds,

@@ -71,12 +71,8 @@ def decode(
 
 def main() -> None:
     """Serve requests until standard input closes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides; the terminal tells both
-    _limit_memory()
-    av.logging.set_libav_level(av.logging.ERROR)  # as OpenCV does for its own FFmpeg: complaints, and no chatter
-    requests = os.fdopen(os.dup(0), "rb")
-    answers = Answers(os.fdopen(os.dup(1), "wb"), requests, _frame_memory())
-    complaints = Complaints(_redirect_output())
+    requests, pipe, complaints = contain()
+    answers = Answers(pipe, requests, _frame_memory())
     try:
         while length := requests.read(LENGTH.size):
             source, settings = pickle.loads(requests.read(LENGTH.unpack(length)[0]))
@@ -86,6 +82,16 @@ def main() -> None:
         os._exit(0)
     except BaseException:
         os._exit(FAILED_STATUS)
+
+
+def contain() -> tuple[BinaryIO, BinaryIO, Complaints]:
+    """Make this process fit to decode what nobody vouches for: requests in, answers out, and what the decoders print."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides; the terminal tells both
+    _limit_memory()
+    av.logging.set_libav_level(av.logging.ERROR)  # as OpenCV does for its own FFmpeg: complaints, and no chatter
+    requests = os.fdopen(os.dup(0), "rb")
+    answers = os.fdopen(os.dup(1), "wb")
+    return requests, answers, Complaints(_redirect_output())
 
 
 def _serve(source: Source, settings: ScanSettings, complaints: Complaints, answers: Answers) -> None:

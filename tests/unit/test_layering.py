@@ -35,7 +35,10 @@ KNOWS: dict[str, set[str]] = {
 }
 """What a part may know of the others; a stage that is not named here knows BASE."""
 
-ASSEMBLERS = {"pipeline", "live", "batch", "doctor", "training", "evaluation", "bench", "export", "engines"}
+LENT = {"report": "screener.watching.records."}
+"""A module of plain records that a part may know although it lies in a room above: reports of a live watch say what these hold."""
+
+ASSEMBLERS = {"pipeline", "watching", "batch", "doctor", "training", "evaluation", "bench", "export", "engines"}
 """The parts that put stages together."""
 
 TOP = {"__init__", "cli"}
@@ -70,9 +73,10 @@ def imports(tree: ast.AST, path: Path) -> Iterator[str]:
 
 
 def parts_imported(path: Path, tree: ast.AST) -> set[str]:
-    """Parts of screener that a file imports, its own left out."""
-    found = {name.split(".")[1] for name in imports(tree, path) if name.startswith("screener.")}
-    return {part for part in found if part != part_of(path)}
+    """Parts of screener that a file imports, its own and modules lent to it left out."""
+    own = part_of(path)
+    names = {name for name in imports(tree, path) if name.startswith("screener.") and not f"{name}.".startswith(LENT.get(own, " "))}
+    return {name.split(".")[1] for name in names} - {own}
 
 
 def read(path: Path) -> ast.Module:
@@ -180,6 +184,10 @@ def test_the_parts_named_here_exist() -> None:
         ("from ..verdict import pool_mean", "video/files.py", {"verdict"}),
         ("from .geometry import squared\nimport numpy", "video/files.py", set()),
         ("text = 'from screener.cli import main'", "faces.py", set()),
+        ("from screener.watching.records import LiveEvent", "report/live_events.py", set()),
+        ("from screener.watching import records", "report/live_events.py", set()),
+        ("from screener.watching.window import Window", "report/live_events.py", {"watching"}),
+        ("from screener.watching.records import LiveEvent", "faces.py", {"watching"}),
     ],
 )
 def test_the_reader_of_imports_sees_them_all(code: str, place: str, imported: set[str]) -> None:

@@ -1,0 +1,115 @@
+"""What is remembered of a whole watch, however long: everyone who was seen, judged in the end as a scan would judge them.
+
+Memory is bounded: of each person a fixed number of scores, evenly thinned out as they become more, and a fixed number of people.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from screener.records import FaceScore, TrackVerdict
+from screener.verdict import Limits, Sighting, judge_person
+from screener.watching.looking import Sight
+
+MOST_ROWS = 2048
+MOST_PEOPLE = 256
+
+
+class Thinned:
+    """Rows of numbers: all of them up to MOST_ROWS, then every second, every fourth and so on."""
+
+    def __init__(self, columns: int) -> None:
+        self._columns = columns
+        self._values = array("d")
+        self._stride = 1
+        self.count = 0
+        """Of all rows that came."""
+
+    def add(self, row: Iterable[float]) -> None:
+        if self.count % self._stride == 0:
+            self._values.extend(row)
+        self.count += 1
+        if len(self._values) >= MOST_ROWS * self._columns:
+            self._values = array("d", self.rows()[::2].ravel())
+            self._stride *= 2
+
+    def rows(self) -> NDArray[np.float64]:
+        """(n, columns), in order, as a copy."""
+        return np.array(self._values, np.float64).reshape(-1, self._columns)
+
+
+class _Presence:
+    """Of one person: when, how large, with what flaws and scores, and the verdict in which most spoke for a fake while an alarm stood."""
+
+    def __init__(self, track_id: int, seconds: float) -> None:
+        self.track_id = track_id
+        self.first_seconds = self.last_seconds = seconds
+        self.flaws = {"too_small": 0, "too_blurred": 0}
+        self.face_px = Thinned(1)
+        self.scores = Thinned(5)
+        self.alarm: TrackVerdict | None = None
+
+    def add(self, seconds: float, sight: Sight) -> None:
+        self.last_seconds = seconds
+        self.face_px.add((sight.box.size_px,))
+        if sight.flaw:
+            self.flaws[sight.flaw] += 1
+        if sight.score is not None:
+            score = sight.score
+            self.scores.add((score.pts_seconds, score.frame_index, score.p_fake, score.face_px, score.sharpness))
+
+    def verdict(self, limits: Limits) -> TrackVerdict:
+        seen = Sighting(
+            self.track_id, self.first_seconds, self.last_seconds, self.face_px.count, list(self.face_px.rows()[:, 0]), **self.flaws
+        )
+        whole = judge_person(seen, [_score(self.track_id, row) for row in self.scores.rows()], limits, is_still=False)
+        whole = replace(whole, frames_judged=self.scores.count)
+        if self.alarm is None or whole.outcome == "fake":
+            return whole
+        # An alarm is not talked away by hours of harmless frames; the numbers are those of the moment it was strongest.
+        return replace(whole, outcome="fake", reasons=(), p_fake=self.alarm.p_fake, interval=self.alarm.interval)
+
+
+def _score(track_id: int, row: NDArray[np.float64]) -> FaceScore:
+    seconds, frame_index, p_fake, face_px, sharpness = (float(value) for value in row)
+    return FaceScore(track_id, int(frame_index), seconds, 0.0, p_fake, np.zeros(4, np.float32), 1.0, face_px, sharpness)
+
+
+class Chronicle:
+    """Everyone seen since the start of the watch. alarms: how many were raised. forgotten: people beyond the number that is kept."""
+
+    def __init__(self) -> None:
+        self._people: dict[int, _Presence] = {}
+        self.alarms = 0
+        self.forgotten = 0
+
+    def see(self, seconds: float, sights: Sequence[Sight]) -> None:
+        for sight in sights:
+            if sight.track_id not in self._people:
+                self._people[sight.track_id] = _Presence(sight.track_id, seconds)
+            self._people[sight.track_id].add(seconds, sight)
+        seen = {sight.track_id for sight in sights}
+        while len(self._people) > max(MOST_PEOPLE, len(seen)):
+            # Whoever is in the picture stays, and an alarm as long as anybody without one can go.
+            absent = [person for person in self._people.values() if person.track_id not in seen]
+            least = min(absent, key=lambda person: (person.alarm is not None, person.scores.count, person.track_id))
+            del self._people[least.track_id]
+            self.forgotten += 1
+
+    def alarm(self, verdict: TrackVerdict) -> None:
+        self.alarms += 1
+        self.strengthen(verdict)
+
+    def strengthen(self, verdict: TrackVerdict) -> None:
+        """The verdict on a person while an alarm stands."""
+        person = self._people.get(verdict.track_id)
+        if person is not None and (person.alarm is None or (verdict.p_fake or 0.0) > (person.alarm.p_fake or 0.0)):
+            person.alarm = verdict
+
+    def people(self, limits: Limits) -> tuple[TrackVerdict, ...]:
+        return tuple(self._people[track_id].verdict(limits) for track_id in sorted(self._people))

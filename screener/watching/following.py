@@ -1,0 +1,66 @@
+"""Where the faces that were found in one frame are in a later one, for drawing only: nothing is ever judged by it.
+
+Points in each face are followed by the pyramidal method of Lucas and Kanade (Bouguet 2001); the box moves by the median of their steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+UInt8 = NDArray[np.uint8]
+Float32 = NDArray[np.float32]
+
+LONG_SIDE_PX = 320
+POINTS_PER_SIDE = 5
+INNER_SHARE = 0.6
+"""Points are laid over so much of the box: its corners show the background."""
+
+LEAST_POINTS = 6
+
+
+class Follower:
+    """Remembers one frame, small and grey, and the boxes in it."""
+
+    def __init__(self) -> None:
+        self._grey: UInt8 | None = None
+        self._size_wh = (0, 0)
+        self._boxes: dict[int, Float32] = {}
+
+    def remember(self, picture_rgb: UInt8, boxes_xyxy: Mapping[int, Float32]) -> None:
+        """The frame (H, W, 3) in which the boxes, (4,) pixels each by track id, were found."""
+        self._grey = _small_grey(picture_rgb) if boxes_xyxy else None
+        self._size_wh = (picture_rgb.shape[1], picture_rgb.shape[0])
+        self._boxes = dict(boxes_xyxy)
+
+    def boxes_in(self, picture_rgb: UInt8) -> dict[int, Float32]:
+        """The boxes as they lie in a frame a moment later; none in one of another size."""
+        if self._grey is None or (picture_rgb.shape[1], picture_rgb.shape[0]) != self._size_wh:
+            return {}
+        later = _small_grey(picture_rgb)
+        scale = self._size_wh[0] / later.shape[1]
+        return {track_id: _moved(self._grey, later, box, scale) for track_id, box in self._boxes.items()}
+
+
+def _small_grey(picture_rgb: UInt8) -> UInt8:
+    height, width = picture_rgb.shape[:2]
+    scale = min(1.0, LONG_SIDE_PX / max(height, width))
+    size_wh = max(1, round(width * scale)), max(1, round(height * scale))
+    # The green channel is close enough to brightness, and costs nothing to take.
+    return np.asarray(cv2.resize(np.ascontiguousarray(picture_rgb[..., 1]), size_wh, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _moved(before: UInt8, after: UInt8, box_xyxy: Float32, scale: float) -> Float32:
+    x0, y0, x1, y1 = (float(v) / scale for v in box_xyxy)
+    centre, half = np.array([(x0 + x1) / 2, (y0 + y1) / 2]), np.array([x1 - x0, y1 - y0]) / 2 * INNER_SHARE
+    steps = np.linspace(-1, 1, POINTS_PER_SIDE)
+    points = (centre + np.stack(np.meshgrid(steps, steps), -1).reshape(-1, 2) * half).astype(np.float32)
+    found, status, _ = cv2.calcOpticalFlowPyrLK(before, after, points[:, None], None, winSize=(15, 15), maxLevel=2)  # type: ignore[call-overload]
+    kept = status.ravel() == 1
+    if kept.sum() < LEAST_POINTS:
+        return box_xyxy
+    step = np.median(found[:, 0][kept] - points[kept], axis=0) * scale
+    return np.asarray(box_xyxy + np.tile(step, 2), np.float32)

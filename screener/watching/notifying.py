@@ -1,0 +1,223 @@
+"""Events of a live watch -> a program of the user's or a web address, without ever holding up the watch.
+
+Each of the two has a thread and a short queue of its own: when it cannot keep up, the oldest event gives way and is counted. Failures are
+told as text and never raised. Knows nothing of what the events mean.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import IO, Any, Protocol
+
+from screener.errors import SettingsError
+from screener.report.live_events import event_line
+from screener.report.wording import counted, shortened, visible
+from screener.watching.records import LiveEvent
+from screener.watching.webhook import Webhook
+
+QUEUE_LENGTH = 32
+COMMAND_SECONDS = 10.0
+"""What a command may take before it is killed."""
+
+_LONGEST_VALUE = 1000
+
+_DETAILS = ("source", "track_id", "outcome", "p_fake", "threshold", "first_seconds", "last_seconds", "message")
+"""Of an event, what a command also finds in its environment."""
+
+
+class Channel(Protocol):
+    """One way out. `deliver` returns why it failed, or an empty text; `abandon` makes a delivery that is under way return soon."""
+
+    def deliver(self, event: LiveEvent) -> str: ...
+
+    def abandon(self) -> None: ...
+
+
+class Notifier:
+    """Hands events to `command`, a line as a shell would split it but run without one, and POSTs them to `webhook`; either may be None."""
+
+    def __init__(self, command: str | None = None, webhook: str | None = None, tell: Callable[[str], None] = lambda text: None) -> None:
+        """tell: takes what went wrong, in words, from other threads. Raises SettingsError for what can never work."""
+        channels: list[Channel] = []
+        if command is not None:
+            channels.append(Command(command))
+        if webhook is not None:
+            channels.append(Webhook(webhook))
+        self._couriers = [_Courier(channel, tell) for channel in channels]
+
+    @property
+    def dropped(self) -> int:
+        """How many events gave way to newer ones or were still waiting at the end."""
+        return sum(courier.dropped for courier in self._couriers)
+
+    def notify(self, event: LiveEvent) -> None:
+        """Queue an event; returns at once."""
+        for courier in self._couriers:
+            courier.put(event)
+
+    def close(self, timeout_seconds: float = 5.0) -> None:
+        """Wait for what is queued as long as allowed, both ways together, then give up and kill. A second call does nothing."""
+        deadline = time.monotonic() + timeout_seconds
+        for courier in self._couriers:
+            courier.finish()
+        for courier in self._couriers:
+            courier.join(deadline)
+
+
+class Command:
+    """Runs a command for each event, with the event's JSON line on standard input and its main fields in the environment.
+
+    SCREENER_EVENT, SCREENER_TIME, SCREENER_SECONDS, and SCREENER_TRACK_ID, SCREENER_OUTCOME, SCREENER_P_FAKE ... as far as the event has
+    them. What the command prints is thrown away, for the terminal and standard output belong to the watch.
+    """
+
+    def __init__(self, line: str, time_limit_seconds: float = COMMAND_SECONDS) -> None:
+        try:
+            self._words = shlex.split(line)
+        except ValueError as error:
+            raise SettingsError(f"exec: {visible(line)!r} is no command line: {error}") from error
+        if not self._words:
+            raise SettingsError("exec: expected a command, got an empty text")
+        if shutil.which(self._words[0]) is None:
+            raise SettingsError(f"exec: there is no program {visible(self._words[0])!r}; name one that is on the PATH, or its full path")
+        self._limit_seconds = time_limit_seconds
+        self._abandoned = False
+        self._running: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+
+    def deliver(self, event: LiveEvent) -> str:
+        name = f"exec {visible(self._words[0])}"
+        with tempfile.TemporaryFile() as complaints:
+            try:
+                process = self._start(event, complaints)
+            except OSError as error:
+                return f"{name}: could not be started: {error.strerror or error}"
+            if process is None:
+                return f"{name}: given up at the end of the watch"
+            try:
+                process.communicate(event_line(event).encode() + b"\n", self._limit_seconds)
+            except subprocess.TimeoutExpired:
+                _kill(process)
+                process.communicate()
+                return f"{name}: killed after {self._limit_seconds:g} s"
+            if not process.returncode:
+                return ""
+            if self._abandoned:
+                return f"{name}: killed at the end of the watch"
+            return f"{name}: ended with status {process.returncode}{_last_line(complaints)}"
+
+    def abandon(self) -> None:
+        with self._lock:
+            self._abandoned = True
+            if self._running is not None:
+                _kill(self._running)
+
+    def _start(self, event: LiveEvent, complaints: IO[bytes]) -> subprocess.Popen[bytes] | None:
+        with self._lock:
+            if self._abandoned:
+                return None
+            self._running = subprocess.Popen(
+                self._words,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=complaints,
+                env={**os.environ, **environment(event)},
+                start_new_session=True,  # so that Ctrl-C ends the watch and not the command, and all of it can be killed together
+            )
+            return self._running
+
+
+def environment(event: LiveEvent) -> dict[str, str]:
+    """What a command finds in its environment: plain text without control characters, shortened where a system would refuse it."""
+    values: Mapping[str, Any] = {"event": event.kind, "time": event.time, "seconds": f"{event.seconds:.3f}", **_told(event.details)}
+    return {f"SCREENER_{name.upper()}": shortened(visible(str(value)), _LONGEST_VALUE) for name, value in values.items()}
+
+
+def _told(details: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: details[name] for name in _DETAILS if details.get(name) is not None}
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """The command and what it has started, unless it has ended by itself: its number may by then be another's."""
+    if process.poll() is not None:
+        return
+    with suppress(OSError):
+        if hasattr(os, "killpg"):
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+
+
+def _last_line(complaints: IO[bytes]) -> str:
+    end = complaints.seek(0, os.SEEK_END)
+    complaints.seek(max(0, end - 500))
+    lines = complaints.read().decode("utf-8", "replace").split("\n")
+    said = [line.strip() for line in lines if line.strip()]
+    return f": {visible(said[-1])}" if said else ""
+
+
+class _Courier:
+    """One channel with its thread and its queue."""
+
+    def __init__(self, channel: Channel, tell: Callable[[str], None]) -> None:
+        self._channel = channel
+        self._tell = tell
+        self._waiting: deque[LiveEvent] = deque()
+        self._changed = threading.Condition()
+        self._finishing = False
+        self.dropped = 0
+        # A daemon, so that a delivery that will not end cannot keep the program from ending.
+        self._thread = threading.Thread(target=self._run, name="screener-notifier", daemon=True)
+        self._thread.start()
+
+    def put(self, event: LiveEvent) -> None:
+        with self._changed:
+            if self._finishing:
+                return
+            if len(self._waiting) >= QUEUE_LENGTH:
+                self._waiting.popleft()
+                self.dropped += 1
+            self._waiting.append(event)
+            self._changed.notify()
+
+    def finish(self) -> None:
+        with self._changed:
+            self._finishing = True
+            self._changed.notify()
+
+    def join(self, deadline: float) -> None:
+        self._thread.join(max(0.0, deadline - time.monotonic()))
+        if not self._thread.is_alive():
+            return
+        with self._changed:
+            left, self._waiting = len(self._waiting), deque()
+            self.dropped += left
+        self._channel.abandon()
+        self._thread.join(1.0)
+        if left:
+            self._tell(f"{counted(left, 'event was', 'events were')} not delivered before the end of the watch")
+
+    def _run(self) -> None:
+        while (event := self._next()) is not None:
+            try:
+                failure = self._channel.deliver(event)
+            except Exception as error:  # nothing that goes wrong here may end the watch, or go unsaid
+                failure = f"an event could not be delivered: {type(error).__name__}: {error}"
+            if failure:
+                self._tell(failure)
+
+    def _next(self) -> LiveEvent | None:
+        with self._changed:
+            while not self._waiting and not self._finishing:
+                self._changed.wait()
+            return self._waiting.popleft() if self._waiting else None

@@ -1,0 +1,103 @@
+"""What a live watch tells: one `LiveUpdate` each time something is to be shown, with the people in view, the events and the state.
+
+Frozen records of numpy arrays and plain values, and nothing that computes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from screener.records import FaceScore, TrackVerdict
+
+STATES = ("opening", "live", "frozen", "stale", "lost", "ended")
+"""opening: no frame yet. live: frames come and change. frozen: they come and are all the same. stale: none came for a while.
+lost: the source is gone and being tried again. ended: the watch is over."""
+
+EVENTS = ("start", "person", "alarm", "cleared", "lost", "reconnected", "stale", "summary")
+
+
+@dataclass(frozen=True, eq=False)
+class LivePerson:
+    """One person in view, as judged over the rolling window.
+
+    verdict: over the window alone; `outcome` is the steady one, after hysteresis. p_fake, interval: None until there is evidence enough.
+    box_xyxy: (4,) float32, pixels of the full-size frame of the update; None while the person is out of sight.
+    history: (n, 2) float64, seconds since start and p_fake, one point a second at most, of the last minute.
+    alarmed: an alarm stands for this person.
+    """
+
+    verdict: TrackVerdict
+    box_xyxy: NDArray[np.float32] | None
+    history: NDArray[np.float64]
+    alarmed: bool = False
+
+
+@dataclass(frozen=True)
+class LiveEvent:
+    """Something that happened. kind: one of EVENTS. seconds: since the start of the watch. time: ISO 8601 with time zone.
+
+    details: plain values, ready for JSON; `person`, `alarm` and `cleared` carry the fields of a person, `summary` those of a whole input.
+    """
+
+    kind: str
+    seconds: float
+    time: str
+    details: dict[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"event": self.kind, "seconds": round(self.seconds, 3), "time": self.time, **self.details}
+
+
+@dataclass(frozen=True)
+class LiveStats:
+    """Counts since the start of the watch, and rates over its last seconds.
+
+    frames_received: that the source delivered. frames_dropped: of those, overtaken by newer ones before they were looked at.
+    frames_judged: in which at least one face was scored. received_fps, judged_fps: over the last seconds.
+    delay_median_seconds, delay_p95_seconds: from a frame's capture to its verdict, over the last minute; None before the first.
+    segments: how often the source was opened with success, so at least 1 once a frame came.
+    source_fps: what the source claims, 0 if nothing.
+    """
+
+    frames_received: int = 0
+    frames_dropped: int = 0
+    frames_judged: int = 0
+    received_fps: float = 0.0
+    judged_fps: float = 0.0
+    delay_median_seconds: float | None = None
+    delay_p95_seconds: float | None = None
+    segments: int = 0
+    source_fps: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class LiveUpdate:
+    """The state of a watch at one moment.
+
+    state: one of STATES. message: why, in words, where it is not `live`; empty otherwise.
+    outcome, reasons: of the whole picture, from the people in view; `undecided` without people, and always while the state is not `live`.
+    people: in view or in the window; empty while the state is not `live`.
+    picture_rgb: (H, W, 3) uint8, the newest frame, for drawing only; None before the first, while lost, and where none were asked for.
+    events: what happened since the update before. retry_seconds: until the next attempt to connect, while lost.
+    scores: of the faces judged since the update before; frame_index counts the frames of the segment from 0.
+    crops_rgb: by track_id of each alarm among `events`, the most telling face crops of the window, each (S, S, 3) uint8, worst first.
+    """
+
+    seconds: float
+    time: str
+    state: str
+    outcome: str
+    reasons: tuple[str, ...]
+    people: tuple[LivePerson, ...]
+    stats: LiveStats
+    threshold: float
+    message: str = ""
+    events: tuple[LiveEvent, ...] = ()
+    picture_rgb: NDArray[np.uint8] | None = None
+    retry_seconds: float | None = None
+    scores: tuple[FaceScore, ...] = ()
+    crops_rgb: dict[int, tuple[NDArray[np.uint8], ...]] = field(default_factory=dict)

@@ -1,0 +1,86 @@
+"""The crops that raised an alarm -> picture files, a bounded number of them.
+
+Knows files and OpenCV's encoder. Files of earlier watches are never touched.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections import deque
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from screener.errors import OutputError, SettingsError
+from screener.watching.records import LiveEvent
+
+DEFAULT_LIMIT = 200
+
+
+class Snapshots:
+    """Keeps at most `limit` files in `folder`; of those that it wrote itself, the oldest give way to new ones."""
+
+    def __init__(self, folder: Path, limit: int = DEFAULT_LIMIT) -> None:
+        """The folder is made if need be. Raises OutputError, SettingsError."""
+        if limit < 1:
+            raise SettingsError(f"snapshots: expected at least 1 to be kept, got {limit}")
+        self._folder = folder
+        self._limit = limit
+        self._kept: deque[Path] = deque()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise self._failure(folder, error) from error
+
+    def keep(self, event: LiveEvent, crops_rgb: Iterable[NDArray[np.uint8]]) -> list[Path]:
+        """Each (h, w, 3) uint8 RGB crop as `20261122T161203.400-person-1-fake-0.93-1.png`, without loss. Raises OutputError."""
+        paths = [self._write(f"{_name(event)}-{number}", crop) for number, crop in enumerate(crops_rgb, 1)]
+        while len(self._kept) > self._limit:
+            with suppress(OSError):
+                self._kept.popleft().unlink()
+        return paths
+
+    def _write(self, stem: str, crop_rgb: NDArray[np.uint8]) -> Path:
+        if crop_rgb.ndim != 3 or crop_rgb.shape[2] != 3 or crop_rgb.dtype != np.uint8:
+            raise ValueError(f"crops_rgb: expected (h, w, 3) uint8, got {crop_rgb.shape} {crop_rgb.dtype}")
+        path = self._free(stem)
+        done, encoded = cv2.imencode(".png", cv2.cvtColor(crop_rgb, cv2.COLOR_RGB2BGR))
+        if not done:
+            raise OutputError(f"{path}: the crop could not be encoded as PNG")
+        temporary = self._folder / f".screener-{secrets.token_hex(8)}.part"
+        try:
+            temporary.write_bytes(encoded.tobytes())
+            temporary.replace(path)
+        except OSError as error:
+            with suppress(OSError):
+                temporary.unlink()
+            raise self._failure(path, error) from error
+        self._kept.append(path)
+        return path
+
+    def _free(self, stem: str) -> Path:
+        """A name that no file has: two watches may share a folder."""
+        path, number = self._folder / f"{stem}.png", 1
+        while path.exists():
+            number += 1
+            path = self._folder / f"{stem}-{number}.png"
+        return path
+
+    @staticmethod
+    def _failure(path: Path, error: OSError) -> OutputError:
+        return OutputError(f"{path}: cannot be written: {error.strerror or error}; check the folder, its permissions and the free space")
+
+
+def _name(event: LiveEvent) -> str:
+    """Time of day, person, outcome and score, in letters that every file system takes."""
+    moment = re.sub(r"(Z|[+-]\d\d:?\d\d)$", "", event.time).replace("-", "").replace(":", "")
+    details = event.details
+    p_fake = details.get("p_fake")
+    parts = [moment, f"person-{details.get('track_id', 0)}", str(details.get("outcome", event.kind))]
+    parts += [] if p_fake is None else [f"{p_fake:.2f}"]
+    return re.sub(r"[^A-Za-z0-9.-]", "_", "-".join(parts))

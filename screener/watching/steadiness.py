@@ -1,0 +1,63 @@
+"""The outcome that is shown of one person: it speaks only on evidence, and does not flicker. Pure; knows no frames and no clock.
+
+Becoming fake takes effect at once. To be taken back, an outcome must have been doubted for `hold_seconds`; and a person once called fake
+stays so while the pooled score is within `margin` of the threshold, whatever else is said of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from screener.records import TrackVerdict
+
+SILENT = frozenset({"too_short", "too_small", "low_quality"})
+"""Reasons with which there is no evidence to show a number for."""
+
+
+@dataclass(frozen=True)
+class Steadiness:
+    """min_seconds: time between the first and the last judged frame before anything is said."""
+
+    threshold: float
+    margin: float = 0.05
+    hold_seconds: float = 2.0
+    min_seconds: float = 1.0
+
+
+class SteadyOutcome:
+    """Of one person, from verdict to verdict over the rolling window."""
+
+    def __init__(self, rules: Steadiness) -> None:
+        self._rules = rules
+        self._outcome = "undecided"
+        self._doubted_since: float | None = None
+
+    def step(self, fresh: TrackVerdict, evidence_seconds: float, now: float) -> TrackVerdict:
+        """The verdict over the window at `now` -> the one to show. evidence_seconds: between the first and the last judged frame."""
+        if evidence_seconds < self._rules.min_seconds and "too_short" not in fresh.reasons:
+            fresh = replace(fresh, outcome="undecided", reasons=(*(r for r in fresh.reasons if r != "near_threshold"), "too_short"))
+        if self._stands(fresh):
+            self._doubted_since = None
+        elif fresh.outcome == "fake" or self._outcome == "undecided":
+            self._outcome, self._doubted_since = fresh.outcome, None
+        else:
+            self._doubted_since = now if self._doubted_since is None else self._doubted_since
+            if now - self._doubted_since >= self._rules.hold_seconds:
+                self._outcome, self._doubted_since = fresh.outcome, None
+        return self._shown(fresh)
+
+    def _stands(self, fresh: TrackVerdict) -> bool:
+        if self._outcome == "fake" and not SILENT & set(fresh.reasons):
+            return fresh.outcome == "fake" or (fresh.p_fake or 0.0) >= self._rules.threshold - self._rules.margin
+        return fresh.outcome == self._outcome
+
+    def _shown(self, fresh: TrackVerdict) -> TrackVerdict:
+        if self._outcome != "undecided":
+            # Held over a gap in the evidence, an outcome needs the number it was based on; without one there is nothing to hold.
+            if fresh.p_fake is not None:
+                return replace(fresh, outcome=self._outcome, reasons=())
+            self._outcome, self._doubted_since = "undecided", None
+        reasons = fresh.reasons or ("near_threshold",)
+        if SILENT & set(reasons):
+            return replace(fresh, outcome="undecided", reasons=reasons, p_fake=None, interval=None, segments=())
+        return replace(fresh, outcome="undecided", reasons=reasons)

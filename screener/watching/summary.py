@@ -1,0 +1,99 @@
+"""The end of a watch, as the verdict on one input. Knows the record of the watch; does not know how it was come by.
+
+Coverage is complete if there was a current picture all the time from the first attempt to connect, but for the first wait for it, and if
+a file or recording was read whole. Frames that were passed over for newer ones do not count against it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from screener.pipeline import Screener
+from screener.records import Verdict, VideoFacts
+from screener.settings import LiveSettings
+from screener.verdict import coverage_of, judge_video, leading_person
+from screener.versions import versions
+from screener.video import Source
+from screener.video.feed import FeedStatus
+from screener.watching.chronicle import Chronicle
+from screener.watching.judging import Counts
+
+
+@dataclass(frozen=True)
+class WatchFacts:
+    """watched_seconds: from the first attempt to connect to the end. lost_seconds: of those, without a current picture."""
+
+    watched_seconds: float
+    lost_seconds: float
+    outages: int
+    status: FeedStatus
+    counts: Counts
+    delay: tuple[float, float] | None
+
+
+def summary_verdict(screener: Screener, source: Source, settings: LiveSettings, chronicle: Chronicle, facts: WatchFacts) -> Verdict:
+    """Everyone who was seen, the worst that was found of them, and how much of the watch was really judged."""
+    status, counts = facts.status, facts.counts
+    lost = facts.outages > 0 or not counts.looked_at
+    reasons = tuple(dict.fromkeys((*(("stream_lost",) if lost else ()), *status.end_reasons)))
+    video = VideoFacts(
+        duration_seconds=facts.watched_seconds,
+        size_wh=status.size_wh,
+        fps=status.source_fps,
+        reader="live",
+        frames_decoded=status.frames_received,
+        frames_sampled=counts.looked_at,
+        frames_judged=counts.judged,
+        reasons=reasons,
+    )
+    coverage = coverage_of(video)
+    people = chronicle.people(screener.limits)
+    outcome, why = judge_video(people, coverage, counts.looked_at, screener.limits.threshold)
+    leader = leading_person(people)
+    return Verdict(
+        source=source.name,
+        sha256=None,
+        outcome=outcome,
+        p_fake=leader.p_fake if leader else None,
+        interval=leader.interval if leader else None,
+        threshold=screener.limits.threshold,
+        operating_point=screener.operating_point,
+        coverage=coverage,
+        reasons=tuple(dict.fromkeys((*reasons, *why))),
+        warnings=video.warnings,
+        video=video,
+        people=people,
+        frames=(),
+        checkpoint=screener.checkpoint.summary(),
+        settings={**settings.to_dict(), **screener.scorer.ran_on()},
+        versions=versions(),
+        timing_seconds={"total": facts.watched_seconds},
+        detail=_detail(facts, chronicle),
+    )
+
+
+def summary_details(verdict: Verdict, chronicle: Chronicle, facts: WatchFacts) -> dict[str, Any]:
+    """The fields of a whole input, and what only a watch has."""
+    middle, late = facts.delay or (None, None)
+    return {
+        **verdict.to_dict(),
+        "alarms": chronicle.alarms,
+        "people_forgotten": chronicle.forgotten,
+        "watched_seconds": round(facts.watched_seconds, 3),
+        "lost_seconds": round(facts.lost_seconds, 3),
+        "outages": facts.outages,
+        "connections": facts.status.segments,
+        "frames_dropped": max(0, facts.status.frames_received - facts.counts.looked_at),
+        "delay_median_seconds": middle,
+        "delay_p95_seconds": late,
+    }
+
+
+def _detail(facts: WatchFacts, chronicle: Chronicle) -> str:
+    parts = []
+    if facts.outages:
+        parts.append(f"no current picture for {facts.lost_seconds:.1f} of {facts.watched_seconds:.1f} seconds")
+    if chronicle.forgotten:
+        parts.append(f"{chronicle.forgotten} people who were seen least are not listed")
+    return "; ".join(parts)

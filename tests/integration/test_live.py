@@ -1,0 +1,234 @@
+"""The live command on a named pipe, a server and a file: what it says, writes and exits with."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import av
+import pytest
+from command_line import FAILS_ALL, PASSES_ALL, run_here
+from face_media import portrait, write_clip
+from jsonschema import Draft202012Validator
+from live_media import LIVE_RATE, JpegServer, PipeWriter, person, transport_chunks
+from live_watching import Event, kinds, watching
+
+from screener import LiveSettings, ScanSettings, Screener
+from screener.report.live_events import load_live_schema
+from screener.video.live_sources import live_source
+from screener.watching.watch import Watch
+
+IMPATIENT = """
+[screener.live]
+retry_seconds = [0.3, 0.5]
+timeout_seconds = 3.0
+stale_seconds = 1.0
+frozen_seconds = 1.0
+hold_seconds = 0.5
+window_seconds = 5.0
+"""
+
+
+@pytest.fixture
+def impatient(tmp_path: Path) -> Path:
+    path = tmp_path / "impatient.toml"
+    path.write_text(IMPATIENT, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def pipe(tmp_path: Path) -> Path:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    return path
+
+
+def assert_sound(events: list[Event]) -> None:
+    """Every event keeps to the schema, times rise, and each alarm is taken back at most once before the next."""
+    validator = Draft202012Validator(load_live_schema())
+    for event in events:
+        validator.validate(event)
+    moments = [event["seconds"] for event in events]
+    assert moments == sorted(moments)
+    assert (kinds(events)[0], kinds(events)[-1]) == ("start", "summary")
+    standing: set[int] = set()
+    for event in events:
+        if event["event"] == "alarm":
+            assert event["track_id"] not in standing
+            standing.add(event["track_id"])
+        elif event["event"] == "cleared":
+            standing.remove(event["track_id"])
+        elif event["event"] in ("lost", "stale"):
+            assert not standing, "an alarm outlives its pictures"
+
+
+def test_a_pipe_raises_an_alarm_that_is_recorded(pipe: Path, checkpoint: Path, tmp_path: Path) -> None:
+    video, faces = tmp_path / "watch.mp4", tmp_path / "faces"
+    options = ("--threshold", str(FAILS_ALL), "--record", video, "--snapshot", faces)
+    with watching(pipe, checkpoint, *options) as watch:
+        assert watch.until("start")["source"] == str(pipe)
+        with PipeWriter(pipe, transport_chunks(person, 900)):
+            alarm = watch.until("alarm")
+            time.sleep(1.0)  # some more to record
+            events = watch.interrupt()
+        assert watch.process.returncode == 130, watch.err
+    assert_sound(events)
+    assert (alarm["track_id"], alarm["outcome"], alarm["p_fake"] >= FAILS_ALL) == (1, "fake", True)
+    summary = events[-1]
+    assert (summary["outcome"], summary["alarms"], summary["coverage"], summary["connections"]) == ("fake", 1, "complete", 1)
+    assert summary["frames_dropped"] == summary["video"]["frames_decoded"] - summary["video"]["frames_sampled"]
+    assert summary["delay_median_seconds"] <= summary["delay_p95_seconds"]
+    assert [path.suffix for path in faces.iterdir()]
+    with av.open(str(video)) as recorded:
+        assert sum(1 for _ in recorded.decode(video=0)) > 3
+
+
+def test_a_server_without_an_alarm_ends_by_itself_with_0(checkpoint: Path) -> None:
+    with (
+        JpegServer().running() as server,
+        watching(server.address, checkpoint, "--threshold", str(PASSES_ALL), "--duration", "12") as watch,
+    ):
+        events = watch.rest()
+        assert watch.process.returncode == 0, (watch.err, events)
+    assert_sound(events)
+    assert [event["outcome"] for event in events if event["event"] == "person"] == ["undecided", "genuine"]
+    assert (events[-1]["coverage"], events[-1]["outages"], server.connections) == ("complete", 0, 1)
+
+
+def test_a_server_that_stalls_freezes_and_goes_away(checkpoint: Path, impatient: Path) -> None:
+    """One watch through everything: it says what is wrong, takes its verdict back at once, and comes back each time."""
+    with (
+        JpegServer().running() as server,
+        watching(server.address, checkpoint, "--threshold", str(FAILS_ALL), "--config", impatient) as watch,
+    ):
+        watch.until("alarm")
+        server.doing = "stall"
+        assert watch.until("cleared")["cause"] == "stale"
+        assert watch.until("stale")["state"] == "stale"
+        assert watch.until("lost")["reason"] == "timeout"
+        server.doing = "send"
+        back = watch.until("reconnected")
+        assert (back["after"], back["segment"], back["lost_seconds"] >= 3.0) == ("lost", 2, True)
+        second = watch.until("alarm")
+        assert second["track_id"] > 1, "someone after a loss is someone new"
+
+        server.doing = "repeat"
+        assert watch.until("cleared")["cause"] == "frozen"
+        assert watch.until("stale")["state"] == "frozen"
+        server.doing = "send"
+        back = watch.until("reconnected")
+        assert (back["after"], back["segment"]) == ("frozen", 2)
+        watch.until("alarm")
+
+        server.doing = "cut"
+        assert watch.until("cleared")["cause"] in ("lost", "stale")
+        watch.until("lost")
+        time.sleep(2.0)
+        server.doing = "send"
+        assert watch.until("reconnected")["segment"] == 3
+        watch.until("alarm")
+        events = watch.interrupt()
+    assert_sound(events)
+    summary = events[-1]
+    assert (summary["outcome"], summary["coverage"], summary["outages"], summary["connections"]) == ("fake", "partial", 3, 3)
+    assert "stream_lost" in summary["reasons"]
+    assert summary["lost_seconds"] < summary["watched_seconds"]
+
+
+def test_nobody_there_at_first(checkpoint: Path, impatient: Path) -> None:
+    server = JpegServer()
+    server.doing = "cut"
+    with server.running(), watching(server.address, checkpoint, "--threshold", str(PASSES_ALL), "--config", impatient) as watch:
+        watch.until("lost")
+        server.doing = "send"
+        watch.until("person", lambda event: event["outcome"] == "genuine")
+        events = watch.interrupt()
+    assert_sound(events)
+    assert kinds(events)[:3] == ["start", "lost", "reconnected"]
+
+
+def test_a_pipe_that_changes_size_and_sends_garbage(pipe: Path, checkpoint: Path, impatient: Path) -> None:
+    small = transport_chunks(person, 4 * LIVE_RATE)
+    large = transport_chunks(lambda number: portrait(8 + number % 3, 240), 4 * LIVE_RATE, first=4 * LIVE_RATE)
+    garbage = [os.urandom(1500) for _ in range(2 * LIVE_RATE)]
+    after = transport_chunks(person, 600, first=10 * LIVE_RATE)
+    with watching(pipe, checkpoint, "--threshold", str(PASSES_ALL), "--config", impatient) as watch:
+        watch.until("start")
+        with PipeWriter(pipe, [*small, *large, *garbage, *after]):
+            watch.until("person", lambda event: event["outcome"] == "genuine")
+            # Without a picture for a while, and then there is one again; how it is lost is the decoder's affair.
+            watch.until("reconnected")
+            watch.until("person", lambda event: event["outcome"] == "genuine")
+            events = watch.interrupt()
+        assert watch.process.returncode == 130, watch.err
+    assert_sound(events)
+    assert (events[-1]["coverage"], events[-1]["alarms"]) == ("partial", 0)
+
+
+def test_an_interrupt_while_nobody_writes(pipe: Path, checkpoint: Path) -> None:
+    with watching(pipe, checkpoint) as watch:
+        watch.until("start")
+        asked = time.monotonic()
+        events = watch.interrupt()
+        assert time.monotonic() - asked < 20.0, "an idle machine needs a tenth of a second"
+        assert watch.process.returncode == 130, watch.err
+        assert "Traceback" not in watch.err
+    assert kinds(events) == ["start", "summary"]
+    assert (events[-1]["outcome"], events[-1]["coverage"]) == ("undecided", "none")
+
+
+def test_a_file_gets_the_scores_and_the_outcome_of_a_scan(checkpoint: Path, tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "clip.mp4", lambda number: person(2 * number), frames=40)
+    for threshold, outcome in ((FAILS_ALL, "fake"), (PASSES_ALL, "genuine")):
+        scanned = Screener(ScanSettings(all_frames=True, threshold=threshold, device="cpu", dtype="float32"), checkpoint).scan(clip)
+        settings = LiveSettings(threshold=threshold, device="cpu", dtype="float32")
+        by_frame = {score.frame_index: score for score in scanned.frames}
+        found = []
+        with Watch(Screener(settings.judging(), checkpoint), live_source(clip), settings) as watch:
+            for update in watch:
+                found += update.scores
+        assert len(found) >= 4
+        for score in found:
+            twin = by_frame[score.frame_index]
+            assert score.p_fake == pytest.approx(twin.p_fake, abs=1e-3)
+            assert score.pts_seconds == pytest.approx(twin.pts_seconds)
+            assert score.box_xyxy == pytest.approx(twin.box_xyxy, abs=0.01)
+        assert watch.verdict is not None
+        assert (watch.verdict.outcome, watch.verdict.coverage) == (scanned.outcome, scanned.coverage) == (outcome, "complete")
+
+
+def test_a_file_says_a_line_and_exits_as_a_scan_does(media: Path, checkpoint: Path) -> None:
+    ended = run_here("live", media / "one.mp4", "--threshold", str(FAILS_ALL), "--checkpoint", checkpoint, "--device", "cpu")
+    assert ended.status == 1, ended.err
+    assert ended.out.startswith(f"{media / 'one.mp4'}: FAKE")
+    assert "played at its own speed" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("missing.mp4", "no such file"),
+        ("face.png", "screener scan"),
+        ("notes.txt", "text file"),
+        (".", "neither a file"),
+        ("ftp://127.0.0.1/a.ts", "refused"),
+    ],
+)
+def test_what_cannot_be_watched(media: Path, checkpoint: Path, name: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(media)
+    ended = run_here("live", name, "--checkpoint", checkpoint)
+    assert (ended.status, ended.out) == (2, "")
+    assert words in ended.err
+    assert "Traceback" not in ended.err
+
+
+def test_a_camera_that_is_not_there(checkpoint: Path) -> None:
+    ended = run_here("live", "97", "--checkpoint", checkpoint, "--device", "cpu", "--quiet")
+    assert ended.status == 2
+    assert "--list" in ended.err
+
+
+def test_realtime_is_for_files(checkpoint: Path) -> None:
+    ended = run_here("live", "http://127.0.0.1:9/", "--realtime", "--checkpoint", checkpoint)
+    assert (ended.status, "--realtime" in ended.err) == (2, True)

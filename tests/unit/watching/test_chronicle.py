@@ -1,0 +1,63 @@
+"""What stays of a watch of any length: bounded, and no alarm is forgotten."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from builders import limits, person
+from sights import sight
+
+from screener.verdict import judge_person
+from screener.watching.chronicle import MOST_PEOPLE, MOST_ROWS, Chronicle, Thinned
+
+LIMITS = limits()
+
+
+def test_rows_are_kept_whole_then_evenly_thinned() -> None:
+    rows = Thinned(2)
+    for number in range(10 * MOST_ROWS):
+        rows.add((number, -number))
+    kept = rows.rows()
+    assert MOST_ROWS / 2 <= len(kept) < MOST_ROWS
+    assert rows.count == 10 * MOST_ROWS
+    assert len(set(np.diff(kept[:, 0]))) == 1
+    assert (kept[:, 1] == -kept[:, 0]).all()
+
+
+def test_a_short_watch_is_judged_as_a_scan() -> None:
+    chronicle = Chronicle()
+    sights = [sight(number / 10, 0.2 + 0.01 * (number % 7)) for number in range(40)]
+    for one in sights:
+        assert one.score is not None
+        chronicle.see(one.score.pts_seconds, [one])
+    (found,) = chronicle.people(LIMITS)
+    from screener.verdict import Sighting
+
+    seen = Sighting(1, 0.0, 3.9, 40, [100.0] * 40)
+    assert found == judge_person(seen, [one.score for one in sights if one.score], LIMITS, is_still=False)
+
+
+def test_hours_of_harmless_frames_do_not_talk_an_alarm_away() -> None:
+    chronicle = Chronicle()
+    for number in range(5000):
+        chronicle.see(number / 10, [sight(number / 10, 0.1)])
+    chronicle.alarm(person("fake", 0.8))
+    chronicle.strengthen(person("fake", 0.9, interval=(0.85, 0.95)))
+    chronicle.strengthen(person("fake", 0.7))
+    (found,) = chronicle.people(LIMITS)
+    assert (found.outcome, found.p_fake, found.interval, found.reasons) == ("fake", 0.9, (0.85, 0.95), ())
+    assert (found.frames_judged, found.frames_seen, chronicle.alarms) == (5000, 5000, 1)
+    assert found.last_seconds == pytest.approx(499.9)
+
+
+def test_of_too_many_people_those_with_least_evidence_go_and_never_an_alarm() -> None:
+    chronicle = Chronicle()
+    chronicle.see(0.0, [sight(0.0, 0.9, track_id=1)])
+    chronicle.alarm(person("fake", 0.9, track_id=1))
+    for track_id in range(2, MOST_PEOPLE + 12):
+        for number in range(2):
+            chronicle.see(track_id + number / 10, [sight(track_id + number / 10, 0.1, track_id=track_id)])
+    found = chronicle.people(LIMITS)
+    assert len(found) == MOST_PEOPLE
+    assert chronicle.forgotten == 11
+    assert (found[0].track_id, found[0].outcome) == (1, "fake")
