@@ -233,14 +233,27 @@ def without_copies(network: Network, *, same_features: bool = False) -> Network:
     if times == 1 or wide.inner_width % times:
         return network
     thin = Architecture(wide.name, wide.blocks, wide.inner_width // times, wide.outer_width // times)
-    narrowed = narrow(state, times)
-    compact = Network(thin, network.head.dropout.p)
+    with torch.device("meta"):  # no memory and no random numbers for weights that are put in at once
+        compact = Network(thin, network.head.dropout.p)
     if not same_features and all(
         _is_copied(name, tensor, times) for name, tensor in state.items() if not name.startswith("backbone.") and tensor.dim()
     ):
-        compact.load_state_dict(narrowed)
+        compact.load_state_dict({name: _first_copies(name, tensor, times) for name, tensor in state.items()}, assign=True)
     else:
-        compact.backbone.load_state_dict({n.removeprefix("backbone."): t for n, t in narrowed.items() if n.startswith("backbone.")})
+        of_backbone = {name: tensor for name, tensor in state.items() if name.startswith("backbone.")}
+        compact.backbone.load_state_dict(
+            {name.removeprefix("backbone."): _first_copies(name, tensor, times) for name, tensor in of_backbone.items()}, assign=True
+        )
         compact.backbone.copies = times
         compact.head, compact.locator = network.head, network.locator
     return compact.requires_grad_(False).eval()
+
+
+def _first_copies(name: str, tensor: Tensor, times: int) -> Tensor:
+    """What `narrow` makes of a tensor whose copies are known to be exact, without adding them up; in memory of its own."""
+    is_answer = name.startswith(("head.fc.", "locator."))
+    if tensor.dim() > 1 and name != "backbone.conv1.weight":
+        tensor = tensor[:, ::times] * times if is_answer else tensor[::times, ::times] * times
+    elif tensor.dim() and not is_answer:
+        tensor = tensor[::times]
+    return tensor.clone(memory_format=torch.contiguous_format)

@@ -21,12 +21,12 @@ from screener.allocator import keep_freed_memory
 from screener.checkpoint import Checkpoint, load_checkpoint, localisation_of
 from screener.cores import core_count, use_cores, use_one_core
 from screener.cropping import Cropper
+from screener.engines import build_scorer
 from screener.errors import CheckpointError, SettingsError, SourceError
 from screener.evidence import TellingCrops
 from screener.faces import DETECTORS, FaceDetector
 from screener.readahead import read_ahead
 from screener.records import FaceCrop, FaceScore, Frame, TrackVerdict, Verdict, VideoFacts
-from screener.scoring import Scorer
 from screener.settings import ScanSettings
 from screener.verdict import POOLING, Limits, calibrated, coverage_of, judge_person, judge_video, leading_person
 from screener.versions import versions
@@ -56,9 +56,7 @@ class Screener:
         self.locates = located is not None and located.earned
         self.limits = limits_of(self.checkpoint, self.settings)
         self.operating_point = operating_point_of(self.checkpoint, self.settings)
-        self.scorer = Scorer(
-            self.checkpoint.build_network(), contract.preprocessing, self.settings.device, self.settings.dtype, self.settings.batch_size
-        )
+        self.scorer = build_scorer(self.checkpoint, self.settings)
         self.detector = build_detector(self.settings.detector or contract.detector["name"], self.scorer.device, contract.detector)
         self.least_sharpness = self.limits.sharpness[0] if self.settings.min_sharpness is None else self.settings.min_sharpness
         self.cores = core_count()
@@ -229,7 +227,7 @@ class Scanning:
             people=people,
             frames=self._telling.attach(self._scores, lambda face: face.track_id in fakes and face.p_fake >= limits.threshold),
             checkpoint=self._screener.checkpoint.summary(),
-            settings={**settings.to_dict(), "device": str(self._screener.scorer.device), "dtype": self._screener.scorer.dtype_name},
+            settings={**settings.to_dict(), **self._screener.scorer.ran_on()},
             versions=versions(),
             timing_seconds={"decode": facts.decode_seconds, **self._seconds, "total": time.perf_counter() - self._started},
             detail=detail,

@@ -13,7 +13,6 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
-import torch
 
 from screener.bench.spent import Spent, peak_bytes, spending
 from screener.cores import core_count, use_cores, use_one_core
@@ -154,11 +153,10 @@ def _bare_network(scorer: Scorer, crops: list[FaceCrop]) -> tuple[Callable[[], o
 
 def _passes(scorer: Scorer, crops: list[FaceCrop], size: int) -> Callable[[], object]:
     pictures = np.stack([crop.crop_rgb for crop in crops])
-    batches = [scorer.prepared(pictures[start : start + size]) for start in range(0, len(pictures), size)]
+    passes = [scorer.engine.bare_pass(pictures[start : start + size]) for start in range(0, len(pictures), size)]
 
     def run() -> None:
-        with torch.inference_mode():
-            for batch in batches:
-                scorer.network(batch).cpu()
+        for bare_pass in passes:
+            bare_pass()
 
     return run

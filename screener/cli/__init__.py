@@ -17,6 +17,7 @@ from screener.cli import (  # noqa: F401 - importing a family registers its comm
     benching,
     calibration,
     evaluation,
+    exporting,
     extraction,
     inspection,
     scanning,

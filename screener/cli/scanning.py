@@ -68,6 +68,9 @@ def scan(
     checkpoint: CheckpointOption = None,
     device: DeviceOption = None,
     dtype: Annotated[str | None, typer.Option("--dtype", help="auto, float32 or bfloat16.")] = None,
+    engine: Annotated[
+        str | None, typer.Option("--engine", help="auto, torch, onnxruntime, or the path of an .onnx file from screener export.")
+    ] = None,
     config: Annotated[
         Path | None, typer.Option("--config", help="TOML file with a [tool.screener] or [screener] table of settings.")
     ] = None,
@@ -83,7 +86,7 @@ def scan(
     given = {
         "frames": frames, "fps": fps, "all_frames": all_frames, "fpr": fpr, "threshold": threshold, "min_face_px": min_face_px,
         "time_limit_seconds": time_limit, "allow_private": allow_private, "stream_seconds": stream_seconds, "batch_size": batch_size,
-        "detect_every": detect_every, "device": device, "dtype": dtype,
+        "detect_every": detect_every, "device": device, "dtype": dtype, "engine": engine,
     }  # fmt: skip
     with exits():
         settings = scan_settings(config, {name: value for name, value in given.items() if value is not None})

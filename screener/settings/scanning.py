@@ -23,6 +23,7 @@ class ScanSettings:
         pooling: rule over one person's frames; None takes the checkpoint's.
     Running:
         device, dtype: where and how precisely to score. batch_size: crops scored together.
+        engine: what computes the network: a name (see `engines.ENGINES`), or the path of an .onnx file that `screener export` wrote.
         detector: name of the face detector; None takes the checkpoint's.
         detect_every: of frames that follow each other within a fifth of a second, search only every so many for faces and follow them in
         between; quicker, but scores of single frames are then no longer those that `live` and training give.
@@ -47,6 +48,7 @@ class ScanSettings:
     device: str = "auto"
     dtype: str = "auto"
     batch_size: int = 16
+    engine: str = "auto"
     detector: str | None = None
     detect_every: int = 1
     stream_seconds: float = 30.0
@@ -88,6 +90,8 @@ class ScanSettings:
         for name in ("pooling", "detector"):
             if not isinstance(getattr(self, name), str | None):
                 raise SettingsError(f"{name}: expected a name, got {getattr(self, name)!r}")
+        if not isinstance(self.engine, str):
+            raise SettingsError(f"engine: expected a name or the path of an .onnx file, got {self.engine!r}")
         if self.device not in DEVICES:
             raise SettingsError(f"device: expected one of {', '.join(DEVICES)}, got {self.device!r}")
         if self.dtype not in DTYPES:

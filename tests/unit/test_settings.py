@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +26,7 @@ WRONG: dict[str, list[Any]] = {
     "batch_size": [0, 1.0, "16"],
     "detect_every": [0, 1.0, "16"],
     "detector": [3, ["mtcnn"]],
+    "engine": [None, 3, Path("model.onnx")],
     "stream_seconds": [0, -5, "30", float("inf")],
     "max_pixels": [0, 1e6],
     "time_limit_seconds": [0, -1, "60", float("nan")],
@@ -52,6 +54,7 @@ RIGHT: dict[str, list[Any]] = {
     "batch_size": [1, 512],
     "detect_every": [1, 512],
     "detector": [None, "mtcnn"],
+    "engine": ["auto", "torch", "model.onnx"],
     "stream_seconds": [0.5, 3600],
     "max_pixels": [1, 2**40],
     "time_limit_seconds": [None, 0.1, 60],
