@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torchvision.models.resnet import Bottleneck
 
 CLASS_NAMES = ("real", "fake")
 """Order of the two logits: fake is 1, everywhere."""
@@ -56,17 +55,38 @@ class Architecture:
 WIDE_RESNET50_2 = Architecture()
 
 
+class Bottleneck(nn.Module):
+    """torchvision's block of this name, layer for layer: 1 x 1, 3 x 3 with the stride, 1 x 1, and the input on top.
+
+    Built here because importing torchvision takes longer than scanning a short clip.
+    """
+
+    def __init__(self, incoming: int, inner: int, outgoing: int, stride: int = 1, downsample: nn.Sequential | None = None) -> None:
+        super().__init__()
+        self.conv1, self.bn1 = nn.Conv2d(incoming, inner, 1, bias=False), nn.BatchNorm2d(inner)
+        self.conv2, self.bn2 = nn.Conv2d(inner, inner, 3, stride, 1, bias=False), nn.BatchNorm2d(inner)
+        self.conv3, self.bn3 = nn.Conv2d(inner, outgoing, 1, bias=False), nn.BatchNorm2d(outgoing)
+        self.relu = nn.ReLU(inplace=True)
+        self.downsample = downsample
+
+    def forward(self, x: Tensor) -> Tensor:
+        inner = self.relu(self.bn1(self.conv1(x)))
+        inner = self.relu(self.bn2(self.conv2(inner)))
+        outgoing: Tensor = self.bn3(self.conv3(inner))
+        outgoing += x if self.downsample is None else self.downsample(x)
+        activated: Tensor = self.relu(outgoing)
+        return activated
+
+
 def _layer(architecture: Architecture, number: int) -> nn.Sequential:
     """layer1 .. layer4 with torchvision's names and strides."""
-    planes = architecture.outer_width * 2 ** (number - 1)
-    incoming = architecture.outer_width if number == 1 else planes * 2
+    outgoing = 4 * architecture.outer_width * 2 ** (number - 1)
+    inner = architecture.inner_width * 2 ** (number - 1)
+    incoming = architecture.outer_width if number == 1 else outgoing // 2
     stride = 1 if number == 1 else 2
-    # torchvision gives a bottleneck int(planes * base_width / 64) inner channels.
-    base_width = 64 * architecture.inner_width // architecture.outer_width
-    shortcut = nn.Sequential(nn.Conv2d(incoming, planes * 4, 1, stride, bias=False), nn.BatchNorm2d(planes * 4))
-    first = Bottleneck(incoming, planes, stride, shortcut, base_width=base_width)
-    rest = [Bottleneck(planes * 4, planes, base_width=base_width) for _ in range(architecture.blocks[number - 1] - 1)]
-    return nn.Sequential(first, *rest)
+    shortcut = nn.Sequential(nn.Conv2d(incoming, outgoing, 1, stride, bias=False), nn.BatchNorm2d(outgoing))
+    rest = [Bottleneck(outgoing, inner, outgoing) for _ in range(architecture.blocks[number - 1] - 1)]
+    return nn.Sequential(Bottleneck(incoming, inner, outgoing, stride, shortcut), *rest)
 
 
 class Backbone(nn.Module):

@@ -115,14 +115,17 @@ def _scan(
     allow_incomplete: bool,
     quiet: bool,
 ) -> int:
-    from screener.batch import scan_all
-    from screener.journal import Journal
-    from screener.report import WRITERS, ReportFolder, progress_for, visible
-    from screener.video import expand_sources
+    from screener.video import expand_sources, start_decoder
 
     inputs = expand_sources(arguments)
     if not inputs:
         raise SettingsError(f"{' '.join(arguments)}: names no input; an empty list judges nothing")
+    start_decoder()  # before PyTorch is loaded, which takes as long
+
+    from screener.batch import scan_all
+    from screener.journal import Journal
+    from screener.report import WRITERS, ReportFolder, progress_for, visible
+
     with Journal(places.journal) if places.journal else contextlib.nullcontext() as journal:
         folder = ReportFolder(places.report) if places.report else None
         writer = WRITERS[format_name](len(inputs), places.output is None and sys.stdout.isatty() and "NO_COLOR" not in os.environ)

@@ -1,4 +1,4 @@
-"""Frames -> face boxes, with MTCNN as facenet-pytorch ships it; the only importer of `facenet_pytorch`.
+"""Frames -> face boxes, with MTCNN and the weights that facenet-pytorch ships; the only reader of `facenet_pytorch`.
 
 Knows pictures and boxes. Does not know people, time, or what is done with a face. A further detector is one class with the methods of
 `FaceDetector` and one line in `DETECTORS`.

@@ -18,9 +18,9 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torchvision.ops import batched_nms
 
 from screener.faces.area import AreaSums
+from screener.faces.suppression import surest_of_groups
 
 CELL_PX, STRIDE_PX = 12, 2
 """What one answer of the first network looks at, and how far it is to the next, pixels of the reduced picture."""
@@ -91,8 +91,8 @@ class Cascade:
         if not found:
             return torch.zeros(0, dtype=torch.int64, device=self._device), torch.zeros((0, 4), device=self._device)
         pictures, groups, boxes, certainties, shifts = (torch.cat(parts) for parts in zip(*found, strict=True))
-        kept = batched_nms(boxes, certainties, groups, SAME_SCALE_IOU)
-        kept = kept[batched_nms(boxes[kept], certainties[kept], pictures[kept], SAME_FACE_IOU)]
+        kept = surest_of_groups(boxes, certainties, groups, SAME_SCALE_IOU)
+        kept = kept[surest_of_groups(boxes[kept], certainties[kept], pictures[kept], SAME_FACE_IOU)]
         boxes, shifts = boxes[kept], shifts[kept]
         sides = (boxes[:, 2:] - boxes[:, :2]).repeat(1, 2)
         return pictures[kept], _squares(boxes + shifts * sides)
@@ -104,7 +104,7 @@ class Cascade:
         shifts, certainties = self._refine(crops)
         sure = certainties[:, 1] > self._thresholds[1]
         pictures, boxes, shifts, certainties = pictures[sure], boxes[sure], shifts[sure], certainties[sure, 1]
-        kept = batched_nms(boxes, certainties, pictures, SAME_FACE_IOU)
+        kept = surest_of_groups(boxes, certainties, pictures, SAME_FACE_IOU)
         return pictures[kept], _squares(_shifted(boxes[kept], shifts[kept]))
 
     def _settled(self, sums: AreaSums, pictures: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -1,11 +1,10 @@
 """MTCNN on a reduced picture, and once more on a finer one where the first look may have missed somebody.
 
-Loads facenet-pytorch's networks with the weights that ship inside it; how they are run is in `cascade`.
+The networks are in `networks`, how they are run is in `cascade`.
 """
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 
 from screener.faces.cascade import Cascade, Found
 from screener.faces.detector import as_rgb
+from screener.faces.networks import load_networks
 from screener.records import FaceBox
 
 LONG_SIDE_PX = 640
@@ -41,13 +41,7 @@ class MtcnnDetector:
     name = "mtcnn"
 
     def __init__(self, device: torch.device | str = "cpu", long_side_px: int = LONG_SIDE_PX, confidence_threshold: float = 0.9) -> None:
-        with warnings.catch_warnings():
-            # facenet-pytorch unpickles its own weights and warns about it on newer PyTorch.
-            warnings.simplefilter("ignore")
-            from facenet_pytorch.models.mtcnn import ONet, PNet, RNet
-
-            proposing, refining, settling = (network().eval().requires_grad_(False).to(device) for network in (PNet, RNet, ONet))
-        self._cascade = Cascade(proposing, refining, settling, STAGE_THRESHOLDS, SCALE_FACTOR, MIN_FACE_PX)
+        self._cascade = Cascade(*load_networks(device), STAGE_THRESHOLDS, SCALE_FACTOR, MIN_FACE_PX)
         self._long_side_px = long_side_px
         self._confidence_threshold = confidence_threshold
         self.pictures_at_once = PICTURES_AT_ONCE.get(torch.device(device).type, 1)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
-from torchvision.models.resnet import Bottleneck
 
-from screener.model import Network
+from screener.model import Bottleneck, Network
 
 
 def fold_batch_norm(network: Network) -> Network:

@@ -50,6 +50,11 @@ def open_video(source: Source, settings: ScanSettings) -> Video:
     return Video(source, settings)
 
 
+def start_decoder() -> None:
+    """Have a decoding process ready for the first input: it loads its libraries while the caller loads others."""
+    _Worker.take().give_back()
+
+
 class Video:
     """One pass over one input; a context manager. `close` may be called from another thread and more than once."""
 
