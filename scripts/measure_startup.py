@@ -42,9 +42,7 @@ def lap(name):
 import numpy; lap("import numpy")
 import torch; lap("import torch")
 import cv2; lap("import cv2")
-import torchvision; lap("import torchvision")
-import scipy.special, scipy.stats, scipy.optimize; lap("import scipy")
-import facenet_pytorch; lap("import facenet_pytorch")
+import scipy.special, scipy.ndimage, scipy.optimize; lap("import scipy")
 from screener.pipeline import Screener, build_detector
 from screener.engines import build_scorer
 from screener.settings import ScanSettings

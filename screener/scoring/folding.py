@@ -16,7 +16,9 @@ def fold_batch_norm(network: Network) -> Network:
             for number in (1, 2, 3):
                 _fold(block, number)
             if block.downsample is not None:
-                block.downsample = nn.Sequential(fuse_conv_bn_eval(block.downsample[0], block.downsample[1]))
+                convolution, norm = block.downsample
+                assert isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)
+                block.downsample = nn.Sequential(fuse_conv_bn_eval(convolution, norm))
     return network
 
 
