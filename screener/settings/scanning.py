@@ -15,6 +15,8 @@ class ScanSettings:
 
     Sampling (the first that is set wins: all_frames, fps, frames):
         frames: how many evenly spaced frames. fps: frames per second of video. all_frames: every frame.
+        until_sure: of a file, look at frames that lie far apart first and at more between them only while a person's score leaves the
+        outcome open, up to one frame per second. budget_seconds: the same until so many seconds have passed, whether it is open or not.
     Judging:
         fpr: operating point, as a false-positive rate that the checkpoint was measured at. threshold: overrides it, between 0 and 1.
         min_face_px: a face with a shorter side than this, pixels, is a passer-by and is not judged.
@@ -32,6 +34,8 @@ class ScanSettings:
     frames: int = 32
     fps: float | None = None
     all_frames: bool = False
+    until_sure: bool = False
+    budget_seconds: float | None = None
     fpr: float = 0.05
     threshold: float | None = None
     min_face_px: int = 40
@@ -56,6 +60,7 @@ class ScanSettings:
         at_least("thumbnails", self.thumbnails, 0)
         above_zero("fps", self.fps)
         above_zero("stream_seconds", self.stream_seconds)
+        above_zero("budget_seconds", self.budget_seconds)
         above_zero("time_limit_seconds", self.time_limit_seconds)
         if not (is_number(self.fpr) and 0 < self.fpr < 1):
             raise SettingsError(f"fpr: expected a rate between 0 and 1, such as 0.05, got {self.fpr!r}")
@@ -63,8 +68,11 @@ class ScanSettings:
             raise SettingsError(f"threshold: expected a probability between 0 and 1, got {self.threshold!r}")
         if self.min_sharpness is not None and not (is_number(self.min_sharpness) and 0 <= self.min_sharpness < float("inf")):
             raise SettingsError(f"min_sharpness: expected a number of at least 0, got {self.min_sharpness!r}")
-        if not isinstance(self.all_frames, bool):
-            raise SettingsError(f"all_frames: expected true or false, got {self.all_frames!r}")
+        for name in ("all_frames", "until_sure"):
+            if not isinstance(getattr(self, name), bool):
+                raise SettingsError(f"{name}: expected true or false, got {getattr(self, name)!r}")
+        if self.progressive and (self.all_frames or self.fps is not None):
+            raise SettingsError("until_sure and budget_seconds choose the frames themselves; give neither fps nor all_frames with them")
         for name in ("pooling", "detector"):
             if not isinstance(getattr(self, name), str | None):
                 raise SettingsError(f"{name}: expected a name, got {getattr(self, name)!r}")
@@ -72,6 +80,11 @@ class ScanSettings:
             raise SettingsError(f"device: expected one of {', '.join(DEVICES)}, got {self.device!r}")
         if self.dtype not in DTYPES:
             raise SettingsError(f"dtype: expected one of {', '.join(DTYPES)}, got {self.dtype!r}")
+
+    @property
+    def progressive(self) -> bool:
+        """Whether files are looked at in rounds, each closer than the one before."""
+        return self.until_sure or self.budget_seconds is not None
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

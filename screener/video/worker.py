@@ -33,7 +33,9 @@ from screener.video.gate import check_file
 from screener.video.ledger import Complaints, Ledger
 from screener.video.pictures import AnimationDecoding, SequenceDecoding, StillDecoding
 from screener.video.protocol import EMPTIED, FAILED_STATUS, LENGTH
+from screener.video.slices import Look
 from screener.video.sources import Source
+from screener.video.spread import SpreadDecoding
 from screener.video.streams import StreamDecoding
 
 MEMORY_LIMIT_BYTES = 12 << 30
@@ -52,9 +54,16 @@ class Decoding(Protocol):
 
 
 def decode(
-    source: Source, settings: ScanSettings, complaints: Complaints | None = None, alive: Callable[[], None] = lambda: None
+    source: Source,
+    settings: ScanSettings,
+    complaints: Complaints | None = None,
+    alive: Callable[[], None] = lambda: None,
+    look: Look | None = None,
 ) -> Decoding:
-    """Open an input in this process. alive: called now and then while that takes long. Raises SourceError."""
+    """Open an input in this process. alive: called now and then while that takes long. Raises SourceError.
+
+    look: of a video file, only these parts are decoded if that is possible.
+    """
     complaints = complaints or Complaints()
     if isinstance(source.target, tuple):
         return SequenceDecoding(source.target, source.name, settings, complaints)
@@ -66,6 +75,11 @@ def decode(
         return StillDecoding(source.path, source.name, settings, complaints)
     if kind == "animation":
         return AnimationDecoding(source.path, source.name, settings, complaints)
+    if look is not None:
+        spread = SpreadDecoding(source.path, source.name, settings, complaints, look, alive)
+        if spread.can_seek:
+            return spread
+        spread.close()
     return FileDecoding(source.path, source.name, settings, complaints, alive)
 
 
@@ -79,8 +93,8 @@ def main() -> None:
     complaints = Complaints(_redirect_output())
     try:
         while length := requests.read(LENGTH.size):
-            source, settings = pickle.loads(requests.read(LENGTH.unpack(length)[0]))
-            _serve(source, settings, complaints, answers)
+            source, settings, look = pickle.loads(requests.read(LENGTH.unpack(length)[0]))
+            _serve(source, settings, look, complaints, answers)
             answers.settle()
     except BrokenPipeError:
         os._exit(0)
@@ -88,12 +102,12 @@ def main() -> None:
         os._exit(FAILED_STATUS)
 
 
-def _serve(source: Source, settings: ScanSettings, complaints: Complaints, answers: Answers) -> None:
+def _serve(source: Source, settings: ScanSettings, look: Look | None, complaints: Complaints, answers: Answers) -> None:
     watchdog, clock = _Watchdog(settings.time_limit_seconds), _BusyClock()
     decoding: Decoding | None = None
     try:
         watchdog.alive()
-        decoding = decode(source, settings, complaints, watchdog.alive)
+        decoding = decode(source, settings, complaints, watchdog.alive, look)
         answers.send({"expected_frames": decoding.expected_frames, "facts": _facts(decoding, clock)})
         reported = time.monotonic()
         for frame in decoding.steps():
