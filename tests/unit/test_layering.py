@@ -23,6 +23,10 @@ KNOWS: dict[str, set[str]] = {
     "model": set(),
     "geometry": set(),
     "readahead": set(),
+    "rounds": set(),
+    "file_hash": set(),
+    "resolved": BASE | {"checkpoint", "faces", "verdict"},
+    "sureness": BASE | {"verdict"},
     "versions": set(),
     "appearance": BASE | {"geometry"},
     "tracks": BASE | {"geometry", "appearance"},
@@ -35,7 +39,7 @@ KNOWS: dict[str, set[str]] = {
 }
 """What a part may know of the others; a stage that is not named here knows BASE."""
 
-ASSEMBLERS = {"pipeline", "live", "batch", "doctor", "training", "evaluation", "bench", "export"}
+ASSEMBLERS = {"pipeline", "progressive", "live", "batch", "doctor", "training", "evaluation", "bench", "export"}
 """The parts that put stages together."""
 
 TOP = {"__init__", "cli"}
