@@ -33,7 +33,8 @@ _PROBES = 16
 
 
 class SeekingReader:
-    """Frames of one stream of an open container, which it closes in the end. decode_failures: packets that gave an error."""
+    """Frames of one stream of an open container, which it closes in the end. ended_seconds: where the packets ended, if that was
+    seen. decode_failures: packets that gave an error."""
 
     name = "pyav"
 
@@ -90,8 +91,8 @@ class SeekingReader:
         """None while it works its way, and in the end the frame for the slice: the key frame in it that is nearest its centre, else the
         frame on screen at its centre. Nothing more where there is none."""
         centre = (start + end) / 2
-        key = self._key_near(start, centre, end)
-        if key is not None and (frame := self._key_frame(key)) is not None:
+        key = self._key_within(start, centre, end)
+        if key is not None and (frame := self._decoded_alone(key)) is not None:
             yield frame
             return
         yield from self._on_screen(centre)
@@ -104,17 +105,24 @@ class SeekingReader:
         self._leave()
         self._container.close()
 
-    def _key_near(self, start: float, centre: float, end: float) -> float | None:
-        """Time of a key frame in the slice, by the index, else by seeking."""
-        if not self._indexed:
-            if end - start < _CONTINUE_SECONDS:
-                return None  # a key frame may lie in it, but looking costs as much as it saves
-            self._leave()
-            landed = self._land(centre)
-            return landed[0] if landed is not None and start <= landed[0] < end else None
-        found = [self._indexed_key(centre, backward) for backward in (True, False)]
-        inside = [key for key in found if key is not None and start <= key < end]
-        return min(inside, key=lambda key: abs(key - centre), default=None)
+    def _key_within(self, start: float, centre: float, end: float) -> Packet[Any] | None:
+        """The packet of a key frame in the slice: where there is an index the one nearest the centre, else the one before it."""
+        goal = centre
+        if self._indexed:
+            found = [self._indexed_key(centre, backward) for backward in (True, False)]
+            inside = [key for key in found if key is not None and start <= key < end]
+            if not inside:
+                return None
+            goal = min(inside, key=lambda key: abs(key - centre)) + _TOLERANCE_SECONDS
+        elif end - start < _CONTINUE_SECONDS:
+            return None  # a key frame may lie in it, but looking costs as much as it saves
+        self._leave()
+        try:
+            landed = self._land(goal)
+        except FFmpegError:
+            self.decode_failures += 1
+            return None
+        return landed[1] if landed is not None and start <= landed[0] < end else None
 
     def _indexed_key(self, seconds: float, backward: bool) -> float | None:
         index = self._stream.index_entries
@@ -127,19 +135,13 @@ class SeekingReader:
     def _keys_probed(self, seconds: float) -> int:
         return len({self._indexed_key((number + 0.5) * seconds / _PROBES, True) for number in range(_PROBES)} - {None})
 
-    def _key_frame(self, seconds: float) -> VideoFrame | None:
-        """The key frame at that time alone: whatever follows it stays undecoded."""
-        self._leave()
+    def _decoded_alone(self, key: Packet[Any]) -> VideoFrame | None:
+        """The picture of a key frame; whatever follows it stays undecoded."""
         try:
-            landed = self._land(seconds + _TOLERANCE_SECONDS)
-            if landed is None or abs(landed[0] - seconds) > _CONTINUE_SECONDS:
-                return None
-            frames = [*self._stream.decode(landed[1]), *self._stream.decode(None)]
+            frames = [*self._stream.decode(key), *self._stream.decode(None)]
         except FFmpegError:
             self.decode_failures += 1
             return None
-        finally:
-            self._leave()
         return frames[0] if frames else None
 
     def _on_screen(self, seconds: float) -> Iterator[VideoFrame | None]:
@@ -153,7 +155,7 @@ class SeekingReader:
             frame = ahead or next(self._running, None)
             ahead = None
             if frame is None:
-                self._note_end(shown)
+                self._leave()
                 break
             at = self.seconds_of(frame)
             if at is not None and at > seconds + _TOLERANCE_SECONDS:
@@ -184,6 +186,7 @@ class SeekingReader:
         if landed is None:
             return
         _, key, packets = landed
+        end_seconds = self._end_of(key)
         yield from self._decoded(key)
         while True:
             try:
@@ -192,10 +195,12 @@ class SeekingReader:
                 packet = None
             if packet is not None and packet.pts is not None and key.pts is not None and packet.pts < key.pts:
                 continue
-            ended = packet is None or not packet.size
-            yield from self._decoded(None if ended else packet)
-            if ended:
+            if packet is None or not packet.size:
+                yield from self._decoded(None)
+                self.ended_seconds = end_seconds
                 return
+            end_seconds = max(end_seconds, self._end_of(packet))
+            yield from self._decoded(packet)
 
     def _decoded(self, packet: Packet[Any] | None) -> list[VideoFrame]:
         try:
@@ -223,7 +228,6 @@ class SeekingReader:
             self._running.close()
         self._running, self._ahead = None, None
 
-    def _note_end(self, last: VideoFrame | None) -> None:
-        if last is not None and (at := self.seconds_of(last)) is not None:
-            self.ended_seconds = at + float((last.duration or 0) * self._base)
-        self._running = None
+    def _end_of(self, packet: Packet[Any]) -> float:
+        """When its picture leaves the screen."""
+        return 0.0 if packet.pts is None else (packet.pts - self._origin_ticks + (packet.duration or 0)) * self._base
