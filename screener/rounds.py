@@ -1,7 +1,9 @@
 """Which parts of a video are looked at next: everywhere first, then between, and around whatever looks suspicious. Pure.
 
 Each round halves the slices into which the video is cut, and asks for one frame of each slice that has none yet; so after every round the
-frames lie evenly, one to a slice. Knows times, not scores or verdicts.
+frames lie one to a slice. What is wanted of a slice is the moment at a third of it, and in the next round at two thirds: that is where the
+moment of the one round lies in the halves of its slice, so that the frames of all rounds together keep equal distances. Knows times, not
+scores or verdicts.
 """
 
 from __future__ import annotations
@@ -26,7 +28,8 @@ CLOSER_WIDTH_SECONDS = 0.5
 CLOSER_AT_ONCE = 8
 """Suspicious moments that one round looks at more closely, the most suspicious first."""
 
-Slice = tuple[float, float]
+Slice = tuple[float, float, float]
+"""Start, the moment that is wanted most, and end."""
 
 
 class Rounds:
@@ -36,12 +39,13 @@ class Rounds:
         """least_frames: that even the shortest video may be looked at."""
         self._least_frames = least_frames
         self.count = FIRST_ROUND
+        self._third = 1
 
     def most_frames(self, duration_seconds: float) -> int:
         return max(self._least_frames, FIRST_ROUND, math.ceil(duration_seconds * DENSEST_FPS))
 
     def first(self) -> tuple[Slice, ...]:
-        return _cut(self.count)
+        return tuple(self._slice(number) for number in range(self.count))
 
     def next(self, duration_seconds: float, taken_seconds: Iterable[float]) -> tuple[Slice, ...]:
         """Of the next round; nothing when the video has been looked at as densely as it will be. taken_seconds: of the evenly spread
@@ -49,14 +53,17 @@ class Rounds:
         taken = np.array(sorted(taken_seconds))
         most = self.most_frames(duration_seconds)
         while self.count < most:
-            self.count = min(2 * self.count, most)
+            self.count, self._third = min(2 * self.count, most), 3 - self._third
             filled = set(np.minimum(taken * self.count / duration_seconds, self.count - 1).astype(int).tolist())
             empty = [number for number in range(self.count) if number not in filled]
             wanted = max(0, min(len(empty), most - len(taken)))
             chosen = [empty[int((number + 0.5) * len(empty) / wanted)] for number in range(wanted)]
             if chosen:
-                return tuple((number / self.count, (number + 1) / self.count) for number in chosen)
+                return tuple(self._slice(number) for number in chosen)
         return ()
+
+    def _slice(self, number: int) -> Slice:
+        return number / self.count, (number + self._third / 3) / self.count, (number + 1) / self.count
 
     def closer(self, moments_seconds: Iterable[float], duration_seconds: float, taken_seconds: Iterable[float]) -> tuple[Slice, ...]:
         """Around some moments. taken_seconds: of every frame so far; where one lies already, none is asked for.
@@ -72,10 +79,6 @@ class Rounds:
                 seconds = moment + step
                 near = any(abs(other - seconds) <= half for other in taken)
                 if half <= seconds <= duration_seconds - half and not near:
-                    found.append(((seconds - half) / duration_seconds, (seconds + half) / duration_seconds))
+                    found.append((seconds - half, seconds, seconds + half))
                     taken.append(seconds)
-        return tuple(sorted(found))
-
-
-def _cut(count: int) -> tuple[Slice, ...]:
-    return tuple((number / count, (number + 1) / count) for number in range(count))
+        return tuple((start / duration_seconds, wanted / duration_seconds, end / duration_seconds) for start, wanted, end in sorted(found))

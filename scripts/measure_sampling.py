@@ -187,7 +187,7 @@ def until_sure(p_fake: NDArray[np.float64], limits: Limits, in_a_row: int) -> tu
     taken: list[int] = []
     slices, before, outcome = rounds.first(), None, "undecided"
     while slices:
-        taken += [int((start + end) / 2 * count) for start, end in slices]
+        taken += [int(wanted * count) for _, wanted, _ in slices]
         outcome, now = judged(p_fake, taken, limits)
         if (in_a_row == 1 and now.settled) or is_sure(before, now):
             break

@@ -87,15 +87,14 @@ class SeekingReader:
         seconds = self.duration_seconds
         return self._indexed and self._keys_probed(seconds) >= min(_PROBES, seconds / width_seconds) / 2
 
-    def find(self, start: float, end: float) -> Iterator[VideoFrame | None]:
-        """None while it works its way, and in the end the frame for the slice: the key frame in it that is nearest its centre, else the
-        frame on screen at its centre. Nothing more where there is none."""
-        centre = (start + end) / 2
-        key = self._key_within(start, centre, end)
+    def find(self, start: float, target: float, end: float) -> Iterator[VideoFrame | None]:
+        """None while it works its way, and in the end the frame for the slice: the key frame in it that is nearest the target, else the
+        frame on screen there. Nothing more where there is none."""
+        key = self._key_within(start, target, end)
         if key is not None and (frame := self._decoded_alone(key)) is not None:
             yield frame
             return
-        yield from self._on_screen(centre)
+        yield from self._on_screen(target)
 
     def seconds_of(self, frame: VideoFrame) -> float | None:
         """Time of a frame, from the first picture; None if it has none."""
@@ -105,15 +104,15 @@ class SeekingReader:
         self._leave()
         self._container.close()
 
-    def _key_within(self, start: float, centre: float, end: float) -> Packet[Any] | None:
-        """The packet of a key frame in the slice: where there is an index the one nearest the centre, else the one before it."""
-        goal = centre
+    def _key_within(self, start: float, target: float, end: float) -> Packet[Any] | None:
+        """The packet of a key frame in the slice: where there is an index the one nearest the target, else the one before it."""
+        goal = target
         if self._indexed:
-            found = [self._indexed_key(centre, backward) for backward in (True, False)]
+            found = [self._indexed_key(target, backward) for backward in (True, False)]
             inside = [key for key in found if key is not None and start <= key < end]
             if not inside:
                 return None
-            goal = min(inside, key=lambda key: abs(key - centre)) + _TOLERANCE_SECONDS
+            goal = min(inside, key=lambda key: abs(key - target)) + _TOLERANCE_SECONDS
         elif end - start < _CONTINUE_SECONDS:
             return None  # a key frame may lie in it, but looking costs as much as it saves
         self._leave()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-Slice = tuple[float, float]
-"""Start and end, as fractions of the video's duration."""
+Slice = tuple[float, float, float]
+"""Start, the moment that is wanted most, and end, as fractions of the video's duration."""
 
 
 @dataclass(frozen=True)
@@ -18,8 +18,8 @@ class Look:
 
 
 def equal_slices(count: int) -> tuple[Slice, ...]:
-    """The whole, cut into so many slices of the same length, in the order of time."""
-    return tuple((number / count, (number + 1) / count) for number in range(count))
+    """The whole, cut into so many slices of the same length, in the order of time; of each the middle is wanted."""
+    return tuple((number / count, (number + 0.5) / count, (number + 1) / count) for number in range(count))
 
 
 def spread_order(slices: Sequence[Slice]) -> list[Slice]:

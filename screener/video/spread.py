@@ -96,16 +96,16 @@ class SpreadDecoding:
         """Far apart first where each is a seek anyway; else in the order of time, so that what lies between is decoded once."""
         if not self.can_seek or not slices:
             return list(slices)
-        width_seconds = min(end - start for start, end in slices) * self._reader.duration_seconds
+        width_seconds = min(end - start for start, _, end in slices) * self._reader.duration_seconds
         return spread_order(slices) if self._reader.key_is_near(width_seconds) else sorted(slices)
 
     def _frame_of(self, part: Slice) -> Iterator[Frame | None]:
         duration = self._reader.duration_seconds
-        start, end = part[0] * duration, part[1] * duration
+        start, target, end = (fraction * duration for fraction in part)
         if self._reader.ended_seconds is not None and start >= self._reader.ended_seconds:
             return
         found: VideoFrame | None = None
-        for found in self._reader.find(start, end):
+        for found in self._reader.find(start, target, end):
             if found is None:
                 yield None
                 if self._out_of_time():

@@ -13,13 +13,13 @@ from screener.rounds import CLOSER_SECONDS, FIRST_ROUND, Rounds
 
 
 def looked(duration: float, places: np.random.Generator | None = None) -> list[list[float]]:
-    """The times taken after each round, at the centre of each slice or anywhere in it."""
+    """The times taken after each round, at the moment that is wanted of each slice or anywhere in it."""
     rounds, taken, after = Rounds(32), [], []
     slices = rounds.first()
     while slices:
-        taken += [
-            duration * (start + (end - start) * (0.5 if places is None else float(places.uniform(0, 0.999)))) for start, end in slices
-        ]
+        assert all(start < wanted < end for start, wanted, end in slices)
+        for start, wanted, end in slices:
+            taken.append(duration * (wanted if places is None else start + (end - start) * float(places.uniform(0.001, 0.999))))
         after.append(sorted(taken))
         slices = rounds.next(duration, taken)
     return after
@@ -30,6 +30,12 @@ def test_after_every_round_there_is_one_frame_in_each_slice(duration: float, see
     after = looked(duration, np.random.default_rng(seed))
     for taken in after[:-1]:
         assert sorted((np.array(taken) * len(taken) / duration).astype(int).tolist()) == list(range(len(taken)))
+
+
+@given(st.floats(64, 20_000))
+def test_frames_of_all_rounds_keep_equal_distances(duration: float) -> None:
+    for taken in looked(duration)[:-1]:
+        assert np.diff(taken) * len(taken) / duration == pytest.approx(1)
 
 
 @given(st.floats(0.1, 20_000))
@@ -50,7 +56,7 @@ def test_a_video_of_few_pictures_comes_to_an_end() -> None:
 
 def test_a_suspicious_moment_is_looked_at_as_densely_as_a_frame_a_second_would() -> None:
     around = Rounds(32).closer([900.0], 1800.0, [900.0])
-    assert [pytest.approx(1800 * (start + end) / 2) for start, end in around] == [900 + step for step in CLOSER_SECONDS]
+    assert [pytest.approx(1800 * wanted) for _, wanted, _ in around] == [900 + step for step in CLOSER_SECONDS]
 
 
 def test_closer_looks_stay_inside_the_video_and_off_what_was_seen() -> None:
