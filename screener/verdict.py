@@ -144,14 +144,15 @@ def judge_person(
     """One person's scores -> verdict; undecided with its reasons wherever a number would only look like an answer.
 
     closer: of frames that were looked at besides the evenly spread ones, because something near them looked fake. They tell where, and
-    count nothing in the pooled score: there they would weigh that part of the video too heavily.
+    count in the pooled score only of someone who is seen too briefly to be judged without them: of anyone else they would weigh that part
+    too heavily.
     """
-    ordered = _in_time(scores or closer)
+    everything = _in_time([*scores, *closer])
+    ordered = _in_time(scores) if len(scores) >= limits.min_frames else everything
     p_fake = np.array([s.p_fake for s in ordered])
     reasons = _reasons(seen, ordered, limits, is_still)
     pooled = float(POOLING[limits.pooling](p_fake)) if len(p_fake) else None
     between = interval(p_fake, limits.pooling) if len(p_fake) else None
-    everything = _in_time([*scores, *closer]) if closer else ordered
     segments = suspicious_segments(
         np.array([s.pts_seconds for s in everything]), np.array([s.p_fake for s in everything]), limits.threshold
     )
