@@ -119,12 +119,13 @@ class ProgressiveScanning(Scanning):
         super()._note_look(len(self._glances), None if expected is None else len(self._glances) - looked_at + expected)
 
     def _is_late(self, waiting: int = 0) -> bool:
-        """Whether the time that is left is needed to score what waits."""
+        """Whether what is left of the budget is needed to score what waits: one look more would be too much."""
         left = self._seconds_left()
         if left is None:
             return False
-        each = self._seconds["score"] / len(self._scores) if self._scores else _FIRST_GUESS_SECONDS
-        return left <= _MARGIN_SECONDS + waiting * each
+        score = self._seconds["score"] / len(self._scores) if self._scores else _FIRST_GUESS_SECONDS
+        look = (time.perf_counter() - self._started) / len(self._glances) if len(self._glances) >= FIRST_ROUND else 0.0
+        return left <= _MARGIN_SECONDS + look + waiting * score
 
     def _seconds_left(self) -> float | None:
         if self._budget_seconds is None:
