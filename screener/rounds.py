@@ -20,6 +20,9 @@ as always. With fewer, the interval of a pooled score would be too wide to tell 
 DENSEST_FPS = 1.0
 """No round goes beyond so many frames per second of video, nor stops short of what an ordinary scan looks at."""
 
+MOST_FRAMES = 12 * 3600
+"""However long the header says that the video is."""
+
 CLOSER_SECONDS = (-2.0, -1.0, 1.0, 2.0)
 """Where a suspicious moment is looked at more closely: as densely as one frame per second would have, three of which in a row make a
 suspicious passage."""
@@ -42,7 +45,7 @@ class Rounds:
         self._third = 1
 
     def most_frames(self, duration_seconds: float) -> int:
-        return max(self._least_frames, FIRST_ROUND, math.ceil(duration_seconds * DENSEST_FPS))
+        return max(self._least_frames, FIRST_ROUND, min(MOST_FRAMES, math.ceil(duration_seconds * DENSEST_FPS)))
 
     def first(self) -> tuple[Slice, ...]:
         return tuple(self._slice(number) for number in range(self.count))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from screener.rounds import CLOSER_SECONDS, FIRST_ROUND, Rounds
+from screener.rounds import CLOSER_SECONDS, FIRST_ROUND, MOST_FRAMES, Rounds
 
 
 def looked(duration: float, places: np.random.Generator | None = None) -> list[list[float]]:
@@ -52,6 +52,15 @@ def test_a_video_of_few_pictures_comes_to_an_end() -> None:
     while rounds.next(3.0, taken):
         pass
     assert rounds.next(3.0, taken) == ()
+
+
+def test_a_header_that_lies_about_the_length_costs_little() -> None:
+    rounds = Rounds(32)
+    slices = rounds.first()
+    while slices:
+        assert len(slices) <= MOST_FRAMES
+        slices = rounds.next(1e12, [1.0, 2.0])
+    assert rounds.count == MOST_FRAMES
 
 
 def test_a_suspicious_moment_is_looked_at_as_densely_as_a_frame_a_second_would() -> None:
