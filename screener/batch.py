@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from screener.errors import ExitStatus, ScreenerError, SourceError, exit_status
+from screener.file_hash import sha256_of
 from screener.journal import GIVEN_UP_AFTER, InputKey, Journal, key_of
-from screener.pipeline import Screener, sha256_of
+from screener.pipeline import Screener
 from screener.records import SCHEMA_VERSION, Verdict
 from screener.report import ReportFolder, ScanProgress, Summary
 from screener.settings import ScanSettings

@@ -8,27 +8,26 @@ Pixels die at scoring; what stays per judged face is a handful of numbers, so me
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from screener.allocator import keep_freed_memory
 from screener.checkpoint import Checkpoint, load_checkpoint, localisation_of
 from screener.cores import core_count, use_cores, use_one_core
 from screener.cropping import Cropper
 from screener.engines import build_scorer
-from screener.errors import CheckpointError, SettingsError, SourceError
+from screener.errors import SettingsError, SourceError
 from screener.evidence import TellingCrops
-from screener.faces import DETECTORS, FaceDetector
+from screener.file_hash import sha256_of
 from screener.readahead import read_ahead
 from screener.records import FaceCrop, FaceScore, Frame, TrackVerdict, Verdict, VideoFacts
+from screener.resolved import build_detector, limits_of, operating_point_of
 from screener.settings import ScanSettings
-from screener.verdict import POOLING, Limits, calibrated, coverage_of, judge_person, judge_video, leading_person
+from screener.verdict import calibrated, coverage_of, judge_person, judge_video, leading_person
 from screener.versions import versions
 from screener.video import Source, SourceFailure, Video, expand_sources, open_video
 
@@ -72,7 +71,7 @@ class Screener:
         found = as_source(source)
         if isinstance(found, SourceFailure):
             return Scanning(self, Source(found.name, "file", found.name, None), None).unreadable(found.reason, found.message)
-        scanning = Scanning(self, found, on_progress, frame_transform)
+        scanning = self._scanning(found, on_progress, frame_transform)
         for _ in scanning.scores():
             pass
         return scanning.verdict()
@@ -82,10 +81,18 @@ class Screener:
         found = as_source(source)
         if isinstance(found, SourceFailure):
             raise SourceError(found.reason, found.message)
+        if self.settings.progressive:
+            raise SettingsError("scan_stream gives scores in the order of frames; until_sure and budget_seconds have none: use scan")
         scanning = Scanning(self, found, None)
         yield from scanning.scores()
         if scanning.failure is not None:
             raise scanning.failure
+
+    def _scanning(self, source: Source, on_progress: OnProgress | None, frame_transform: FrameTransform | None) -> Scanning:
+        from screener.progressive import ProgressiveScanning  # which builds on what is defined here
+
+        kind = ProgressiveScanning if self.settings.progressive else Scanning
+        return kind(self, source, on_progress, frame_transform)
 
 
 class Scanning:
@@ -110,24 +117,42 @@ class Scanning:
 
     def scores(self) -> Iterator[FaceScore]:
         """Decode, find, follow, crop and score; a stage that raises ends it, and the other stages with it."""
-        use_cores(self._screener.cores)
-        waiting: list[FaceCrop] = []
+        self._use_cores()
         try:
             with closing(open_video(self._source, self._screener.settings)) as video:
                 try:
-                    with closing(read_ahead(self._looks(video), LOOKS_AHEAD, stop=video.close)) as looks:
-                        for looked_at, crops in enumerate(looks, 1):
-                            waiting += crops
-                            while len(waiting) >= self._screener.scorer.batch_size:
-                                batch, waiting = waiting[: self._screener.scorer.batch_size], waiting[self._screener.scorer.batch_size :]
-                                yield from self._score(batch)
-                            if self._on_progress:
-                                self._on_progress(looked_at, video.expected_frames)
+                    yield from self._judged(video)
                 finally:
                     self._facts = video.facts
-                yield from self._score(waiting)
         except SourceError as error:
             self.failure = error
+
+    def _use_cores(self) -> None:
+        use_cores(self._screener.cores)
+
+    def _judged(self, video: Video) -> Iterator[FaceScore]:
+        """The scores of one pass over the frames of a video."""
+        waiting: list[FaceCrop] = []
+        batch_size = self._screener.scorer.batch_size
+        with closing(read_ahead(self._looks(video), LOOKS_AHEAD, stop=video.close)) as looks:
+            for looked_at, crops in enumerate(looks, 1):
+                waiting += crops
+                while len(waiting) >= batch_size:
+                    batch, waiting = waiting[:batch_size], waiting[batch_size:]
+                    yield from self._score(batch)
+                self._note_look(looked_at, video.expected_frames)
+                if self._is_late(len(waiting)):
+                    break
+        yield from self._score(waiting)
+
+    def _note_look(self, looked_at: int, expected: int | None) -> None:
+        """After each look whose crops arrived. looked_at, expected: frames of the present pass."""
+        if self._on_progress:
+            self._on_progress(looked_at, expected)
+
+    def _is_late(self, waiting: int = 0) -> bool:
+        """Whether to look no further, with so many crops waiting to be scored."""
+        return False
 
     def _looks(self, video: Video) -> Iterator[list[FaceCrop]]:
         """The crops of each frame. Runs in a thread of its own, with one core: its steps are too small to be shared."""
@@ -138,9 +163,12 @@ class Scanning:
                 started = time.perf_counter()
                 if self._frame_transform is not None:
                     group = [self._frame_transform(frame) for frame in group]
-                looks = self._cropper.crops(group)
+                looks = self._find_crops(group)
                 self._seconds["faces"] += time.perf_counter() - started
                 yield from looks
+
+    def _find_crops(self, frames: list[Frame]) -> list[list[FaceCrop]]:
+        return self._cropper.crops(frames)
 
     def _score(self, crops: list[FaceCrop]) -> Iterator[FaceScore]:
         started = time.perf_counter()
@@ -198,6 +226,9 @@ class Scanning:
             by_track[score.track_id].append(score)
         return tuple(judge_person(sightings[t], by_track[t], self._screener.limits, is_still) for t in sorted(by_track))
 
+    def _sha256(self) -> str | None:
+        return None if self._source.path is None else sha256_of(self._source.path)
+
     def _row(
         self,
         outcome: str,
@@ -210,11 +241,10 @@ class Scanning:
         interval: tuple[float, float] | None,
     ) -> Verdict:
         limits, settings = self._screener.limits, self._screener.settings
-        path = self._source.path
         fakes = {person.track_id for person in people if person.outcome == "fake"}
         return Verdict(
             source=self._source.name,
-            sha256=sha256_of(path) if path is not None else None,
+            sha256=self._sha256(),
             outcome=outcome,
             p_fake=p_fake,
             interval=interval,
@@ -240,42 +270,6 @@ def _grouped(frames: Iterator[Frame], size: int) -> Iterator[list[Frame]]:
         yield group
 
 
-def limits_of(checkpoint: Checkpoint, settings: ScanSettings) -> Limits:
-    """Where the decision falls: the settings' threshold, or the checkpoint's operating point at the settings' false-positive rate."""
-    contract = checkpoint.contract
-    pooling = settings.pooling or contract.pooling
-    if pooling not in POOLING:
-        raise SettingsError(f"pooling: expected one of {', '.join(POOLING)}, got {pooling!r}")
-    if settings.threshold is not None:
-        threshold = genuine_below = settings.threshold
-    else:
-        point = contract.operating_point(settings.fpr)
-        threshold, genuine_below = point.threshold, point.genuine_below
-    everything = (0.0, float("inf"))
-    return Limits(
-        threshold, genuine_below, settings.min_frames, pooling,
-        contract.valid_range.get("face_px", everything), contract.valid_range.get("sharpness", everything),
-    )  # fmt: skip
-
-
-def operating_point_of(checkpoint: Checkpoint, settings: ScanSettings) -> dict[str, float]:
-    """The operating point in use, for the report; empty when the threshold was given by hand."""
-    if settings.threshold is not None:
-        return {}
-    point = checkpoint.contract.operating_point(settings.fpr)
-    return {"fpr": point.fpr, "genuine_below": point.genuine_below, "real_videos": point.real_videos, "fake_videos": point.fake_videos}
-
-
-def build_detector(name: str, device: Any, contract: dict[str, Any]) -> FaceDetector:
-    """The named detector; one that would find other boxes than those the checkpoint was made with is refused."""
-    if name not in DETECTORS:
-        raise SettingsError(f"detector: expected one of {', '.join(DETECTORS)}, got {name!r}")
-    detector = DETECTORS[name](device=device)
-    if name == contract["name"] and detector.contract() != contract:
-        raise CheckpointError(f"detector {name}: this screener runs it with {detector.contract()}, the checkpoint was made with {contract}")
-    return detector
-
-
 def as_source(source: Source | SourceFailure | str | Path) -> Source | SourceFailure:
     """One path, URL or camera -> the input it names; raises SettingsError when it names several."""
     if isinstance(source, (Source, SourceFailure)):
@@ -284,17 +278,6 @@ def as_source(source: Source | SourceFailure | str | Path) -> Source | SourceFai
     if len(found) != 1:
         raise SettingsError(f"{source}: names {len(found)} inputs; give them one at a time to Screener.scan")
     return found[0]
-
-
-def sha256_of(path: Path) -> str | None:
-    """SHA-256 of a regular file's bytes, or None when it cannot be read."""
-    if not path.is_file():
-        return None  # opening a pipe would wait for someone to write to it, and a device has no end
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return None
 
 
 def scan(source: Source | str | Path, settings: ScanSettings | None = None, checkpoint: Checkpoint | str | Path | None = None) -> Verdict:

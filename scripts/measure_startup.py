@@ -43,7 +43,7 @@ import numpy; lap("import numpy")
 import torch; lap("import torch")
 import cv2; lap("import cv2")
 import scipy.special, scipy.ndimage, scipy.optimize; lap("import scipy")
-from screener.pipeline import Screener, build_detector
+from screener.pipeline import Screener
 from screener.engines import build_scorer
 from screener.settings import ScanSettings
 from screener.checkpoint import load_checkpoint

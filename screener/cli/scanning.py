@@ -51,6 +51,12 @@ def scan(
     frames: Annotated[int | None, typer.Option("--frames", help="Judge so many evenly spaced frames (32).")] = None,
     fps: Annotated[float | None, typer.Option("--fps", help="Judge so many frames per second of video instead.")] = None,
     all_frames: Annotated[bool | None, typer.Option("--all-frames", help="Judge every frame.")] = None,
+    until_sure: Annotated[
+        bool | None, typer.Option("--until-sure", help="Look at few frames of a file first, at more only until everyone's score is clear.")
+    ] = None,
+    budget: Annotated[
+        float | None, typer.Option("--budget", help="Seconds to answer in for each file; the more time, the more frames are judged.")
+    ] = None,
     fpr: Annotated[
         float | None, typer.Option("--fpr", help="Operating point, as a false-positive rate the checkpoint was measured at (0.05).")
     ] = None,
@@ -84,9 +90,10 @@ def scan(
     Exit status: 0 all genuine, 1 something is fake, 3 something is undecided, partial or unreadable, 2 could not run, 130 interrupted.
     """
     given = {
-        "frames": frames, "fps": fps, "all_frames": all_frames, "fpr": fpr, "threshold": threshold, "min_face_px": min_face_px,
-        "time_limit_seconds": time_limit, "allow_private": allow_private, "stream_seconds": stream_seconds, "batch_size": batch_size,
-        "detect_every": detect_every, "device": device, "dtype": dtype, "engine": engine,
+        "frames": frames, "fps": fps, "all_frames": all_frames, "until_sure": until_sure, "budget_seconds": budget,
+        "fpr": fpr, "threshold": threshold, "min_face_px": min_face_px, "time_limit_seconds": time_limit, "allow_private": allow_private,
+        "stream_seconds": stream_seconds, "batch_size": batch_size, "detect_every": detect_every, "device": device, "dtype": dtype,
+        "engine": engine,
     }  # fmt: skip
     with exits():
         settings = scan_settings(config, {name: value for name, value in given.items() if value is not None})

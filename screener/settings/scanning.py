@@ -15,6 +15,8 @@ class ScanSettings:
 
     Sampling (the first that is set wins: all_frames, fps, frames):
         frames: how many evenly spaced frames. fps: frames per second of video. all_frames: every frame.
+        until_sure: of a file, look at frames that lie far apart first and at more between them only while a person's score leaves the
+        outcome open, up to one frame per second. budget_seconds: the same until so many seconds have passed, whether it is open or not.
     Judging:
         fpr: operating point, as a false-positive rate that the checkpoint was measured at. threshold: overrides it, between 0 and 1.
         min_face_px: a face with a shorter side than this, pixels, is a passer-by and is not judged.
@@ -39,6 +41,8 @@ class ScanSettings:
     frames: int = 32
     fps: float | None = None
     all_frames: bool = False
+    until_sure: bool = False
+    budget_seconds: float | None = None
     fpr: float = 0.05
     threshold: float | None = None
     min_face_px: int = 40
@@ -72,6 +76,7 @@ class ScanSettings:
         at_least("thumbnails", self.thumbnails, 0)
         above_zero("fps", self.fps)
         above_zero("stream_seconds", self.stream_seconds)
+        above_zero("budget_seconds", self.budget_seconds)
         above_zero("time_limit_seconds", self.time_limit_seconds)
         within("max_duration_seconds", self.max_duration_seconds, 0.1, 1e9)
         within("stall_seconds", self.stall_seconds, 0.1, 86_400)
@@ -84,9 +89,11 @@ class ScanSettings:
             raise SettingsError(f"threshold: expected a probability between 0 and 1, got {self.threshold!r}")
         if self.min_sharpness is not None and not (is_number(self.min_sharpness) and 0 <= self.min_sharpness < float("inf")):
             raise SettingsError(f"min_sharpness: expected a number of at least 0, got {self.min_sharpness!r}")
-        for name in ("all_frames", "allow_private"):
+        for name in ("all_frames", "until_sure", "allow_private"):
             if not isinstance(getattr(self, name), bool):
                 raise SettingsError(f"{name}: expected true or false, got {getattr(self, name)!r}")
+        if self.progressive and (self.all_frames or self.fps is not None):
+            raise SettingsError("until_sure and budget_seconds choose the frames themselves; give neither fps nor all_frames with them")
         for name in ("pooling", "detector"):
             if not isinstance(getattr(self, name), str | None):
                 raise SettingsError(f"{name}: expected a name, got {getattr(self, name)!r}")
@@ -96,6 +103,11 @@ class ScanSettings:
             raise SettingsError(f"device: expected one of {', '.join(DEVICES)}, got {self.device!r}")
         if self.dtype not in DTYPES:
             raise SettingsError(f"dtype: expected one of {', '.join(DTYPES)}, got {self.dtype!r}")
+
+    @property
+    def progressive(self) -> bool:
+        """Whether files are looked at in rounds, each closer than the one before."""
+        return self.until_sure or self.budget_seconds is not None
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -30,6 +30,7 @@ from screener.video.frame_memory import FrameMemory
 from screener.video.gate import check_file
 from screener.video.limits import GRACE_SECONDS, awaiting, stall_seconds
 from screener.video.protocol import CPU_STATUS, EMPTIED, LENGTH, STALLED_STATUS
+from screener.video.slices import Look
 from screener.video.sources import Source
 
 _IDLE_LIMIT = 4
@@ -43,11 +44,15 @@ _START = (
 _FACT_NAMES = frozenset(field.name for field in fields(VideoFacts))
 
 
-def open_video(source: Source, settings: ScanSettings) -> Video:
-    """Open an input. Raises SourceError, whose reason says why it cannot be read."""
+def open_video(source: Source, settings: ScanSettings, look: Look | None = None) -> Video:
+    """Open an input. Raises SourceError, whose reason says why it cannot be read.
+
+    look: the only parts of a video file that are decoded, with the warning `sparse`; any other input, and a file in which single frames
+    cannot be had, is read as ever.
+    """
     if source.kind == "file" and source.path is not None:
         check_file(source.path, source.name)  # what needs no decoder to refuse never reaches one
-    return Video(source, settings)
+    return Video(source, settings, look)
 
 
 def start_decoder() -> None:
@@ -58,7 +63,7 @@ def start_decoder() -> None:
 class Video:
     """One pass over one input; a context manager. `close` may be called from another thread and more than once."""
 
-    def __init__(self, source: Source, settings: ScanSettings) -> None:
+    def __init__(self, source: Source, settings: ScanSettings, look: Look | None = None) -> None:
         self._name = source.name
         self._facts = VideoFacts()
         self._expected_frames: int | None = None
@@ -70,7 +75,7 @@ class Video:
         self._patience_seconds = stall_seconds(settings) + 2 * GRACE_SECONDS
         self._overdue = False
         try:
-            self._worker.request(source, settings)
+            self._worker.request(source, settings, look)
             while "opening" in (answer := self._receive()):
                 pass
             self._expected_frames = answer.get("expected_frames")
@@ -219,9 +224,9 @@ class _Worker:
     def exit_status(self) -> int | None:
         return self._process.returncode
 
-    def request(self, source: Source, settings: ScanSettings) -> None:
+    def request(self, source: Source, settings: ScanSettings, look: Look | None) -> None:
         self._inputs += 1
-        data = pickle.dumps((source, settings))
+        data = pickle.dumps((source, settings, look))
         assert self._process.stdin is not None
         with suppress(BrokenPipeError):  # the missing answer tells
             self._process.stdin.write(LENGTH.pack(len(data)) + data)

@@ -67,16 +67,7 @@ class PyAVReader:
 
     def picture(self) -> NDArray[np.uint8] | None:
         """(H, W, 3) uint8 RGB of the frame, upright, with square pixels and the frame's own size; None if it cannot be had."""
-        frame = self._frame
-        if frame is None:
-            return None
-        check_pixels(frame.width, frame.height, self._max_pixels, self._shown_name)
-        try:
-            # Bicubic and the stream's own colour matrix: what OpenCV does, so that both readers give the same picture.
-            picture = frame.reformat(format="rgb24", interpolation=Interpolation.BICUBIC).to_ndarray()
-        except (FFmpegError, ValueError):
-            return None
-        return squared(turned(np.ascontiguousarray(picture, dtype=np.uint8), frame.rotation), self._ratio, frame.rotation % 180 == 90)
+        return None if self._frame is None else picture_of(self._frame, self._max_pixels, self._shown_name, self._ratio)
 
     def close(self) -> None:
         self._frames.close()
@@ -95,3 +86,15 @@ class PyAVReader:
         with suppress(FFmpegError):
             yield from (packet for packet in packets if packet.size)
         yield None
+
+
+def picture_of(frame: VideoFrame, max_pixels: int, shown_name: str, sample_aspect_ratio: float) -> NDArray[np.uint8] | None:
+    """(H, W, 3) uint8 RGB of a decoded frame, upright, with square pixels; None if it cannot be had. Raises SourceError `limit_pixels`."""
+    check_pixels(frame.width, frame.height, max_pixels, shown_name)
+    try:
+        # Bicubic and the stream's own colour matrix: what OpenCV does, so that both readers give the same picture.
+        picture = frame.reformat(format="rgb24", interpolation=Interpolation.BICUBIC).to_ndarray()
+    except (FFmpegError, ValueError):
+        return None
+    upright = turned(np.ascontiguousarray(picture, dtype=np.uint8), frame.rotation)
+    return squared(upright, sample_aspect_ratio, frame.rotation % 180 == 90)

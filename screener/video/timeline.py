@@ -37,7 +37,7 @@ FILE_FORMATS = (
 # Containers whose header says how long they last; elsewhere FFmpeg's duration is read off the last timestamps and proves nothing.
 _PROMISING = frozenset({"mov", "matroska", "avi", "flv", "asf", "gif"})
 # Containers without timestamps of their own, or whose timestamps are of decoding order: the order of frames is all there is.
-_UNTIMED = frozenset({"avi", "h264", "hevc", "vvc", "m4v", "h263", "mpegvideo", "mjpeg", "obu", "vc1", "yuv4mpegpipe"})
+UNTIMED = frozenset({"avi", "h264", "hevc", "vvc", "m4v", "h263", "mpegvideo", "mjpeg", "obu", "vc1", "yuv4mpegpipe"})
 # Containers that may legitimately start in the middle of a group of pictures, as recordings of a broadcast do.
 _BROADCAST = frozenset({"mpegts", "mpeg", "mpegvideo", "h264", "hevc"})
 HDR_TRANSFERS = frozenset({16, 18})  # smpte2084, arib-std-b67
@@ -243,7 +243,7 @@ def _timeline(
         frame_seconds=frame_seconds,
         origin_seconds=origin,
         reader_origin_seconds=None if stream.start_time is None else stream.start_time * time_base,
-        timed=not (names & _UNTIMED or walk.untimed or restarted),
+        timed=not (names & UNTIMED or walk.untimed or restarted),
         format=container.format.name,
         codec=context.codec.canonical_name,
         size_wh=(context.width, context.height),

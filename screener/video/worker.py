@@ -34,7 +34,9 @@ from screener.video.ledger import Complaints, Ledger
 from screener.video.limits import confine, stall_seconds
 from screener.video.pictures import AnimationDecoding, SequenceDecoding, StillDecoding
 from screener.video.protocol import EMPTIED, FAILED_STATUS, LENGTH
+from screener.video.slices import Look
 from screener.video.sources import Source
+from screener.video.spread import SpreadDecoding
 from screener.video.streams import StreamDecoding
 
 _PROGRESS_SECONDS = 0.5
@@ -50,9 +52,16 @@ class Decoding(Protocol):
 
 
 def decode(
-    source: Source, settings: ScanSettings, complaints: Complaints | None = None, alive: Callable[[], None] = lambda: None
+    source: Source,
+    settings: ScanSettings,
+    complaints: Complaints | None = None,
+    alive: Callable[[], None] = lambda: None,
+    look: Look | None = None,
 ) -> Decoding:
-    """Open an input in this process. alive: called now and then while that takes long. Raises SourceError."""
+    """Open an input in this process. alive: called now and then while that takes long. Raises SourceError.
+
+    look: of a video file, only these parts are decoded if that is possible.
+    """
     complaints = complaints or Complaints()
     if isinstance(source.target, tuple):
         return SequenceDecoding(source.target, source.name, settings, complaints)
@@ -64,6 +73,11 @@ def decode(
         return StillDecoding(source.path, source.name, settings, complaints)
     if kind == "animation":
         return AnimationDecoding(source.path, source.name, settings, complaints)
+    if look is not None:
+        spread = SpreadDecoding(source.path, source.name, settings, complaints, look, alive)
+        if spread.can_seek:
+            return spread
+        spread.close()
     return FileDecoding(source.path, source.name, settings, complaints, alive)
 
 
@@ -73,8 +87,8 @@ def main() -> None:
     answers = Answers(pipe, requests, _frame_memory())
     try:
         while length := requests.read(LENGTH.size):
-            source, settings = pickle.loads(requests.read(LENGTH.unpack(length)[0]))
-            _serve(source, settings, complaints, answers)
+            source, settings, look = pickle.loads(requests.read(LENGTH.unpack(length)[0]))
+            _serve(source, settings, look, complaints, answers)
             answers.settle()
     except BrokenPipeError:
         os._exit(0)
@@ -91,13 +105,13 @@ def prepare() -> tuple[BinaryIO, BinaryIO, Complaints]:
     return requests, answers, Complaints(_redirect_output())
 
 
-def _serve(source: Source, settings: ScanSettings, complaints: Complaints, answers: Answers) -> None:
+def _serve(source: Source, settings: ScanSettings, look: Look | None, complaints: Complaints, answers: Answers) -> None:
     confine(settings)
     watchdog, clock = _Watchdog(stall_seconds(settings)), _BusyClock()
     decoding: Decoding | None = None
     try:
         watchdog.alive()
-        decoding = decode(source, settings, complaints, _Opening(watchdog, answers).alive)
+        decoding = decode(source, settings, complaints, _Opening(watchdog, answers).alive, look)
         answers.send({"expected_frames": decoding.expected_frames, "facts": _facts(decoding, clock)})
         reported = time.monotonic()
         for frame in decoding.steps():

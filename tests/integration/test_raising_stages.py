@@ -32,7 +32,7 @@ def break_scorer(loaded: Screener, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def break_tracker(loaded: Screener, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Tracker, "update", raising)
+    monkeypatch.setattr(Tracker, "follow", raising)
 
 
 def break_decoder(loaded: Screener, monkeypatch: pytest.MonkeyPatch) -> None:

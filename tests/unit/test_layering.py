@@ -23,6 +23,10 @@ KNOWS: dict[str, set[str]] = {
     "model": set(),
     "geometry": set(),
     "readahead": set(),
+    "rounds": set(),
+    "file_hash": set(),
+    "resolved": BASE | {"checkpoint", "faces", "verdict"},
+    "sureness": BASE | {"verdict"},
     "versions": set(),
     "appearance": BASE | {"geometry"},
     "tracks": BASE | {"geometry", "appearance"},
@@ -40,7 +44,7 @@ KNOWS: dict[str, set[str]] = {
 LENT = {"report": "screener.watching.records."}
 """A module of plain records that a part may know although it lies in a room above: reports of a live watch say what these hold."""
 
-ASSEMBLERS = {"pipeline", "watching", "batch", "doctor", "training", "evaluation", "bench", "export", "engines"}
+ASSEMBLERS = {"pipeline", "progressive", "watching", "batch", "doctor", "training", "evaluation", "bench", "export", "engines"}
 """The parts that put stages together."""
 
 TOP = {"__init__", "cli"}
