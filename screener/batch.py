@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from screener.errors import ExitStatus, ScreenerError, SourceError, exit_status
 from screener.file_hash import sha256_of
 from screener.journal import GIVEN_UP_AFTER, InputKey, Journal, key_of
-from screener.pipeline import Screener
+from screener.pipeline import OnProgress, Screener
 from screener.records import SCHEMA_VERSION, Verdict
 from screener.report import ReportFolder, ScanProgress, Summary
 from screener.settings import ScanSettings
@@ -48,7 +50,10 @@ class Batch:
         progress: ScanProgress,
         folder: ReportFolder | None = None,
         journal: Journal | None = None,
+        workers: int = 1,
     ) -> None:
+        """workers: inputs that are judged at once, with the one set of models; verdicts come in the order of the inputs all the same."""
+        self._workers = workers
         self._inputs, self._screener, self._progress, self._folder, self._journal = inputs, screener, progress, folder, journal
         self._started = time.monotonic()
         self._counts = Summary()
@@ -70,10 +75,43 @@ class Batch:
 
     def judged(self) -> Iterator[Judged]:
         """Each input with its verdict, in order; it is counted once `keep` is given it. Raises DeviceError, OutputError."""
+        if self._workers > 1:
+            yield from self._judged_side_by_side()
+            return
         for source in self._inputs:
             self._progress.start(source.name)
-            key = None if self._journal is None else key_of(source, sha256_of)
-            yield self._recalled(source, key) or self._judge(source, key)
+            yield self._begun(source, self._progress.advance)()
+
+    def _judged_side_by_side(self) -> Iterator[Judged]:
+        """Journal and order are kept here; threads do nothing but scan."""
+        pool = ThreadPoolExecutor(self._workers, thread_name_prefix="scan")
+        under_way: deque[tuple[str, Future[Judged]]] = deque()
+        try:
+            for source in self._inputs:
+                under_way.append((source.name, pool.submit(self._begun(source, None))))
+                if len(under_way) > self._workers:  # one more than are judged, so that none has to wait for the row of the first
+                    yield self._awaited(*under_way.popleft())
+            while under_way:
+                yield self._awaited(*under_way.popleft())
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _awaited(self, name: str, judging: Future[Judged]) -> Judged:
+        self._progress.start(name)
+        return judging.result()
+
+    def _begun(self, source: Source | SourceFailure, on_progress: OnProgress | None) -> Callable[[], Judged]:
+        """What is left to do for an input once the journal knows that it is being judged."""
+        key = None if self._journal is None else key_of(source, sha256_of)
+        recalled = self._recalled(source, key)
+        if recalled is not None:
+            return lambda: recalled
+        if self._journal is not None and key is not None:
+            if self._journal.given_up(key):
+                words = f"screener was ended {GIVEN_UP_AFTER} times while it judged this; it is left alone until the journal is removed"
+                return lambda: Judged(source, self._unjudged(source, words), key)
+            self._journal.begin(key, source.name)
+        return lambda: self._judge(source, key, on_progress)
 
     def keep(self, judged: Judged) -> None:
         """Write the page of a verdict, note it in the journal and count it. Raises OutputError.
@@ -106,14 +144,9 @@ class Batch:
         self._faults += judged.fault is not None
         self._progress.done(judged.verdict)
 
-    def _judge(self, source: Source | SourceFailure, key: InputKey | None) -> Judged:
-        if self._journal is not None and key is not None:
-            if self._journal.given_up(key):
-                words = f"screener was ended {GIVEN_UP_AFTER} times while it judged this; it is left alone until the journal is removed"
-                return Judged(source, self._unjudged(source, words), key)
-            self._journal.begin(key, source.name)
+    def _judge(self, source: Source | SourceFailure, key: InputKey | None, on_progress: OnProgress | None) -> Judged:
         try:
-            return Judged(source, self._screener.scan(source, self._progress.advance), key)
+            return Judged(source, self._screener.scan(source, on_progress), key)
         except BrokenPipeError:
             raise
         except Exception as error:
@@ -151,9 +184,12 @@ def scan_all(
     progress: ScanProgress,
     folder: ReportFolder | None = None,
     journal: Journal | None = None,
+    workers: int = 1,
 ) -> Batch:
     """Load the models and return the run; nothing is judged until its `judged` is asked for."""
-    return Batch(inputs, Screener(settings, checkpoint), progress, folder, journal)
+    screener = Screener(settings, checkpoint)
+    screener.cores = max(1, screener.cores // workers)
+    return Batch(inputs, screener, progress, folder, journal, workers)
 
 
 def _facts_of(screener: Screener) -> dict[str, object]:

@@ -68,6 +68,7 @@ def scan(
     ] = None,
     stream_seconds: Annotated[float | None, typer.Option("--stream-seconds", help="How long to watch an endless stream (30).")] = None,
     batch_size: Annotated[int | None, typer.Option("--batch-size", help="Faces scored together (16).")] = None,
+    workers: Annotated[int, typer.Option("--workers", min=1, help="Inputs judged at once, with one set of models.")] = 1,
     detect_every: Annotated[
         int | None, typer.Option("--detect-every", help="Of close frames, search every so many for faces and follow them between (1).")
     ] = None,
@@ -99,7 +100,7 @@ def scan(
         settings = scan_settings(config, {name: value for name, value in given.items() if value is not None})
         format_name = one_of({"json": json_, "jsonl": jsonl, "csv": csv})
         places = Places(output, report, _journal_path(resume, journal, output, report))
-        sys.exit(_scan(sources, settings, checkpoint, format_name, places, allow_incomplete, quiet))
+        sys.exit(_scan(sources, settings, checkpoint, format_name, places, workers, allow_incomplete, quiet))
 
 
 def _journal_path(resume: bool, journal: Path | None, output: Path | None, report: Path | None) -> Path | None:
@@ -119,6 +120,7 @@ def _scan(
     checkpoint: Path | None,
     format_name: str,
     places: Places,
+    workers: int,
     allow_incomplete: bool,
     quiet: bool,
 ) -> int:
@@ -138,7 +140,7 @@ def _scan(
         writer = WRITERS[format_name](len(inputs), places.output is None and sys.stdout.isatty() and "NO_COLOR" not in os.environ)
         with _output(places.output) as out:
             progress = progress_for(sys.stderr, quiet, len(inputs))
-            run = scan_all(inputs, settings, checkpoint, progress, folder, journal)
+            run = scan_all(inputs, settings, checkpoint, progress, folder, journal, workers)
             status = _write_rows(run, writer, out, progress)
             out.write(writer.end(run.summary))
             if folder:

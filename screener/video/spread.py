@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 
 from av.video.frame import VideoFrame
@@ -21,7 +22,16 @@ from screener.video.ledger import Complaints, Ledger
 from screener.video.pyav_reader import picture_of
 from screener.video.seeking import SeekingReader
 from screener.video.slices import Look, Slice, spread_order
-from screener.video.timeline import HDR_TRANSFERS, first_video, open_container, sample_aspect_ratio
+from screener.video.timeline import (
+    HDR_TRANSFERS,
+    check_duration,
+    check_stream,
+    encrypted,
+    first_video,
+    is_encrypted,
+    open_container,
+    sample_aspect_ratio,
+)
 
 _END_SECONDS = 0.5
 """How much earlier than promised a whole video may end: muxers differ in counting the last frame and the padding of audio."""
@@ -47,10 +57,14 @@ class SpreadDecoding:
         container = open_container(path, shown_name)
         try:
             stream, count = first_video(container, shown_name)
+            check_stream(container, stream, settings, shown_name)
+            if any(is_encrypted(packet) for packet in islice(container.demux(stream), 1)):
+                raise encrypted(shown_name)
             self._reader = SeekingReader(container, stream)
             self._ratio = sample_aspect_ratio(stream)
             context = stream.codec_context
             check_pixels(context.width, context.height, settings.max_pixels, shown_name)
+            check_duration(self._reader.duration_seconds, settings, shown_name)
             alive()
             self.can_seek = self._reader.can_seek()
             self._whole = self._is_whole(path)

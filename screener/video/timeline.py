@@ -106,6 +106,29 @@ def sample_aspect_ratio(stream: VideoStream) -> float:
     return ratio if 0.125 <= ratio <= 8 else 1.0
 
 
+def check_stream(container: InputContainer, stream: VideoStream, limits: ScanSettings, name: str) -> None:
+    """Raises SourceError for a file of too many streams, or of a codec that is not decoded here."""
+    count = len(container.streams)
+    if count > limits.max_streams:
+        raise SourceError("limit_size", f"{name}: holds {count} streams, more than {limits.max_streams}; raise max_streams")
+    check_codec(stream, name)
+
+
+def check_duration(seconds: float, limits: ScanSettings, name: str) -> None:
+    """Raises SourceError for a video that lasts longer than the limits allow."""
+    if seconds > limits.max_duration_seconds:
+        lasts = f"lasts {seconds:.0f} s, more than {limits.max_duration_seconds:.0f}; raise max_duration_seconds"
+        raise SourceError("limit_time", f"{name}: {lasts}")
+
+
+def is_encrypted(packet: Packet[Any]) -> bool:
+    return packet.has_sidedata("encryption_info")
+
+
+def encrypted(name: str) -> SourceError:
+    return SourceError("encrypted", f"{name}: the video is encrypted and cannot be judged")
+
+
 def read_timeline(path: Path, name: str, on_progress: Callable[[], None] = lambda: None, limits: ScanSettings | None = None) -> Timeline:
     """Walk the packets of a file. on_progress: called every few hundred. limits: of duration and streams; the defaults if left out.
 
@@ -114,24 +137,18 @@ def read_timeline(path: Path, name: str, on_progress: Callable[[], None] = lambd
     limits = limits or ScanSettings()
     with open_container(path, name) as container:
         stream, count = first_video(container, name)
-        if len(container.streams) > limits.max_streams:
-            raise SourceError(
-                "limit_size", f"{name}: holds {len(container.streams)} streams, more than {limits.max_streams}; raise max_streams"
-            )
+        check_stream(container, stream, limits, name)
         warnings = ["multi_video"] if count > 1 else []
         if stream.codec_context.color_trc in HDR_TRANSFERS:
             warnings.append("hdr")
-        check_codec(stream, name)
         walk = _Walk(container, stream)
         walk.run(on_progress)
         if len(walk.ticks) > _PACKET_LIMIT:
             raise SourceError("limit_time", f"{name}: holds more than {_PACKET_LIMIT} frames; cut it into parts")
         if walk.encrypted:
-            raise SourceError("encrypted", f"{name}: the video is encrypted and cannot be judged")
+            raise encrypted(name)
         timeline = _timeline(path, container, stream, walk, warnings, on_progress)
-        if timeline.end_seconds > limits.max_duration_seconds:
-            lasts = f"lasts {timeline.end_seconds:.0f} s, more than {limits.max_duration_seconds:.0f}; raise max_duration_seconds"
-            raise SourceError("limit_time", f"{name}: {lasts}")
+        check_duration(timeline.end_seconds, limits, name)
         return timeline
 
 
@@ -182,7 +199,7 @@ class _Walk:
     def _add(self, packet: Packet[Any]) -> None:
         self.packets += 1
         self.corrupt += packet.is_corrupt
-        self.encrypted |= packet.has_sidedata("encryption_info")
+        self.encrypted |= is_encrypted(packet)
         if packet.is_keyframe or packet.has_sidedata("new_extradata"):
             self._note_size(packet)
         self.faults.add(packet)

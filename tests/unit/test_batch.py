@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,8 @@ from builders import person, verdict
 
 from screener.batch import Batch, Judged
 from screener.errors import DeviceError, ExitStatus, OutputError, SourceError
+from screener.file_hash import sha256_of
 from screener.journal import GIVEN_UP_AFTER, Journal
-from screener.pipeline import sha256_of
 from screener.records import Verdict
 from screener.report import ReportFolder
 from screener.report.progress import QuietProgress
@@ -218,3 +219,43 @@ def test_copies_have_a_page_each_and_one_is_judged_for_all_where_there_are_none(
         _, kept = run(copies, models := Models(), journal)
         assert models.asked == ["a.mp4"]
         assert [judged.verdict.source for judged in kept] == [source.name for source in copies]
+
+
+# Several at once.
+
+
+def side_by_side(inputs: Sequence[Source | SourceFailure], models: Models, journal: Journal | None = None) -> tuple[Batch, list[Judged]]:
+    batch = Batch(inputs, models, QuietProgress(), None, journal, workers=2)  # type: ignore[arg-type]
+    kept = []
+    for judged in batch.judged():
+        batch.keep(judged)
+        kept.append(judged)
+    return batch, kept
+
+
+def test_two_are_judged_at_once_and_rows_come_in_order(clips: list[Source]) -> None:
+    both = threading.Barrier(2)
+
+    def together(source: Source) -> Verdict:
+        both.wait(timeout=30)  # passes only if another is being judged meanwhile
+        return verdict(source=source.name)
+
+    _, kept = side_by_side([*clips, clips[0]], Models(dict.fromkeys(("a.mp4", "b.mp4", "c.mp4"), together)))
+    assert [judged.verdict.source for judged in kept] == [source.name for source in [*clips, clips[0]]]
+
+
+def test_a_fault_beside_others_is_a_row_and_what_ends_a_run_ends_it(clips: list[Source]) -> None:
+    _, kept = side_by_side(clips, Models({"b.mp4": raising(ValueError("ours"))}))
+    assert [judged.fault is not None for judged in kept] == [False, True, False]
+    with pytest.raises(DeviceError):
+        side_by_side(clips, Models({"b.mp4": raising(DeviceError("gone"))}))
+
+
+def test_a_journal_beside_several_repeats_nothing(clips: list[Source], tmp_path: Path) -> None:
+    path = tmp_path / "batch.journal"
+    with Journal(path) as journal:
+        side_by_side(clips, Models(), journal)
+    again = Models()
+    with Journal(path) as journal:
+        batch, kept = side_by_side([SourceFailure("gone.mp4", "not_found", "gone"), *clips], again, journal)
+    assert again.asked == [] and batch.known == 3 and len(kept) == 4
