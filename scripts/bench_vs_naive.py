@@ -114,7 +114,7 @@ def main() -> None:
     parser.add_argument("--own-channels", action="store_true")
     arguments = parser.parse_args()
     if arguments.own_channels:
-        with patch("screener.scoring.without_copies", lambda network: network):
+        with patch("screener.scoring.torch_engine.without_copies", lambda network: network):
             screener = Screener(ScanSettings())
     else:
         screener = Screener(ScanSettings())

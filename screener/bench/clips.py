@@ -21,8 +21,8 @@ FPS = 30
 GROUP_OF_PICTURES = 60
 """Frames from one key frame to the next, as cameras and platforms have it: one or two seconds."""
 
-BITS_PER_PIXEL = 0.1
-"""About 2.8 Mbit/s in 720p: what platforms hand out."""
+BITS_PER_PIXEL = 0.07
+"""About 2 Mbit/s in 720p, 4 in 1080p: what platforms hand out."""
 
 GRAIN_LEVELS = 3.0
 WALL_CELL_PX = 48

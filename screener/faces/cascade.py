@@ -27,6 +27,9 @@ CELL_PX, STRIDE_PX = 12, 2
 
 SAME_SCALE_IOU, SAME_FACE_IOU = 0.5, 0.7
 REFINED_SIDE, SETTLED_SIDE = 24, 48
+PART, PART_ELSEWHERE = 24, 512
+"""Candidates that go through a network together, on processors and on graphics cards."""
+
 LANES = 16
 """Channels are filled up to a multiple of this: processors take them together."""
 
@@ -101,7 +104,7 @@ class Cascade:
         pictures, boxes, crops = _cut(sums, pictures, boxes, REFINED_SIDE)
         if not len(boxes):
             return pictures, boxes
-        shifts, certainties = self._refine(crops)
+        shifts, certainties = _in_parts(self._refine, crops)
         sure = certainties[:, 1] > self._thresholds[1]
         pictures, boxes, shifts, certainties = pictures[sure], boxes[sure], shifts[sure], certainties[sure, 1]
         kept = surest_of_groups(boxes, certainties, pictures, SAME_FACE_IOU)
@@ -112,7 +115,7 @@ class Cascade:
         pictures, boxes, crops = _cut(sums, pictures, boxes, SETTLED_SIDE)
         if not len(boxes):
             return pictures, boxes, boxes[:, 0], boxes.new_zeros((0, 5, 2))
-        shifts, points, certainties = self._settle(crops)
+        shifts, points, certainties = _in_parts(self._settle, crops)
         sure = certainties[:, 1] > self._thresholds[2]
         pictures, boxes, shifts, points, certainties = pictures[sure], boxes[sure], shifts[sure], points[sure], certainties[sure, 1]
         sides = boxes[:, 2:] - boxes[:, :2] + 1
@@ -151,6 +154,13 @@ def _filled(tensor: Tensor, shape: Sequence[int]) -> Tensor:
     filled = tensor.new_zeros((*shape, *tensor.shape[len(shape) :]))
     filled[tuple(slice(0, side) for side in tensor.shape)] = tensor
     return filled.contiguous(memory_format=torch.channels_last) if filled.dim() == 4 else filled
+
+
+def _in_parts(network: nn.Module, crops: Tensor) -> tuple[Tensor, ...]:
+    """The network's answers on a processor, in parts that stay in its cache and need no fresh memory; elsewhere all at once."""
+    size = PART if crops.device.type == "cpu" else PART_ELSEWHERE
+    answers = [network(part) for part in crops.split(size)]
+    return tuple(torch.cat(parts) for parts in zip(*answers, strict=True))
 
 
 def _normalised(pictures: Tensor) -> Tensor:
