@@ -35,12 +35,19 @@ def render(measured: Bench) -> str:
         f"{_ratio(total.cpu_seconds, floor.cpu_seconds)} in CPU time",
         f"  scoring                  {scoring:.1f} crops/s, {100 * scoring / best:.0f} % of the bare network's {best:.1f}, "
         f"best in batches of {best_size}",
+        f"  checks, other process    {_share(measured)} of the scan's CPU time",
         f"  speed                    {measured.video_seconds / total.wall_seconds:.1f} seconds of video a second",
         f"  peak memory              {measured.peak_bytes / 1e6:.0f} MB, decoder included",
         f"  on                       {measured.device}, {measured.dtype}, {measured.cores} cores; "
         + ", ".join(f"{name} {version}" for name, version in measured.versions.items()),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _share(measured: Bench) -> str:
+    """What it costs that files are checked, and decoded where they can do no harm."""
+    own, plain, total = (measured.stages[name].cpu_seconds for name in ("decode", "plain decode", "total"))
+    return f"{100 * max(0.0, own - plain) / total:.0f} %" if total else "-"
 
 
 def _ratio(part: float, whole: float) -> str:

@@ -159,7 +159,7 @@ def _filled(tensor: Tensor, shape: Sequence[int]) -> Tensor:
 def _in_parts(network: nn.Module, crops: Tensor) -> tuple[Tensor, ...]:
     """The network's answers on a processor, in parts that stay in its cache and need no fresh memory; elsewhere all at once."""
     size = PART if crops.device.type == "cpu" else PART_ELSEWHERE
-    answers = [network(part) for part in crops.split(size)]
+    answers = [network(part) for part in torch.split(crops, size)]
     return tuple(torch.cat(parts) for parts in zip(*answers, strict=True))
 
 

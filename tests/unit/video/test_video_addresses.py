@@ -14,7 +14,7 @@ from video_media import noise, write_clip
 from screener.errors import SourceError
 from screener.settings import ScanSettings
 from screener.video import Source, expand_sources, open_video
-from screener.video.addresses import at_ip, check_address, is_public
+from screener.video.addresses import at_ip, check_address, is_public, names_private
 from screener.video.relay import Relay
 
 # fmt: off
@@ -195,3 +195,18 @@ def test_a_closed_relay_listens_no_more() -> None:
     relay.close()
     with pytest.raises(OSError):
         socket.create_connection(("127.0.0.1", int(relay.url.rpartition(":")[2])), timeout=5).close()
+
+
+@pytest.mark.parametrize(
+    ("address", "private"),
+    [
+        ("rtsp://127.0.0.1:8554/cam", True),
+        ("http://192.168.1.20/mjpg", True),
+        ("http://[::1]/", True),
+        ("https://8.8.8.8/clip.mp4", False),
+        ("http://", False),
+        ("nonsense", False),
+    ],
+)
+def test_an_address_that_names_a_private_host_itself(address: str, private: bool) -> None:
+    assert names_private(address) is private
