@@ -3,13 +3,16 @@
     import screener
     verdict = screener.scan("clip.mp4")
 
-Names load on first use, so that importing the package costs nothing.
+Names load on first use, so that importing the package costs nothing. One thing is done at once, because it only works before PyTorch is
+loaded: threads are told to wait asleep (see `waiting`).
 """
 
 from __future__ import annotations
 
 import importlib
 from typing import TYPE_CHECKING, Any
+
+from screener.waiting import wait_asleep
 
 if TYPE_CHECKING:
     from screener.checkpoint import Checkpoint as Checkpoint
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
     from screener.settings import LiveSettings as LiveSettings
     from screener.settings import ScanSettings as ScanSettings
     from screener.watching.watch import live as live
+
+wait_asleep()
 
 _HOMES = {
     "Checkpoint": "checkpoint",

@@ -27,7 +27,6 @@ from screener.cli import (  # noqa: F401 - importing a family registers its comm
 from screener.cli.app import app, stops
 from screener.cli.exits import exits
 from screener.errors import ExitStatus
-from screener.waiting import wait_asleep
 
 
 def run() -> NoReturn:
@@ -49,7 +48,6 @@ def run() -> NoReturn:
 
 def main() -> NoReturn:
     """The command, ending in SystemExit."""
-    wait_asleep()
     stops.listen()
     with exits():
         app(prog_name="screener")
