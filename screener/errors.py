@@ -20,11 +20,13 @@ REASONS: dict[str, str] = {
     "encrypted": "its video is encrypted",
     "refused_playlist": "playlists that open other files are refused",
     "refused_protocol": "this kind of address is refused",
+    "refused_address": "addresses inside private networks are refused",
     "limit_pixels": "its pictures are larger than the limit",
     "limit_time": "the time limit was reached before its end",
+    "limit_size": "it holds more than the limit allows",
     "truncated": "it ends before its header says it should",
     "corrupt": "parts of it could not be decoded",
-    "decoder_crash": "the decoder failed on it",
+    "decoder_crash": "the program failed while decoding or judging it",
     "timeout": "reading it took too long",
     "stream_lost": "the stream broke off",
     "no_face": "no face was found",
@@ -45,6 +47,7 @@ WARNINGS: dict[str, str] = {
     "gap": "there are gaps in its timestamps",
     "nonmonotonic": "its timestamps run backwards in places",
     "end_unverified": "its container does not say where it should end",
+    "sparse": "only parts of the file were decoded; damage elsewhere would go unnoticed",
 }
 """What a reader should know although it did not stop the judgement."""
 

@@ -5,7 +5,7 @@ Knows scores and pixels. Does not know how a report shows them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -40,17 +40,29 @@ class TellingCrops:
         if not self._most:
             return
         self._judged[score.track_id] = self._judged.get(score.track_id, 0) + 1
-        kept = self._kept.setdefault(score.track_id, [])
+        kept = self._kept.get(score.track_id, [])
         if len(kept) == self._most and kept[-1].p_fake >= score.p_fake:
             return
         side = min(THUMBNAIL_PX, crop_rgb.shape[0])
         small = np.asarray(cv2.resize(crop_rgb, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
         # A copy: a slice would keep the maps of the whole batch alive.
-        kept.append(_Kept(score.p_fake, score.frame_index, small, None if blend_map is None else blend_map.copy()))
+        self._keep(score.track_id, _Kept(score.p_fake, score.frame_index, small, None if blend_map is None else blend_map.copy()))
+
+    def _keep(self, track_id: int, entry: _Kept) -> None:
+        kept = self._kept.setdefault(track_id, [])
+        kept.append(entry)
         kept.sort(key=lambda entry: (-entry.p_fake, entry.frame_index))
         del kept[self._most :]
         if len(self._kept) > MOST_PEOPLE:
-            del self._kept[min(self._kept, key=lambda track_id: (self._judged[track_id], -track_id))]
+            del self._kept[min(self._kept, key=lambda track_id: (self._judged.get(track_id, 0), -track_id))]
+
+    def by_person(self, track_ids: Mapping[tuple[int, int], int], most: int) -> TellingCrops:
+        """The same crops under other track ids, of each the `most` highest. track_ids: (track id here, frame index) -> track id there."""
+        named = TellingCrops(most)
+        for track_id, entries in self._kept.items():
+            for entry in entries:
+                named._keep(track_ids[track_id, entry.frame_index], entry)
+        return named
 
     def attach(self, scores: Sequence[FaceScore], is_fake: Callable[[FaceScore], bool] = lambda score: False) -> tuple[FaceScore, ...]:
         """The scores in order, those with a kept crop carrying it; its map goes with it only where `is_fake` says so of the face."""

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torchvision.models.resnet import Bottleneck
 
 CLASS_NAMES = ("real", "fake")
 """Order of the two logits: fake is 1, everywhere."""
@@ -56,17 +55,38 @@ class Architecture:
 WIDE_RESNET50_2 = Architecture()
 
 
+class Bottleneck(nn.Module):
+    """torchvision's block of this name, layer for layer: 1 x 1, 3 x 3 with the stride, 1 x 1, and the input on top.
+
+    Built here because importing torchvision takes longer than scanning a short clip.
+    """
+
+    def __init__(self, incoming: int, inner: int, outgoing: int, stride: int = 1, downsample: nn.Sequential | None = None) -> None:
+        super().__init__()
+        self.conv1, self.bn1 = nn.Conv2d(incoming, inner, 1, bias=False), nn.BatchNorm2d(inner)
+        self.conv2, self.bn2 = nn.Conv2d(inner, inner, 3, stride, 1, bias=False), nn.BatchNorm2d(inner)
+        self.conv3, self.bn3 = nn.Conv2d(inner, outgoing, 1, bias=False), nn.BatchNorm2d(outgoing)
+        self.relu = nn.ReLU(inplace=True)
+        self.downsample = downsample
+
+    def forward(self, x: Tensor) -> Tensor:
+        inner = self.relu(self.bn1(self.conv1(x)))
+        inner = self.relu(self.bn2(self.conv2(inner)))
+        outgoing: Tensor = self.bn3(self.conv3(inner))
+        outgoing += x if self.downsample is None else self.downsample(x)
+        activated: Tensor = self.relu(outgoing)
+        return activated
+
+
 def _layer(architecture: Architecture, number: int) -> nn.Sequential:
     """layer1 .. layer4 with torchvision's names and strides."""
-    planes = architecture.outer_width * 2 ** (number - 1)
-    incoming = architecture.outer_width if number == 1 else planes * 2
+    outgoing = 4 * architecture.outer_width * 2 ** (number - 1)
+    inner = architecture.inner_width * 2 ** (number - 1)
+    incoming = architecture.outer_width if number == 1 else outgoing // 2
     stride = 1 if number == 1 else 2
-    # torchvision gives a bottleneck int(planes * base_width / 64) inner channels.
-    base_width = 64 * architecture.inner_width // architecture.outer_width
-    shortcut = nn.Sequential(nn.Conv2d(incoming, planes * 4, 1, stride, bias=False), nn.BatchNorm2d(planes * 4))
-    first = Bottleneck(incoming, planes, stride, shortcut, base_width=base_width)
-    rest = [Bottleneck(planes * 4, planes, base_width=base_width) for _ in range(architecture.blocks[number - 1] - 1)]
-    return nn.Sequential(first, *rest)
+    shortcut = nn.Sequential(nn.Conv2d(incoming, outgoing, 1, stride, bias=False), nn.BatchNorm2d(outgoing))
+    rest = [Bottleneck(outgoing, inner, outgoing) for _ in range(architecture.blocks[number - 1] - 1)]
+    return nn.Sequential(Bottleneck(incoming, inner, outgoing, stride, shortcut), *rest)
 
 
 class Backbone(nn.Module):
@@ -233,14 +253,27 @@ def without_copies(network: Network, *, same_features: bool = False) -> Network:
     if times == 1 or wide.inner_width % times:
         return network
     thin = Architecture(wide.name, wide.blocks, wide.inner_width // times, wide.outer_width // times)
-    narrowed = narrow(state, times)
-    compact = Network(thin, network.head.dropout.p)
+    with torch.device("meta"):  # no memory and no random numbers for weights that are put in at once
+        compact = Network(thin, network.head.dropout.p)
     if not same_features and all(
         _is_copied(name, tensor, times) for name, tensor in state.items() if not name.startswith("backbone.") and tensor.dim()
     ):
-        compact.load_state_dict(narrowed)
+        compact.load_state_dict({name: _first_copies(name, tensor, times) for name, tensor in state.items()}, assign=True)
     else:
-        compact.backbone.load_state_dict({n.removeprefix("backbone."): t for n, t in narrowed.items() if n.startswith("backbone.")})
+        of_backbone = {name: tensor for name, tensor in state.items() if name.startswith("backbone.")}
+        compact.backbone.load_state_dict(
+            {name.removeprefix("backbone."): _first_copies(name, tensor, times) for name, tensor in of_backbone.items()}, assign=True
+        )
         compact.backbone.copies = times
         compact.head, compact.locator = network.head, network.locator
     return compact.requires_grad_(False).eval()
+
+
+def _first_copies(name: str, tensor: Tensor, times: int) -> Tensor:
+    """What `narrow` makes of a tensor whose copies are known to be exact, without adding them up; in memory of its own."""
+    is_answer = name.startswith(("head.fc.", "locator."))
+    if tensor.dim() > 1 and name != "backbone.conv1.weight":
+        tensor = tensor[:, ::times] * times if is_answer else tensor[::times, ::times] * times
+    elif tensor.dim() and not is_answer:
+        tensor = tensor[::times]
+    return tensor.clone(memory_format=torch.contiguous_format)

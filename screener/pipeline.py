@@ -1,5 +1,6 @@
-"""One input from source to verdict: decode ahead in a thread, find faces, follow people, crop, score in batches, judge.
+"""One input from source to verdict: decode, find faces, follow people, crop, score in batches, judge.
 
+Three stages run at once with short queues between: decoding in a process of its own, faces in a thread, scoring in the caller's thread.
 The one place, besides watching, training and evaluation, that puts stages together. Does not know the command line or report formats.
 Pixels die at scoring; what stays per judged face is a handful of numbers, so memory grows with the number of judged faces
 (fixed by default, with the video's length only under `--fps` and `--all-frames`) and by little.
@@ -7,27 +8,28 @@ Pixels die at scoring; what stays per judged face is a handful of numbers, so me
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
-from typing import Any
 
+from screener.allocator import keep_freed_memory
 from screener.checkpoint import Checkpoint, load_checkpoint, localisation_of
-from screener.errors import CheckpointError, SettingsError, SourceError
+from screener.cores import core_count, use_cores, use_one_core
+from screener.cropping import Cropper
+from screener.engines import build_scorer
+from screener.errors import SettingsError, SourceError
 from screener.evidence import TellingCrops
-from screener.faces import DETECTORS, FaceDetector
-from screener.preprocess import crop_face, sharpness
+from screener.file_hash import sha256_of
 from screener.readahead import read_ahead
-from screener.records import FaceBox, FaceCrop, FaceScore, Frame, TrackVerdict, Verdict, VideoFacts
-from screener.scoring import Scorer
+from screener.records import FaceCrop, FaceScore, Frame, TrackVerdict, Verdict, VideoFacts
+from screener.resolved import build_detector, limits_of, operating_point_of
 from screener.settings import ScanSettings
-from screener.tracks import Tracker
-from screener.verdict import POOLING, Limits, Sighting, calibrated, coverage_of, judge_person, judge_video, leading_person
+from screener.verdict import calibrated, coverage_of, judge_person, judge_video, leading_person
 from screener.versions import versions
-from screener.video import Source, SourceFailure, expand_sources, open_video
+from screener.video import Source, SourceFailure, Video, expand_sources, open_video
 
 OnProgress = Callable[[int, int | None], None]
 """Called with (frames looked at, frames expected or None) after each frame."""
@@ -37,6 +39,9 @@ FrameTransform = Callable[[Frame], Frame]
 
 FRAMES_AHEAD = 4
 """Decoded frames that may wait for the face stage."""
+
+LOOKS_AHEAD = 8
+"""Frames whose crops may wait for the scoring stage."""
 
 
 class Screener:
@@ -50,10 +55,11 @@ class Screener:
         self.locates = located is not None and located.earned
         self.limits = limits_of(self.checkpoint, self.settings)
         self.operating_point = operating_point_of(self.checkpoint, self.settings)
-        self.scorer = Scorer(
-            self.checkpoint.build_network(), contract.preprocessing, self.settings.device, self.settings.dtype, self.settings.batch_size
-        )
+        self.scorer = build_scorer(self.checkpoint, self.settings)
         self.detector = build_detector(self.settings.detector or contract.detector["name"], self.scorer.device, contract.detector)
+        self.least_sharpness = self.limits.sharpness[0] if self.settings.min_sharpness is None else self.settings.min_sharpness
+        self.cores = core_count()
+        keep_freed_memory()
 
     def scan(
         self,
@@ -65,7 +71,7 @@ class Screener:
         found = as_source(source)
         if isinstance(found, SourceFailure):
             return Scanning(self, Source(found.name, "file", found.name, None), None).unreadable(found.reason, found.message)
-        scanning = Scanning(self, found, on_progress, frame_transform)
+        scanning = self._scanning(found, on_progress, frame_transform)
         for _ in scanning.scores():
             pass
         return scanning.verdict()
@@ -75,10 +81,18 @@ class Screener:
         found = as_source(source)
         if isinstance(found, SourceFailure):
             raise SourceError(found.reason, found.message)
+        if self.settings.progressive:
+            raise SettingsError("scan_stream gives scores in the order of frames; until_sure and budget_seconds have none: use scan")
         scanning = Scanning(self, found, None)
         yield from scanning.scores()
         if scanning.failure is not None:
             raise scanning.failure
+
+    def _scanning(self, source: Source, on_progress: OnProgress | None, frame_transform: FrameTransform | None) -> Scanning:
+        from screener.progressive import ProgressiveScanning  # which builds on what is defined here
+
+        kind = ProgressiveScanning if self.settings.progressive else Scanning
+        return kind(self, source, on_progress, frame_transform)
 
 
 class Scanning:
@@ -89,76 +103,72 @@ class Scanning:
     ) -> None:
         self._screener, self._source, self._on_progress, self._frame_transform = screener, source, on_progress, frame_transform
         self._contract = screener.checkpoint.contract
-        self._tracker = Tracker()
-        self._sightings: dict[int, Sighting] = {}
+        settings = screener.settings
+        self._cropper = Cropper(
+            screener.detector, self._contract.preprocessing, settings.min_face_px, screener.least_sharpness, settings.detect_every
+        )
         self._scores: list[FaceScore] = []
         self._judged_frames: set[int] = set()
         self._telling = TellingCrops(screener.settings.thumbnails)
         self._facts = VideoFacts()
         self._started = time.perf_counter()
-        self._seconds = {"decode": 0.0, "faces": 0.0, "score": 0.0}
+        self._seconds = {"faces": 0.0, "score": 0.0}
         self.failure: SourceError | None = None
 
     def scores(self) -> Iterator[FaceScore]:
-        """Decode, find, follow, crop and score; a stage that raises ends it, and the decode thread with it."""
-        waiting: list[FaceCrop] = []
+        """Decode, find, follow, crop and score; a stage that raises ends it, and the other stages with it."""
+        self._use_cores()
         try:
             with closing(open_video(self._source, self._screener.settings)) as video:
                 try:
-                    with closing(read_ahead(video.frames(), FRAMES_AHEAD, stop=video.close)) as frames:
-                        for looked_at, frame in enumerate(self._timed("decode", frames), 1):
-                            waiting += self._look(frame if self._frame_transform is None else self._frame_transform(frame))
-                            while len(waiting) >= self._screener.scorer.batch_size:
-                                batch, waiting = waiting[: self._screener.scorer.batch_size], waiting[self._screener.scorer.batch_size :]
-                                yield from self._score(batch)
-                            if self._on_progress:
-                                self._on_progress(looked_at, video.expected_frames)
+                    yield from self._judged(video)
                 finally:
                     self._facts = video.facts
-                yield from self._score(waiting)
         except SourceError as error:
             self.failure = error
 
-    def _timed(self, stage: str, frames: Iterator[Frame]) -> Iterator[Frame]:
-        """Counts the time spent waiting for the next frame."""
-        while True:
-            started = time.perf_counter()
-            frame = next(frames, None)
-            self._seconds[stage] += time.perf_counter() - started
-            if frame is None:
-                return
-            yield frame
+    def _use_cores(self) -> None:
+        use_cores(self._screener.cores)
 
-    def _look(self, frame: Frame) -> list[FaceCrop]:
-        """Faces of a frame -> crops good enough to score; every face is noted as seen."""
-        started = time.perf_counter()
-        boxes = self._screener.detector.detect(frame.picture_rgb)
-        crops = []
-        for box, track_id in zip(boxes, self._tracker.update(frame, boxes), strict=True):
-            crop = self._crop(frame, box, track_id)
-            if crop is not None:
-                crops.append(crop)
-        self._seconds["faces"] += time.perf_counter() - started
-        return crops
+    def _judged(self, video: Video) -> Iterator[FaceScore]:
+        """The scores of one pass over the frames of a video."""
+        waiting: list[FaceCrop] = []
+        batch_size = self._screener.scorer.batch_size
+        with closing(read_ahead(self._looks(video), LOOKS_AHEAD, stop=video.close)) as looks:
+            for looked_at, crops in enumerate(looks, 1):
+                waiting += crops
+                while len(waiting) >= batch_size:
+                    batch, waiting = waiting[:batch_size], waiting[batch_size:]
+                    yield from self._score(batch)
+                self._note_look(looked_at, video.expected_frames)
+                if self._is_late(len(waiting)):
+                    break
+        yield from self._score(waiting)
 
-    def _crop(self, frame: Frame, box: FaceBox, track_id: int) -> FaceCrop | None:
-        seen = self._sightings.setdefault(track_id, Sighting(track_id, frame.pts_seconds, frame.pts_seconds, 0, []))
-        seen.last_seconds = frame.pts_seconds
-        seen.frames_seen += 1
-        seen.face_px.append(box.size_px)
-        if box.size_px < self._screener.settings.min_face_px:
-            seen.too_small += 1
-            return None
-        picture = crop_face(frame.picture_rgb, box.box_xyxy, self._contract.preprocessing)
-        sharp = sharpness(picture)
-        if sharp < self._least_sharpness():
-            seen.too_blurred += 1
-            return None
-        return FaceCrop(picture, box, frame.index, frame.pts_seconds, track_id, sharp)
+    def _note_look(self, looked_at: int, expected: int | None) -> None:
+        """After each look whose crops arrived. looked_at, expected: frames of the present pass."""
+        if self._on_progress:
+            self._on_progress(looked_at, expected)
 
-    def _least_sharpness(self) -> float:
-        chosen = self._screener.settings.min_sharpness
-        return self._screener.limits.sharpness[0] if chosen is None else chosen
+    def _is_late(self, waiting: int = 0) -> bool:
+        """Whether to look no further, with so many crops waiting to be scored."""
+        return False
+
+    def _looks(self, video: Video) -> Iterator[list[FaceCrop]]:
+        """The crops of each frame. Runs in a thread of its own, with one core: its steps are too small to be shared."""
+        if self._screener.scorer.device.type == "cpu":
+            use_one_core()
+        with closing(read_ahead(video.frames(), FRAMES_AHEAD, stop=video.close)) as frames:
+            for group in _grouped(frames, self._screener.detector.pictures_at_once):
+                started = time.perf_counter()
+                if self._frame_transform is not None:
+                    group = [self._frame_transform(frame) for frame in group]
+                looks = self._find_crops(group)
+                self._seconds["faces"] += time.perf_counter() - started
+                yield from looks
+
+    def _find_crops(self, frames: list[Frame]) -> list[list[FaceCrop]]:
+        return self._cropper.crops(frames)
 
     def _score(self, crops: list[FaceCrop]) -> Iterator[FaceScore]:
         started = time.perf_counter()
@@ -210,10 +220,14 @@ class Scanning:
         return self._row("undecided", "none", (reason,), message, self._facts, (), None, None)
 
     def _people(self, is_still: bool) -> tuple[TrackVerdict, ...]:
-        by_track: dict[int, list[FaceScore]] = {track_id: [] for track_id in self._sightings}
+        sightings = self._cropper.sightings
+        by_track: dict[int, list[FaceScore]] = {track_id: [] for track_id in sightings}
         for score in self._scores:
             by_track[score.track_id].append(score)
-        return tuple(judge_person(self._sightings[t], by_track[t], self._screener.limits, is_still) for t in sorted(by_track))
+        return tuple(judge_person(sightings[t], by_track[t], self._screener.limits, is_still) for t in sorted(by_track))
+
+    def _sha256(self) -> str | None:
+        return None if self._source.path is None else sha256_of(self._source.path)
 
     def _row(
         self,
@@ -227,11 +241,10 @@ class Scanning:
         interval: tuple[float, float] | None,
     ) -> Verdict:
         limits, settings = self._screener.limits, self._screener.settings
-        path = self._source.path
         fakes = {person.track_id for person in people if person.outcome == "fake"}
         return Verdict(
             source=self._source.name,
-            sha256=sha256_of(path) if path is not None else None,
+            sha256=self._sha256(),
             outcome=outcome,
             p_fake=p_fake,
             interval=interval,
@@ -244,47 +257,17 @@ class Scanning:
             people=people,
             frames=self._telling.attach(self._scores, lambda face: face.track_id in fakes and face.p_fake >= limits.threshold),
             checkpoint=self._screener.checkpoint.summary(),
-            settings={**settings.to_dict(), "device": str(self._screener.scorer.device), "dtype": self._screener.scorer.dtype_name},
+            settings={**settings.to_dict(), **self._screener.scorer.ran_on()},
             versions=versions(),
-            timing_seconds={**self._seconds, "total": time.perf_counter() - self._started},
+            timing_seconds={"decode": facts.decode_seconds, **self._seconds, "total": time.perf_counter() - self._started},
             detail=detail,
         )
 
 
-def limits_of(checkpoint: Checkpoint, settings: ScanSettings) -> Limits:
-    """Where the decision falls: the settings' threshold, or the checkpoint's operating point at the settings' false-positive rate."""
-    contract = checkpoint.contract
-    pooling = settings.pooling or contract.pooling
-    if pooling not in POOLING:
-        raise SettingsError(f"pooling: expected one of {', '.join(POOLING)}, got {pooling!r}")
-    if settings.threshold is not None:
-        threshold = genuine_below = settings.threshold
-    else:
-        point = contract.operating_point(settings.fpr)
-        threshold, genuine_below = point.threshold, point.genuine_below
-    everything = (0.0, float("inf"))
-    return Limits(
-        threshold, genuine_below, settings.min_frames, pooling,
-        contract.valid_range.get("face_px", everything), contract.valid_range.get("sharpness", everything),
-    )  # fmt: skip
-
-
-def operating_point_of(checkpoint: Checkpoint, settings: ScanSettings) -> dict[str, float]:
-    """The operating point in use, for the report; empty when the threshold was given by hand."""
-    if settings.threshold is not None:
-        return {}
-    point = checkpoint.contract.operating_point(settings.fpr)
-    return {"fpr": point.fpr, "genuine_below": point.genuine_below, "real_videos": point.real_videos, "fake_videos": point.fake_videos}
-
-
-def build_detector(name: str, device: Any, contract: dict[str, Any]) -> FaceDetector:
-    """The named detector; one that would find other boxes than those the checkpoint was made with is refused."""
-    if name not in DETECTORS:
-        raise SettingsError(f"detector: expected one of {', '.join(DETECTORS)}, got {name!r}")
-    detector = DETECTORS[name](device=device)
-    if name == contract["name"] and detector.contract() != contract:
-        raise CheckpointError(f"detector {name}: this screener runs it with {detector.contract()}, the checkpoint was made with {contract}")
-    return detector
+def _grouped(frames: Iterator[Frame], size: int) -> Iterator[list[Frame]]:
+    """So many frames at a time, fewer at the end."""
+    while group := list(islice(frames, size)):
+        yield group
 
 
 def as_source(source: Source | SourceFailure | str | Path) -> Source | SourceFailure:
@@ -295,17 +278,6 @@ def as_source(source: Source | SourceFailure | str | Path) -> Source | SourceFai
     if len(found) != 1:
         raise SettingsError(f"{source}: names {len(found)} inputs; give them one at a time to Screener.scan")
     return found[0]
-
-
-def sha256_of(path: Path) -> str | None:
-    """SHA-256 of a regular file's bytes, or None when it cannot be read."""
-    if not path.is_file():
-        return None  # opening a pipe would wait for someone to write to it, and a device has no end
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return None
 
 
 def scan(source: Source | str | Path, settings: ScanSettings | None = None, checkpoint: Checkpoint | str | Path | None = None) -> Verdict:

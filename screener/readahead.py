@@ -53,6 +53,10 @@ def read_ahead(items: Iterator[T], size: int, stop: Callable[[], None] | None = 
             put(_END)
         except BaseException as error:
             put(_Failure(error))
+        finally:
+            close = getattr(items, "close", None)  # a generator ends in the thread that it ran in
+            if close is not None:
+                close()
 
     worker = threading.Thread(target=work, name="read-ahead", daemon=True)
     worker.start()

@@ -135,7 +135,8 @@ class VideoFacts:
 
     frames_promised: the header's count, 0 when it makes none. frames_decoded: really decoded. frames_sampled: asked of the later
     stages. frames_judged: of those, the ones in which at least one face was scored. decode_errors: frames or packets lost.
-    duration_seconds: last presentation time plus one frame. reader: name of the reader that delivered the frames.
+    duration_seconds: last presentation time plus one frame. decode_seconds: that the decoder was at work. reader: name of the reader that
+    delivered the frames.
     reasons, warnings: from `errors.REASONS` and `errors.WARNINGS`.
     """
 
@@ -150,6 +151,7 @@ class VideoFacts:
     frames_sampled: int = 0
     frames_judged: int = 0
     decode_errors: int = 0
+    decode_seconds: float = field(default=0.0, compare=False)
     reasons: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 

@@ -9,6 +9,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import NoReturn
 
 
 class Terminated(BaseException):
@@ -20,11 +21,12 @@ class StopSignals:
 
     def __init__(self) -> None:
         self._held = False
+        self._only_first = False
         self._waiting: BaseException | None = None
 
     def listen(self) -> None:
         """From now on; main thread only. A signal that whoever started the program had it ignore, as `nohup` does, stays ignored."""
-        self._held, self._waiting = False, None
+        self._held, self._only_first, self._waiting = False, False, None
         for number in (signal.SIGINT, signal.SIGTERM):
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._arrived)
@@ -39,7 +41,11 @@ class StopSignals:
             self._held = False
         stop, self._waiting = self._waiting, None
         if stop is not None:
-            raise stop
+            self._raise(stop)
+
+    def only_first(self) -> None:
+        """From now on the first signal is raised and the others change nothing: whoever presses twice must not spoil the tidying up."""
+        self._only_first = True
 
     def ignore(self) -> None:
         """From now on a signal changes nothing: the program is about to end by itself."""
@@ -48,5 +54,9 @@ class StopSignals:
     def _arrived(self, number: int, _frame: FrameType | None) -> None:
         stop = Terminated() if number == signal.SIGTERM else KeyboardInterrupt()
         if not self._held:
-            raise stop
+            self._raise(stop)
         self._waiting = stop
+
+    def _raise(self, stop: BaseException) -> NoReturn:
+        self._held = self._only_first
+        raise stop

@@ -96,6 +96,26 @@ class _Track:
     met: set[int] = field(default_factory=set)
 
 
+@dataclass(frozen=True, eq=False)
+class Observation:
+    """What following people needs of one sampled frame: a few kilobytes, without its pixels.
+
+    boxes_xyxy: (n, 4) float64, pixels of the frame. appearances: of each box, in the same order.
+    """
+
+    pts_seconds: float
+    scene: Scene
+    boxes_xyxy: Float64
+    appearances: tuple[Appearance, ...]
+
+
+def observe(frame: Frame, boxes: Sequence[FaceBox]) -> Observation:
+    """Describe one sampled frame and the faces in it."""
+    boxes_xyxy = as_boxes(np.stack([box.box_xyxy for box in boxes])) if boxes else np.zeros((0, 4))
+    appearances = tuple(describe_face(frame.picture_rgb, box) for box in boxes)
+    return Observation(frame.pts_seconds, describe_scene(frame.picture_rgb), boxes_xyxy, appearances)
+
+
 class Tracker:
     """Follows people through the samples of one video, in the order of time."""
 
@@ -117,39 +137,42 @@ class Tracker:
 
         New ids count up from 1, from left to right within a frame.
         """
-        self._notice_cut(frame)
-        if not boxes:
+        return self.follow(observe(frame, boxes))
+
+    def follow(self, seen_now: Observation) -> list[int]:
+        """`update` with what was observed earlier: frames that were looked at in another order are followed in that of time."""
+        self._notice_cut(seen_now.pts_seconds, seen_now.scene)
+        boxes_xyxy, appearances = seen_now.boxes_xyxy, seen_now.appearances
+        if not len(boxes_xyxy):
             return []
-        boxes_xyxy = as_boxes(np.stack([box.box_xyxy for box in boxes]))
-        appearances = [describe_face(frame.picture_rgb, box) for box in boxes]
-        overlaps = iou_matrix(boxes_xyxy, boxes_xyxy) - np.eye(len(boxes))
-        people = self._match(frame.pts_seconds, boxes_xyxy, appearances)
-        for j in sorted(range(len(boxes)), key=lambda j: float(boxes_xyxy[j, 0] + boxes_xyxy[j, 2])):
+        overlaps = iou_matrix(boxes_xyxy, boxes_xyxy) - np.eye(len(boxes_xyxy))
+        people = self._match(seen_now.pts_seconds, boxes_xyxy, appearances)
+        for j in sorted(range(len(boxes_xyxy)), key=lambda j: float(boxes_xyxy[j, 0] + boxes_xyxy[j, 2])):
             if j not in people:
                 people[j] = self._begin(appearances[j])
             elif overlaps[j].max() <= OVERLAP_IOU:
                 self._learn(people[j], appearances[j])
-            people[j].box_xyxy, people[j].seen_seconds, people[j].shot = boxes_xyxy[j], frame.pts_seconds, self._shot
-        seen = [people[j] for j in range(len(boxes))]
+            people[j].box_xyxy, people[j].seen_seconds, people[j].shot = boxes_xyxy[j], seen_now.pts_seconds, self._shot
+        seen = [people[j] for j in range(len(boxes_xyxy))]
         self._introduce(seen)
         self._forget(seen)
         return [track.track_id for track in seen]
 
-    def _notice_cut(self, frame: Frame) -> None:
+    def _notice_cut(self, pts_seconds: float, scene: Scene) -> None:
         """Compares with the sample before, and with one a little earlier, which tells a dissolve."""
-        settings, scene = self._settings, describe_scene(frame.picture_rgb)
-        while len(self._scenes) > 1 and frame.pts_seconds - self._scenes[0][0] > settings.dissolve_seconds:
+        settings = self._settings
+        while len(self._scenes) > 1 and pts_seconds - self._scenes[0][0] > settings.dissolve_seconds:
             self._scenes.popleft()
         if self._scenes and (
             scene_distance(self._scenes[-1][1], scene) > settings.cut_limit
             or scene_distance(self._scenes[0][1], scene) > settings.dissolve_limit
         ):
             self._shot += 1
-            self._cuts.append(frame.pts_seconds)
+            self._cuts.append(pts_seconds)
             self._scenes.clear()
-        self._scenes.append((frame.pts_seconds, scene))
+        self._scenes.append((pts_seconds, scene))
 
-    def _match(self, seconds: float, boxes_xyxy: Float64, appearances: list[Appearance]) -> dict[int, _Track]:
+    def _match(self, seconds: float, boxes_xyxy: Float64, appearances: Sequence[Appearance]) -> dict[int, _Track]:
         """Index of each box that is surely someone remembered -> that person."""
         if not self._tracks:
             return {}
@@ -162,7 +185,7 @@ class Tracker:
             if gains[i, j] > 0 and not self._is_doubtful(gains, int(i), int(j), apart)
         }
 
-    def _gains(self, seconds: float, boxes_xyxy: Float64, appearances: list[Appearance]) -> Float64:
+    def _gains(self, seconds: float, boxes_xyxy: Float64, appearances: Sequence[Appearance]) -> Float64:
         """(tracks, boxes): how far below its limit the cost of each pair lies; negative where the two cannot be one person."""
         settings = self._settings
         tracks_xyxy = np.stack([track.box_xyxy for track in self._tracks])

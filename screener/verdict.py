@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t as student_t
+from scipy.special import stdtrit
 
 from screener.records import FaceScore, Segment, TrackVerdict, VideoFacts
 
@@ -106,7 +106,7 @@ def interval(p_fake: Floats, pooling: str) -> tuple[float, float] | None:
     centre = float(pool(p_fake))
     tail = (1 - INTERVAL_SHARE) / 2
     blocks = max(1, n // block - 1)
-    widen = float(student_t.ppf(1 - tail, blocks) / student_t.ppf(1 - tail, 1e9)) * np.sqrt(n / (n - 1))
+    widen = float(stdtrit(blocks, 1 - tail) / stdtrit(1e9, 1 - tail)) * np.sqrt(n / (n - 1))
     low, high = np.quantile(pooled, (tail, 1 - tail))
     return float(max(0.0, min(centre, centre + (low - centre) * widen))), float(min(1.0, max(centre, centre + (high - centre) * widen)))
 
@@ -138,15 +138,24 @@ def suspicious_segments(seconds: Floats, p_fake: Floats, threshold: float) -> tu
     return tuple(found)
 
 
-def judge_person(seen: Sighting, scores: Sequence[FaceScore], limits: Limits, is_still: bool) -> TrackVerdict:
-    """One person's scores -> verdict; undecided with its reasons wherever a number would only look like an answer."""
-    ordered = sorted(scores, key=lambda s: (s.pts_seconds, s.frame_index))
+def judge_person(
+    seen: Sighting, scores: Sequence[FaceScore], limits: Limits, is_still: bool, closer: Sequence[FaceScore] = ()
+) -> TrackVerdict:
+    """One person's scores -> verdict; undecided with its reasons wherever a number would only look like an answer.
+
+    closer: of frames that were looked at besides the evenly spread ones, because something near them looked fake. They tell where, and
+    count in the pooled score only of someone who is seen too briefly to be judged without them: of anyone else they would weigh that part
+    too heavily.
+    """
+    everything = _in_time([*scores, *closer])
+    ordered = _in_time(scores) if len(scores) >= limits.min_frames else everything
     p_fake = np.array([s.p_fake for s in ordered])
-    seconds = np.array([s.pts_seconds for s in ordered])
     reasons = _reasons(seen, ordered, limits, is_still)
     pooled = float(POOLING[limits.pooling](p_fake)) if len(p_fake) else None
     between = interval(p_fake, limits.pooling) if len(p_fake) else None
-    segments = suspicious_segments(seconds, p_fake, limits.threshold)
+    segments = suspicious_segments(
+        np.array([s.pts_seconds for s in everything]), np.array([s.p_fake for s in everything]), limits.threshold
+    )
     outcome = "undecided"
     if pooled is not None and not reasons:
         outcome = _decide(pooled, between or (pooled, pooled), limits, bool(segments))
@@ -159,11 +168,15 @@ def judge_person(seen: Sighting, scores: Sequence[FaceScore], limits: Limits, is
         first_seconds=seen.first_seconds,
         last_seconds=seen.last_seconds,
         frames_seen=seen.frames_seen,
-        frames_judged=len(ordered),
+        frames_judged=len(everything),
         face_px_median=float(np.median(seen.face_px)) if seen.face_px else 0.0,
         segments=segments,
         reasons=reasons,
     )
+
+
+def _in_time(scores: Sequence[FaceScore]) -> list[FaceScore]:
+    return sorted(scores, key=lambda s: (s.pts_seconds, s.frame_index))
 
 
 def _decide(pooled: float, between: tuple[float, float], limits: Limits, has_segments: bool) -> str:

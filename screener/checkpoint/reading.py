@@ -39,7 +39,7 @@ class StoredCheckpoint:
         if text is None:
             raise CheckpointError(f"its metadata has no {METADATA_KEY!r} entry: these are bare weights, not a checkpoint of screener")
         try:
-            values = json.loads(text, parse_constant=_refuse_constant)
+            values = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_unambiguous)
         except (ValueError, RecursionError) as error:
             raise CheckpointError(f"contract: its metadata is not sound JSON ({error})") from error
         if not isinstance(values, dict):
@@ -109,6 +109,14 @@ def _refuse_kind(start: bytes) -> NoReturn:
     if start[:1] == b"\x80" and start[1:2] <= b"\x05":
         raise CheckpointError(f"it is a Python pickle; {PICKLES_ARE_REFUSED}")
     raise CheckpointError(f"it is not a safetensors file (it starts with {start!r}); {PICKLES_ARE_REFUSED}")
+
+
+def _unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object in which no key stands twice: which of the two holds would depend on the reader."""
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        raise ValueError(f"{next(key for place, (key, _) in enumerate(pairs) if key in dict(pairs[:place]))!r} stands in it twice")
+    return values
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -14,8 +14,10 @@ from typing import NoReturn
 
 from screener.cli import (  # noqa: F401 - importing a family registers its commands
     auditing,
+    benching,
     calibration,
     evaluation,
+    exporting,
     extraction,
     inspection,
     scanning,
@@ -25,6 +27,7 @@ from screener.cli import (  # noqa: F401 - importing a family registers its comm
 from screener.cli.app import app, stops
 from screener.cli.exits import exits
 from screener.errors import ExitStatus
+from screener.waiting import wait_asleep
 
 
 def run() -> NoReturn:
@@ -46,6 +49,7 @@ def run() -> NoReturn:
 
 def main() -> NoReturn:
     """The command, ending in SystemExit."""
+    wait_asleep()
     stops.listen()
     with exits():
         app(prog_name="screener")

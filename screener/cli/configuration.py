@@ -9,21 +9,32 @@ from typing import Any
 from screener.errors import SettingsError
 from screener.settings import ScanSettings
 
-RIVALS = (("frames", "fps", "all_frames"), ("fpr", "threshold"))
-"""Settings of which one overrules the others."""
+RIVALS = (("frames", "fps", "all_frames", ("budget_seconds", "until_sure")), ("fpr", "threshold"))
+"""Settings of which one overrules the others; those in brackets go together."""
+
+OPTIONS = {"budget_seconds": "budget"}
+"""Settings whose option has another name."""
 
 
 def scan_settings(config: Path | None, given: dict[str, Any]) -> ScanSettings:
     """Settings from the TOML file, overridden by the options that were given, and by those that answer the same question."""
+    overruled: set[str] = set()
     for rivals in RIVALS:
-        chosen = [name for name in rivals if name in given]
+        groups = [(group,) if isinstance(group, str) else group for group in rivals]
+        chosen = [[name for name in group if name in given] for group in groups]
+        chosen = [names for names in chosen if names]
         if len(chosen) > 1:
-            raise SettingsError(f"choose one of {' and '.join('--' + name.replace('_', '-') for name in chosen)}, not both")
-    overruled = {name for rivals in RIVALS if any(name in given for name in rivals) for name in rivals}
+            raise SettingsError(f"choose one of {' and '.join(_option(names[0]) for names in chosen)}, not both")
+        if chosen:
+            overruled.update(name for group in groups for name in group)
     table = _config_table(config) if config else {}
     # Tables inside the table are other commands' settings.
     kept = {name: value for name, value in table.items() if name not in overruled and not isinstance(value, dict)}
     return ScanSettings.from_mapping({**kept, **given})
+
+
+def _option(name: str) -> str:
+    return "--" + OPTIONS.get(name, name).replace("_", "-")
 
 
 def command_table(path: Path | None, command: str) -> dict[str, Any]:

@@ -42,5 +42,7 @@ def exits() -> Iterator[None]:
 
 
 def _fail(message: str, status: ExitStatus) -> NoReturn:
-    sys.stderr.write(f"screener: {message}\n")
+    # A message may name a file, and a file may be called anything. Without `report`, whose libraries may be what could not be loaded.
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in message)
+    sys.stderr.write(f"screener: {shown}\n")
     sys.exit(status)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -18,8 +19,17 @@ from screener.errors import ExitStatus, SettingsError
 from screener.stop_signals import Terminated
 
 if TYPE_CHECKING:
-    from screener.report import Output
+    from screener.batch import Batch
+    from screener.report import Output, ScanProgress, Writer
     from screener.settings import ScanSettings
+
+
+class Places(NamedTuple):
+    """Where a run writes. output: None for standard output. report, journal: None for none."""
+
+    output: Path | None
+    report: Path | None
+    journal: Path | None
 
 
 @app.command()
@@ -34,20 +44,39 @@ def scan(
         Path | None, typer.Option("--output", "-o", help="Write there instead of standard output; the file appears when it is whole.")
     ] = None,
     report: Annotated[Path | None, typer.Option("--report", help="Folder for one web page per input and an index.")] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Keep a journal beside -o or --report; repeated after any stop, judge only what it lacks.")
+    ] = False,
+    journal: Annotated[Path | None, typer.Option("--journal", help="The same, with the journal kept in this file.")] = None,
     frames: Annotated[int | None, typer.Option("--frames", help="Judge so many evenly spaced frames (32).")] = None,
     fps: Annotated[float | None, typer.Option("--fps", help="Judge so many frames per second of video instead.")] = None,
     all_frames: Annotated[bool | None, typer.Option("--all-frames", help="Judge every frame.")] = None,
+    until_sure: Annotated[
+        bool | None, typer.Option("--until-sure", help="Look at few frames of a file first, at more only until everyone's score is clear.")
+    ] = None,
+    budget: Annotated[
+        float | None, typer.Option("--budget", help="Seconds to answer in for each file; the more time, the more frames are judged.")
+    ] = None,
     fpr: Annotated[
         float | None, typer.Option("--fpr", help="Operating point, as a false-positive rate the checkpoint was measured at (0.05).")
     ] = None,
     threshold: Annotated[float | None, typer.Option("--threshold", help="Decide at this p_fake instead of an operating point.")] = None,
     min_face_px: Annotated[int | None, typer.Option("--min-face-px", help="Do not judge smaller faces (40).")] = None,
     time_limit: Annotated[float | None, typer.Option("--time-limit", help="Seconds that one input may take.")] = None,
+    allow_private: Annotated[
+        bool | None, typer.Option("--allow-private", help="Follow addresses into private networks and to this machine.")
+    ] = None,
     stream_seconds: Annotated[float | None, typer.Option("--stream-seconds", help="How long to watch an endless stream (30).")] = None,
     batch_size: Annotated[int | None, typer.Option("--batch-size", help="Faces scored together (16).")] = None,
+    detect_every: Annotated[
+        int | None, typer.Option("--detect-every", help="Of close frames, search every so many for faces and follow them between (1).")
+    ] = None,
     checkpoint: CheckpointOption = None,
     device: DeviceOption = None,
     dtype: Annotated[str | None, typer.Option("--dtype", help="auto, float32 or bfloat16.")] = None,
+    engine: Annotated[
+        str | None, typer.Option("--engine", help="auto, torch, onnxruntime, or the path of an .onnx file from screener export.")
+    ] = None,
     config: Annotated[
         Path | None, typer.Option("--config", help="TOML file with a [tool.screener] or [screener] table of settings.")
     ] = None,
@@ -61,13 +90,27 @@ def scan(
     Exit status: 0 all genuine, 1 something is fake, 3 something is undecided, partial or unreadable, 2 could not run, 130 interrupted.
     """
     given = {
-        "frames": frames, "fps": fps, "all_frames": all_frames, "fpr": fpr, "threshold": threshold, "min_face_px": min_face_px,
-        "time_limit_seconds": time_limit, "stream_seconds": stream_seconds, "batch_size": batch_size, "device": device, "dtype": dtype,
+        "frames": frames, "fps": fps, "all_frames": all_frames, "until_sure": until_sure, "budget_seconds": budget,
+        "fpr": fpr, "threshold": threshold, "min_face_px": min_face_px, "time_limit_seconds": time_limit, "allow_private": allow_private,
+        "stream_seconds": stream_seconds, "batch_size": batch_size, "detect_every": detect_every, "device": device, "dtype": dtype,
+        "engine": engine,
     }  # fmt: skip
     with exits():
         settings = scan_settings(config, {name: value for name, value in given.items() if value is not None})
         format_name = one_of({"json": json_, "jsonl": jsonl, "csv": csv})
-        sys.exit(_scan(sources, settings, checkpoint, format_name, output, report, allow_incomplete, quiet))
+        places = Places(output, report, _journal_path(resume, journal, output, report))
+        sys.exit(_scan(sources, settings, checkpoint, format_name, places, allow_incomplete, quiet))
+
+
+def _journal_path(resume: bool, journal: Path | None, output: Path | None, report: Path | None) -> Path | None:
+    """Beside the output, where the command that is repeated finds it again; its name says whose it is."""
+    if resume and journal is None:
+        if (beside := output or report) is None:
+            raise SettingsError("--resume keeps its journal beside the output; name one with -o or --report, or the journal with --journal")
+        journal = beside.absolute().with_name(f"{beside.absolute().name}.journal")
+    if journal is not None and output is not None and os.path.realpath(journal) == os.path.realpath(output):
+        raise SettingsError(f"{journal}: named both by --journal and by -o; they are two files")
+    return journal
 
 
 def _scan(
@@ -75,47 +118,73 @@ def _scan(
     settings: ScanSettings,
     checkpoint: Path | None,
     format_name: str,
-    output_path: Path | None,
-    report_path: Path | None,
+    places: Places,
     allow_incomplete: bool,
     quiet: bool,
 ) -> int:
-    from screener.batch import scan_all
-    from screener.report import WRITERS, ReportFolder, progress_for
-    from screener.video import expand_sources
+    from screener.video import expand_sources, start_decoder
 
     inputs = expand_sources(arguments)
     if not inputs:
         raise SettingsError(f"{' '.join(arguments)}: names no input; an empty list judges nothing")
-    folder = ReportFolder(report_path) if report_path else None
-    writer = WRITERS[format_name](len(inputs), output_path is None and sys.stdout.isatty() and "NO_COLOR" not in os.environ)
-    with _output(output_path) as out:
-        progress = progress_for(sys.stderr, quiet, len(inputs))
-        run = scan_all(inputs, settings, checkpoint, progress, folder)
-        out.write(writer.begin())
-        try:
-            with progress:
-                for verdict in run.verdicts():
-                    with stops.held_back():
-                        run.keep(verdict)
-                        out.write(writer.one(verdict))
-        except (KeyboardInterrupt, Terminated) as stop:
-            status = ExitStatus.TERMINATED if isinstance(stop, Terminated) else ExitStatus.INTERRUPTED
-        else:
-            status = run.exit_status(allow_incomplete)
+    start_decoder()  # before PyTorch is loaded, which takes as long
+
+    from screener.batch import scan_all
+    from screener.journal import Journal
+    from screener.report import WRITERS, ReportFolder, progress_for, visible
+
+    with Journal(places.journal) if places.journal else contextlib.nullcontext() as journal:
+        folder = ReportFolder(places.report) if places.report else None
+        writer = WRITERS[format_name](len(inputs), places.output is None and sys.stdout.isatty() and "NO_COLOR" not in os.environ)
+        with _output(places.output) as out:
+            progress = progress_for(sys.stderr, quiet, len(inputs))
+            run = scan_all(inputs, settings, checkpoint, progress, folder, journal)
+            status = _write_rows(run, writer, out, progress)
+            out.write(writer.end(run.summary))
+            if folder:
+                folder.finish()
+        if journal and status is None:
+            journal.finish()
+    if run.known and not quiet:
+        sys.stderr.write(
+            f"screener: {run.known} of {len(inputs)} inputs were judged before and taken from {visible(str(places.journal))}\n"
+        )
+    return int(run.exit_status(allow_incomplete) if status is None else status)
+
+
+def _write_rows(run: Batch, writer: Writer, out: Output, progress: ScanProgress) -> ExitStatus | None:
+    """Judge and write until all is done, or a signal says to stop, which then is the exit status. No further signal changes anything."""
+    try:
+        stops.only_first()
+        with stops.held_back():
+            out.write(writer.begin())
+        with progress:
+            for judged in run.judged():
+                with stops.held_back():
+                    run.keep(judged)
+                    out.write(writer.one(judged.verdict))
+                    if judged.fault is not None:
+                        _show_fault(judged.fault)
         stops.ignore()
-        out.write(writer.end(run.summary))
-        if folder:
-            folder.finish()
-    return int(status)
+    except (KeyboardInterrupt, Terminated) as stop:
+        return ExitStatus.TERMINATED if isinstance(stop, Terminated) else ExitStatus.INTERRUPTED
+    return None
+
+
+def _show_fault(fault: Exception) -> None:
+    from screener.report import visible
+
+    lines = [*"".join(traceback.format_exception(fault)).splitlines(), "screener: failed itself on this input; please report these lines"]
+    sys.stderr.write("".join(f"{visible(line)}\n" for line in lines))
 
 
 @contextlib.contextmanager
 def _output(path: Path | None) -> Iterator[Output]:
-    from screener.report import Output, atomic_output
+    from screener.report import Output, atomic_output, remove_leftovers
 
     if path is None:
         yield Output(sys.stdout, "standard output")
     else:
+        remove_leftovers(path.parent)
         with atomic_output(path) as out:
             yield out

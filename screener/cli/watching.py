@@ -46,6 +46,9 @@ def live(
     ] = None,
     threshold: Annotated[float | None, typer.Option("--threshold", help="Decide at this p_fake instead of an operating point.")] = None,
     min_face_px: Annotated[int | None, typer.Option("--min-face-px", help="Do not judge smaller faces (40).")] = None,
+    allow_private: Annotated[
+        bool | None, typer.Option("--allow-private", help="Let a public address lead on into a private network.")
+    ] = None,
     checkpoint: CheckpointOption = None,
     device: DeviceOption = None,
     dtype: Annotated[str | None, typer.Option("--dtype", help="auto, float32 or bfloat16.")] = None,
@@ -63,7 +66,7 @@ def live(
     """
     given = {
         "duration_seconds": duration, "window_seconds": window, "judged_fps": judged_fps, "fpr": fpr, "threshold": threshold,
-        "min_face_px": min_face_px, "device": device, "dtype": dtype,
+        "min_face_px": min_face_px, "allow_private": allow_private, "device": device, "dtype": dtype,
     }  # fmt: skip
     with exits():
         if list_:

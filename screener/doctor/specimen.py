@@ -6,7 +6,7 @@ says where it is from.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -121,14 +121,21 @@ def _to_uint8(picture: NDArray[np.floating]) -> UInt8:
 
 
 def encode(
-    path: Path, frames: Sequence[UInt8], encoder: str, options: Mapping[str, str] | None = None, pixel_format: str = "yuv420p"
+    path: Path,
+    frames: Iterable[UInt8],
+    encoder: str,
+    options: Mapping[str, str] | None = None,
+    pixel_format: str = "yuv420p",
+    fps: int = FPS,
+    bit_rate: int = 4_000_000,
 ) -> None:
-    """Write (H, W, 3) RGB frames at FPS into the container that the path's suffix names; raises av.error.FFmpegError."""
+    """Write (H, W, 3) RGB frames of one size into the container that the path's suffix names; raises av.error.FFmpegError."""
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(encoder, rate=Fraction(FPS), options=dict(options or {}))
+        stream = container.add_stream(encoder, rate=Fraction(fps), options=dict(options or {}))
         assert isinstance(stream, VideoStream)
-        stream.height, stream.width = frames[0].shape[:2]
-        stream.pix_fmt, stream.bit_rate = pixel_format, 4_000_000
-        for picture in frames:
+        stream.pix_fmt, stream.bit_rate = pixel_format, bit_rate
+        for number, picture in enumerate(frames):
+            if number == 0:
+                stream.height, stream.width = picture.shape[:2]
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode())

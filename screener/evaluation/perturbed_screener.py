@@ -12,7 +12,8 @@ from pathlib import Path
 
 from screener.errors import SettingsError, SourceError
 from screener.evaluation.perturbations import PERTURBATIONS, STRENGTHS, VERSION, Perturbation, random_numbers
-from screener.pipeline import FrameTransform, OnProgress, Screener, as_source, sha256_of
+from screener.file_hash import sha256_of
+from screener.pipeline import FrameTransform, OnProgress, Screener, as_source
 from screener.records import Frame, Verdict
 from screener.settings import ScanSettings
 from screener.video import Source, SourceFailure, file_source, open_video

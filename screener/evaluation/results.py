@@ -20,7 +20,16 @@ Row = Mapping[str, Any]
 
 RESULTS_NAME = "results.jsonl"
 
-WITHOUT_INFLUENCE = ("batch_size", "thumbnails", "time_limit_seconds", "stream_seconds")
+WITHOUT_INFLUENCE = (
+    "batch_size",
+    "thumbnails",
+    "time_limit_seconds",
+    "stream_seconds",
+    "max_download_bytes",
+    "decoder_memory_mb",
+    "stall_seconds",
+    "allow_private",
+)
 """Settings of a scan that may differ between two lines of one file: no score depends on them."""
 
 REQUIRED = ("source", "outcome", "coverage", "reasons", "threshold", "operating_point", "people", "frames", "checkpoint", "settings")

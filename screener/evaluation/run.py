@@ -26,7 +26,8 @@ from screener.evaluation.results import (
     read_rows,
     rows_of,
 )
-from screener.pipeline import Screener, sha256_of
+from screener.file_hash import sha256_of
+from screener.pipeline import Screener
 from screener.report import Output, ScanProgress, appended_lines
 from screener.video import SourceFailure, file_source
 

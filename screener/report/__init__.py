@@ -12,10 +12,11 @@ from screener.report.csv_table import CsvWriter
 from screener.report.html import ReportFolder, page_name, write_index, write_page
 from screener.report.json_document import JsonWriter, load_schema
 from screener.report.json_lines import JsonLinesWriter
-from screener.report.output import Output, appended_lines, atomic_output
+from screener.report.output import Output, appended_lines, atomic_output, remove_leftovers, telling
 from screener.report.progress import ScanProgress, progress_for
 from screener.report.summary import Summary
 from screener.report.text import TextWriter
+from screener.report.wording import visible
 from screener.report.writer import Writer
 
 WRITERS: dict[str, Callable[[int | None, bool], Writer]] = {
@@ -38,6 +39,9 @@ __all__ = [
     "load_schema",
     "page_name",
     "progress_for",
+    "remove_leftovers",
+    "telling",
+    "visible",
     "write_index",
     "write_page",
 ]

@@ -18,7 +18,7 @@ from typing import Any
 from jinja2 import BaseLoader, Environment, PackageLoader, StrictUndefined
 
 from screener.records import Verdict
-from screener.report.output import atomic_output, make_folder, write_atomically
+from screener.report.output import atomic_output, make_folder, remove_leftovers, write_atomically
 from screener.report.page import Scale, page_of, scale_of
 from screener.report.summary import Summary
 from screener.report.wording import COVERAGE_WORDS, capitalised, headline, score, visible
@@ -28,7 +28,7 @@ INDEX_NAME = "index.html"
 _SEVERITY = {"fake": 0, "undecided": 1, "genuine": 2}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class IndexRow:
     """What the index keeps of one input: no frames and no pictures, so that thousands fit into memory.
 
@@ -47,8 +47,9 @@ class ReportFolder:
     """A folder with one page per input and, once `finish` is called, an index of them. No verdict is kept."""
 
     def __init__(self, folder: Path) -> None:
-        """Makes the folder if need be. Raises OutputError."""
+        """Makes the folder if need be, and clears away what a killed run left half-written in it. Raises OutputError."""
         make_folder(folder)
+        remove_leftovers(folder)
         self._folder = folder
         self._rows: list[IndexRow] = []
         self._summary = Summary()
@@ -57,9 +58,22 @@ class ReportFolder:
         """Writes the page of one input and returns its path. Raises OutputError."""
         path = self._folder / page_name(verdict)
         write_page(verdict, path)
+        self.enlist(verdict)
+        return path
+
+    def enlist(self, verdict: Verdict) -> None:
+        """Takes an input into the index whose page is there already."""
         self._rows.append(index_row(verdict))
         self._summary = self._summary.plus(verdict)
-        return path
+
+    def kept_page(self, source: str) -> tuple[str, str] | None:
+        """Name and SHA-256 of the page of the input so named, as it lies in the folder; None when there is none."""
+        name = _page_name(source)
+        try:
+            with (self._folder / name).open("rb") as file:
+                return name, hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError:
+            return None
 
     def finish(self) -> Path:
         """Writes the index of all pages added and returns its path. Raises OutputError."""
@@ -70,7 +84,7 @@ class ReportFolder:
 
 def write_page(verdict: Verdict, path: Path) -> None:
     """The page of one input, whole or not at all. Raises OutputError."""
-    write_atomically(path, page_html(verdict))
+    write_atomically(path, page_html(verdict), follow=False)
 
 
 def write_index(verdicts: Iterable[Verdict], path: Path) -> None:
@@ -89,8 +103,12 @@ def page_html(verdict: Verdict) -> str:
 
 def page_name(verdict: Verdict) -> str:
     """The file name of an input's page: what can be read of its name, and a hash that keeps equal names in different folders apart."""
-    digest = hashlib.blake2s(verdict.source.encode("utf-8", "surrogatepass"), digest_size=5).hexdigest()
-    last = re.split(r"[/\\]", verdict.source.rstrip("/\\"))[-1]
+    return _page_name(verdict.source)
+
+
+def _page_name(source: str) -> str:
+    digest = hashlib.blake2s(source.encode("utf-8", "surrogatepass"), digest_size=5).hexdigest()
+    last = re.split(r"[/\\]", source.rstrip("/\\"))[-1]
     readable = re.sub(r"[^A-Za-z0-9._-]+", "_", last).strip("._-")[:60]
     return f"{readable or 'input'}-{digest}.html"
 
@@ -109,7 +127,7 @@ def index_row(verdict: Verdict) -> IndexRow:
 def _write_index_rows(rows: Iterable[IndexRow], summary: Summary, path: Path) -> None:
     """Fakes first, then the undecided; within each the highest score first."""
     ordered = sorted(rows, key=lambda row: (_SEVERITY[row.outcome], -row.scale.p_fake if row.scale else 0.0, row.source))
-    with atomic_output(path) as output:
+    with atomic_output(path, follow=False) as output:
         stream = _environment().get_template("index.html.j2").stream(rows=ordered, summary=summary)
         # Jinja2 yields every few characters; larger pieces spare ten thousand small writes.
         stream.enable_buffering(512)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import stat
 from collections.abc import Iterator
@@ -16,8 +17,10 @@ from pathlib import Path
 from typing import BinaryIO, TextIO
 
 from screener.errors import OutputError
+from screener.file_lock import try_lock
 
 _LINE_START = b'{"schema_version"'
+_TEMPORARY = re.compile(r"\.screener-[0-9a-f]{16}\.part")
 
 
 class Output:
@@ -32,7 +35,7 @@ class Output:
     def write(self, text: str) -> None:
         """Write and flush. A character that the stream's encoding lacks is spelt out. Raises OutputError, BrokenPipeError."""
         encoding = getattr(self._stream, "encoding", None) or "utf-8"
-        with _telling(self._name):
+        with telling(self._name):
             self._stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
             self._stream.flush()
             if self._on_disk:
@@ -40,30 +43,29 @@ class Output:
 
 
 @contextmanager
-def atomic_output(path: Path) -> Iterator[Output]:
+def atomic_output(path: Path, follow: bool = True) -> Iterator[Output]:
     """An Output that becomes the file `path` when the block ends, and leaves everything as it was when the block raises.
 
-    Written under a temporary name in the same folder, flushed to the disk and renamed; a link is followed, and the permissions of a file
-    that is replaced are kept. What is not a regular file, such as a pipe or /dev/null, is written to directly. Raises OutputError.
+    Written under a temporary name in the same folder, flushed to the disk and renamed; the permissions of a file that is replaced are kept.
+    What is not a regular file, such as a pipe or /dev/null, is written to directly. follow: write where a link leads; else a link, like
+    whatever else is there, is replaced, so that nobody who planted one has a file elsewhere overwritten. Raises OutputError.
     """
-    with _telling(str(path)):
-        target = Path(os.path.realpath(path))
-        mode = target.stat().st_mode if target.exists() else None
-        if mode is not None and not stat.S_ISREG(mode):
+    stream: TextIO
+    with telling(str(path)):
+        target = Path(os.path.realpath(path)) if follow else path
+        mode = target.lstat().st_mode if os.path.lexists(target) else None
+        if follow and mode is not None and not stat.S_ISREG(mode):
             temporary, stream = None, open(target, "w", encoding="utf-8", newline="")  # noqa: SIM115
         else:
-            temporary = target.with_name(f".screener-{secrets.token_hex(8)}.part")
-            stream = open(temporary, "x", encoding="utf-8", newline="")  # noqa: SIM115
+            temporary, stream = _temporary_in(target.parent)
     try:
         yield Output(stream, str(path))
-        with _telling(str(path)):
+        with telling(str(path)):
             _settle(stream)
-            stream.close()
-            if temporary is not None:
-                if mode is not None:
-                    os.chmod(temporary, stat.S_IMODE(mode))
-                os.replace(temporary, target)
-                _settle_folder(target.parent)
+            if temporary is None:
+                stream.close()
+            else:
+                _rename(temporary, target, stream, stat.S_IMODE(mode) if mode is not None and stat.S_ISREG(mode) else None)
     except BaseException:
         _abandon(stream)
         if temporary is not None:
@@ -71,10 +73,21 @@ def atomic_output(path: Path) -> Iterator[Output]:
         raise
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """The whole of `text` as the file `path`, or nothing. Raises OutputError."""
-    with atomic_output(path) as output:
+def write_atomically(path: Path, text: str, follow: bool = True) -> None:
+    """The whole of `text` as the file `path`, or nothing; follow as for `atomic_output`. Raises OutputError."""
+    with atomic_output(path, follow) as output:
         output.write(text)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Away with what killed runs were in the middle of writing in this folder; what a running one is writing is locked and stays."""
+    with suppress(OSError):
+        for path in [Path(entry.path) for entry in os.scandir(folder) if _TEMPORARY.fullmatch(entry.name)]:
+            with suppress(OSError), open(path, "rb") as stream:
+                if os.name == "nt":
+                    stream.close()  # what anyone has open cannot be removed there: that is lock enough
+                if stream.closed or try_lock(stream.fileno()):
+                    path.unlink()
 
 
 @contextmanager
@@ -83,13 +96,13 @@ def appended_lines(path: Path) -> Iterator[Output]:
 
     A last line that an earlier run left unfinished is cut off. Raises OutputError, also for a file that ends in something else.
     """
-    with _telling(str(path)):
+    with telling(str(path)):
         if path.is_file():
             _mend_last_line(path)
         stream = open(path, "a", encoding="utf-8", newline="")  # noqa: SIM115
     try:
         yield Output(stream, str(path), on_disk=True)
-        with _telling(str(path)):
+        with telling(str(path)):
             _settle(stream)
             stream.close()
     except BaseException:
@@ -99,7 +112,7 @@ def appended_lines(path: Path) -> Iterator[Output]:
 
 def make_folder(path: Path) -> None:
     """The folder `path`, with its parents, if it is not there yet. Raises OutputError."""
-    with _telling(str(path)):
+    with telling(str(path)):
         path.mkdir(parents=True, exist_ok=True)
 
 
@@ -118,6 +131,28 @@ def _mend_last_line(path: Path) -> None:
         else:
             stream.seek(size)
             stream.write(b"\n")
+
+
+def _temporary_in(folder: Path) -> tuple[Path, TextIO]:
+    """A new file that is locked for as long as it is written."""
+    while True:
+        temporary = folder / f".screener-{secrets.token_hex(8)}.part"
+        stream = open(temporary, "x", encoding="utf-8", newline="")  # noqa: SIM115
+        with suppress(OSError):  # a file system without locks: nothing is ever swept away there
+            try_lock(stream.fileno())
+        if temporary.exists():
+            return temporary, stream
+        stream.close()  # between its making and its locking someone took it for a leftover
+
+
+def _rename(temporary: Path, target: Path, stream: TextIO, mode: int | None) -> None:
+    if mode is not None:
+        os.chmod(temporary, mode)
+    if os.name == "nt":
+        stream.close()  # what is open cannot be renamed there
+    os.replace(temporary, target)
+    stream.close()
+    _settle_folder(target.parent)
 
 
 def _after_last_break(stream: BinaryIO, size: int) -> bytes:
@@ -154,7 +189,8 @@ def _settle_folder(folder: Path) -> None:
 
 
 @contextmanager
-def _telling(name: str) -> Iterator[None]:
+def telling(name: str) -> Iterator[None]:
+    """Whatever cannot be written within the block is an OutputError that names the place, a broken pipe aside."""
     try:
         yield
     except (BrokenPipeError, OutputError):

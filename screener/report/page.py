@@ -46,7 +46,7 @@ NOT_PROOF = (
 Fact = tuple[str, str]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Scale:
     """A score between 0 and 1. genuine_below: below it genuine, from there to the threshold undecided; None where that is unknown."""
 

@@ -36,6 +36,10 @@ class ScanProgress(Protocol):
 
     def done(self, verdict: Verdict) -> None: ...
 
+    def known(self, verdict: Verdict) -> None:
+        """Instead of `done`: an earlier run has judged the input, and nothing was done now."""
+        ...
+
 
 class QuietProgress:
     """Shows nothing."""
@@ -55,6 +59,9 @@ class QuietProgress:
     def done(self, verdict: Verdict) -> None:
         pass
 
+    def known(self, verdict: Verdict) -> None:
+        pass
+
 
 class PlainProgress(QuietProgress):
     """A line per finished input, for logs: `[3/12] clip.mp4: 32 frames judged in 4.1 s`."""
@@ -66,11 +73,17 @@ class PlainProgress(QuietProgress):
         self._last_done_seconds = time.monotonic()
 
     def done(self, verdict: Verdict) -> None:
-        self._count += 1
         now = time.monotonic()
         taken_seconds, self._last_done_seconds = now - self._last_done_seconds, now
-        frames = counted(verdict.video.frames_judged, "frame")
-        self._output.write(f"[{self._count}{self._of}] {visible(verdict.source)}: {frames} judged in {taken_seconds:.1f} s\n")
+        self._line(verdict, f"{counted(verdict.video.frames_judged, 'frame')} judged in {taken_seconds:.1f} s")
+
+    def known(self, verdict: Verdict) -> None:
+        self._last_done_seconds = time.monotonic()
+        self._line(verdict, "judged before")
+
+    def _line(self, verdict: Verdict, what: str) -> None:
+        self._count += 1
+        self._output.write(f"[{self._count}{self._of}] {visible(verdict.source)}: {what}\n")
 
 
 class BarProgress(QuietProgress):
@@ -112,6 +125,9 @@ class BarProgress(QuietProgress):
     def done(self, verdict: Verdict) -> None:
         self._count += 1
         self._stop()
+
+    def known(self, verdict: Verdict) -> None:
+        self.done(verdict)
 
     def _stop(self) -> None:
         bar, self._bar = self._bar, None

@@ -9,7 +9,19 @@ import textwrap
 
 from screener.records import TrackVerdict, Verdict
 from screener.report.summary import Summary
-from screener.report.wording import COVERAGE_WORDS, by_suspicion, clock, counted, detail, numbered, score, spans, spelt_out, visible
+from screener.report.wording import (
+    COVERAGE_WORDS,
+    by_suspicion,
+    clock,
+    counted,
+    detail,
+    is_sparse,
+    numbered,
+    score,
+    spans,
+    spelt_out,
+    visible,
+)
 
 _ANSI = {"fake": "\x1b[1;31m", "genuine": "\x1b[32m", "undecided": "\x1b[33m"}
 _ANSI_END = "\x1b[0m"
@@ -27,7 +39,8 @@ class TextWriter:
         return ""
 
     def one(self, verdict: Verdict) -> str:
-        head = self._parts(verdict.outcome, _score_and_interval(verdict), _finding(verdict), COVERAGE_WORDS[verdict.coverage])
+        said = [_score_and_interval(verdict), _finding(verdict), _frames_taken(verdict), COVERAGE_WORDS[verdict.coverage]]
+        head = self._parts(verdict.outcome, *said)
         lines = [f"{visible(verdict.source)}: {head}", *(_INDENT + line for line in [*self._people(verdict), *_remarks(verdict)])]
         self._limits = str(verdict.checkpoint.get("limits", ""))
         return "\n".join(lines) + "\n"
@@ -92,6 +105,11 @@ def _finding(verdict: Verdict) -> str:
     others = f" and {len(fakes) - 1} more" if len(fakes) > 1 else ""
     when = "" if verdict.video.is_still else f" at {_times(person)[0]}"
     return f"person {number} of {people}{when}{others}"
+
+
+def _frames_taken(verdict: Verdict) -> str:
+    """How many frames it took, where that was not settled beforehand; the line of a genuine input says it anyway."""
+    return counted(verdict.video.frames_sampled, "frame") if is_sparse(verdict) and verdict.outcome != "genuine" else ""
 
 
 def _about(person: TrackVerdict, is_still: bool) -> list[str]:

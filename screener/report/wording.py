@@ -81,6 +81,11 @@ def is_unreadable(verdict: Verdict) -> bool:
     return verdict.outcome == "undecided" and verdict.video.frames_decoded == 0
 
 
+def is_sparse(verdict: Verdict) -> bool:
+    """True when only the judged frames were decoded, and how many those were is part of the answer."""
+    return "sparse" in verdict.warnings
+
+
 def numbered(verdict: Verdict) -> list[tuple[int, TrackVerdict]]:
     """People and the numbers they go by in reports: their place in the verdict, from 1, because track ids may have gaps."""
     return list(enumerate(verdict.people, 1))
@@ -127,8 +132,11 @@ def _fake_headline(verdict: Verdict) -> str:
 def _genuine_headline(verdict: Verdict) -> str:
     if verdict.video.is_still:
         return "Genuine: nothing suspicious in the picture"
+    frames = counted(verdict.video.frames_judged, "frame")
+    if is_sparse(verdict):
+        return f"Genuine: nothing suspicious in {frames} from all over the file"
     read = ", whole file read" if verdict.coverage == "complete" else ""
-    return f"Genuine: nothing suspicious in {counted(verdict.video.frames_judged, 'frame')}{read}"
+    return f"Genuine: nothing suspicious in {frames}{read}"
 
 
 def _undecided_headline(verdict: Verdict) -> str:

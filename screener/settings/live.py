@@ -30,6 +30,7 @@ class LiveSettings:
         timeout_seconds: an opening, or a silence, of more than this is a loss.
         retry_seconds: waits before each next attempt to connect again; the last one repeats. retry_jitter: share by which they vary.
         healthy_seconds: frames for so long, and the waits begin anew.
+        allow_private: a public address may lead on into a private network. One that is private itself, as of most cameras, always may.
     Judging, as in a scan:
         fpr, threshold, min_face_px, min_sharpness, pooling, detector, device, dtype, batch_size, max_pixels: see `ScanSettings`.
     """
@@ -48,6 +49,7 @@ class LiveSettings:
     retry_seconds: tuple[float, ...] = (1.0, 2.0, 5.0, 10.0, 30.0)
     retry_jitter: float = 0.2
     healthy_seconds: float = 60.0
+    allow_private: bool = False
     fpr: float = 0.05
     threshold: float | None = None
     min_face_px: int = 40
@@ -77,6 +79,8 @@ class LiveSettings:
         for wait in self.retry_seconds:
             if not (is_number(wait) and 0 < wait <= 3600):
                 raise SettingsError(f"retry_seconds: expected numbers above 0 and up to 3600, got {wait!r}")
+        if not isinstance(self.allow_private, bool):
+            raise SettingsError(f"allow_private: expected true or false, got {self.allow_private!r}")
         self.judging()
 
     def judging(self) -> ScanSettings:

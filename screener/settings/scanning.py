@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from screener.errors import SettingsError
-from screener.settings.checks import DEVICES, DTYPES, above_zero, at_least, is_number
+from screener.settings.checks import DEVICES, DTYPES, above_zero, at_least, is_number, within
 
 
 @dataclass(frozen=True)
@@ -15,6 +15,8 @@ class ScanSettings:
 
     Sampling (the first that is set wins: all_frames, fps, frames):
         frames: how many evenly spaced frames. fps: frames per second of video. all_frames: every frame.
+        until_sure: of a file, look at frames that lie far apart first and at more between them only while a person's score leaves the
+        outcome open, up to one frame per second. budget_seconds: the same until so many seconds have passed, whether it is open or not.
     Judging:
         fpr: operating point, as a false-positive rate that the checkpoint was measured at. threshold: overrides it, between 0 and 1.
         min_face_px: a face with a shorter side than this, pixels, is a passer-by and is not judged.
@@ -23,15 +25,24 @@ class ScanSettings:
         pooling: rule over one person's frames; None takes the checkpoint's.
     Running:
         device, dtype: where and how precisely to score. batch_size: crops scored together.
+        engine: what computes the network: a name (see `engines.ENGINES`), or the path of an .onnx file that `screener export` wrote.
         detector: name of the face detector; None takes the checkpoint's.
+        detect_every: of frames that follow each other within a fifth of a second, search only every so many for faces and follow them in
+        between; quicker, but scores of single frames are then no longer those that `live` and training give.
         stream_seconds: how long an endless stream is watched. max_pixels: largest picture, width times height.
         time_limit_seconds: wall-clock limit for one input; None is none.
         thumbnails: how many crops per person are kept for the report.
+    Distrust (what goes beyond is not judged, and says why):
+        max_duration_seconds: longest video. max_streams: most streams in one file. max_download_bytes: most that one address may send.
+        decoder_memory_mb: memory of the decoding process, in MiB. stall_seconds: how long a single step of the decoder may take.
+        allow_private: whether addresses may lead into private networks or to this machine.
     """
 
     frames: int = 32
     fps: float | None = None
     all_frames: bool = False
+    until_sure: bool = False
+    budget_seconds: float | None = None
     fpr: float = 0.05
     threshold: float | None = None
     min_face_px: int = 40
@@ -41,37 +52,62 @@ class ScanSettings:
     device: str = "auto"
     dtype: str = "auto"
     batch_size: int = 16
+    engine: str = "auto"
     detector: str | None = None
+    detect_every: int = 1
     stream_seconds: float = 30.0
     max_pixels: int = 8192 * 8192
-    time_limit_seconds: float | None = None
+    time_limit_seconds: float | None = 3600.0
     thumbnails: int = 6
+    max_duration_seconds: float = 12 * 3600.0
+    max_streams: int = 64
+    max_download_bytes: int = 4 << 30
+    decoder_memory_mb: int = 4096
+    stall_seconds: float = 60.0
+    allow_private: bool = False
 
     def __post_init__(self) -> None:
         at_least("frames", self.frames, 1)
         at_least("min_face_px", self.min_face_px, 8)
         at_least("min_frames", self.min_frames, 1)
         at_least("batch_size", self.batch_size, 1)
+        at_least("detect_every", self.detect_every, 1)
         at_least("max_pixels", self.max_pixels, 1)
         at_least("thumbnails", self.thumbnails, 0)
         above_zero("fps", self.fps)
         above_zero("stream_seconds", self.stream_seconds)
+        above_zero("budget_seconds", self.budget_seconds)
         above_zero("time_limit_seconds", self.time_limit_seconds)
+        within("max_duration_seconds", self.max_duration_seconds, 0.1, 1e9)
+        within("stall_seconds", self.stall_seconds, 0.1, 86_400)
+        at_least("max_streams", self.max_streams, 1)
+        at_least("max_download_bytes", self.max_download_bytes, 1)
+        at_least("decoder_memory_mb", self.decoder_memory_mb, 1024)
         if not (is_number(self.fpr) and 0 < self.fpr < 1):
             raise SettingsError(f"fpr: expected a rate between 0 and 1, such as 0.05, got {self.fpr!r}")
         if self.threshold is not None and not (is_number(self.threshold) and 0 < self.threshold < 1):
             raise SettingsError(f"threshold: expected a probability between 0 and 1, got {self.threshold!r}")
         if self.min_sharpness is not None and not (is_number(self.min_sharpness) and 0 <= self.min_sharpness < float("inf")):
             raise SettingsError(f"min_sharpness: expected a number of at least 0, got {self.min_sharpness!r}")
-        if not isinstance(self.all_frames, bool):
-            raise SettingsError(f"all_frames: expected true or false, got {self.all_frames!r}")
+        for name in ("all_frames", "until_sure", "allow_private"):
+            if not isinstance(getattr(self, name), bool):
+                raise SettingsError(f"{name}: expected true or false, got {getattr(self, name)!r}")
+        if self.progressive and (self.all_frames or self.fps is not None):
+            raise SettingsError("until_sure and budget_seconds choose the frames themselves; give neither fps nor all_frames with them")
         for name in ("pooling", "detector"):
             if not isinstance(getattr(self, name), str | None):
                 raise SettingsError(f"{name}: expected a name, got {getattr(self, name)!r}")
+        if not isinstance(self.engine, str):
+            raise SettingsError(f"engine: expected a name or the path of an .onnx file, got {self.engine!r}")
         if self.device not in DEVICES:
             raise SettingsError(f"device: expected one of {', '.join(DEVICES)}, got {self.device!r}")
         if self.dtype not in DTYPES:
             raise SettingsError(f"dtype: expected one of {', '.join(DTYPES)}, got {self.dtype!r}")
+
+    @property
+    def progressive(self) -> bool:
+        """Whether files are looked at in rounds, each closer than the one before."""
+        return self.until_sure or self.budget_seconds is not None
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -129,7 +129,7 @@ def _from_file(path: Path) -> Checkpoint:
         raise CheckpointError(
             f"{path}: there is no such file; give {IMAGENET}, or the path of a state dict such as torchvision's"
         ) from error
-    except (OSError, RuntimeError, ValueError, EOFError, UnpicklingError) as error:
+    except Exception as error:  # whatever a crafted pickle makes of the reader
         raise CheckpointError(f"{path}: cannot be read as a state dict ({type(error).__name__}); save it with torch.save") from error
     if not isinstance(state, Mapping) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
         raise CheckpointError(f"{path}: expected a state dict, tensors by name, got {type(state).__name__}; save model.state_dict()")

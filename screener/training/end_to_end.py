@@ -20,11 +20,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
+from screener.allocator import keep_freed_memory
 from screener.errors import OutputError
 from screener.model import Network
 from screener.preprocess import Preprocessing
 from screener.scoring import choose_dtype
-from screener.training.allocator import keep_freed_memory
 from screener.training.pairs import PairMaker, PairStream, Recipe
 from screener.training.resuming import load_state, save_state
 

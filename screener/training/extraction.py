@@ -24,9 +24,9 @@ from screener.datasets import LabelledItem, plan_folds, require_both_classes
 from screener.datasets.splits import Plan
 from screener.errors import DatasetError, DeviceError, OutputError
 from screener.model import STRIDE, without_copies
-from screener.pipeline import build_detector
 from screener.preprocess import normalise
 from screener.readahead import read_ahead
+from screener.resolved import build_detector
 from screener.scoring import choose_device, choose_dtype, fold_batch_norm
 from screener.settings import ExtractSettings
 from screener.training.crops import BadFile, CropReader, ItemCrop, ItemEnd

@@ -22,11 +22,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from screener.allocator import keep_freed_memory
 from screener.errors import SettingsError
 from screener.model import CLASS_NAMES, Architecture, Head, fake_logit
 from screener.scoring import choose_dtype
 from screener.settings import TrainSettings
-from screener.training.allocator import keep_freed_memory
 from screener.training.feature_batches import FeatureBatch, batch_count, judging_batches, order_of, training_batches
 from screener.training.fold_parts import FoldParts, Part
 from screener.training.head_figures import figures

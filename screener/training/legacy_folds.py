@@ -6,9 +6,9 @@ Knows files and their one shape. Does not know folds. The files are pickles, so 
 from __future__ import annotations
 
 import re
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
-from pickle import UnpicklingError
 
 import numpy as np
 import torch
@@ -18,6 +18,8 @@ from screener.datasets.item import LABELS
 from screener.errors import DatasetError
 
 SUFFIX = ".flatten"
+LARGEST_BYTES = 4 << 20
+"""Of a file, and of what it unpacks to; a feature takes less than one MiB."""
 
 
 class LegacyFeatures:
@@ -55,10 +57,25 @@ def legacy_files(folder: Path) -> list[Path]:
     return found
 
 
+def _require_small(path: Path) -> None:
+    """Raise DatasetError for a file that is no file, or that holds, or unpacks to, more than any feature."""
+    if not path.is_file():
+        raise DatasetError(f"{path}: not a regular file; remove it")
+    size = path.stat().st_size
+    if size <= LARGEST_BYTES and zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            size = max(size, sum(entry.file_size for entry in archive.infolist()))
+    if size > LARGEST_BYTES:
+        raise DatasetError(f"{path}: {size} bytes are more than a feature takes ({LARGEST_BYTES} at most); remove it or extract again")
+
+
 def _read(path: Path) -> NDArray[np.float16]:
     try:
+        _require_small(path)
         tensor = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, ValueError, EOFError, UnpicklingError) as error:
+    except DatasetError:
+        raise
+    except Exception as error:  # whatever a crafted pickle makes of the reader
         raise DatasetError(f"{path}: cannot be read as a saved tensor ({type(error).__name__}); remove it or copy it again") from error
     count = int(np.prod(LegacyFeatures.feature_shape))
     if not isinstance(tensor, torch.Tensor) or tensor.dtype != torch.float32 or tuple(tensor.shape) != (1, count):

@@ -3,8 +3,12 @@
 The only user of cv2.VideoCapture, and of PyAV for reading. Knows nothing of faces or verdicts.
 """
 
-from screener.video.opening import Video, open_video
+from screener.video.opening import Video, open_video, start_decoder
 from screener.video.sampling import Sampling
+from screener.video.slices import Look, Slice, equal_slices
 from screener.video.sources import Source, SourceFailure, expand_sources, file_source
 
-__all__ = ["Sampling", "Source", "SourceFailure", "Video", "expand_sources", "file_source", "open_video"]
+__all__ = [
+    "Look", "Sampling", "Slice", "Source", "SourceFailure", "Video", "equal_slices", "expand_sources", "file_source", "open_video",
+    "start_decoder",
+]  # fmt: skip

@@ -25,12 +25,16 @@ from screener.video.pyav_reader import PyAVReader
 from screener.video.sampling import Sampling, Selector, chosen_seconds
 from screener.video.timeline import first_video, open_container, read_timeline
 
+_SILENT_IN_OPENCV = frozenset({"vp8"})
+"""Codecs whose lost pictures OpenCV neither counts nor complains of."""
+
 
 class Reader(Protocol):
-    """What both readers can do. `seconds`: container time of the frame, if it has one."""
+    """What both readers can do. `seconds`: container time of the frame, if it has one. `faults`: damage that no log tells of."""
 
     name: str
     frames_read: int
+    faults: int
 
     def grab(self) -> bool: ...
     @property
@@ -56,12 +60,13 @@ class FileDecoding:
         limit = settings.time_limit_seconds
         self._deadline = None if limit is None else time.monotonic() + limit
         self._alive = alive
-        self._timeline = timeline = read_timeline(path, shown_name, self._on_walk)
+        self._timeline = timeline = read_timeline(path, shown_name, self._on_walk, settings)
         check_pixels(*timeline.size_wh, settings.max_pixels, shown_name)
         self._targets = chosen_seconds(timeline.seconds, timeline.end_seconds, Sampling.from_settings(settings))
         self._selector = Selector(None if settings.all_frames else self._targets)
         self._clock = Clock(timeline)
         self._sizes: set[tuple[int, int]] = set()
+        self._faults = 0
         self.expected_frames: int | None = len(self._targets)
         self.ledger = Ledger(
             duration_seconds=timeline.end_seconds,
@@ -87,7 +92,7 @@ class FileDecoding:
 
     def _opencv_steps(self) -> Iterator[Frame | None]:
         timeline = self._timeline
-        if timeline.sizes_change or not timeline.first_stream:
+        if timeline.sizes_change or not timeline.first_stream or timeline.codec in _SILENT_IN_OPENCV:
             return
         options = {"protocol_whitelist": "file", "format_whitelist": timeline.format}
         try:
@@ -129,6 +134,7 @@ class FileDecoding:
                 skip_past = False
                 yield self._step(reader)
         finally:
+            self._faults += reader.faults
             reader.close()
 
     def _step(self, reader: Reader) -> Frame | None:
@@ -189,7 +195,7 @@ class FileDecoding:
         if "limit_time" in ledger.reasons:
             return
         lost = max(0, len(timeline.seconds) - ledger.frames_decoded)
-        ledger.decode_errors += max(lost, timeline.corrupt_packets)
+        ledger.decode_errors += max(lost, timeline.corrupt_packets, self._faults)
         ledger.duration_seconds = max(timeline.end_seconds, self._clock.last_seconds + timeline.frame_seconds)
         if ledger.decode_errors and timeline.whole is not False:
             ledger.note("corrupt")

@@ -31,6 +31,7 @@ class Ledger:
     frames_decoded: int = 0
     frames_sampled: int = 0
     decode_errors: int = 0
+    decode_seconds: float = 0.0
     reasons: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -58,6 +59,7 @@ class Ledger:
             frames_decoded=self.frames_decoded,
             frames_sampled=self.frames_sampled,
             decode_errors=self.decode_errors,
+            decode_seconds=self.decode_seconds,
             reasons=tuple(self.reasons),
             warnings=tuple(self.warnings),
         )

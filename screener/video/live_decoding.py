@@ -21,11 +21,13 @@ from numpy.typing import NDArray
 
 from screener.errors import SourceError
 from screener.settings import LiveSettings
+from screener.video.addresses import names_private
 from screener.video.files import FileDecoding
 from screener.video.geometry import check_pixels
 from screener.video.ledger import Complaints
 from screener.video.opencv_reader import OpenCVReader
 from screener.video.pyav_reader import PyAVReader
+from screener.video.reaching import Reach
 from screener.video.sources import Source
 from screener.video.streams import ADDRESS_OPTIONS, opening_failure
 from screener.video.timeline import FILE_FORMATS, first_video, sample_aspect_ratio
@@ -199,7 +201,8 @@ class StreamPlaying:
 
     def __init__(self, source: Source, settings: LiveSettings, complaints: Complaints, alive: Callable[[], None]) -> None:
         self._name, self._complaints, self._alive = source.name, complaints, alive
-        container = self._open(source, settings.timeout_seconds)
+        self._reach: Reach | None = None
+        container = self._open(source, settings)
         try:
             stream, _ = first_video(container, source.name)
             context = stream.codec_context
@@ -213,6 +216,7 @@ class StreamPlaying:
             )
         except BaseException:
             container.close()
+            self._close_reach()
             raise
         # Threads that take a frame each would hold back as many frames as there are threads.
         context.thread_type = "SLICE"
@@ -253,15 +257,28 @@ class StreamPlaying:
         reached = self._last_seconds + max(0.5, 2 * frame_seconds) >= self._promised_seconds
         self._ended_well = self._promised_seconds > 0 and reached and not isinstance(self._reader.failure, av.error.ExitError)
         if self._reader.failure is not None and not self._ended_well:
-            raise opening_failure(self._reader.failure, self._name)
+            raise self._failure(self._reader.failure)
 
     def close(self) -> None:
         self._reader.close()
+        self._close_reach()
 
-    def _open(self, source: Source, timeout_seconds: float) -> InputContainer:
+    def _close_reach(self) -> None:
+        if self._reach is not None:
+            self._reach.close()
+
+    def _failure(self, error: FFmpegError) -> SourceError:
+        return (self._reach.refusal() if self._reach else None) or opening_failure(error, self._name)
+
+    def _open(self, source: Source, settings: LiveSettings) -> InputContainer:
         target = os.fsdecode(source.target) if isinstance(source.target, bytes) else str(source.target)
-        options = _PIPE_OPTIONS if source.kind == "pipe" else _LIVE_ADDRESS_OPTIONS
+        options = _PIPE_OPTIONS
+        if source.kind != "pipe":
+            self._reach = Reach(target, source.name, settings.allow_private or names_private(target), settings.timeout_seconds)
+            target, options = self._reach.address, {**_LIVE_ADDRESS_OPTIONS, **self._reach.options}
         try:
-            return av.open(target, options=options, timeout=(timeout_seconds, timeout_seconds), metadata_errors="replace")
+            return av.open(target, options=options, timeout=(settings.timeout_seconds,) * 2, metadata_errors="replace")
         except FFmpegError as error:
-            raise opening_failure(error, source.name) from error
+            failure = self._failure(error)
+            self._close_reach()
+            raise failure from error

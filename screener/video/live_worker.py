@@ -13,6 +13,7 @@ import pickle
 import threading
 import time
 from contextlib import closing
+from dataclasses import replace
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -21,20 +22,22 @@ from numpy.typing import NDArray
 from screener.errors import SourceError
 from screener.settings import LiveSettings
 from screener.video.ledger import Complaints
+from screener.video.limits import confine
 from screener.video.live_decoding import Arrival, LiveDecoding, decode_live
 from screener.video.protocol import FAILED_STATUS, LENGTH
 from screener.video.sources import Source
 from screener.video.stillness import Stillness
-from screener.video.worker import contain
+from screener.video.worker import prepare
 
 ALIVE_SECONDS = 0.25
 
 
 def main() -> None:
     """Serve one source until it ends or nobody listens."""
-    requests, answers, complaints = contain()
+    requests, answers, complaints = prepare()
     try:
         source, settings = pickle.loads(requests.read(LENGTH.unpack(requests.read(LENGTH.size))[0]))
+        confine(replace(settings.judging(), time_limit_seconds=None))  # a watch has no end
         serve(source, settings, complaints, Requests(requests), Answers(answers))
     except BrokenPipeError:
         os._exit(0)

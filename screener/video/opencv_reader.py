@@ -55,6 +55,7 @@ class OpenCVReader:
         self._ratio = self._ratio_of_capture() if sample_aspect_ratio is None else sample_aspect_ratio
         self.frames_expected: int | None = None
         self.frames_read = 0
+        self.faults = 0  # its decoders write what they find into the log
 
     @property
     def fps(self) -> float:

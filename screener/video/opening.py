@@ -21,12 +21,16 @@ from types import TracebackType
 from typing import Any, ClassVar, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from screener.errors import SourceError
 from screener.records import Frame, VideoFacts
 from screener.settings import ScanSettings
+from screener.video.frame_memory import FrameMemory
 from screener.video.gate import check_file
-from screener.video.protocol import LENGTH, STALLED_STATUS
+from screener.video.limits import GRACE_SECONDS, awaiting, stall_seconds
+from screener.video.protocol import CPU_STATUS, EMPTIED, LENGTH, STALLED_STATUS
+from screener.video.slices import Look
 from screener.video.sources import Source
 
 _IDLE_LIMIT = 4
@@ -40,17 +44,26 @@ _START = (
 _FACT_NAMES = frozenset(field.name for field in fields(VideoFacts))
 
 
-def open_video(source: Source, settings: ScanSettings) -> Video:
-    """Open an input. Raises SourceError, whose reason says why it cannot be read."""
+def open_video(source: Source, settings: ScanSettings, look: Look | None = None) -> Video:
+    """Open an input. Raises SourceError, whose reason says why it cannot be read.
+
+    look: the only parts of a video file that are decoded, with the warning `sparse`; any other input, and a file in which single frames
+    cannot be had, is read as ever.
+    """
     if source.kind == "file" and source.path is not None:
         check_file(source.path, source.name)  # what needs no decoder to refuse never reaches one
-    return Video(source, settings)
+    return Video(source, settings, look)
+
+
+def start_decoder() -> None:
+    """Have a decoding process ready for the first input: it loads its libraries while the caller loads others."""
+    _Worker.take().give_back()
 
 
 class Video:
     """One pass over one input; a context manager. `close` may be called from another thread and more than once."""
 
-    def __init__(self, source: Source, settings: ScanSettings) -> None:
+    def __init__(self, source: Source, settings: ScanSettings, look: Look | None = None) -> None:
         self._name = source.name
         self._facts = VideoFacts()
         self._expected_frames: int | None = None
@@ -59,9 +72,13 @@ class Video:
         self._worker = _Worker.take()
         self._held = True
         self._holding = threading.Lock()
+        self._patience_seconds = stall_seconds(settings) + 2 * GRACE_SECONDS
+        self._overdue = False
         try:
-            self._worker.request(source, settings)
-            self._expected_frames = self._receive().get("expected_frames")
+            self._worker.request(source, settings, look)
+            while "opening" in (answer := self._receive()):
+                pass
+            self._expected_frames = answer.get("expected_frames")
         except BaseException:
             self.close()
             raise
@@ -121,7 +138,9 @@ class Video:
 
     def _receive(self) -> dict[str, Any]:
         """The next answer. Raises SourceError if the input failed or the process died."""
-        answer = self._worker.receive()
+        with awaiting(self._worker.popen, self._patience_seconds) as killed:
+            answer = self._worker.receive()
+        self._overdue = bool(killed)
         if answer is None:
             raise self._death()
         if "facts" in answer:
@@ -133,14 +152,14 @@ class Video:
 
     def _frame(self, header: dict[str, Any]) -> Frame:
         width, height = (int(side) for side in header["size_wh"])
-        picture = np.empty((height, width, 3), dtype=np.uint8)
-        if not self._worker.receive_into(picture.data.cast("B")):
+        picture = self._worker.picture((height, width, 3), header["slot"])
+        if picture is None:
             raise self._death()
         return Frame(picture, float(header["pts_seconds"]), int(header["index"]))
 
     def _death(self) -> SourceError:
         self._release(reuse=False)
-        if self._worker.exit_status == STALLED_STATUS:
+        if self._overdue or self._worker.exit_status in (STALLED_STATUS, CPU_STATUS):
             return SourceError("timeout", f"{self._name}: the decoder hung and was stopped")
         return SourceError("decoder_crash", f"{self._name}: the decoder failed (exit status {self._worker.exit_status})")
 
@@ -165,8 +184,11 @@ class _Worker:
     def __init__(self) -> None:
         package = Path(__file__).resolve().parent.parent
         # -P: nothing is imported from the folder that the user happens to be in.
+        self._memory = FrameMemory.create()
+        shared = () if self._memory is None else (self._memory.descriptor,)
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-c", _START, os.fspath(package)],
+            [sys.executable, "-P", "-c", _START, os.fspath(package), *map(str, shared)],
+            pass_fds=shared,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -195,12 +217,16 @@ class _Worker:
             self.kill()
 
     @property
+    def popen(self) -> subprocess.Popen[bytes]:
+        return self._process
+
+    @property
     def exit_status(self) -> int | None:
         return self._process.returncode
 
-    def request(self, source: Source, settings: ScanSettings) -> None:
+    def request(self, source: Source, settings: ScanSettings, look: Look | None) -> None:
         self._inputs += 1
-        data = pickle.dumps((source, settings))
+        data = pickle.dumps((source, settings, look))
         assert self._process.stdin is not None
         with suppress(BrokenPipeError):  # the missing answer tells
             self._process.stdin.write(LENGTH.pack(len(data)) + data)
@@ -217,6 +243,22 @@ class _Worker:
         answer: dict[str, Any] = json.loads(text)
         return answer
 
+    def picture(self, shape_hwc: tuple[int, int, int], slot: int | None) -> NDArray[np.uint8] | None:
+        """The picture that belongs to the answer just received, from its slot or the pipe; None if the process has died."""
+        if slot is None or self._memory is None:
+            picture = np.empty(shape_hwc, np.uint8)
+            return picture if self.receive_into(picture.data.cast("B")) else None
+        try:
+            picture = self._memory.read(slot, shape_hwc)
+        except ValueError:  # no picture is like that: the process has gone mad
+            self.kill()
+            return None
+        assert self._process.stdin is not None
+        with suppress(BrokenPipeError, ValueError):  # the missing answer tells; closed by another thread
+            self._process.stdin.write(EMPTIED)
+            self._process.stdin.flush()
+        return picture
+
     def receive_into(self, buffer: memoryview) -> bool:
         """Fill the buffer; False if the process died before it was full."""
         assert self._process.stdout is not None
@@ -232,7 +274,7 @@ class _Worker:
     def kill(self) -> None:
         self._process.kill()
         self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
+        for pipe in (self._process.stdin, self._process.stdout, self._memory):
             if pipe is not None:
                 with suppress(OSError):
                     pipe.close()

@@ -21,6 +21,9 @@ from numpy.typing import NDArray
 from screener.video.geometry import check_pixels, squared, turned
 from screener.video.opencv_reader import DECODER_THREADS
 
+_UNHEARD = frozenset({"vp8", "av1"})
+"""Codecs whose decoders give up a picture without a word in the log: their errors are counted here."""
+
 
 class PyAVReader:
     """Sequential reader of one stream of an open container, which it closes in the end."""
@@ -35,11 +38,17 @@ class PyAVReader:
         self._shown_name = shown_name
         self._max_pixels = max_pixels
         self._ratio = sample_aspect_ratio
-        stream.codec_context.thread_type = "AUTO"
+        codec = stream.codec_context.codec.canonical_name
+        # VP8's error goes with the picture that caused it only where pictures are not decoded side by side.
+        stream.codec_context.thread_type = "SLICE" if codec == "vp8" else "AUTO"
+        self._counts_errors = codec in _UNHEARD
+        if codec == "av1":
+            stream.codec_context.options = {"strict": "strict"}
         stream.codec_context.thread_count = DECODER_THREADS
         self._frames = self._decode()
         self._frame: VideoFrame | None = None
         self.frames_read = 0
+        self.faults = 0
 
     def grab(self) -> bool:
         """Step to the next frame; False at the end."""
@@ -58,16 +67,7 @@ class PyAVReader:
 
     def picture(self) -> NDArray[np.uint8] | None:
         """(H, W, 3) uint8 RGB of the frame, upright, with square pixels and the frame's own size; None if it cannot be had."""
-        frame = self._frame
-        if frame is None:
-            return None
-        check_pixels(frame.width, frame.height, self._max_pixels, self._shown_name)
-        try:
-            # Bicubic and the stream's own colour matrix: what OpenCV does, so that both readers give the same picture.
-            picture = frame.reformat(format="rgb24", interpolation=Interpolation.BICUBIC).to_ndarray()
-        except (FFmpegError, ValueError):
-            return None
-        return squared(turned(np.ascontiguousarray(picture, dtype=np.uint8), frame.rotation), self._ratio, frame.rotation % 180 == 90)
+        return None if self._frame is None else picture_of(self._frame, self._max_pixels, self._shown_name, self._ratio)
 
     def close(self) -> None:
         self._frames.close()
@@ -75,8 +75,10 @@ class PyAVReader:
 
     def _decode(self) -> Generator[VideoFrame, None, None]:
         for packet in self._packets():
-            with suppress(FFmpegError):  # a lost frame: it shows in the count
+            try:
                 yield from self._stream.decode(packet)
+            except FFmpegError:  # a lost frame: with most codecs it shows in the count
+                self.faults += self._counts_errors
 
     def _packets(self) -> Iterator[Packet[Any] | None]:
         """Every packet, and None at the end so that the decoder hands out what it has held back, also if the end is an error."""
@@ -84,3 +86,15 @@ class PyAVReader:
         with suppress(FFmpegError):
             yield from (packet for packet in packets if packet.size)
         yield None
+
+
+def picture_of(frame: VideoFrame, max_pixels: int, shown_name: str, sample_aspect_ratio: float) -> NDArray[np.uint8] | None:
+    """(H, W, 3) uint8 RGB of a decoded frame, upright, with square pixels; None if it cannot be had. Raises SourceError `limit_pixels`."""
+    check_pixels(frame.width, frame.height, max_pixels, shown_name)
+    try:
+        # Bicubic and the stream's own colour matrix: what OpenCV does, so that both readers give the same picture.
+        picture = frame.reformat(format="rgb24", interpolation=Interpolation.BICUBIC).to_ndarray()
+    except (FFmpegError, ValueError):
+        return None
+    upright = turned(np.ascontiguousarray(picture, dtype=np.uint8), frame.rotation)
+    return squared(upright, sample_aspect_ratio, frame.rotation % 180 == 90)

@@ -54,7 +54,10 @@ class SourceFailure:
 
 
 def expand_sources(arguments: Sequence[str | os.PathLike[str]]) -> list[Source | SourceFailure]:
-    """Arguments -> inputs in the order given; folders and patterns sorted. Raises SettingsError for a list file that cannot be read."""
+    """Arguments -> inputs in the order given, each once however often it is named; folders and patterns sorted.
+
+    Raises SettingsError for a list file that cannot be read.
+    """
     found: list[Source | SourceFailure] = []
     for argument in arguments:
         text = os.fspath(argument)
@@ -63,7 +66,11 @@ def expand_sources(arguments: Sequence[str | os.PathLike[str]]) -> list[Source |
                 found.extend(_expand(line))
         else:
             found.extend(_expand(text))
-    return found
+    once: dict[object, Source | SourceFailure] = {}
+    for source in found:
+        # By the path and not by what lies there: a second name of a file, given as such, is not silently left out.
+        once.setdefault(source.target if isinstance(source, Source) else source, source)
+    return list(once.values())
 
 
 def printable_name(text: str) -> str:
@@ -83,6 +90,8 @@ def file_source(path: str | os.PathLike[str], name: str | None = None) -> Source
 
 
 def _expand(text: str) -> list[Source | SourceFailure]:
+    if "\0" in text:  # such as a list file that is none: no path holds it, and every look at one would raise
+        return [_failure(text.replace("\0", "\\0"), "not_found", "no name of a file or address")]
     if os.path.isdir(text):
         return _folder(text)
     if os.path.lexists(text):
@@ -133,25 +142,32 @@ def _folder(text: str) -> list[Source | SourceFailure]:
     return list(_walk(text, set())) or [nothing]
 
 
-def _walk(folder: str, seen: set[tuple[int, int]]) -> Iterator[Source | SourceFailure]:
-    """Media below a folder, sorted; each real file and folder once, hidden ones skipped. An unreadable folder is a row of its own."""
-    if not _first_visit(folder, seen):
-        return
-    try:
-        names = sorted(name for name in os.listdir(folder) if not name.startswith("."))
-    except OSError as error:
-        yield _failure(folder, "permission", f"the folder cannot be read: {error.strerror}")
-        return
-    paths = [os.path.join(folder, name) for name in names]
-    files = [path for path in paths if not os.path.isdir(path) and _suffix(path) in PICTURE_SUFFIXES | VIDEO_SUFFIXES]
-    series = _numbered_series(files)
-    if series:
-        yield Source(tuple(Path(os.path.abspath(path)) for path in series), "sequence", printable_name(folder))
-    for path in paths:
-        if os.path.isdir(path):
-            yield from _walk(path, seen)
-        elif not series and _suffix(path) in PICTURE_SUFFIXES | VIDEO_SUFFIXES and _first_visit(path, seen):
+def _walk(top: str, seen: set[tuple[int, int]]) -> Iterator[Source | SourceFailure]:
+    """Media below a folder, sorted; each real file and folder once, hidden ones skipped. An unreadable folder is a row of its own.
+
+    Without recursion: a folder may be nested deeper than Python's stack is.
+    """
+    waiting = [top]
+    while waiting:
+        path = waiting.pop()
+        if not _first_visit(path, seen):
+            continue
+        if not os.path.isdir(path):
             yield file_source(path)
+            continue
+        try:
+            names = sorted(name for name in os.listdir(path) if not name.startswith("."))
+        except OSError as error:
+            yield _failure(path, "permission", f"the folder cannot be read: {error.strerror}")
+            continue
+        paths = [os.path.join(path, name) for name in names]
+        folders = {inner for inner in paths if os.path.isdir(inner)}
+        files = [inner for inner in paths if inner not in folders and _suffix(inner) in PICTURE_SUFFIXES | VIDEO_SUFFIXES]
+        series = _numbered_series(files)
+        if series:
+            yield Source(tuple(Path(os.path.abspath(picture)) for picture in series), "sequence", printable_name(path))
+        kept = folders if series else folders.union(files)
+        waiting.extend(inner for inner in reversed(paths) if inner in kept)
 
 
 def _first_visit(path: str, seen: set[tuple[int, int]]) -> bool:

@@ -16,11 +16,13 @@ from av.error import FFmpegError
 from screener.errors import SourceError
 from screener.records import Frame
 from screener.settings import ScanSettings
+from screener.video.codecs import check_codec
 from screener.video.files import Reader
 from screener.video.geometry import check_pixels
 from screener.video.ledger import Complaints, Ledger
 from screener.video.opencv_reader import OpenCVReader
 from screener.video.pyav_reader import PyAVReader
+from screener.video.reaching import Reach
 from screener.video.sampling import Pacer
 from screener.video.timeline import FILE_FORMATS, HDR_TRANSFERS, first_video, sample_aspect_ratio
 
@@ -69,8 +71,18 @@ class StreamDecoding:
         self._name = shown_name
         self._settings = settings
         self._complaints = complaints
-        self._promise = _Promise() if isinstance(target, int) else self._ask(target)
-        self._reader: Reader = self._open(target)
+        self._reach: Reach | None = None
+        self._options = dict(ADDRESS_OPTIONS)
+        if isinstance(target, str):
+            self._reach = Reach(target, shown_name, settings.allow_private, TIMEOUT_SECONDS, settings.max_download_bytes)
+            self._options |= self._reach.options
+            self._target = target = self._reach.address
+        try:
+            self._promise = _Promise() if isinstance(target, int) else self._ask(target)
+            self._reader: Reader = self._open(target)
+        except SourceError:
+            self._close_reach()
+            raise
         self._started = time.monotonic()
         self._endless = self._promise.duration_seconds <= 0
         self._last_seconds = 0.0
@@ -93,6 +105,7 @@ class StreamDecoding:
                 yield from self._read()
         finally:
             self._reader.close()
+            self._close_reach()
         if not self.ledger.frames_decoded:
             raise SourceError("stream_lost", f"{self._name}: opened, but no picture came; check that it is sending video")
         self._judge_end()
@@ -155,6 +168,9 @@ class StreamDecoding:
         """A stream with a promise must keep it, to half a second or two frames; a live one that stops by itself is lost."""
         ledger, promise = self.ledger, self._promise
         self._note_complaints()
+        if self._reach is not None and self._reach.exceeded:
+            ledger.note("limit_size")
+            return
         lost = self._silent or self._cut
         if self._ended and self._endless:
             lost |= not isinstance(self._target, str) or self._target.lower().startswith("rtsp")
@@ -197,6 +213,7 @@ class StreamDecoding:
         with self._container(address) as container:
             stream, count = first_video(container, self._name)
             context = stream.codec_context
+            check_codec(stream, self._name)
             check_pixels(context.width, context.height, self._settings.max_pixels, self._name)
             time_base = float(stream.time_base or 0)
             duration = float(stream.duration * time_base if stream.duration else (container.duration or 0) / av.time_base)
@@ -212,17 +229,22 @@ class StreamDecoding:
                 origin_seconds=None if stream.start_time is None else stream.start_time * time_base,
             )
 
+    def _close_reach(self) -> None:
+        if self._reach is not None:
+            self._reach.close()
+
     def _container(self, address: str) -> InputContainer:
         try:
-            return av.open(address, options=ADDRESS_OPTIONS, timeout=(TIMEOUT_SECONDS, TIMEOUT_SECONDS), metadata_errors="replace")
+            return av.open(address, options=self._options, timeout=(TIMEOUT_SECONDS, TIMEOUT_SECONDS), metadata_errors="replace")
         except FFmpegError as error:
-            raise opening_failure(error, self._name) from error
+            barred = self._reach.refusal() if self._reach else None
+            raise barred or opening_failure(error, self._name) from error
 
     def _open(self, target: str | int) -> Reader:
         try:
             return OpenCVReader(
                 target,
-                ADDRESS_OPTIONS,
+                self._options,
                 shown_name=self._name,
                 max_pixels=self._settings.max_pixels,
                 origin_seconds=self._promise.origin_seconds,

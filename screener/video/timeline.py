@@ -21,8 +21,13 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from screener.errors import SourceError
+from screener.settings import ScanSettings
+from screener.video.codecs import check_codec
 from screener.video.container_end import ends_early
+from screener.video.packet_faults import PacketFaults
+from screener.video.rhythm import joined, rhythm_warnings, usual_step
 from screener.video.size_headers import size_header
+from screener.video.structure import Walked, structural_faults
 
 # Demuxers that read the file itself and never open another. Playlists, concatenations and devices are not among them.
 FILE_FORMATS = (
@@ -32,7 +37,7 @@ FILE_FORMATS = (
 # Containers whose header says how long they last; elsewhere FFmpeg's duration is read off the last timestamps and proves nothing.
 _PROMISING = frozenset({"mov", "matroska", "avi", "flv", "asf", "gif"})
 # Containers without timestamps of their own, or whose timestamps are of decoding order: the order of frames is all there is.
-_UNTIMED = frozenset({"avi", "h264", "hevc", "vvc", "m4v", "h263", "mpegvideo", "mjpeg", "obu", "vc1", "yuv4mpegpipe"})
+UNTIMED = frozenset({"avi", "h264", "hevc", "vvc", "m4v", "h263", "mpegvideo", "mjpeg", "obu", "vc1", "yuv4mpegpipe"})
 # Containers that may legitimately start in the middle of a group of pictures, as recordings of a broadcast do.
 _BROADCAST = frozenset({"mpegts", "mpeg", "mpegvideo", "h264", "hevc"})
 HDR_TRANSFERS = frozenset({16, 18})  # smpte2084, arib-std-b67
@@ -101,20 +106,33 @@ def sample_aspect_ratio(stream: VideoStream) -> float:
     return ratio if 0.125 <= ratio <= 8 else 1.0
 
 
-def read_timeline(path: Path, name: str, on_progress: Callable[[], None] = lambda: None) -> Timeline:
-    """Walk the packets of a file. on_progress: called every few hundred. Raises SourceError if there is no video to decode."""
+def read_timeline(path: Path, name: str, on_progress: Callable[[], None] = lambda: None, limits: ScanSettings | None = None) -> Timeline:
+    """Walk the packets of a file. on_progress: called every few hundred. limits: of duration and streams; the defaults if left out.
+
+    Raises SourceError if there is no video to decode, or more than the limits allow.
+    """
+    limits = limits or ScanSettings()
     with open_container(path, name) as container:
         stream, count = first_video(container, name)
+        if len(container.streams) > limits.max_streams:
+            raise SourceError(
+                "limit_size", f"{name}: holds {len(container.streams)} streams, more than {limits.max_streams}; raise max_streams"
+            )
         warnings = ["multi_video"] if count > 1 else []
         if stream.codec_context.color_trc in HDR_TRANSFERS:
             warnings.append("hdr")
+        check_codec(stream, name)
         walk = _Walk(container, stream)
         walk.run(on_progress)
         if len(walk.ticks) > _PACKET_LIMIT:
             raise SourceError("limit_time", f"{name}: holds more than {_PACKET_LIMIT} frames; cut it into parts")
         if walk.encrypted:
             raise SourceError("encrypted", f"{name}: the video is encrypted and cannot be judged")
-        return _timeline(path, container, stream, walk, warnings)
+        timeline = _timeline(path, container, stream, walk, warnings, on_progress)
+        if timeline.end_seconds > limits.max_duration_seconds:
+            lasts = f"lasts {timeline.end_seconds:.0f} s, more than {limits.max_duration_seconds:.0f}; raise max_duration_seconds"
+            raise SourceError("limit_time", f"{name}: {lasts}")
+        return timeline
 
 
 @dataclass
@@ -137,6 +155,9 @@ class _Walk:
     ends_corrupt: bool = False
     _last_dts: int | None = None
 
+    def __post_init__(self) -> None:
+        self.faults = PacketFaults(self.stream.codec_context.codec.canonical_name)
+
     def run(self, on_progress: Callable[[], None]) -> None:
         try:
             for number, packet in enumerate(self.container.demux()):
@@ -149,6 +170,8 @@ class _Walk:
                     self._note_end(packet)
                     if packet.stream_index == self.stream.index:
                         self._add(packet)
+        except IndexError:
+            pass  # PyAV ends with a packet for each stream, and does not know those that came up on the way
         except FFmpegError:
             self.failed = True
 
@@ -162,6 +185,7 @@ class _Walk:
         self.encrypted |= packet.has_sidedata("encryption_info")
         if packet.is_keyframe or packet.has_sidedata("new_extradata"):
             self._note_size(packet)
+        self.faults.add(packet)
         if packet.is_discard or _is_hidden(packet, self.stream.codec_context.name):
             return
         if packet.dts is not None:
@@ -190,30 +214,36 @@ def _is_hidden(packet: Packet[Any], codec: str) -> bool:
     return codec == "vp8" and packet.size > 0 and not bytes(packet)[0] & 0x10
 
 
-def _timeline(path: Path, container: InputContainer, stream: VideoStream, walk: _Walk, warnings: list[str]) -> Timeline:
+def _timeline(
+    path: Path, container: InputContainer, stream: VideoStream, walk: _Walk, warnings: list[str], alive: Callable[[], None]
+) -> Timeline:
     names = frozenset(container.format.name.split(","))
     time_base = float(stream.time_base) if stream.time_base else 1 / _DEFAULT_FPS
     fps = float(stream.guessed_rate or stream.average_rate or _DEFAULT_FPS)
     ticks = np.frombuffer(walk.ticks, dtype=np.int64) if walk.ticks else np.zeros(0, np.int64)
+    faults = structural_faults(path, Walked(names, stream.index, stream.id, walk.packets, ticks, alive))
+    if "mpeg" in names:
+        faults += walk.first_key or 0  # a file, unlike a broadcast, begins with a picture that can be entered at
     if names & _BROADCAST:
         ticks, walk.segments = _from_first_key(ticks, walk)
     raw = ticks.astype(np.float64) * time_base
     if walk.untimed == len(ticks):
         raw = np.arange(len(ticks)) / fps
         walk.segments = [0]
+    restarts = len(walk.segments) - 1 if "mpegts" in names else 0
     pieces = [np.sort(piece) for piece in np.split(raw, walk.segments[1:]) if len(piece)]
-    frame_seconds = _frame_seconds(pieces, 1 / fps)
-    seconds, restarted = _joined(pieces, frame_seconds)
+    frame_seconds = usual_step(pieces, 1 / fps)
+    seconds, restarted = joined(pieces, frame_seconds)
     origin = float(pieces[0][0]) if pieces else 0.0
     whole = _is_whole(path, container, stream, walk, names, frame_seconds)
-    warnings += _rhythm_warnings(seconds, frame_seconds) + ["nonmonotonic"] * walk.backwards + ["end_unverified"] * (whole is None)
+    warnings += rhythm_warnings(seconds, frame_seconds) + ["nonmonotonic"] * walk.backwards + ["end_unverified"] * (whole is None)
     context = stream.codec_context
     return Timeline(
         seconds=seconds,
         frame_seconds=frame_seconds,
         origin_seconds=origin,
         reader_origin_seconds=None if stream.start_time is None else stream.start_time * time_base,
-        timed=not (names & _UNTIMED or walk.untimed or restarted),
+        timed=not (names & UNTIMED or walk.untimed or restarted),
         format=container.format.name,
         codec=context.codec.canonical_name,
         size_wh=(context.width, context.height),
@@ -221,7 +251,8 @@ def _timeline(path: Path, container: InputContainer, stream: VideoStream, walk: 
         first_stream=container.streams.video[0].index == stream.index,
         sizes_change=len(walk.size_headers) > 1,
         frames_promised=max(0, stream.frames),
-        corrupt_packets=walk.corrupt + walk.failed,
+        # FFmpeg calls the packet at each seam of a strung recording corrupt.
+        corrupt_packets=max(0, walk.corrupt - restarts) + walk.failed + walk.faults.count + faults,
         whole=whole,
         warnings=tuple(warnings),
     )
@@ -234,37 +265,6 @@ def _from_first_key(ticks: NDArray[np.int64], walk: _Walk) -> tuple[NDArray[np.i
         return ticks, walk.segments
     kept = ticks[first:]
     return (kept[kept >= kept[0]] if not walk.untimed else kept), [0]
-
-
-def _frame_seconds(pieces: list[NDArray[np.float64]], default: float) -> float:
-    steps = np.concatenate([np.diff(piece) for piece in pieces]) if pieces else np.zeros(0)
-    steps = steps[steps > 0]
-    return float(np.median(steps)) if len(steps) else default
-
-
-def _joined(pieces: list[NDArray[np.float64]], frame_seconds: float) -> tuple[NDArray[np.float64], bool]:
-    """One rising timeline from 0. A piece whose time overlaps the one before is moved to follow it."""
-    joined: list[NDArray[np.float64]] = []
-    offset, end, moved = 0.0, 0.0, False
-    for piece in pieces:
-        if not joined:
-            offset = -float(piece[0])
-        elif float(piece[0]) + offset < end - frame_seconds / 2:
-            offset = end - float(piece[0])
-            moved = True
-        joined.append(piece + offset)
-        end = float(piece[-1]) + offset + frame_seconds
-    return (np.concatenate(joined) if joined else np.zeros(0)), moved
-
-
-def _rhythm_warnings(seconds: NDArray[np.float64], frame_seconds: float) -> list[str]:
-    """`gap` for a pause of over a second and five frames; `variable_rate` when over a tenth of the steps are a quarter off the usual."""
-    steps = np.diff(seconds)
-    if not len(steps):
-        return []
-    gap = bool(np.any(steps > max(1.0, 5 * frame_seconds)))
-    variable = float(np.mean(np.abs(steps - frame_seconds) > frame_seconds / 4)) > 0.1
-    return ["gap"] * gap + ["variable_rate"] * variable
 
 
 def _is_whole(

@@ -117,7 +117,7 @@ class Watch:
         self._feed.start()
         self._judge.start()
         self._state = "opening"
-        settings = {**self._settings.to_dict(), "device": str(self._screener.scorer.device), "dtype": self._screener.scorer.dtype_name}
+        settings = {**self._settings.to_dict(), **self._screener.scorer.ran_on()}
         details = {"source": self._source.name, "threshold": round(self._screener.limits.threshold, 4), "settings": settings}
         start = self._event("start", **details, checkpoint=self._screener.checkpoint.summary())
         return self._composed("opening", "", FeedStatus(), Counts(), (), "undecided", (), (start,))

@@ -24,7 +24,7 @@ class Broken(Exception):
 
 
 def break_detector(loaded: Screener, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loaded.detector, "detect", raising)
+    monkeypatch.setattr(loaded.detector, "detect_all", raising)
 
 
 def break_scorer(loaded: Screener, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,7 +32,7 @@ def break_scorer(loaded: Screener, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def break_tracker(loaded: Screener, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Tracker, "update", raising)
+    monkeypatch.setattr(Tracker, "follow", raising)
 
 
 def break_decoder(loaded: Screener, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,10 +51,11 @@ def test_a_reason_outside_the_list_is_refused() -> None:
 def test_reasons_and_warnings_are_the_published_ones() -> None:
     assert " ".join(REASONS) == (
         "not_found permission not_regular empty not_media no_video unsupported_codec encrypted refused_playlist refused_protocol "
-        "limit_pixels limit_time truncated corrupt decoder_crash timeout stream_lost no_face too_small too_short low_quality "
+        "refused_address "
+        "limit_pixels limit_time limit_size truncated corrupt decoder_crash timeout stream_lost no_face too_small too_short low_quality "
         "out_of_range near_threshold output_failed"
     )
-    assert " ".join(WARNINGS) == "multi_video resolution_change hdr variable_rate gap nonmonotonic end_unverified"
+    assert " ".join(WARNINGS) == "multi_video resolution_change hdr variable_rate gap nonmonotonic end_unverified sparse"
     for text in (*REASONS.values(), *WARNINGS.values()):
         assert text == text.strip(". ")
         assert text[0].islower()

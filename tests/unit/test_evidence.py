@@ -92,3 +92,18 @@ def test_kept_maps_hold_no_batch_in_memory() -> None:
     telling.offer(face_score(0.9, 0), crop(0), batch[3])
     (kept,) = telling.attach([face_score(0.9, 0)], lambda score: True)
     assert kept.blend_map is not None and kept.blend_map.base is None
+
+
+def test_crops_find_their_person_when_it_is_known_who_is_who() -> None:
+    """Two places of the detector's order, in which two people took turns."""
+    telling = TellingCrops(8)
+    names = {(place, i): 7 + (place + i) % 2 for place in (0, 1) for i in range(4)}
+    for place, i in names:
+        telling.offer(face_score((1 + i) / 10, i, track_id=place), crop(10 * i + place))
+    people = telling.by_person(names, 2)
+    scores = [face_score((1 + i) / 10, i, track_id=who) for (_, i), who in names.items()]
+    places = {(who, i): place for (place, i), who in names.items()}
+    kept = {(score.track_id, score.frame_index): score.thumbnail_rgb for score in people.attach(scores) if score.thumbnail_rgb is not None}
+    assert {key: int(pixels[0, 0, 0]) for key, pixels in kept.items()} == {
+        (who, i): 10 * i + places[who, i] for who in (7, 8) for i in (2, 3)
+    }

@@ -23,12 +23,19 @@ KNOWS: dict[str, set[str]] = {
     "model": set(),
     "geometry": set(),
     "readahead": set(),
+    "rounds": set(),
+    "file_hash": set(),
+    "resolved": BASE | {"checkpoint", "faces", "verdict"},
+    "sureness": BASE | {"verdict"},
     "versions": set(),
     "appearance": BASE | {"geometry"},
     "tracks": BASE | {"geometry", "appearance"},
     "checkpoint": BASE | {"model", "preprocess"},
     "scoring": BASE | {"model", "preprocess"},
-    "report": BASE,
+    "cropping": BASE | {"faces", "preprocess", "tracks", "verdict"},
+    "file_lock": set(),
+    "report": BASE | {"file_lock"},
+    "journal": BASE | {"file_lock", "report", "video"},
     "datasets": BASE | {"video"},
     "__main__": {"cli"},
 }
@@ -37,7 +44,7 @@ KNOWS: dict[str, set[str]] = {
 LENT = {"report": "screener.watching.records."}
 """A module of plain records that a part may know although it lies in a room above: reports of a live watch say what these hold."""
 
-ASSEMBLERS = {"pipeline", "watching", "batch", "doctor", "training", "evaluation", "bench", "export"}
+ASSEMBLERS = {"pipeline", "progressive", "watching", "batch", "doctor", "training", "evaluation", "bench", "export", "engines"}
 """The parts that put stages together."""
 
 TOP = {"__init__", "cli"}

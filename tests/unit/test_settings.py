@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,8 @@ WRONG: dict[str, list[Any]] = {
     "frames": [0, -1, 1.5, "32", True, None],
     "fps": [0, -1.0, float("nan"), float("inf"), "25", True],
     "all_frames": ["no", 1, None],
+    "until_sure": ["no", 1, None],
+    "budget_seconds": [0, -1.0, float("nan"), float("inf"), "10", True],
     "fpr": [0, 1, -0.1, float("nan"), "0.05", None, True, [0.05]],
     "threshold": [0, 1, 1.5, float("nan"), "0.5", True],
     "min_face_px": [7, 40.0, "40"],
@@ -23,17 +26,27 @@ WRONG: dict[str, list[Any]] = {
     "device": ["gpu", "", None, 0, ["cpu"]],
     "dtype": ["float16", None, 32],
     "batch_size": [0, 1.0, "16"],
+    "detect_every": [0, 1.0, "16"],
     "detector": [3, ["mtcnn"]],
+    "engine": [None, 3, Path("model.onnx")],
     "stream_seconds": [0, -5, "30", float("inf")],
     "max_pixels": [0, 1e6],
     "time_limit_seconds": [0, -1, "60", float("nan")],
     "thumbnails": [-1, 1.0, None],
+    "max_duration_seconds": [0, -1, None, "60", float("nan")],
+    "max_streams": [0, 1.5, None],
+    "max_download_bytes": [0, 1e9, None],
+    "decoder_memory_mb": [0, 1023, None, "4096"],
+    "stall_seconds": [0, None, float("inf")],
+    "allow_private": ["no", 1, None],
 }
 
 RIGHT: dict[str, list[Any]] = {
     "frames": [1, 10_000],
     "fps": [None, 1, 0.2],
     "all_frames": [True, False],
+    "until_sure": [True, False],
+    "budget_seconds": [None, 0.5, 60],
     "fpr": [0.01, 0.999],
     "threshold": [None, 0.5],
     "min_face_px": [8, 300],
@@ -43,11 +56,19 @@ RIGHT: dict[str, list[Any]] = {
     "device": list(DEVICES),
     "dtype": list(DTYPES),
     "batch_size": [1, 512],
+    "detect_every": [1, 512],
     "detector": [None, "mtcnn"],
+    "engine": ["auto", "torch", "model.onnx"],
     "stream_seconds": [0.5, 3600],
     "max_pixels": [1, 2**40],
     "time_limit_seconds": [None, 0.1, 60],
     "thumbnails": [0, 100],
+    "max_duration_seconds": [1, 1e6],
+    "max_streams": [1, 1000],
+    "max_download_bytes": [1, 2**40],
+    "decoder_memory_mb": [1024, 65536],
+    "stall_seconds": [0.5, 600],
+    "allow_private": [True, False],
 }
 
 

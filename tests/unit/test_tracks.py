@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from screener.errors import SettingsError
 from screener.records import FaceBox, Frame
-from screener.tracks import Tracker, TrackerSettings
+from screener.tracks import Tracker, TrackerSettings, observe
 
 SIZE_WH = (480, 270)
 
@@ -267,3 +267,13 @@ def test_impossible_settings_are_refused_by_name(values: dict[str, float]) -> No
 def test_the_limits_must_rise_with_what_position_says(values: dict[str, float]) -> None:
     with pytest.raises(SettingsError, match=r"expected rising numbers, got .*0\.[57]"):
         TrackerSettings(**values)  # type: ignore[arg-type]
+
+
+def test_what_was_observed_in_any_order_is_followed_as_if_it_came_in_time() -> None:
+    samples = [
+        sample(0.5 * i, [(ANN, 90 + 12 * i, 110, 90), (BEN, 390 - 12 * i, 110, 90)][: 1 + i % 2], room=1 + i // 6) for i in range(12)
+    ]
+    backwards = [observe(frame, boxes) for frame, boxes in reversed(samples)]
+    tracker = Tracker()
+    assert [tracker.follow(seen) for seen in sorted(backwards, key=lambda seen: seen.pts_seconds)] == follow(samples)
+    assert 3.0 in tracker.cuts

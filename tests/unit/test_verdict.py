@@ -381,3 +381,26 @@ def test_glimpses_cannot_hide_a_fake() -> None:
 def test_who_stands_for_the_video(people: tuple[TrackVerdict, ...], leader: TrackVerdict | None) -> None:
     assert leading_person(people) == leader
     assert leading_person(tuple(reversed(people))) == leader
+
+
+def test_a_closer_look_tells_where_and_leaves_the_pooled_score_alone() -> None:
+    spread = [face_score(0.1 if second != 300 else 0.9, second) for second in range(0, 1600, 100)]
+    around = [face_score(0.9, second) for second in (298, 299, 301, 302)]
+    alone = judge_person(sighting(16), spread, limits(), False)
+    closer = judge_person(sighting(20), spread, limits(), False, around)
+    assert (alone.outcome, alone.segments) == ("genuine", ())
+    assert (closer.p_fake, closer.interval) == (alone.p_fake, alone.interval)
+    assert closer.outcome == "undecided" and closer.frames_judged == 20
+    (stretch,) = closer.segments
+    assert stretch.start_seconds <= 298 and stretch.end_seconds >= 302
+
+
+def test_a_closer_look_that_finds_nothing_clears_a_suspicion() -> None:
+    spread = [face_score(0.1 if second != 300 else 0.9, second) for second in range(0, 1600, 100)]
+    around = [face_score(0.1, second) for second in (298, 299, 301, 302)]
+    assert judge_person(sighting(20), spread, limits(), False, around).outcome == "genuine"
+
+
+def test_someone_seen_in_closer_looks_alone_is_judged_by_them() -> None:
+    alone = judge_person(sighting(4), [], limits(), False, face_scores([0.9] * 4))
+    assert (alone.outcome, alone.frames_judged) == ("fake", 4)

@@ -238,3 +238,18 @@ def test_bare_weights(saved: Path, metadata: dict[str, str] | None) -> None:
     save_file(load(saved.read_bytes()), saved, metadata=metadata)
     with pytest.raises(CheckpointError, match="no 'screener' entry"):
         load_checkpoint(saved)
+
+
+def test_what_is_said_twice_is_refused(tmp_path: Path, tiny_checkpoint: Path) -> None:
+    """In the contract, and in the header, where one name would stand for two tensors."""
+    with safe_open(tiny_checkpoint, framework="pt") as handle:
+        text = handle.metadata()["screener"]
+    path = tmp_path / "twice.safetensors"
+    save_file(load(tiny_checkpoint.read_bytes()), path, metadata={"screener": text[:-1] + ', "name": "another"}'})
+    with pytest.raises(CheckpointError, match="'name' stands in it twice"):
+        load_checkpoint(path)
+    entry = '"a":{"dtype":"F32","shape":[1],"data_offsets":[%d,%d]}'
+    header = ("{" + entry % (0, 4) + "," + entry % (4, 8) + "}").encode()
+    path.write_bytes(struct.pack("<Q", len(header)) + header + bytes(8))
+    with pytest.raises(CheckpointError, match="header does not fit"):
+        load_checkpoint(path)

@@ -46,6 +46,9 @@ class RuleScorer:
         self._rule = rule
         self._scored = 0
 
+    def ran_on(self) -> dict[str, str]:
+        return {"engine": "rule", "device": "cpu", "dtype": self.dtype_name}
+
     def logits(self, crops_rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
         found = [self._rule(crop, len(crops_rgb), self._scored + i) for i, crop in enumerate(crops_rgb)]
         self._scored += len(found)

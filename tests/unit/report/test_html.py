@@ -164,3 +164,34 @@ def test_equal_names_in_different_folders_get_their_own_pages(verdicts: dict[str
 def test_a_page_that_cannot_be_written_is_an_output_error(tmp_path: Path, verdicts: dict[str, Verdict]) -> None:
     with pytest.raises(OutputError, match="missing"):
         write_page(verdicts["no_face"], tmp_path / "missing" / "page.html")
+
+
+def test_a_folder_with_planted_links_is_written_to_and_nothing_beyond_it(tmp_path: Path, verdicts: dict[str, Verdict]) -> None:
+    pages, elsewhere = tmp_path / "pages", tmp_path / "elsewhere"
+    pages.mkdir()
+    elsewhere.mkdir()
+    verdict = replace(verdicts["no_face"], source="../../elsewhere/clip.mp4")
+    for name in (page_name(verdict), "index.html"):
+        (pages / name).symlink_to(elsewhere / name)
+    folder = ReportFolder(pages)
+    folder.add(verdict)
+    folder.finish()
+    assert list(elsewhere.iterdir()) == []
+    assert sorted(path.name for path in pages.iterdir()) == sorted(["index.html", page_name(verdict)])
+    assert not any(path.is_symlink() for path in pages.iterdir())
+
+
+def test_the_index_lists_pages_of_an_earlier_run(tmp_path: Path, verdicts: dict[str, Verdict]) -> None:
+    named = [replace(verdict, source=f"in/{name}.mp4") for name, verdict in verdicts.items()]
+    folder = ReportFolder(tmp_path)
+    for verdict in named:
+        folder.add(verdict)
+    index = folder.finish().read_text(encoding="utf-8")
+    again = ReportFolder(tmp_path)
+    for verdict in named:
+        kept = again.kept_page(verdict.source)
+        assert kept is not None
+        assert kept[0] == page_name(verdict)
+        again.enlist(verdict)
+    assert again.finish().read_text(encoding="utf-8") == index
+    assert again.kept_page("in/other.mp4") is None

@@ -5,12 +5,15 @@ from __future__ import annotations
 import io
 import os
 import stat
+import subprocess
+import sys
+import textwrap
 from pathlib import Path
 
 import pytest
 
 from screener.errors import OutputError
-from screener.report.output import Output, appended_lines, atomic_output, write_atomically
+from screener.report.output import Output, appended_lines, atomic_output, remove_leftovers, write_atomically
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="needs POSIX devices, links and permissions")
 
@@ -65,6 +68,61 @@ def test_permissions_and_links_are_kept(tmp_path: Path) -> None:
     assert link.is_symlink()
     assert target.read_text() == "after"
     assert stat.S_IMODE(target.stat().st_mode) == 0o640
+
+
+@POSIX
+@pytest.mark.parametrize("planted", ["link", "broken link", "pipe"])
+def test_what_was_planted_in_a_folder_is_replaced_where_links_are_not_followed(tmp_path: Path, planted: str) -> None:
+    elsewhere, path = tmp_path / "elsewhere.txt", tmp_path / "pages" / "page.html"
+    path.parent.mkdir()
+    if planted == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to(elsewhere)
+    if planted == "link":
+        elsewhere.write_text("someone else's")
+    write_atomically(path, "page", follow=False)
+    assert not path.is_symlink()
+    assert path.read_text() == "page"
+    assert os.listdir(path.parent) == ["page.html"]
+    assert elsewhere.exists() == (planted == "link")
+    assert planted != "link" or elsewhere.read_text() == "someone else's"
+
+
+def test_only_what_a_killed_run_left_is_swept_away(tmp_path: Path) -> None:
+    dead, foreign = tmp_path / f".screener-{'0' * 16}.part", tmp_path / ".screener-notes.part"
+    dead.write_text("half")
+    foreign.write_text("mine")
+    with atomic_output(tmp_path / "out.txt") as output:
+        output.write("whole")
+        remove_leftovers(tmp_path)
+        assert not dead.exists()
+    assert sorted(os.listdir(tmp_path)) == [foreign.name, "out.txt"]
+    assert (tmp_path / "out.txt").read_text() == "whole"
+    remove_leftovers(tmp_path / "none")
+
+
+@POSIX
+def test_a_disk_that_fills_up_leaves_no_file(tmp_path: Path) -> None:
+    """A process that may write no more than a kilobyte to any file stands for a full disk: the error comes in the middle of a write."""
+    (tmp_path / "old.json").write_text("before")
+    code = f"""
+        import resource, signal
+        from pathlib import Path
+        from screener.errors import OutputError
+        from screener.report.output import write_atomically
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024))
+        for name in ("old.json", "new.json"):
+            try:
+                write_atomically(Path({str(tmp_path)!r}) / name, "x" * 100_000)
+            except OutputError as error:
+                print(error)
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, timeout=120, check=True)
+    assert [line.partition(": ")[2].partition(";")[0] for line in done.stdout.splitlines()] == ["cannot be written: File too large"] * 2
+    assert os.listdir(tmp_path) == ["old.json"]
+    assert (tmp_path / "old.json").read_text() == "before"
 
 
 @POSIX

@@ -48,6 +48,18 @@ def test_plain_lines(verdicts: dict[str, Verdict]) -> None:
     )
 
 
+def test_an_input_that_was_judged_before_has_its_line_too(verdicts: dict[str, Verdict]) -> None:
+    stream = io.StringIO()
+    with progress_for(stream, inputs=2) as progress:
+        progress.start("a\n.mp4")
+        progress.known(replace(verdicts["genuine"], source="a\n.mp4"))
+        progress.start("b.mp4")
+        progress.done(replace(verdicts["genuine"], source="b.mp4"))
+    first, second = stream.getvalue().splitlines()
+    assert first == "[1/2] a\\n.mp4: judged before"
+    assert second.startswith("[2/2] b.mp4: 32 frames judged in ")
+
+
 @pytest.mark.parametrize("stream", [io.StringIO(), Terminal(), None])
 def test_quiet_writes_nothing(verdicts: dict[str, Verdict], stream: io.StringIO | None) -> None:
     run(progress_for(stream, quiet=stream is not None), verdicts["genuine"])

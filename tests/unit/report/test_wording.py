@@ -87,3 +87,8 @@ def test_headlines_of_several_stretches_and_several_fakes(verdicts: dict[str, Ve
     twice = replace(second, segments=(*second.segments, Segment(9.0, 9.5, 0.9)))
     assert headline(replace(verdict, people=(first, twice, third))) == "Judged fake: person 2, from 0:02.1 to 0:07.4 and 1 more time"
     assert headline(replace(verdict, people=(first, second, replace(third, outcome="fake")))) == "Judged fake: persons 2 and 3"
+
+
+def test_a_headline_does_not_claim_that_everything_was_read(verdicts: dict[str, Verdict]) -> None:
+    sparse = replace(verdicts["genuine"], warnings=("sparse",))
+    assert headline(sparse).endswith("frames from all over the file") and "whole" not in headline(sparse)

@@ -25,7 +25,7 @@ CONTAINERS = [
     ("a.mkv", "libx264", {"bf": "3"}, "yuv420p", None, "opencv", ()),
     ("a.flv", "libx264", {"bf": "2"}, "yuv420p", None, "opencv", ()),
     ("a.wmv", "wmv2", {"b": "4000k"}, "yuv420p", None, "opencv", ()),
-    ("vp8.webm", "libvpx", {"auto-alt-ref": "1", "lag-in-frames": "16", "b": "4000k"}, "yuv420p", None, "opencv", ()),
+    ("vp8.webm", "libvpx", {"auto-alt-ref": "1", "lag-in-frames": "16", "b": "4000k"}, "yuv420p", None, "pyav", ()),
     ("vp9.webm", "libvpx-vp9", {"auto-alt-ref": "1", "lag-in-frames": "16", "cpu-used": "8"}, "yuv420p", None, "opencv", ()),
     ("m4.avi", "mpeg4", {"bf": "2", "b": "4000k"}, "yuv420p", None, "opencv", ()),
     ("x264.avi", "libx264", {"bf": "3"}, "yuv420p", None, "opencv", ()),

@@ -95,9 +95,7 @@ def test_a_decoder_that_dies_before_the_first_frame(clip: Path, monkeypatch: pyt
 
 
 def test_a_step_that_hangs_ends_the_process_with_the_status_of_a_stall() -> None:
-    hang = (
-        "import time; from screener.video.worker import _Watchdog; w = _Watchdog(None); w._limit_seconds = 0.1; w.alive(); time.sleep(60)"
-    )
+    hang = "import time; from screener.video.worker import _Watchdog; w = _Watchdog(0.1); w.alive(); time.sleep(60)"
     root = Path(__file__).parents[3]
     done = subprocess.run([sys.executable, "-c", hang], cwd=root, stderr=subprocess.DEVNULL, timeout=50, check=False)
     assert done.returncode == STALLED_STATUS

@@ -112,3 +112,32 @@ def test_a_list_file(tmp_path: Path) -> None:
 def test_a_missing_list_file_is_a_settings_error(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="list file"):
         expand_sources([f"@{tmp_path}/none.txt"])
+
+
+def test_an_input_that_is_named_again_is_one_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    touch(tmp_path / "a.mp4", tmp_path / "b.mp4")
+    (tmp_path / "link.avi").symlink_to(tmp_path / "a.mp4")
+    monkeypatch.chdir(tmp_path)
+    found = expand_sources(["b.mp4", tmp_path, "*.mp4", "./b.mp4", "link.avi", "none.mp4", "none.mp4", "rtsp://h/s", "rtsp://h/s"])
+    assert [Path(name).name for name in names(found)] == ["b.mp4", "a.mp4", "link.avi", "none.mp4", "s"]
+
+
+def test_a_folder_may_be_nested_deeper_than_the_stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for _ in range(1200):
+        os.mkdir("d")
+        os.chdir("d")
+    Path("deep.mp4").touch()
+    try:
+        os.chdir(tmp_path)
+        (source,) = expand_sources(["d"])
+        assert source.name.endswith("d/deep.mp4")
+    finally:
+        # What removes folders elsewhere is recursive.
+        os.chdir(tmp_path)
+        for _ in range(1200):
+            os.chdir("d")
+        Path("deep.mp4").unlink()
+        for _ in range(1200):
+            os.chdir("..")
+            os.rmdir("d")

@@ -17,6 +17,7 @@ from screener.errors import DeviceError
 from screener.scoring import TOLERANCE_P_FAKE, Scorer, choose_device, choose_dtype, fold_batch_norm
 
 COUNT = 13
+DTYPES = ("float32", "bfloat16")
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +54,7 @@ def test_scores_are_those_of_the_plain_network(dtype: str, at_most: float, crops
     assert np.ptp(expit(plain_logits)) > 0.5
 
 
-@pytest.mark.parametrize("dtype", TOLERANCE_P_FAKE)
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("batch_size", [2, 5, 13, 64])
 def test_batch_size_moves_no_score_beyond_the_tolerance(dtype: str, batch_size: int, crops_rgb: np.ndarray) -> None:
     alone = scorer(dtype, 1).logits(crops_rgb)
@@ -91,7 +92,7 @@ def test_the_last_layer_keeps_its_precision_in_bfloat16() -> None:
     weights = network.head.fc.weight.detach().clone()
     made = Scorer(network, TINY_PREPROCESSING, "cpu", "bfloat16")
     assert network.backbone.conv1.weight.dtype == torch.bfloat16
-    assert torch.equal(made._network.head.fc.weight, weights)
+    assert torch.equal(made.engine.network.head.fc.weight, weights)
 
 
 def test_folding_leaves_no_batch_norm_and_the_same_function() -> None:
@@ -129,7 +130,7 @@ def test_devices(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_auto_takes_bfloat16_only_where_the_hardware_computes_in_it(
     monkeypatch: pytest.MonkeyPatch, has_it: bool, expected: torch.dtype
 ) -> None:
-    monkeypatch.setattr("screener.scoring._cpu_computes_bfloat16", lambda: has_it)
+    monkeypatch.setattr("screener.scoring.devices._cpu_computes_bfloat16", lambda: has_it)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: has_it)
     for device in ("cpu", "cuda"):
         assert choose_dtype("auto", torch.device(device)) == expected
@@ -138,7 +139,7 @@ def test_auto_takes_bfloat16_only_where_the_hardware_computes_in_it(
     assert choose_dtype("auto", torch.device("mps")) == torch.float32
 
 
-@pytest.mark.parametrize("dtype", TOLERANCE_P_FAKE)
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_maps_leave_the_scores_alone_to_the_last_bit(dtype: str, crops_rgb: np.ndarray) -> None:
     made = scorer(dtype, 5)
     logits, maps = made.logits_and_maps(crops_rgb)

@@ -1,0 +1,162 @@
+"""One clip through each stage by itself, through all of them together, and through the floor: what nobody could leave out.
+
+The floor is decoding up to the last wanted frame in this very process, and the bare network over the crops at its best batch size; finding
+the faces, following people, checking the file and judging are all on top.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+
+from screener.bench.spent import Spent, peak_bytes, spending
+from screener.cores import core_count, use_cores, use_one_core
+from screener.cropping import Cropper
+from screener.errors import SourceError
+from screener.pipeline import Screener
+from screener.records import FaceCrop, Frame
+from screener.scoring import Scorer
+from screener.settings import ScanSettings
+from screener.versions import versions
+from screener.video import Source, file_source, open_video
+from screener.video.opencv_reader import OpenCVReader
+
+BATCH_SIZES = (1, 8, 16, 32)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Medians over the repeats.
+
+    frames, crops: of one scan. video_seconds: length of the clip. stages: "decode", "faces", "scoring" by themselves, "total" of a
+    scan, and of the floor "plain decode" and "bare network". passes_per_second: of the bare network by batch size.
+    """
+
+    clip: str
+    size_wh: tuple[int, int]
+    video_seconds: float
+    frames: int
+    crops: int
+    repeats: int
+    stages: dict[str, Spent]
+    passes_per_second: dict[int, float]
+    peak_bytes: int
+    device: str
+    dtype: str
+    cores: int
+    versions: dict[str, str]
+
+    @property
+    def floor(self) -> Spent:
+        """Decoding what is needed, and the network at its best rate."""
+        parts = self.stages["plain decode"], self.stages["bare network"]
+        return Spent(sum(part.wall_seconds for part in parts), sum(part.cpu_seconds for part in parts))
+
+
+def bench(clip: Path, settings: ScanSettings | None = None, checkpoint: Path | None = None, repeats: int = 5) -> Bench:
+    """Measure one clip, models loaded and warm. Raises SourceError if it cannot be read or shows no face that is judged."""
+    return bench_with(Screener(settings, checkpoint), clip, repeats)
+
+
+def bench_with(screener: Screener, clip: Path, repeats: int) -> Bench:
+    """The same with models that are loaded already."""
+    source = file_source(clip)
+    use_cores(core_count())
+    frames, verdict = _frames(source, screener.settings), screener.scan(source)
+    crops = [crop for crops in _cropper(screener).crops(frames) for crop in crops]
+    if not crops:
+        raise SourceError("no_face", f"{source.name}: shows no face to measure with")
+    forward, rates = _bare_network(screener.scorer, crops)
+    runs: dict[str, Callable[[], object]] = {
+        "decode": lambda: _frames(source, screener.settings),
+        "plain decode": lambda: _plain_decode(source, [frame.index for frame in frames]),
+        "faces": lambda: _find(screener, frames),
+        "scoring": lambda: screener.scorer.score(crops),
+        "bare network": forward,
+        "total": lambda: screener.scan(source),
+    }
+    measured: dict[str, list[Spent]] = {name: [] for name in runs}
+    for _ in range(repeats):  # in turns, so that a busy moment of the machine meets all alike
+        for name, run in runs.items():
+            with spending() as spent:
+                run()
+            measured[name].append(spent)
+    return Bench(
+        clip=source.name,
+        size_wh=verdict.video.size_wh,
+        video_seconds=verdict.video.duration_seconds,
+        frames=len(frames),
+        crops=len(crops),
+        repeats=repeats,
+        stages={name: _medians(times) for name, times in measured.items()},
+        passes_per_second=rates,
+        peak_bytes=peak_bytes(),
+        device=str(screener.scorer.device),
+        dtype=screener.scorer.dtype_name,
+        cores=core_count(),
+        versions=versions(),
+    )
+
+
+def _medians(times: list[Spent]) -> Spent:
+    return Spent(median(time.wall_seconds for time in times), median(time.cpu_seconds for time in times))
+
+
+def _frames(source: Source, settings: ScanSettings) -> list[Frame]:
+    with closing(open_video(source, settings)) as video:
+        return list(video.frames())
+
+
+def _plain_decode(source: Source, wanted: list[int]) -> None:
+    """Every frame stepped over, the wanted ones fetched; no checks, no other process."""
+    if not isinstance(source.target, bytes):
+        raise SourceError("not_regular", f"{source.name}: only a file can be measured")
+    options = {"protocol_whitelist": "file"}
+    with closing(OpenCVReader(source.target, options, shown_name=source.name, max_pixels=1 << 40)) as reader:
+        index, left = 0, set(wanted)
+        while left and reader.grab():
+            if index in left:
+                reader.picture()
+                left.discard(index)
+            index += 1
+
+
+def _cropper(screener: Screener) -> Cropper:
+    contract = screener.checkpoint.contract.preprocessing
+    return Cropper(screener.detector, contract, screener.settings.min_face_px, screener.least_sharpness)
+
+
+def _find(screener: Screener, frames: list[Frame]) -> None:
+    """As the pipeline does it: one core where the processor computes."""
+    if screener.scorer.device.type == "cpu":
+        use_one_core()
+    _cropper(screener).crops(frames)
+    use_cores(core_count())
+
+
+def _bare_network(scorer: Scorer, crops: list[FaceCrop]) -> tuple[Callable[[], object], dict[int, float]]:
+    """The network over ready tensors, as many as there are crops, at the best batch size; and the rate at each."""
+    rates = {}
+    for size in BATCH_SIZES:
+        run = _passes(scorer, crops, size)
+        run()
+        with spending() as spent:
+            run()
+        rates[size] = len(crops) / spent.wall_seconds
+    return _passes(scorer, crops, max(rates, key=lambda size: rates[size])), rates
+
+
+def _passes(scorer: Scorer, crops: list[FaceCrop], size: int) -> Callable[[], object]:
+    pictures = np.stack([crop.crop_rgb for crop in crops])
+    passes = [scorer.engine.bare_pass(pictures[start : start + size]) for start in range(0, len(pictures), size)]
+
+    def run() -> None:
+        for bare_pass in passes:
+            bare_pass()
+
+    return run

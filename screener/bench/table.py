@@ -1,0 +1,47 @@
+"""A measurement as a table for the terminal. Knows words and numbers only."""
+
+from __future__ import annotations
+
+from screener.bench.stages import Bench
+
+ROWS = (
+    ("decode", "file checked, frames decoded in their own process"),
+    ("faces", "found, followed, cropped, on one core"),
+    ("scoring", "crops to scores"),
+    ("total", "a whole scan, stages at once"),
+)
+
+
+def render(measured: Bench) -> str:
+    """A table of the stages, the floor beneath them, and what it was measured on."""
+    width, height = measured.size_wh
+    total, floor = measured.stages["total"], measured.floor
+    lines = [
+        f"{measured.clip}: {width}x{height}, {measured.video_seconds:.1f} s; {measured.frames} frames judged, {measured.crops} faces; "
+        f"medians of {measured.repeats}",
+        "",
+        f"  {'':<14}{'wall s':>8}{'CPU s':>8}",
+    ]
+    for name, meaning in ROWS:
+        spent = measured.stages[name]
+        lines.append(f"  {name:<14}{spent.wall_seconds:>8.2f}{spent.cpu_seconds:>8.2f}  {meaning}")
+    lines.append(f"  {'floor':<14}{floor.wall_seconds:>8.2f}{floor.cpu_seconds:>8.2f}  decoding in this process, and the bare network")
+    scoring = measured.crops / measured.stages["scoring"].wall_seconds
+    best_size = max(measured.passes_per_second, key=lambda size: measured.passes_per_second[size])
+    best = measured.crops / measured.stages["bare network"].wall_seconds
+    lines += [
+        "",
+        f"  total over floor         {_ratio(total.wall_seconds, floor.wall_seconds)} in wall time, "
+        f"{_ratio(total.cpu_seconds, floor.cpu_seconds)} in CPU time",
+        f"  scoring                  {scoring:.1f} crops/s, {100 * scoring / best:.0f} % of the bare network's {best:.1f}, "
+        f"best in batches of {best_size}",
+        f"  speed                    {measured.video_seconds / total.wall_seconds:.1f} seconds of video a second",
+        f"  peak memory              {measured.peak_bytes / 1e6:.0f} MB, decoder included",
+        f"  on                       {measured.device}, {measured.dtype}, {measured.cores} cores; "
+        + ", ".join(f"{name} {version}" for name, version in measured.versions.items()),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _ratio(part: float, whole: float) -> str:
+    return f"{part / whole:.2f}" if whole else "-"

@@ -1,0 +1,83 @@
+"""Which engine scores: chosen by the settings, opened, and held against the checkpoint that the scan rests on.
+
+Puts the checkpoint and the scoring together. A further engine is one function and one line in `ENGINES`.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+
+from screener.checkpoint import Checkpoint, scored_alike
+from screener.errors import CheckpointError, SettingsError
+from screener.scoring import Engine, OnnxRuntimeEngine, Scorer, TorchEngine, choose_device
+from screener.settings import ScanSettings
+
+MODEL_SUFFIX = ".onnx"
+"""A value of the setting `engine` that ends so is the path of a file, not a name."""
+
+BESIDE = ".int8.onnx"
+"""What follows a checkpoint's stem in the name of the 8-bit model that is found beside it."""
+
+
+def build_scorer(checkpoint: Checkpoint, settings: ScanSettings) -> Scorer:
+    """The scorer that the settings ask for.
+
+    Raises SettingsError for an engine that is unknown or at odds with device or dtype, DeviceError when it is not installed, and
+    CheckpointError when its model is missing or was made from other weights.
+    """
+    name = settings.engine
+    if name.endswith(MODEL_SUFFIX):
+        engine: Engine = _onnxruntime_from(Path(name), checkpoint, settings)
+    elif name in ENGINES:
+        engine = ENGINES[name](checkpoint, settings)
+    else:
+        raise SettingsError(f"engine: expected one of {', '.join(ENGINES)} or the path of a {MODEL_SUFFIX} file, got {name!r}")
+    return Scorer(engine, checkpoint.contract.preprocessing, batch_size=settings.batch_size)
+
+
+def model_beside(checkpoint: Checkpoint) -> Path | None:
+    """Where the 8-bit model of a checkpoint is looked for; None when the checkpoint has no file."""
+    return checkpoint.path.with_name(checkpoint.path.stem + BESIDE) if checkpoint.path else None
+
+
+def _auto(checkpoint: Checkpoint, settings: ScanSettings) -> Engine:
+    """The 8-bit model where somebody put one beside the checkpoint that proved faster when it was made; else PyTorch."""
+    beside = model_beside(checkpoint)
+    wanted = settings.dtype == "auto" and choose_device(settings.device).type == "cpu"
+    if wanted and beside and beside.is_file() and importlib.util.find_spec("onnxruntime"):
+        engine = _onnxruntime_from(beside, checkpoint, settings)
+        if engine.description.get("proved"):
+            return engine
+    return _torch(checkpoint, settings)
+
+
+def _torch(checkpoint: Checkpoint, settings: ScanSettings) -> Engine:
+    return TorchEngine(checkpoint.build_network(), checkpoint.contract.preprocessing, settings.device, settings.dtype)
+
+
+def _onnxruntime(checkpoint: Checkpoint, settings: ScanSettings) -> Engine:
+    beside = model_beside(checkpoint)
+    if beside is None:
+        raise SettingsError("engine onnxruntime: this checkpoint has no file to look beside; give the path of the model as the engine")
+    return _onnxruntime_from(beside, checkpoint, settings)
+
+
+def _onnxruntime_from(path: Path, checkpoint: Checkpoint, settings: ScanSettings) -> OnnxRuntimeEngine:
+    if settings.device not in ("auto", "cpu"):
+        raise SettingsError(f"engine onnxruntime: it runs on the CPU, not on {settings.device}; leave --device out or take --engine torch")
+    if settings.dtype != "auto":
+        raise SettingsError(f"engine onnxruntime: its dtype is that of its file, not {settings.dtype}; leave --dtype out")
+    engine = OnnxRuntimeEngine(path, checkpoint.contract.preprocessing)
+    made_from = set(map(str, engine.description["weights_sha256"]))
+    if not made_from & scored_alike(checkpoint):
+        raise CheckpointError(
+            f"{path}: made from the weights {', '.join(sorted(name[:12] for name in made_from))}..., the checkpoint is "
+            f"{checkpoint.sha256[:12]}...; delete it, or export it again from this checkpoint"
+        )
+    return engine
+
+
+ENGINES: dict[str, Callable[[Checkpoint, ScanSettings], Engine]] = {"auto": _auto, "torch": _torch, "onnxruntime": _onnxruntime}
+"""Every engine by name; each takes the checkpoint and the settings."""

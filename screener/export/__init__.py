@@ -1,0 +1,11 @@
+"""Checkpoint -> ONNX file: the whole way from face crops to scores for another engine, in float32 or, calibrated on real faces, in 8 bits.
+
+The file's one input is crops as they are cut, bytes in RGB; what happens to them is inside, and its metadata says how they must be cut.
+Puts the checkpoint, the scan (for calibration crops) and ONNX's tools together. These are an extra, and loaded only when used.
+"""
+
+from screener.export.agreement import Agreement
+from screener.export.calibration_crops import crops_of
+from screener.export.writing import Exported, export_model
+
+__all__ = ["Agreement", "Exported", "crops_of", "export_model"]

@@ -1,0 +1,116 @@
+"""The network with everything around it, as one graph: crops in, scores out. Knows PyTorch's exporter."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import logging
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from screener.checkpoint import Checkpoint, scored_alike
+from screener.errors import DeviceError
+from screener.model import fake_logit
+from screener.scoring import Normalisation, TorchEngine
+from screener.scoring.onnxruntime_engine import BLEND_MAP, INPUT, LOGIT, METADATA_KEY, P_FAKE
+
+FORMAT_VERSION = 1
+"""Of the metadata."""
+
+ADVICE = 'pip install "screener[export]"'
+
+
+class Graph(nn.Module):
+    """(N, S, S, 3) uint8 RGB crops -> logit (N,), p_fake (N,) and blend map (N, S/16, S/16), all float32."""
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        super().__init__()
+        contract = checkpoint.contract
+        # As the scorer has it: batch norms folded, copies computed once.
+        self.network = TorchEngine(checkpoint.build_network(), contract.preprocessing, "cpu", "float32").network
+        self.normalise = Normalisation(contract.preprocessing)
+        self._temperature, self._bias = contract.calibration.temperature, contract.calibration.bias
+
+    def forward(self, crops_rgb: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        features = self.network.backbone(self.normalise(crops_rgb))
+        logit = fake_logit(self.network.head(features))
+        p_fake = torch.sigmoid((logit / self._temperature + self._bias).clamp(-60, 60))
+        return logit, p_fake, torch.sigmoid(self.network.locator(features)[:, 0])
+
+
+def description(checkpoint: Checkpoint, dtype: str, batch: int | None) -> dict[str, Any]:
+    """What the metadata of a model says: enough to cut crops rightly, to judge its answers, and to know what it was made from.
+
+    weights_sha256: of the checkpoint files whose weights these are. batch: crops at once, None for any number.
+    """
+    return {
+        "format_version": FORMAT_VERSION,
+        "checkpoint_sha256": checkpoint.sha256,
+        "weights_sha256": sorted(scored_alike(checkpoint)),
+        "dtype": dtype,
+        "batch": batch,
+        "input": {INPUT: "(N, S, S, 3) uint8, RGB, cut and resized as contract.preprocessing says; normalised inside"},
+        "outputs": {
+            LOGIT: "(N,) log-odds of fake, uncalibrated",
+            P_FAKE: "(N,) probability of fake, calibrated",
+            BLEND_MAP: "(N, S/16, S/16) certainty, 0 to 1, of a blend there",
+        },
+        "contract": checkpoint.contract.to_dict(),
+    }
+
+
+def write_graph(checkpoint: Checkpoint, path: Path, batch: int | None) -> None:
+    """Write the float32 model; raises DeviceError when ONNX's tools are missing."""
+    with quiet_tools():
+        try:
+            import onnx
+            import onnxscript  # noqa: F401 - the exporter's own need, asked for here to say so in time
+        except ImportError as error:
+            raise DeviceError(f"export: ONNX's tools cannot be loaded ({error}); {ADVICE}") from error
+        side = checkpoint.contract.preprocessing.input_size
+        dynamic = {"crops_rgb": {0: torch.export.Dim("crops", min=1)}} if batch is None else None
+        torch.onnx.export(
+            Graph(checkpoint).eval(),
+            (torch.zeros(batch or 2, side, side, 3, dtype=torch.uint8),),
+            str(path),
+            dynamo=True,
+            external_data=False,
+            input_names=[INPUT],
+            output_names=[LOGIT, P_FAKE, BLEND_MAP],
+            dynamic_shapes=dynamic,
+            verbose=False,
+        )
+        model = onnx.load(str(path))
+        # The exporter notes where in the source each node came from: of no use elsewhere, and the machine's own paths.
+        for node in model.graph.node:
+            del node.metadata_props[:]
+        onnx.save(model, str(path))
+    describe_file(path, description(checkpoint, "float32", batch))
+
+
+def describe_file(path: Path, values: dict[str, Any]) -> None:
+    """Put `values` into a model's metadata, in place of what was there."""
+    import onnx
+
+    model = onnx.load(str(path))
+    onnx.helper.set_model_props(model, {METADATA_KEY: json.dumps(values, ensure_ascii=True, allow_nan=False)})
+    onnx.save(model, str(path))
+
+
+@contextlib.contextmanager
+def quiet_tools() -> Iterator[None]:
+    """The exporter and the quantiser print and warn for their developers; what matters here comes as an error or is measured."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)

@@ -1,0 +1,105 @@
+"""One model file, made, tried and only then put where it was asked for."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from screener.checkpoint import Checkpoint
+from screener.errors import OutputError, SettingsError
+from screener.export.agreement import Agreement, measure_agreement, specimen_crops
+from screener.export.graph import describe_file, description, write_graph
+from screener.export.quantisation import CROPS_AT_ONCE, quantise_file
+
+CALIBRATION_CROPS = 64
+"""Enough: with twice as many the scores hardly change."""
+
+TRIAL_CROPS = 32
+"""Kept apart from those that it is calibrated on."""
+
+LEAST_CROPS = 4 * CROPS_AT_ONCE
+
+
+@dataclass(frozen=True)
+class Exported:
+    """path, bytes: the file. dtype: float32 or int8. calibrated_on: crops. agreement: None when ONNX Runtime is missing."""
+
+    path: Path
+    bytes: int
+    dtype: str
+    calibrated_on: int
+    agreement: Agreement | None
+
+
+def export_model(path: Path, checkpoint: Checkpoint, batch: int | None = None, int8_crops: NDArray[np.uint8] | None = None) -> Exported:
+    """Write the model of a checkpoint; `path` holds what it held before, or the whole new file after it has proved right.
+
+    batch: crops at once, None for any number. int8_crops: (N, S, S, 3) crops of real faces makes the model one of 8 bits, calibrated on
+    the first of them and tried on the rest. Raises DeviceError without ONNX's tools, SettingsError for too few crops, CheckpointError when
+    the model does not answer as the checkpoint does, OutputError when it cannot be written.
+    """
+    if batch is not None and batch < 1:
+        raise SettingsError(f"batch: expected a whole number of at least 1, or dynamic, got {batch}")
+    if int8_crops is not None and len(int8_crops) < LEAST_CROPS:
+        raise SettingsError(
+            f"int8: expected at least {LEAST_CROPS} faces to calibrate on, the clips gave {len(int8_crops)}; name more clips"
+        )
+    try:
+        with tempfile.TemporaryDirectory(prefix=".screener-", dir=path.absolute().parent) as folder:
+            made = Path(folder) / "model.onnx"
+            if int8_crops is None:
+                write_graph(checkpoint, made, batch)
+                exported = _tried(made, checkpoint)
+            else:
+                exported = _quantised(made, checkpoint, batch, int8_crops)
+            with made.open("rb") as file:
+                os.fsync(file.fileno())
+            size = made.stat().st_size
+            os.replace(made, path)
+    except OSError as error:
+        if isinstance(error, OutputError):
+            raise
+        raise OutputError(
+            f"{path}: the model cannot be written ({error.strerror or error}); check the folder and the space on it"
+        ) from error
+    return Exported(path, size, *exported)
+
+
+def _tried(made: Path, checkpoint: Checkpoint) -> tuple[str, int, Agreement | None]:
+    there = find_spec("onnxruntime") is not None
+    return "float32", 0, measure_agreement(made, checkpoint, specimen_crops(checkpoint)) if there else None
+
+
+def _quantised(made: Path, checkpoint: Checkpoint, batch: int | None, crops_rgb: NDArray[np.uint8]) -> tuple[str, int, Agreement | None]:
+    """Calibrated at any batch size; a fixed one is put in after."""
+    plain = made.with_name("float32.onnx")
+    write_graph(checkpoint, plain, None)
+    trial = min(TRIAL_CROPS, len(crops_rgb) // 4)
+    calibration = crops_rgb[trial:][:CALIBRATION_CROPS]
+    calibration = calibration[: len(calibration) // CROPS_AT_ONCE * CROPS_AT_ONCE]
+    quantise_file(plain, made, calibration)
+    values = description(checkpoint, "int8", None)
+    describe_file(made, values)
+    agreement = measure_agreement(made, checkpoint, crops_rgb[:trial])
+    values |= {"calibration_crops": len(calibration), "p_fake_apart": [agreement.mean, agreement.worst], "proved": agreement.proved}
+    if batch is not None:
+        fix_batch(made, batch)
+        values["batch"] = batch
+    describe_file(made, values)
+    return "int8", len(calibration), agreement
+
+
+def fix_batch(path: Path, batch: int) -> None:
+    """Put one batch size in place of any, in the shapes of the model's input and outputs."""
+    import onnx
+
+    model = onnx.load(str(path))
+    for value in (*model.graph.input, *model.graph.output):
+        value.type.tensor_type.shape.dim[0].dim_value = batch
+    onnx.save(model, str(path))

@@ -1,0 +1,79 @@
+"""Averages over rectangles of pictures, all of one picture's from one table of sums: how MTCNN makes its picture pyramid and its crops.
+
+The same numbers as `torch.nn.functional.interpolate(mode="area")`, to the bit: sums of bytes are exact, and the divisions are the same two.
+Does not know faces. Source of the table: Crow 1984, Summed-area tables for texture mapping.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+PIXEL = np.dtype("V12")
+
+
+class AreaSums:
+    """Sums over every rectangle of a batch of pictures of one size."""
+
+    def __init__(self, pictures_rgb: NDArray[np.uint8], device: torch.device) -> None:
+        """pictures_rgb: (N, H, W, 3) uint8; sums stay exact up to 8 million pixels."""
+        self._count, self.height, self.width = pictures_rgb.shape[:3]
+        if device.type == "cpu":
+            table = torch.from_numpy(np.stack([np.asarray(cv2.integral(picture), np.int32) for picture in pictures_rgb]))
+        else:
+            pictures = torch.from_numpy(np.ascontiguousarray(pictures_rgb)).to(device, torch.int32)
+            table = torch.zeros((self._count, self.height + 1, self.width + 1, 3), dtype=torch.int32, device=device)
+            table[:, 1:, 1:] = pictures.cumsum(1, dtype=torch.int32).cumsum(2, dtype=torch.int32)
+        self._table = table
+
+    def reduced(self, height: int, width: int) -> Tensor:
+        """Every picture at this size: (N, 3, height, width) float32, 0 to 255, channels last in memory."""
+        device = self._table.device
+        top, bottom = _edges(torch.tensor(self.height, device=device), height)
+        left, right = _edges(torch.tensor(self.width, device=device), width)
+        rows = self._table.index_select(1, bottom).sub_(self._table.index_select(1, top))
+        sums = _pixels(rows, 2, right).sub_(_pixels(rows, 2, left))
+        means = sums.float().div_((bottom - top)[:, None, None]).div_((right - left)[:, None])
+        return means.permute(0, 3, 1, 2)
+
+    def crops(self, pictures: Tensor, boxes_xyxy: Tensor, side: int) -> Tensor:
+        """Rectangles of pictures at (side, side): (K, 3, side, side) float32, channels last in memory.
+
+        pictures: (K,) which picture. boxes_xyxy: (K, 4) whole pixels within it, right and bottom exclusive, not empty.
+        """
+        x0, y0, x1, y1 = boxes_xyxy.unbind(1)
+        top, bottom = _edges(y1 - y0, side)
+        left, right = _edges(x1 - x0, side)
+        top, bottom, left, right = top + y0[:, None], bottom + y0[:, None], left + x0[:, None], right + x0[:, None]
+        flat = self._table.view(-1, 3)
+        stride = self.width + 1
+        start = (pictures * (self.height + 1))[:, None]
+
+        def corners(rows: Tensor, columns: Tensor) -> Tensor:
+            index = ((start + rows) * stride)[:, :, None] + columns[:, None, :]
+            return _pixels(flat, 0, index.flatten()).view(-1, side, side, 3)
+
+        sums = corners(bottom, right).sub_(corners(top, right)).sub_(corners(bottom, left)).add_(corners(top, left))
+        means = sums.float().div_((bottom - top)[:, :, None, None]).div_((right - left)[:, None, :, None])
+        return means.permute(0, 3, 1, 2)
+
+
+def _pixels(sums: Tensor, dimension: int, index: Tensor) -> Tensor:
+    """`index_select` among pixels of three sums, contiguous in memory. A copy."""
+    if sums.device.type != "cpu":
+        return sums.index_select(dimension, index)
+    whole = sums.numpy().view(PIXEL)[..., 0]  # taken as one item of 12 bytes each: PyTorch takes number by number
+    return torch.from_numpy(np.take(whole, index.numpy(), dimension)[..., None].view(np.int32))
+
+
+def _edges(length: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """First pixel and end of each of `count` cells over `length` pixels; cells overlap where they do not divide it evenly.
+
+    length: () or (K,) whole numbers -> two of (count,) or (K, count).
+    """
+    cells = torch.arange(count, device=length.device)
+    length = length[..., None]
+    return cells * length // count, -(-(cells + 1) * length // count)

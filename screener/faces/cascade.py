@@ -1,0 +1,207 @@
+"""MTCNN's three networks over a batch of pictures: propose at every scale (P), refine (R), settle box and landmarks (O).
+
+The networks and their weights are facenet-pytorch's, untouched; the way from one to the next is written here, because theirs spends most
+of its time there: it averages pixels anew for every scale and cuts candidates out one by one. Boxes are theirs to rounding, which a test
+holds. Does not know files, records or what is done with a face.
+
+Source: Zhang et al. 2016, Joint Face Detection and Alignment Using Multitask Cascaded Convolutional Networks, arXiv:1604.02878.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from screener.faces.area import AreaSums
+from screener.faces.suppression import surest_of_groups
+
+CELL_PX, STRIDE_PX = 12, 2
+"""What one answer of the first network looks at, and how far it is to the next, pixels of the reduced picture."""
+
+SAME_SCALE_IOU, SAME_FACE_IOU = 0.5, 0.7
+REFINED_SIDE, SETTLED_SIDE = 24, 48
+LANES = 16
+"""Channels are filled up to a multiple of this: processors take them together."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """The faces of one picture. boxes_xyxy: (n, 4) float32, pixels. confidences: (n,) float32. landmarks_xy: (n, 5, 2) float32."""
+
+    boxes_xyxy: NDArray[np.float32]
+    confidences: NDArray[np.float32]
+    landmarks_xy: NDArray[np.float32]
+
+
+class Cascade:
+    """The three networks made ready on a device. Has no state: may be used by several threads at once."""
+
+    def __init__(
+        self, proposing: nn.Module, refining: nn.Module, settling: nn.Module, thresholds: Sequence[float], factor: float, min_face_px: int
+    ) -> None:
+        """thresholds: least certainty after each network. factor: from one scale to the next. min_face_px: smallest face searched for."""
+        self._propose = _Proposing(proposing)
+        self._refine, self._settle = (network.to(memory_format=torch.channels_last) for network in (refining, settling))
+        self._thresholds = tuple(float(value) for value in thresholds)
+        self._factor, self._min_face_px = factor, min_face_px
+        self._device = next(proposing.parameters()).device
+
+    def find(self, pictures_rgb: NDArray[np.uint8]) -> list[Found]:
+        """The faces in each of a batch of pictures of one size, (N, H, W, 3) uint8; sides of at least `min_face_px`."""
+        with torch.inference_mode():
+            sums = AreaSums(pictures_rgb, self._device)
+            pictures, boxes = self._proposals(sums, len(pictures_rgb))
+            pictures, boxes = self._refined(sums, pictures, boxes)
+            return _by_picture(*self._settled(sums, pictures, boxes), len(pictures_rgb))
+
+    def follow(self, picture_rgb: NDArray[np.uint8], boxes_xyxy: NDArray[np.float32]) -> Found:
+        """The faces of one picture (H, W, 3) near where they were an instant ago, boxes (n, 4): no scale is searched."""
+        with torch.inference_mode():
+            sums = AreaSums(picture_rgb[None], self._device)
+            boxes = _squares(torch.from_numpy(np.asarray(boxes_xyxy, np.float32)).to(self._device))
+            pictures = torch.zeros(len(boxes), dtype=torch.int64, device=self._device)
+            return _by_picture(*self._settled(sums, *self._refined(sums, pictures, boxes)), 1)[0]
+
+    def scales(self, height: int, width: int) -> list[float]:
+        """From the one at which the smallest face fills a cell to the one at which the whole picture does."""
+        first = CELL_PX / self._min_face_px
+        count = 1 + math.floor(math.log(CELL_PX / (min(height, width) * first)) / math.log(self._factor) + 1e-9)
+        return [first * self._factor**n for n in range(max(0, count))]
+
+    def _proposals(self, sums: AreaSums, count: int) -> tuple[Tensor, Tensor]:
+        """Candidates of all scales: pictures (K,), square boxes (K, 4)."""
+        found = []
+        for number, scale in enumerate(self.scales(sums.height, sums.width)):
+            size = int(sums.height * scale + 1), int(sums.width * scale + 1)
+            answers = self._propose(_normalised(sums.reduced(*size)))
+            # The softmax of two is the sigmoid of their difference.
+            certainty = torch.sigmoid(answers[:, 1] - answers[:, 0])
+            picture, row, column = torch.nonzero(certainty >= self._thresholds[0], as_tuple=True)
+            cell = torch.stack([column, row], 1).float() * STRIDE_PX
+            corners = [((cell + 1) / scale).floor(), ((cell + CELL_PX) / scale).floor()]
+            shifts = answers[:, 2:].permute(0, 2, 3, 1)[picture, row, column]
+            found.append((picture, picture + number * count, torch.cat(corners, 1), certainty[picture, row, column], shifts))
+        if not found:
+            return torch.zeros(0, dtype=torch.int64, device=self._device), torch.zeros((0, 4), device=self._device)
+        pictures, groups, boxes, certainties, shifts = (torch.cat(parts) for parts in zip(*found, strict=True))
+        kept = surest_of_groups(boxes, certainties, groups, SAME_SCALE_IOU)
+        kept = kept[surest_of_groups(boxes[kept], certainties[kept], pictures[kept], SAME_FACE_IOU)]
+        boxes, shifts = boxes[kept], shifts[kept]
+        sides = (boxes[:, 2:] - boxes[:, :2]).repeat(1, 2)
+        return pictures[kept], _squares(boxes + shifts * sides)
+
+    def _refined(self, sums: AreaSums, pictures: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
+        pictures, boxes, crops = _cut(sums, pictures, boxes, REFINED_SIDE)
+        if not len(boxes):
+            return pictures, boxes
+        shifts, certainties = self._refine(crops)
+        sure = certainties[:, 1] > self._thresholds[1]
+        pictures, boxes, shifts, certainties = pictures[sure], boxes[sure], shifts[sure], certainties[sure, 1]
+        kept = surest_of_groups(boxes, certainties, pictures, SAME_FACE_IOU)
+        return pictures[kept], _squares(_shifted(boxes[kept], shifts[kept]))
+
+    def _settled(self, sums: AreaSums, pictures: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Pictures (n,), boxes (n, 4), certainties (n,), landmarks (n, 5, 2); of one face found twice both."""
+        pictures, boxes, crops = _cut(sums, pictures, boxes, SETTLED_SIDE)
+        if not len(boxes):
+            return pictures, boxes, boxes[:, 0], boxes.new_zeros((0, 5, 2))
+        shifts, points, certainties = self._settle(crops)
+        sure = certainties[:, 1] > self._thresholds[2]
+        pictures, boxes, shifts, points, certainties = pictures[sure], boxes[sure], shifts[sure], points[sure], certainties[sure, 1]
+        sides = boxes[:, 2:] - boxes[:, :2] + 1
+        landmarks = points.view(-1, 2, 5).permute(0, 2, 1) * sides[:, None] + boxes[:, None, :2] - 1
+        return pictures, _shifted(boxes, shifts), certainties, landmarks
+
+
+class _Proposing:
+    """The first network, its channels filled up with zeros and its two answers given by one convolution: (N, 3, h, w) -> (N, 6, h', w')."""
+
+    def __init__(self, network: nn.Module) -> None:
+        weights = {name: parameter.detach() for name, parameter in network.named_parameters()}
+        layers = [(weights[f"conv{n}.weight"], weights[f"conv{n}.bias"], weights[f"prelu{n}.weight"]) for n in (1, 2, 3)]
+        width = -(-len(layers[0][1]) // LANES) * LANES
+        self._first, self._second, self._third = (
+            (_filled(kernel, (outputs, inputs)), _filled(bias, (outputs,)), _filled(slopes, (outputs,)))
+            for (kernel, bias, slopes), outputs, inputs in zip(
+                layers, (width, len(layers[1][1]), len(layers[2][1])), (3, width, len(layers[1][1])), strict=True
+            )
+        )
+        kernel, bias = (torch.cat([weights[f"conv4_{n}.{name}"] for n in (1, 2)]) for name in ("weight", "bias"))
+        self._answer = _filled(kernel, (LANES, kernel.shape[1])), _filled(bias, (LANES,))
+        self._answers = len(bias)
+
+    def __call__(self, pictures: Tensor) -> Tensor:
+        weight, bias, slopes = self._first
+        x = F.prelu(F.conv2d(pictures, weight, bias), slopes)
+        x = F.max_pool2d(x, 2, 2, ceil_mode=True)
+        for weight, bias, slopes in (self._second, self._third):
+            x = F.prelu(F.conv2d(x, weight, bias), slopes)
+        return F.conv2d(x, *self._answer)[:, : self._answers]
+
+
+def _filled(tensor: Tensor, shape: Sequence[int]) -> Tensor:
+    """The tensor in the corner of one of zeros whose first dimensions have this shape."""
+    filled = tensor.new_zeros((*shape, *tensor.shape[len(shape) :]))
+    filled[tuple(slice(0, side) for side in tensor.shape)] = tensor
+    return filled.contiguous(memory_format=torch.channels_last) if filled.dim() == 4 else filled
+
+
+def _normalised(pictures: Tensor) -> Tensor:
+    return (pictures - 127.5) * 0.0078125
+
+
+def _cut(sums: AreaSums, pictures: Tensor, boxes: Tensor, side: int) -> tuple[Tensor, Tensor, Tensor]:
+    """What lies within the picture of each box, at (side, side) and normalised; boxes of which nothing does are left out."""
+    whole = boxes.trunc().long()
+    starts = whole[:, :2].clamp(min=1) - 1
+    ends = torch.minimum(whole[:, 2:], torch.tensor([sums.width, sums.height], device=boxes.device))
+    inside = (ends > starts).all(1)
+    pictures, boxes, cells = pictures[inside], boxes[inside], torch.cat([starts, ends], 1)[inside]
+    return pictures, boxes, _normalised(sums.crops(pictures, cells, side))
+
+
+def _shifted(boxes: Tensor, shifts: Tensor) -> Tensor:
+    """Boxes moved by a network's answer, in units of their own sides, of which the last pixel is part."""
+    return boxes + shifts * (boxes[:, 2:] - boxes[:, :2] + 1).repeat(1, 2)
+
+
+def _squares(boxes: Tensor) -> Tensor:
+    """The square of the longer side around the centre of each box."""
+    sides = boxes[:, 2:] - boxes[:, :2]
+    longer = sides.amax(1, keepdim=True)
+    starts = boxes[:, :2] + sides * 0.5 - longer * 0.5
+    return torch.cat([starts, starts + longer], 1)
+
+
+def _by_picture(pictures: Tensor, boxes: Tensor, certainties: Tensor, landmarks: Tensor, count: int) -> list[Found]:
+    """Of boxes that lie mostly within each other only the surest is kept."""
+    which = pictures.cpu().numpy()
+    values = [np.asarray(tensor.cpu().numpy(), np.float32) for tensor in (boxes, certainties, landmarks)]
+    found = []
+    for picture in range(count):
+        own = [value[which == picture] for value in values]
+        kept = _surest(own[0], own[1])
+        found.append(Found(own[0][kept], own[1][kept], own[2][kept]))
+    return found
+
+
+def _surest(boxes: NDArray[np.float32], certainties: NDArray[np.float32]) -> list[int]:
+    """Indices of the boxes that share at most SAME_FACE_IOU of the smaller one's area with any surer one, the surest first."""
+    sides = boxes[:, 2:] - boxes[:, :2] + 1
+    areas = sides.prod(1)
+    left = np.argsort(certainties, kind="stable")[::-1]
+    kept = []
+    while len(left):
+        best, left = int(left[0]), left[1:]
+        kept.append(best)
+        overlap = np.minimum(boxes[best, 2:], boxes[left, 2:]) - np.maximum(boxes[best, :2], boxes[left, :2]) + 1
+        shared = np.maximum(overlap, 0).prod(1) / np.minimum(areas[best], areas[left])
+        left = left[shared <= SAME_FACE_IOU]
+    return kept

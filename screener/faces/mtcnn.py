@@ -1,0 +1,116 @@
+"""MTCNN on a reduced picture, and once more on a finer one where the first look may have missed somebody.
+
+The networks are in `networks`, how they are run is in `cascade`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from screener.faces.cascade import Cascade, Found
+from screener.faces.detector import as_rgb
+from screener.faces.networks import load_networks
+from screener.records import FaceBox
+
+LONG_SIDE_PX = 640
+"""Pictures are reduced to this long side for the first look."""
+
+SECOND_LOOK_LONG_SIDE_PX = 1920
+"""Long side for the second look, at frames in which the first found nothing."""
+
+MIN_FACE_PX = 20
+"""Smallest face searched for, pixels of the reduced picture."""
+
+STAGE_THRESHOLDS = (0.6, 0.7, 0.7)
+SCALE_FACTOR = 0.709
+"""As published and as facenet-pytorch has them."""
+
+PICTURES_AT_ONCE = {"cpu": 1, "cuda": 16, "mps": 8}
+"""A processor's cores are busy with one picture; a graphics card is not."""
+
+
+class MtcnnDetector:
+    """Zhang et al. 2016, with the published weights."""
+
+    name = "mtcnn"
+
+    def __init__(self, device: torch.device | str = "cpu", long_side_px: int = LONG_SIDE_PX, confidence_threshold: float = 0.9) -> None:
+        self._cascade = Cascade(*load_networks(device), STAGE_THRESHOLDS, SCALE_FACTOR, MIN_FACE_PX)
+        self._long_side_px = long_side_px
+        self._confidence_threshold = confidence_threshold
+        self.pictures_at_once = PICTURES_AT_ONCE.get(torch.device(device).type, 1)
+
+    def contract(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "long_side_px": self._long_side_px,
+            "second_look_long_side_px": SECOND_LOOK_LONG_SIDE_PX,
+            "min_face_px": MIN_FACE_PX,
+            "stage_thresholds": list(STAGE_THRESHOLDS),
+            "confidence_threshold": self._confidence_threshold,
+        }
+
+    def detect(self, picture_rgb: NDArray[np.uint8]) -> list[FaceBox]:
+        return self.detect_all([picture_rgb])[0]
+
+    def detect_all(self, pictures_rgb: Sequence[NDArray[np.uint8]]) -> list[list[FaceBox]]:
+        pictures = [as_rgb(picture) for picture in pictures_rgb]
+        found = self._look(pictures, self._long_side_px)
+        again = [n for n, boxes in enumerate(found) if not boxes and max(pictures[n].shape[:2]) > self._long_side_px]
+        for n, boxes in zip(again, self._look([pictures[n] for n in again], SECOND_LOOK_LONG_SIDE_PX), strict=True):
+            found[n] = boxes
+        return found
+
+    def follow(self, picture_rgb: NDArray[np.uint8], faces: Sequence[FaceBox]) -> list[FaceBox]:
+        picture = as_rgb(picture_rgb)
+        small = _reduced(picture, self._long_side_px)
+        if not faces or min(small.shape[:2]) < MIN_FACE_PX:
+            return []
+        there_xy = np.array([small.shape[1] / picture.shape[1], small.shape[0] / picture.shape[0]], np.float32)
+        boxes = np.stack([face.box_xyxy for face in faces]) * np.tile(there_xy, 2)
+        return self._boxes(self._cascade.follow(small, boxes), picture.shape, small.shape)
+
+    def _look(self, pictures: list[NDArray[np.uint8]], long_side_px: int) -> list[list[FaceBox]]:
+        """Pictures of one size together, as many as are best."""
+        found: list[list[FaceBox]] = [[] for _ in pictures]
+        reduced = [_reduced(picture, long_side_px) for picture in pictures]
+        sizes: dict[tuple[int, ...], list[int]] = {}
+        for n, small in enumerate(reduced):
+            # MTCNN's first network needs 12 pixels of a face of MIN_FACE_PX; below that there is nothing to look at.
+            if min(small.shape[:2]) >= MIN_FACE_PX:
+                sizes.setdefault(small.shape, []).append(n)
+        for numbers in sizes.values():
+            for start in range(0, len(numbers), self.pictures_at_once):
+                group = numbers[start : start + self.pictures_at_once]
+                for n, faces in zip(group, self._cascade.find(np.stack([reduced[n] for n in group])), strict=True):
+                    found[n] = self._boxes(faces, pictures[n].shape, reduced[n].shape)
+        return found
+
+    def _boxes(self, faces: Found, full_hw: tuple[int, ...], small_hw: tuple[int, ...]) -> list[FaceBox]:
+        """In pixels of the full picture, the most confident first, without those that are no face or no box."""
+        back_xy = np.array([full_hw[1] / small_hw[1], full_hw[0] / small_hw[0]], np.float32)
+        return [
+            FaceBox(faces.boxes_xyxy[n] * np.tile(back_xy, 2), float(faces.confidences[n]), faces.landmarks_xy[n] * back_xy)
+            for n in np.argsort(-faces.confidences, kind="stable")
+            if float(faces.confidences[n]) >= self._confidence_threshold and _is_sound(faces.boxes_xyxy[n])
+        ]
+
+
+def _reduced(picture_rgb: NDArray[np.uint8], long_side_px: int) -> NDArray[np.uint8]:
+    height, width = picture_rgb.shape[:2]
+    scale = min(1.0, long_side_px / max(height, width))
+    if scale == 1:
+        return picture_rgb
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return np.asarray(cv2.resize(picture_rgb, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _is_sound(box: NDArray[Any]) -> bool:
+    x0, y0, x1, y1 = (float(v) for v in box)
+    return all(np.isfinite((x0, y0, x1, y1))) and x1 - x0 >= 1 and y1 - y0 >= 1

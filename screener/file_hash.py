@@ -1,0 +1,57 @@
+"""SHA-256 of a file: at once, or in a thread beside other work. Knows bytes, not media."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from pathlib import Path
+
+_BLOCK_BYTES = 1 << 20
+
+
+def sha256_of(path: Path) -> str | None:
+    """SHA-256 of a regular file's bytes, or None when it cannot be read."""
+    if not path.is_file():
+        return None  # opening a pipe would wait for someone to write to it, and a device has no end
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
+
+
+class HashAhead:
+    """The hash of a file, worked out from now on in a thread of its own; `close` gives it up."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._hash: str | None = None
+        self._given_up = threading.Event()
+        self._worker: threading.Thread | None = None
+        if path is not None and path.is_file():
+            self._worker = threading.Thread(target=self._work, args=(path,), name="file-hash", daemon=True)
+            self._worker.start()
+
+    def wait(self, seconds: float | None = None) -> None:
+        """Until it is done, or so many seconds have passed."""
+        if self._worker is not None:
+            self._worker.join(seconds)
+
+    def result(self) -> str | None:
+        """The hash; None if the file could not be read, or not to its end in the time there was."""
+        return self._hash
+
+    def close(self) -> None:
+        self._given_up.set()
+
+    def _work(self, path: Path) -> None:
+        digest = hashlib.sha256()
+        try:
+            with path.open("rb", buffering=0) as file:
+                while block := file.read(_BLOCK_BYTES):
+                    if self._given_up.is_set():
+                        return
+                    digest.update(block)
+        except OSError:
+            return
+        self._hash = digest.hexdigest()

@@ -1,0 +1,69 @@
+"""A verdict as plain values and back, with every digit: what the public JSON rounds is kept, so that any report can be made of it again.
+
+Knows the records. The pixels of thumbnails are left out: a page that shows them has been written by the time a verdict is kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from typing import Any, TypeVar, get_args, get_type_hints
+
+import numpy as np
+
+from screener.records import FaceScore, Segment, TrackVerdict, Verdict, VideoFacts
+
+Kind = TypeVar("Kind")
+
+
+def to_plain(verdict: Verdict) -> dict[str, Any]:
+    """Dictionaries, lists, texts and numbers only, ready for JSON."""
+    bare = replace(verdict, frames=tuple(replace(face, thumbnail_rgb=None, blend_map=None) for face in verdict.frames))
+    plain: dict[str, Any] = _plain(asdict(bare))
+    return plain
+
+
+def from_plain(values: dict[str, Any]) -> Verdict:
+    """What `to_plain` made of a verdict -> an equal one, without thumbnails. Raises ValueError when it is anything else."""
+    try:
+        whole = dict(values)
+        whole["video"] = _record(VideoFacts, whole["video"])
+        whole["people"] = tuple(_person(person) for person in whole["people"])
+        whole["frames"] = tuple(_face(face) for face in whole["frames"])
+        return _record(Verdict, whole)
+    except (TypeError, KeyError, AttributeError) as error:
+        raise ValueError(f"no verdict: {error}") from error
+
+
+def _person(values: dict[str, Any]) -> TrackVerdict:
+    return _record(TrackVerdict, {**values, "segments": tuple(_record(Segment, segment) for segment in values["segments"])})
+
+
+def _face(values: dict[str, Any]) -> FaceScore:
+    return _record(FaceScore, {**values, "box_xyxy": np.array(values["box_xyxy"], np.float32).reshape(4)})
+
+
+def _record(kind: type[Kind], values: dict[str, Any]) -> Kind:
+    """A record of every field, none more and none less, with tuples where JSON has lists."""
+    tuples = _TUPLES[kind]
+    if set(values) != set(tuples):
+        raise ValueError(f"no {kind.__name__}: expected the fields {', '.join(sorted(tuples))}, got {', '.join(sorted(values))}")
+    return kind(**{name: tuple(value) if tuples[name] and isinstance(value, list) else value for name, value in values.items()})
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
+
+
+def _holds_tuple(hint: Any) -> bool:
+    return any(getattr(part, "__origin__", part) is tuple for part in (hint, *get_args(hint)))
+
+
+_TUPLES: dict[type[Any], dict[str, bool]] = {
+    kind: {name: _holds_tuple(hint) for name, hint in get_type_hints(kind).items()}
+    for kind in (Verdict, VideoFacts, TrackVerdict, Segment, FaceScore)
+}
+"""Kind of record -> name of each field -> whether it holds a tuple."""

@@ -1,0 +1,34 @@
+"""Names of devices and dtypes -> those of PyTorch, and what the hardware here computes well. Does not know networks."""
+
+from __future__ import annotations
+
+import torch
+
+from screener.errors import DeviceError
+
+
+def choose_device(name: str) -> torch.device:
+    """`auto`, `cpu`, `cuda` or `mps` -> device; raises DeviceError when the one asked for is missing."""
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        return torch.device(next(device for device, there in available.items() if there))
+    if not available.get(name, False):
+        there = ", ".join(device for device, is_there in available.items() if is_there)
+        raise DeviceError(f"device {name}: not available to PyTorch {torch.__version__} on this machine; available: {there}")
+    return torch.device(name)
+
+
+def choose_dtype(name: str, device: torch.device) -> torch.dtype:
+    """`auto` takes bfloat16 only where the hardware computes in it; elsewhere it would be slower than float32, not faster."""
+    if name != "auto":
+        return torch.bfloat16 if name == "bfloat16" else torch.float32
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
+    if device.type == "cpu" and _cpu_computes_bfloat16():
+        return torch.bfloat16
+    return torch.float32
+
+
+def _cpu_computes_bfloat16() -> bool:
+    checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(bool(getattr(torch.cpu, check)()) for check in checks if hasattr(torch.cpu, check))

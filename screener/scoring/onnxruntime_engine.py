@@ -1,0 +1,105 @@
+"""The network as `screener export` wrote it, run by ONNX Runtime on the CPU: in 8-bit integers where the file is so.
+
+Knows the file's inputs and outputs and what its metadata says of itself. Does not know checkpoints: `engines` holds the one against the
+other.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from screener.errors import CheckpointError, DeviceError
+from screener.model import STRIDE
+from screener.preprocess import Preprocessing
+
+METADATA_KEY = "screener"
+"""The one key of the file's metadata; its value is JSON, see `export.description`."""
+
+INPUT, LOGIT, P_FAKE, BLEND_MAP = "crops_rgb", "logit", "p_fake", "blend_map"
+"""Names of the graph's input and outputs."""
+
+
+class OnnxRuntimeEngine:
+    """A model file, open. description: what its metadata says."""
+
+    name = "onnxruntime"
+
+    def __init__(self, path: Path, contract: Preprocessing, threads: int | None = None) -> None:
+        """threads: None takes as many as PyTorch has.
+
+        Raises DeviceError without ONNX Runtime, and CheckpointError for a file that is not ours or takes other crops.
+        """
+        self._path = path
+        self._session = open_session(path, threads)
+        self.description = described(path, self._session)
+        self.device = torch.device("cpu")
+        self.dtype_name = str(self.description["dtype"])
+        self._batch: int | None = self.description.get("batch")
+        side = contract.input_size
+        self._map_shape = (side // STRIDE, side // STRIDE)
+        expected = [*([self._batch] if self._batch else []), side, side, 3]
+        taken = [size for size in self._session.get_inputs()[0].shape if isinstance(size, int)]
+        if taken != expected:
+            raise CheckpointError(f"{path}: takes crops of shape {taken}, the checkpoint's are {expected}; export it again")
+
+    def logits(self, crops_rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
+        (logits,) = self._run([LOGIT], crops_rgb)
+        return np.asarray(logits, np.float64)
+
+    def logits_and_maps(self, crops_rgb: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        logits, maps = self._run([LOGIT, BLEND_MAP], crops_rgb)
+        return np.asarray(logits, np.float64), np.asarray(maps, np.float32)
+
+    def bare_pass(self, crops_rgb: NDArray[np.uint8]) -> Callable[[], object]:
+        """Normalising is part of the file's graph, and so of this."""
+        return lambda: self._run([LOGIT], crops_rgb)
+
+    def _run(self, names: list[str], crops_rgb: NDArray[np.uint8]) -> list[NDArray[Any]]:
+        """The outputs of these names; for a file of one batch size, in pieces of that size, the last filled up with black."""
+        size = self._batch or len(crops_rgb)
+        parts = []
+        for start in range(0, len(crops_rgb), size):
+            crops = np.ascontiguousarray(crops_rgb[start : start + size])
+            count = len(crops)
+            if count < size:
+                crops = np.concatenate([crops, np.zeros((size - count, *crops.shape[1:]), np.uint8)])
+            parts.append([output[:count] for output in self._session.run(names, {INPUT: crops})])
+        return [np.concatenate(outputs) for outputs in zip(*parts, strict=True)]
+
+
+def open_session(path: Path, threads: int | None = None) -> Any:
+    """An ONNX Runtime session on the CPU; raises DeviceError when ONNX Runtime is missing, CheckpointError when the file is unfit."""
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise DeviceError(f'engine onnxruntime: it cannot be loaded ({error}); pip install "screener[onnxruntime]"') from error
+    if not path.is_file():
+        raise CheckpointError(f"{path}: there is no such file; make one with screener export")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads or torch.get_num_threads()
+    # Threads that spin while they wait would take the time that decoding and faces need.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # its errors share no root but Exception
+        raise CheckpointError(f"{path}: ONNX Runtime cannot load it ({str(error)[:200]}); make it again with screener export") from error
+
+
+def described(path: Path, session: Any) -> dict[str, Any]:
+    """What the metadata of an open file says; raises CheckpointError when `screener export` did not write it."""
+    text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY, "")
+    try:
+        values = json.loads(text)
+    except ValueError:
+        values = None
+    if not isinstance(values, dict) or not isinstance(values.get("weights_sha256"), list) or values.get("dtype") not in ("float32", "int8"):
+        raise CheckpointError(f"{path}: its metadata has no sound {METADATA_KEY!r} entry: give a file that screener export wrote")
+    return values

@@ -1,0 +1,63 @@
+"""Memory that two processes share, in which decoded pictures cross without going through a pipe.
+
+A few slots of fixed size; whoever reads a slot copies the picture out of it and says that it is free. Knows bytes, not pictures or
+requests. Where the system has no such memory (it takes Linux's memfd) there is none, and pictures go through the pipe.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import sys
+
+import numpy as np
+from numpy.typing import NDArray
+
+SLOTS = 2
+"""One is filled while the other is emptied."""
+
+SLOT_BYTES = 64 << 20
+"""Larger pictures, of more than 22 million pixels, go through the pipe: memory once touched stays taken. Untouched it costs nothing."""
+
+
+class FrameMemory:
+    """The slots, seen from one of the two processes."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+        self._bytes = np.frombuffer(mmap.mmap(descriptor, SLOTS * SLOT_BYTES), np.uint8)
+
+    @classmethod
+    def create(cls) -> FrameMemory | None:
+        """New memory, or None where the system has none. It can never shrink: reading beyond its end would kill the reader."""
+        if sys.platform != "linux":
+            return None
+        import fcntl
+
+        try:
+            descriptor = os.memfd_create("screener-frames", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+            os.ftruncate(descriptor, SLOTS * SLOT_BYTES)
+            fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
+        except OSError:
+            return None
+        return cls(descriptor)
+
+    def write(self, slot: int, picture: NDArray[np.uint8]) -> bool:
+        """Put a picture into a slot; False if it does not fit."""
+        if picture.nbytes > SLOT_BYTES:
+            return False
+        start = slot * SLOT_BYTES
+        self._bytes[start : start + picture.nbytes].reshape(picture.shape)[...] = picture
+        return True
+
+    def read(self, slot: int, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
+        """A copy of the picture in a slot. Raises ValueError if there can be no such picture."""
+        count = int(np.prod(shape))
+        if not (0 <= slot < SLOTS and 0 < count <= SLOT_BYTES):
+            raise ValueError(f"slot {slot}, shape {shape}: expected one of {SLOTS} slots and at most {SLOT_BYTES} bytes")
+        start = slot * SLOT_BYTES
+        return self._bytes[start : start + count].reshape(shape).copy()
+
+    def close(self) -> None:
+        """Give the descriptor back; the memory goes with the last process that has it."""
+        os.close(self.descriptor)

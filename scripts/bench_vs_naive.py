@@ -1,0 +1,135 @@
+"""`screener scan` against the script that one would write first, on the same frames of the same clips, in turns, models loaded in both.
+
+    python scripts/bench_vs_naive.py [CLIP...] [--repeats 5] [--sizes 480p 720p 1080p] [--people 1 3 10] [--own-channels]
+
+The first script reads the file from front to back with OpenCV, runs facenet-pytorch's MTCNN on each wanted frame at full size, cuts every
+face out, and runs the network in float32 on one face at a time, gradients on. Both use the same weights and all cores. Clips are made when
+none are given (one portrait again and again: they say how long it takes, not how well it judges). Prints, for each clip, both times in CPU
+seconds and wall time, the ratio with its range over the repeats, and the ratio to the floor. --own-channels measures as for weights all of
+whose channels differ: the default ones repeat each channel four times, which `screener` notices and the first script does not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+from unittest.mock import patch
+
+import cv2
+import numpy as np
+import torch
+
+from screener import ScanSettings, Screener
+from screener.bench import SIZES_WH, Bench, Spent, bench_with, make_clip, spending
+from screener.checkpoint import load_checkpoint
+from screener.preprocess import crop_face
+
+
+class FirstScript:
+    """What one would write first."""
+
+    def __init__(self) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            from facenet_pytorch import MTCNN
+
+            self.detector = MTCNN(keep_all=True)
+        checkpoint = load_checkpoint()
+        self.network = checkpoint.build_network().eval().requires_grad_(True)
+        self.contract = checkpoint.contract.preprocessing
+        self.mean = torch.tensor(self.contract.mean_rgb)[:, None, None]
+        self.deviation = torch.tensor(self.contract.std_rgb)[:, None, None]
+
+    def scan(self, clip: Path, wanted: list[int]) -> list[float]:
+        """The scores of all faces in the frames of these numbers."""
+        scores = []
+        for picture in _read(clip, wanted):
+            boxes, _ = self.detector.detect(picture)
+            for box in [] if boxes is None else boxes:
+                crop = crop_face(picture, box, self.contract)
+                tensor = (torch.from_numpy(crop).permute(2, 0, 1).float() / 255 - self.mean) / self.deviation
+                scores.append(float(torch.softmax(self.network(tensor[None]), 1)[0, 1].detach()))
+        return scores
+
+
+def _read(clip: Path, wanted: list[int]) -> Iterator[np.ndarray]:
+    capture = cv2.VideoCapture(str(clip))
+    left = set(wanted)
+    index = 0
+    while left and capture.grab():
+        if index in left:
+            _, picture = capture.retrieve()
+            left.discard(index)
+            yield cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+        index += 1
+    capture.release()
+
+
+def measure(clip: Path, screener: Screener, first: FirstScript, repeats: int) -> tuple[list[Spent], list[Spent], Bench]:
+    """What each spent in each repeat, in turns; and the stages of ours."""
+    verdict = screener.scan(clip)
+    wanted = sorted({score.frame_index for score in verdict.frames})
+    faces = len(first.scan(clip, wanted))
+    width, height = verdict.video.size_wh
+    print(f"{clip.stem}: {width}x{height}, {verdict.video.frames_decoded} frames, {len(wanted)} looked at")
+    print(f"  faces: {faces} in the first script, {len(verdict.frames)} judged by ours")
+    theirs, ours = [], []
+    for _ in range(repeats):
+        with spending() as spent:
+            first.scan(clip, wanted)
+        theirs.append(spent)
+        with spending() as spent:
+            screener.scan(clip)
+        ours.append(spent)
+    return theirs, ours, bench_with(screener, clip, repeats)
+
+
+def show(theirs: list[Spent], ours: list[Spent], stages: Bench) -> None:
+    for name, seconds in (("CPU", lambda spent: spent.cpu_seconds), ("wall", lambda spent: spent.wall_seconds)):
+        ratios = [seconds(a) / seconds(b) for a, b in zip(theirs, ours, strict=True)]
+        print(
+            f"  {name:<5}first script {median(map(seconds, theirs)):6.2f} s   ours {median(map(seconds, ours)):5.2f} s   "
+            f"ratio {median(ratios):5.1f} ({min(ratios):.1f} to {max(ratios):.1f})   "
+            f"floor {seconds(stages.floor):5.2f} s, ours {seconds(stages.stages['total']) / seconds(stages.floor):.2f} times that",
+            flush=True,
+        )
+    rate, best = (stages.crops / stages.stages[name].wall_seconds for name in ("scoring", "bare network"))
+    parts = ", ".join(
+        f"{name} {stages.stages[name].cpu_seconds:.2f}" for name in ("decode", "plain decode", "faces", "scoring", "bare network")
+    )
+    print(f"  scoring {rate:.1f} crops/s, {100 * rate / best:.0f} % of the bare network; CPU seconds alone: {parts}", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("clips", type=Path, nargs="*")
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--sizes", nargs="+", choices=sorted(SIZES_WH), default=list(SIZES_WH))
+    parser.add_argument("--people", type=int, nargs="+", default=[1, 3, 10])
+    parser.add_argument("--seconds", type=float, default=10.0, help="length of the clips that are made")
+    parser.add_argument("--own-channels", action="store_true")
+    arguments = parser.parse_args()
+    if arguments.own_channels:
+        with patch("screener.scoring.without_copies", lambda network: network):
+            screener = Screener(ScanSettings())
+    else:
+        screener = Screener(ScanSettings())
+    first = FirstScript()
+    print(f"{screener.scorer.device}, {screener.scorer.dtype_name}, {torch.get_num_threads()} cores; in turns, {arguments.repeats} times\n")
+    with tempfile.TemporaryDirectory() as folder:
+        made = [(size, people) for size in arguments.sizes for people in arguments.people] if not arguments.clips else []
+        for size, people in made:
+            clip = Path(folder) / f"{size}, {people} {'person' if people == 1 else 'people'}.mp4"
+            make_clip(clip, SIZES_WH[size], people, arguments.seconds)
+            show(*measure(clip, screener, first, arguments.repeats))
+            clip.unlink()
+        for clip in arguments.clips:
+            show(*measure(clip, screener, first, arguments.repeats))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""How long the command takes to answer: `screener --help`, and from its start to the first score of a clip.
+
+    python scripts/measure_startup.py [CLIP] [--repeats N]
+
+Each run is a process of its own, the files in the system's cache. The second table is one run taken apart. Exits 1 where help takes over
+0.3 s or imports PyTorch, or the first score takes over 4 s.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+HELP_SECONDS, FIRST_SCORE_SECONDS = 0.3, 4.0
+EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "genuine.mp4"
+
+HELP = """
+import sys
+from screener.cli import main
+try:
+    sys.argv = ["screener", "--help"]
+    main()
+finally:
+    sys.stderr.write("torch" if "torch" in sys.modules else "")
+"""
+
+FIRST_SCORE = """
+import json, sys, time
+laps, before = {}, time.perf_counter()
+def lap(name):
+    global before
+    now = time.perf_counter()
+    laps[name] = now - before
+    before = now
+import numpy; lap("import numpy")
+import torch; lap("import torch")
+import cv2; lap("import cv2")
+import scipy.special, scipy.ndimage, scipy.optimize; lap("import scipy")
+from screener.pipeline import Screener
+from screener.engines import build_scorer
+from screener.settings import ScanSettings
+from screener.checkpoint import load_checkpoint
+lap("import screener")
+checkpoint = load_checkpoint(); lap("read and verify the checkpoint")
+build_scorer(checkpoint, ScanSettings()); lap("make the scorer")
+build_detector("mtcnn", "cpu", checkpoint.contract.detector); lap("make the detector")
+screener = Screener(ScanSettings(), checkpoint)
+before = time.perf_counter()
+next(iter(screener.scan_stream(sys.argv[1]))); lap("decode, find and score the first frames")
+sys.stdout.write(json.dumps(laps))
+"""
+
+WHOLE = """
+import sys
+import screener
+next(iter(screener.scan_stream(sys.argv[1])))
+sys.stdout.write("scored")
+sys.stdout.flush()
+import os
+os._exit(0)
+"""
+
+
+@dataclass(frozen=True)
+class Run:
+    """seconds: by the clock. cpu_seconds: of the process and its children. out, err: what it wrote."""
+
+    seconds: float
+    cpu_seconds: float
+    out: str
+    err: str
+
+
+def timed(code: str, *arguments: str) -> Run:
+    before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
+    seconds, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu_seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Run(seconds, cpu_seconds, done.stdout, done.stderr)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("clip", type=Path, nargs="?", default=EXAMPLE)
+    parser.add_argument("--repeats", type=int, default=5)
+    arguments = parser.parse_args()
+    timed(WHOLE, str(arguments.clip))  # fills the system's cache
+    helps = [timed(HELP) for _ in range(arguments.repeats)]
+    scores = [timed(WHOLE, str(arguments.clip)) for _ in range(arguments.repeats)]
+    loads_torch = any("torch" in run.err for run in helps)
+    too_slow = False
+    for name, runs, allowed in (
+        ("screener --help", helps, HELP_SECONDS),
+        (f"first score of {arguments.clip.name}", scores, FIRST_SCORE_SECONDS),
+    ):
+        times = [run.seconds for run in runs]
+        cpu_seconds = statistics.median(run.cpu_seconds for run in runs)
+        too_slow |= statistics.median(times) > allowed
+        print(
+            f"{name:<32}{statistics.median(times):6.2f} s, {min(times):.2f} to {max(times):.2f}, "
+            f"{cpu_seconds:.2f} of the processor; allowed {allowed} s"
+        )
+    laps = json.loads(timed(FIRST_SCORE, str(arguments.clip)).out)
+    print("\n".join(f"  {name:<42}{seconds:6.2f} s" for name, seconds in laps.items()))
+    sys.exit(1 if loads_torch or too_slow else 0)
+
+
+if __name__ == "__main__":
+    main()

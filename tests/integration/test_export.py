@@ -1,0 +1,73 @@
+"""`screener export`, and a scan with what it wrote."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from command_line import JUDGED_FRAMES, run_here
+
+from screener.export import agreement
+from screener.scoring import TOLERANCE_P_FAKE
+
+TOOLS = ("onnx", "onnxscript", "onnxruntime")
+
+
+def scores(clip: Path, checkpoint: Path, *options: str) -> tuple[list[float], dict[str, object]]:
+    arguments = ["scan", clip, "--checkpoint", checkpoint, "--device", "cpu", "--frames", str(JUDGED_FRAMES), "--json", "--quiet", *options]
+    document = json.loads(run_here(*arguments).out)
+    verdict = document["results"][0] if "results" in document else document
+    return [frame["p_fake"] for frame in verdict["frames"]], verdict["settings"]
+
+
+def test_a_scan_with_an_exported_model_is_the_scan_without(media: Path, checkpoint: Path, tmp_path: Path) -> None:
+    for name in TOOLS:
+        pytest.importorskip(name, reason="needs the extra export")
+    model = tmp_path / "tiny.onnx"
+    ended = run_here("export", "-o", model, "--checkpoint", checkpoint)
+    assert ended.status == 0, ended.err
+    assert "float32, of tiny" in ended.out and "from the checkpoint's on average" in ended.out
+    expected, plain = scores(media / "one.mp4", checkpoint, "--engine", "torch", "--dtype", "float32")
+    found, settings = scores(media / "one.mp4", checkpoint, "--engine", str(model))
+    assert (plain["engine"], settings["engine"], settings["dtype"]) == ("torch", "onnxruntime", "float32")
+    assert len(found) == JUDGED_FRAMES
+    assert found == pytest.approx(expected, abs=TOLERANCE_P_FAKE["float32"])
+
+
+def test_an_8_bit_model_is_calibrated_on_the_faces_of_clips(
+    media: Path, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in TOOLS:
+        pytest.importorskip(name, reason="needs the extra export")
+    monkeypatch.setitem(agreement.MOST_APART, "int8", (0.5, 1.0))  # random weights forgive little
+    model = tmp_path / "tiny.int8.onnx"
+    ended = run_here("export", media / "one.mp4", media / "pair.mp4", "--int8", "-o", model, "--checkpoint", checkpoint)
+    assert ended.status == 0, ended.err
+    assert "calibrated  on " in ended.out and "one.mp4: 16 faces" in ended.err
+    found, settings = scores(media / "one.mp4", checkpoint, "--engine", str(model))
+    assert (settings["engine"], settings["dtype"], len(found)) == ("onnxruntime", "int8", JUDGED_FRAMES)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["clip.mp4"], "add --int8, or leave them out"),
+        (["--int8"], "--int8 needs clips with faces"),
+        (["--batch", "many"], "batch: expected a whole number of at least 1, or dynamic, got 'many'"),
+    ],
+)
+def test_wrong_requests_are_refused(options: list[str], words: str, tmp_path: Path) -> None:
+    ended = run_here("export", "-o", tmp_path / "model.onnx", *options)
+    assert ended.status == 2 and words in ended.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_wrong_name_is_refused(tmp_path: Path) -> None:
+    ended = run_here("export", "-o", tmp_path / "model.pt")
+    assert ended.status == 2 and "expected a name that ends in .onnx" in ended.err
+
+
+def test_an_unknown_engine_is_refused(media: Path, checkpoint: Path) -> None:
+    ended = run_here("scan", media / "one.mp4", "--checkpoint", checkpoint, "--engine", "abacus")
+    assert ended.status == 2 and "engine: expected one of auto, torch, onnxruntime or the path of a .onnx file, got 'abacus'" in ended.err

@@ -1,0 +1,209 @@
+"""--until-sure and --budget with the real command: fewer frames, the same outcome, and how many it took in the answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+from command_line import FAILS_ALL, PASSES_ALL, run_here
+from face_media import Picture, landscape, pair, portrait, stranger, write_clip
+from jsonschema import Draft202012Validator
+
+from screener import ScanSettings, Screener, SettingsError, Verdict
+from screener.report import load_schema
+
+SECONDS = 640
+"""So long that a frame a second is twenty times as many as two rounds look at."""
+
+MOST_FRAMES = SECONDS // 10
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("long")
+
+
+def write_long(path: Path, picture: Callable[[int], Picture] = portrait, seconds: int = SECONDS, every: int = 4) -> Path:
+    """Sixteen pictures in turn, one for so many seconds and each a key frame, so that long clips cost little."""
+    height, width = picture(0).shape[:2]
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("libx264", rate=1, options={"preset": "ultrafast", "g": "1"})
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        frames = {number: av.VideoFrame.from_ndarray(picture(number), format="rgb24") for number in range(16)}
+        for place in range(seconds // every):
+            frame = frames[place % 16]
+            frame.pts = place * every
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode())
+    return path
+
+
+@pytest.fixture(scope="module")
+def one(folder: Path) -> Path:
+    return write_long(folder / "one.mp4")
+
+
+@pytest.fixture(scope="module")
+def scan_here(checkpoint: Path) -> Callable[..., dict[str, Any]]:
+    def scan(path: Path, *options: str, threshold: float = PASSES_ALL) -> dict[str, Any]:
+        ended = run_here("scan", path, "--json", *options, "--threshold", str(threshold), "--checkpoint", checkpoint, "--quiet")
+        row: dict[str, Any] = json.loads(ended.out)
+        row = row.get("results", [row])[0] if "outcome" not in row else row
+        Draft202012Validator(load_schema()).validate(row)
+        return row
+
+    return scan
+
+
+@pytest.mark.parametrize(("threshold", "outcome"), [(PASSES_ALL, "genuine"), (FAILS_ALL, "fake")])
+def test_a_long_clip_takes_a_tenth_of_the_frames_and_ends_the_same(
+    scan_here: Callable[..., dict[str, Any]], one: Path, threshold: float, outcome: str
+) -> None:
+    dense = scan_here(one, "--fps", "1", threshold=threshold)
+    sure = scan_here(one, "--until-sure", threshold=threshold)
+    assert sure["outcome"] == dense["outcome"] == outcome
+    assert (sure["coverage"], sure["warnings"]) == ("complete", ["sparse"])
+    assert sure["video"]["frames_sampled"] <= MOST_FRAMES
+    assert sure["video"]["frames_decoded"] == sure["video"]["frames_judged"] == len(sure["frames"])
+    assert len(sure["people"]) == 1
+    assert sure["settings"]["until_sure"] is True
+    times = [frame["seconds"] for frame in sure["frames"]]
+    assert times == sorted(set(times)) and times[-1] - times[0] > 0.9 * SECONDS
+    assert sure["sha256"] == dense["sha256"]
+
+
+def test_the_text_says_how_many_frames_it_took(one: Path, checkpoint: Path) -> None:
+    for threshold in (PASSES_ALL, FAILS_ALL):
+        ended = run_here("scan", one, "--until-sure", "--threshold", str(threshold), "--checkpoint", checkpoint, "--quiet")
+        assert "32 frames" in ended.out.splitlines()[0]
+        assert "note: only parts of the file were decoded" in ended.out
+
+
+def test_it_says_the_same_twice(scan_here: Callable[..., dict[str, Any]], one: Path) -> None:
+    first, second = (scan_here(one, "--until-sure") for _ in range(2))
+    for row in (first, second):
+        del row["timing_seconds"]
+    assert first == second
+
+
+def test_two_people_are_followed_in_the_order_of_time(folder: Path, checkpoint: Path) -> None:
+    """One in the first half, two in the second: out of order, each is still one person."""
+
+    def picture(number: int) -> Picture:
+        return pair(number) if number % 2 else pair(number - number % 2)
+
+    path = write_long(folder / "pair.mp4", picture)
+    verdict = Screener(ScanSettings(until_sure=True, threshold=PASSES_ALL, device="cpu", dtype="float32"), checkpoint).scan(path)
+    assert len(verdict.people) == 2
+    assert {person.frames_judged for person in verdict.people} == {verdict.video.frames_sampled}
+    assert [score.pts_seconds for score in verdict.frames] == sorted(score.pts_seconds for score in verdict.frames)
+    for person in verdict.people:
+        own = [score for score in verdict.frames if score.track_id == person.track_id]
+        middles = [float(score.box_xyxy[0] + score.box_xyxy[2]) / 2 for score in own]
+        assert max(middles) - min(middles) < 60  # nobody changed sides
+        assert any(score.thumbnail_rgb is not None for score in own)
+
+
+def between_scores(checkpoint: Path) -> tuple[float, bool]:
+    """A threshold between the two people of these tests, and whether the stranger lies above it."""
+    scan = Screener(ScanSettings(frames=8, threshold=PASSES_ALL, device="cpu", dtype="float32"), checkpoint)
+
+    def score(path: Path) -> float:
+        return float(scan.scan(path).p_fake or 0)
+
+    folder = checkpoint.parent
+    known, strange = score(write_clip(folder / "known.mp4")), score(write_clip(folder / "strange.mp4", stranger))
+    return (known + strange) / 2, strange > known
+
+
+def test_a_suspicious_passage_is_looked_at_closely_and_confirmed(folder: Path, checkpoint: Path) -> None:
+    threshold, strange_is_high = between_scores(checkpoint)
+    usual, other = (portrait, stranger) if strange_is_high else (stranger, portrait)
+    path, start, end = folder / "passage.mp4", 300, 340
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("libx264", rate=1, options={"preset": "ultrafast", "g": "1"})
+        stream.width, stream.height, stream.pix_fmt = 176, 176, "yuv420p"
+        for second in range(SECONDS):
+            frame = av.VideoFrame.from_ndarray((other if start <= second < end else usual)(8), format="rgb24")
+            frame.pts = second
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode())
+    verdict = Screener(ScanSettings(until_sure=True, threshold=threshold, device="cpu", dtype="float32"), checkpoint).scan(path)
+    assert verdict.outcome != "genuine"
+    assert verdict.video.frames_sampled <= MOST_FRAMES
+    found = [segment for person in verdict.people for segment in person.segments]
+    inside = [score for score in verdict.frames if start <= score.pts_seconds < end]
+    assert len(inside) >= 5  # two of even slices, the others around them
+    assert verdict.outcome == "fake" or any(segment.start_seconds < end and segment.end_seconds > start for segment in found)
+
+
+def test_a_clip_without_faces_does_not_run_to_the_bound(folder: Path, scan_here: Callable[..., dict[str, Any]]) -> None:
+    row = scan_here(write_long(folder / "empty.mp4", lambda number: landscape()), "--until-sure")
+    assert (row["outcome"], row["reasons"], row["video"]["frames_sampled"]) == ("undecided", ["no_face"], 32)
+
+
+def test_a_score_that_is_surely_in_the_middle_does_not_run_to_the_bound(one: Path, checkpoint: Path) -> None:
+    """At the operating point whose threshold is 1 and whose genuine range is empty, everyone is too close to call."""
+    verdict = Screener(ScanSettings(until_sure=True, fpr=0.10, device="cpu", dtype="float32"), checkpoint).scan(one)
+    assert (verdict.outcome, verdict.reasons, verdict.video.frames_sampled) == ("undecided", ("near_threshold",), 32)
+
+
+def test_a_budget_is_kept_and_used(one: Path, checkpoint: Path) -> None:
+    judged: list[Verdict] = []
+    for seconds in (0.01, 1000.0):
+        settings = ScanSettings(budget_seconds=seconds, threshold=PASSES_ALL, device="cpu", dtype="float32", frames=32)
+        judged.append(Screener(settings, checkpoint).scan(one))
+    none, most = judged
+    assert (none.outcome, none.reasons) == ("undecided", ("limit_time",))
+    assert none.coverage != "complete"
+    assert most.outcome == "genuine" and most.video.frames_sampled == SECONDS // 4  # every picture there is
+
+
+def test_a_file_in_which_nothing_can_be_sought_is_read_as_ever(
+    folder: Path, scan_here: Callable[..., dict[str, Any]], checkpoint: Path
+) -> None:
+    path = write_clip(folder / "clip.avi", codec="mpeg4")
+    row = scan_here(path, "--until-sure")
+    ordinary = scan_here(path)
+    assert "sparse" not in row["warnings"]
+    assert row["video"] == ordinary["video"] and row["frames"] == ordinary["frames"] and row["outcome"] == "genuine"
+
+
+def test_a_picture_is_judged_as_ever(media: Path, scan_here: Callable[..., dict[str, Any]]) -> None:
+    row, ordinary = scan_here(media / "face.png", "--until-sure"), scan_here(media / "face.png")
+    assert (row["outcome"], row["frames"]) == (ordinary["outcome"], ordinary["frames"])
+
+
+def test_a_file_cut_short_is_never_genuine(folder: Path, one: Path, scan_here: Callable[..., dict[str, Any]]) -> None:
+    short = folder / "short.mkv"
+    write_long(short)
+    short.write_bytes(short.read_bytes()[: short.stat().st_size * 6 // 10])
+    row = scan_here(short, "--until-sure")
+    assert row["outcome"] == "undecided" and "truncated" in row["reasons"]
+    short.write_bytes(one.read_bytes()[:2000])
+    row = scan_here(short, "--until-sure")
+    assert (row["outcome"], row["coverage"]) == ("undecided", "none")
+
+
+@pytest.mark.parametrize("rival", [("--frames", "9"), ("--fps", "1"), ("--all-frames",)])
+def test_it_chooses_the_frames_itself(one: Path, rival: tuple[str, ...]) -> None:
+    for option in (("--until-sure",), ("--budget", "5")):
+        ended = run_here("scan", one, *option, *rival)
+        assert ended.status == 2 and option[0] in ended.err and rival[0] in ended.err
+
+
+def test_options_overrule_the_file_of_settings(media: Path, checkpoint: Path, tmp_path: Path) -> None:
+    (tmp_path / "settings.toml").write_text("[screener]\nfps = 2.0\nthreshold = 0.999\n", encoding="utf-8")
+    arguments = ("--config", tmp_path / "settings.toml", "--until-sure", "--budget", "60", "--checkpoint", checkpoint)
+    settings = json.loads(run_here("scan", media / "face.png", "--json", *arguments).out)["settings"]
+    assert (settings["fps"], settings["until_sure"], settings["budget_seconds"]) == (None, True, 60)
+
+
+def test_scores_in_the_order_of_frames_cannot_be_had_with_it(one: Path, checkpoint: Path) -> None:
+    screener = Screener(ScanSettings(until_sure=True, device="cpu"), checkpoint)
+    with pytest.raises(SettingsError, match="scan_stream"):
+        next(screener.scan_stream(one))

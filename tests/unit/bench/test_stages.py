@@ -1,0 +1,35 @@
+"""What a measurement says: every stage, the floor beneath, and that it is put into words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from screener import ScanSettings, Screener, SourceError
+from screener.bench import bench_with, make_clip, render
+from screener.doctor.specimen import encode, make_specimen
+
+
+@pytest.fixture(scope="module")
+def loaded(tiny_checkpoint: Path) -> Screener:
+    return Screener(ScanSettings(device="cpu", dtype="float32"), tiny_checkpoint)
+
+
+def test_every_stage_is_measured_and_told(loaded: Screener, tmp_path: Path) -> None:
+    clip = tmp_path / "clip.mp4"
+    make_clip(clip, (426, 240), 1, 1.0)
+    measured = bench_with(loaded, clip, 1)
+    assert set(measured.stages) == {"decode", "plain decode", "faces", "scoring", "bare network", "total"}
+    assert all(spent.wall_seconds > 0 for spent in measured.stages.values())
+    assert measured.floor.wall_seconds == sum(measured.stages[name].wall_seconds for name in ("plain decode", "bare network"))
+    assert (measured.frames, measured.crops, measured.size_wh) == (30, 30, (426, 240))
+    text = render(measured)
+    for word in ("clip.mp4: 426x240", "decode", "faces", "scoring", "total", "floor", "crops/s", "peak memory", "torch"):
+        assert word in text
+
+
+def test_a_clip_without_faces_is_refused(loaded: Screener, tmp_path: Path) -> None:
+    encode(tmp_path / "wall.mp4", [frame[:64, 200:264] * 0 + 90 for frame in make_specimen().genuine], "libx264")
+    with pytest.raises(SourceError, match="shows no face"):
+        bench_with(loaded, tmp_path / "wall.mp4", 1)
