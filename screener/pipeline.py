@@ -27,7 +27,7 @@ from screener.readahead import read_ahead
 from screener.records import FaceCrop, FaceScore, Frame, TrackVerdict, Verdict, VideoFacts
 from screener.resolved import build_detector, limits_of, operating_point_of
 from screener.settings import ScanSettings
-from screener.verdict import calibrated, coverage_of, judge_person, judge_video, leading_person
+from screener.verdict import coverage_of, judge_person, judge_video, leading_person, score_of
 from screener.versions import versions
 from screener.video import Source, SourceFailure, Video, expand_sources, open_video
 
@@ -88,6 +88,11 @@ class Screener:
         if scanning.failure is not None:
             raise scanning.failure
 
+    def new_cropper(self) -> Cropper:
+        """For one video, or for frames without a gap of one: it remembers faces."""
+        settings, contract = self.settings, self.checkpoint.contract
+        return Cropper(self.detector, contract.preprocessing, settings.min_face_px, self.least_sharpness, settings.detect_every)
+
     def _scanning(self, source: Source, on_progress: OnProgress | None, frame_transform: FrameTransform | None) -> Scanning:
         from screener.progressive import ProgressiveScanning  # which builds on what is defined here
 
@@ -103,10 +108,7 @@ class Scanning:
     ) -> None:
         self._screener, self._source, self._on_progress, self._frame_transform = screener, source, on_progress, frame_transform
         self._contract = screener.checkpoint.contract
-        settings = screener.settings
-        self._cropper = Cropper(
-            screener.detector, self._contract.preprocessing, settings.min_face_px, screener.least_sharpness, settings.detect_every
-        )
+        self._cropper = screener.new_cropper()
         self._scores: list[FaceScore] = []
         self._judged_frames: set[int] = set()
         self._telling = TellingCrops(screener.settings.thumbnails)
@@ -177,17 +179,7 @@ class Scanning:
         self._seconds["score"] += time.perf_counter() - started
         calibration = self._contract.calibration
         for crop, logit, blend_map in zip(crops, logits, maps, strict=True):
-            score = FaceScore(
-                track_id=crop.track_id,
-                frame_index=crop.frame_index,
-                pts_seconds=crop.pts_seconds,
-                logit=float(logit),
-                p_fake=calibrated(float(logit), calibration.temperature, calibration.bias),
-                box_xyxy=crop.box.box_xyxy,
-                confidence=crop.box.confidence,
-                face_px=crop.box.size_px,
-                sharpness=crop.sharpness,
-            )
+            score = score_of(crop, float(logit), calibration.temperature, calibration.bias)
             self._scores.append(score)
             self._judged_frames.add(crop.frame_index)
             self._telling.offer(score, crop.crop_rgb, blend_map)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from screener.records import FaceScore, Segment, TrackVerdict, VideoFacts
+from screener.records import FaceCrop, FaceScore, Segment, TrackVerdict, VideoFacts
 
 Floats = NDArray[np.float64]
 
@@ -67,6 +67,21 @@ class Sighting:
 def calibrated(logit: float, temperature: float, bias: float) -> float:
     """Uncalibrated log-odds -> probability of fake: 1 / (1 + exp(-(logit / temperature + bias))) (Platt 1999; Guo et al. 2017)."""
     return float(1.0 / (1.0 + np.exp(-np.clip(logit / temperature + bias, -60, 60))))
+
+
+def score_of(crop: FaceCrop, logit: float, temperature: float, bias: float) -> FaceScore:
+    """What is kept of a crop once it is scored: everything but its pixels. temperature, bias: as `calibrated` takes them."""
+    return FaceScore(
+        track_id=crop.track_id,
+        frame_index=crop.frame_index,
+        pts_seconds=crop.pts_seconds,
+        logit=float(logit),
+        p_fake=calibrated(float(logit), temperature, bias),
+        box_xyxy=crop.box.box_xyxy,
+        confidence=crop.box.confidence,
+        face_px=crop.box.size_px,
+        sharpness=crop.sharpness,
+    )
 
 
 def pool_mean(p_fake: Floats) -> Floats:

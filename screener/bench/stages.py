@@ -16,7 +16,6 @@ import numpy as np
 
 from screener.bench.spent import Spent, peak_bytes, spending
 from screener.cores import core_count, use_cores, use_one_core
-from screener.cropping import Cropper
 from screener.errors import SourceError
 from screener.pipeline import Screener
 from screener.records import FaceCrop, Frame
@@ -68,7 +67,7 @@ def bench_with(screener: Screener, clip: Path, repeats: int) -> Bench:
     source = file_source(clip)
     use_cores(core_count())
     frames, verdict = _frames(source, screener.settings), screener.scan(source)
-    crops = [crop for crops in _cropper(screener).crops(frames) for crop in crops]
+    crops = [crop for crops in screener.new_cropper().crops(frames) for crop in crops]
     if not crops:
         raise SourceError("no_face", f"{source.name}: shows no face to measure with")
     forward, rates = _bare_network(screener.scorer, crops)
@@ -126,16 +125,11 @@ def _plain_decode(source: Source, wanted: list[int]) -> None:
             index += 1
 
 
-def _cropper(screener: Screener) -> Cropper:
-    contract = screener.checkpoint.contract.preprocessing
-    return Cropper(screener.detector, contract, screener.settings.min_face_px, screener.least_sharpness)
-
-
 def _find(screener: Screener, frames: list[Frame]) -> None:
     """As the pipeline does it: one core where the processor computes."""
     if screener.scorer.device.type == "cpu":
         use_one_core()
-    _cropper(screener).crops(frames)
+    screener.new_cropper().crops(frames)
     use_cores(core_count())
 
 

@@ -1,23 +1,28 @@
 """Everything that is told and shown of a live watch, update by update: view, window, video, snapshots, event lines, notifications.
 
-Does not watch anything, and does not decide what an update says.
+What cannot be shown or kept any more is told once, and the watch goes on: an alarm must not be missed for want of disk space. Only where
+event lines and results go nowhere does it end. Does not watch anything, and does not decide what an update says.
 """
 
 from __future__ import annotations
 
 import sys
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
 
 from screener.cli.keys import Keys
-from screener.errors import OutputError
+from screener.errors import DeviceError, OutputError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from screener.report.live_view import LiveView
-    from screener.watching.records import LiveUpdate
+    from screener.watching.records import LiveEvent, LiveUpdate
 
 QUIT_KEYS = frozenset("qQ")
 LAST_NOTICES_SECONDS = 5.0
@@ -49,6 +54,8 @@ class LiveOutputs:
         self._wishes = wishes
         self._source_name = source_name
         self._stack = ExitStack()
+        self.failures: dict[str, OutputError] = {}
+        """What was wished for and could not be kept whole, `record` or `snapshot`; final once everything is closed."""
 
     def __enter__(self) -> LiveOutputs:
         from screener.watching.notifying import Notifier
@@ -58,12 +65,15 @@ class LiveOutputs:
 
         wishes = self._wishes
         with ExitStack() as opening:
+            self._view: LiveView | None = None
             self._out = opening.enter_context(open_lines(wishes.output)) if wishes.output is not None else None
             self._snapshots = Snapshots(wishes.snapshots) if wishes.snapshots is not None else None
-            self._recorder = opening.enter_context(Recorder(wishes.record)) if wishes.record is not None else None
+            self._recorder = Recorder(wishes.record) if wishes.record is not None else None
+            opening.callback(self._close_recording)
             self._window = opening.enter_context(Window(f"screener live: {self._source_name}")) if wishes.show else None
             self._keys = opening.enter_context(Keys())
-            self._view = None if wishes.quiet else opening.enter_context(self._live_view())
+            self._viewing = opening.enter_context(ExitStack())
+            self._view = self._viewing.enter_context(self._live_view()) if self._wants_view() else None
             self._notifier = Notifier(wishes.command, wishes.webhook, self._tell)
             opening.callback(self._notifier.close, LAST_NOTICES_SECONDS)
             self._stack = opening.pop_all()
@@ -77,8 +87,7 @@ class LiveOutputs:
         for event in update.events:
             if event.kind == "alarm":
                 self._notifier.notify(event)
-                if self._snapshots is not None:
-                    self._snapshots.keep(event, update.crops_rgb.get(event.details["track_id"], ()))
+                self._keep_faces(event, update)
         if self._wishes.jsonl:
             self._write_events(update)
         if self._view is not None:
@@ -89,6 +98,11 @@ class LiveOutputs:
     def hurry(self) -> None:
         """The user does not want to wait for notifications that are still on their way."""
         self._notifier.close(0.5)
+
+    def close_view(self) -> None:
+        """Give the terminal back: what is written to it from here on stays there."""
+        self._view = None
+        self._viewing.close()
 
     def write(self, text: str) -> None:
         """To where results go."""
@@ -113,8 +127,50 @@ class LiveOutputs:
         picture = annotated(update)
         if self._recorder is not None and (update.picture_rgb is not None or update.state != "opening"):
             # The size of the video is that of its first picture, so the wait for that one is not recorded.
-            self._recorder.add(picture, update.seconds)
-        return self._window.show(picture) if self._window is not None else None
+            try:
+                self._recorder.add(picture, update.seconds)
+            except OutputError as error:
+                self._lack("record", error)
+                self._close_recording()
+        return self._show_window(picture)
+
+    def _show_window(self, picture_rgb: NDArray[np.uint8]) -> str | None:
+        if self._window is None:
+            return None
+        try:
+            return self._window.show(picture_rgb)
+        except DeviceError as error:
+            self._window = None
+            self._tell(str(error))
+            return None
+
+    def _keep_faces(self, event: LiveEvent, update: LiveUpdate) -> None:
+        """Each alarm anew: a disk that was full may have room again."""
+        if self._snapshots is None:
+            return
+        try:
+            self._snapshots.keep(event, update.crops_rgb.get(event.details["track_id"], ()))
+        except OutputError as error:
+            self._lack("snapshot", error)
+
+    def _close_recording(self) -> None:
+        recorder, self._recorder = self._recorder, None
+        if recorder is not None:
+            try:
+                recorder.close()
+            except OutputError as error:
+                self._lack("record", error)
+
+    def _lack(self, what: str, error: OutputError) -> None:
+        if what not in self.failures:
+            self.failures[what] = error
+            self._tell(f"{error}; watching goes on")
+
+    def _wants_view(self) -> bool:
+        """Event lines on the same terminal say it all, and a screen would be drawn over them."""
+        wishes = self._wishes
+        mixed = wishes.jsonl and wishes.output is None and sys.stdout.isatty() and sys.stderr.isatty()
+        return not wishes.quiet and not mixed
 
     def _live_view(self) -> LiveView:
         from rich.console import Console
@@ -124,15 +180,30 @@ class LiveOutputs:
         return LiveView(Console(stderr=True), self._source_name)
 
     def _tell(self, text: str) -> None:
-        if self._view is not None:
-            self._view.note(text)
+        """A message that no update carries; may come from any thread."""
+        view = self._view
+        if view is not None:
+            view.note(text)
         else:
-            sys.stderr.write(f"screener: {text}\n")
+            tell(text)
 
 
-def open_lines(path: Path) -> TextIO:
+def tell(text: str) -> None:
+    """On standard error. The text may name a file, and a file may be called anything."""
+    from screener.report.wording import visible
+
+    sys.stderr.write(f"screener: {visible(text)}\n")
+
+
+@contextmanager
+def open_lines(path: Path) -> Iterator[TextIO]:
     """A file that grows line by line while it is watched. Raises OutputError."""
     try:
-        return path.open("w", encoding="utf-8", newline="")
+        stream = path.open("w", encoding="utf-8", newline="")
     except OSError as error:
         raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
+    try:
+        yield stream
+    finally:
+        with suppress(OSError):  # each line was handed on when it was written; closing tries once more what has failed and was told
+            stream.close()

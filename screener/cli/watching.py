@@ -11,7 +11,7 @@ import typer
 from screener.cli.app import CheckpointOption, DeviceOption, app, stops
 from screener.cli.configuration import command_table
 from screener.cli.exits import exits
-from screener.cli.live_outputs import LiveOutputs, Wishes
+from screener.cli.live_outputs import LiveOutputs, Wishes, tell
 from screener.errors import ExitStatus, SettingsError, exit_status
 from screener.stop_signals import Terminated
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @app.command()
 def live(
     source: Annotated[
-        str, typer.Argument(metavar="[SOURCE]", help="Camera index, /dev/video0, named pipe, http(s) or rtsp URL, or a file.")
+        str, typer.Argument(metavar="SOURCE", help="Camera index, /dev/video0, named pipe, http(s) or rtsp URL, or a file.")
     ] = "0",
     list_: Annotated[bool, typer.Option("--list", help="Show the cameras, and which of them open.")] = False,
     realtime: Annotated[bool, typer.Option("--realtime", help="Play a file at its own speed.")] = False,
@@ -63,6 +63,7 @@ def live(
     """Watch a camera or stream: a steady, current verdict on each person in view. q or Ctrl-C ends it.
 
     Exit status: 0 all genuine, 1 there was an alarm, 3 something is undecided or time was lost, 2 could not run, 130 interrupted.
+    A recording or snapshot that cannot be written any more does not end the watch; its exit status is then 2.
     """
     given = {
         "duration_seconds": duration, "window_seconds": window, "judged_fps": judged_fps, "fpr": fpr, "threshold": threshold,
@@ -115,12 +116,17 @@ def _watch(argument: str, realtime: bool, settings: LiveSettings, checkpoint: Pa
     with LiveOutputs(wishes, source.name) as outputs, Watch(screener, source, settings, wishes.pictures) as watch:
         status = _follow(watch, outputs)
         verdict = watch.verdict
+        outputs.close_view()
         if verdict is not None and not wishes.jsonl:
             from screener.report import WRITERS
 
             outputs.write(WRITERS["text"](1, False).one(verdict))
+    for error in outputs.failures.values():
+        tell(f"not everything was kept: {error}")
     if status is not None:
         return int(status)
+    if outputs.failures:
+        return int(ExitStatus.COULD_NOT_RUN)
     assert verdict is not None
     return int(exit_status([(verdict.outcome, verdict.coverage)], allow_incomplete))
 

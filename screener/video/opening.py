@@ -6,19 +6,12 @@ Knows processes and pipes, not containers or decoders. Idle decoding processes a
 from __future__ import annotations
 
 import atexit
-import io
-import json
-import os
-import pickle
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import fields
-from pathlib import Path
 from types import TracebackType
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,21 +19,16 @@ from numpy.typing import NDArray
 from screener.errors import SourceError
 from screener.records import Frame, VideoFacts
 from screener.settings import ScanSettings
+from screener.video.child import Child
 from screener.video.frame_memory import FrameMemory
 from screener.video.gate import check_file
 from screener.video.limits import GRACE_SECONDS, awaiting, stall_seconds
-from screener.video.protocol import CPU_STATUS, EMPTIED, LENGTH, STALLED_STATUS
+from screener.video.protocol import CPU_STATUS, EMPTIED, STALLED_STATUS
 from screener.video.slices import Look
 from screener.video.sources import Source
 
 _IDLE_LIMIT = 4
 _INPUTS_PER_WORKER = 256
-_MESSAGE_LIMIT = 1 << 20
-# The package is taken from where this process has it, without touching the search path, on which its neighbours could shadow others.
-_START = (
-    "import sys, types; package = types.ModuleType('screener'); package.__path__ = [sys.argv[1]]; sys.modules['screener'] = package; "
-    "from screener.video.worker import main; main()"
-)
 _FACT_NAMES = frozenset(field.name for field in fields(VideoFacts))
 
 
@@ -138,8 +126,8 @@ class Video:
 
     def _receive(self) -> dict[str, Any]:
         """The next answer. Raises SourceError if the input failed or the process died."""
-        with awaiting(self._worker.popen, self._patience_seconds) as killed:
-            answer = self._worker.receive()
+        with awaiting(self._worker.child.popen, self._patience_seconds) as killed:
+            answer = self._worker.child.receive()
         self._overdue = bool(killed)
         if answer is None:
             raise self._death()
@@ -182,17 +170,9 @@ class _Worker:
     _lock: ClassVar[threading.Lock] = threading.Lock()
 
     def __init__(self) -> None:
-        package = Path(__file__).resolve().parent.parent
-        # -P: nothing is imported from the folder that the user happens to be in.
         self._memory = FrameMemory.create()
         shared = () if self._memory is None else (self._memory.descriptor,)
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-c", _START, os.fspath(package), *map(str, shared)],
-            pass_fds=shared,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
+        self.child = Child("worker", [str(descriptor) for descriptor in shared], shared)
         self._inputs = 0
 
     @classmethod
@@ -203,7 +183,7 @@ class _Worker:
                 worker = cls._idle.pop() if cls._idle else None
             if worker is None:
                 return cls()
-            if worker._process.poll() is None:
+            if worker.child.popen.poll() is None:
                 return worker
             worker.kill()
 
@@ -217,67 +197,32 @@ class _Worker:
             self.kill()
 
     @property
-    def popen(self) -> subprocess.Popen[bytes]:
-        return self._process
-
-    @property
     def exit_status(self) -> int | None:
-        return self._process.returncode
+        return self.child.popen.returncode
 
     def request(self, source: Source, settings: ScanSettings, look: Look | None) -> None:
         self._inputs += 1
-        data = pickle.dumps((source, settings, look))
-        assert self._process.stdin is not None
-        with suppress(BrokenPipeError):  # the missing answer tells
-            self._process.stdin.write(LENGTH.pack(len(data)) + data)
-            self._process.stdin.flush()
-
-    def receive(self) -> dict[str, Any] | None:
-        """The next answer; None if the process has died."""
-        length = bytearray(LENGTH.size)
-        if not self.receive_into(memoryview(length)):
-            return None
-        text = bytearray(min(LENGTH.unpack(length)[0], _MESSAGE_LIMIT))
-        if not self.receive_into(memoryview(text)):
-            return None
-        answer: dict[str, Any] = json.loads(text)
-        return answer
+        self.child.request(source, settings, look)
 
     def picture(self, shape_hwc: tuple[int, int, int], slot: int | None) -> NDArray[np.uint8] | None:
         """The picture that belongs to the answer just received, from its slot or the pipe; None if the process has died."""
         if slot is None or self._memory is None:
             picture = np.empty(shape_hwc, np.uint8)
-            return picture if self.receive_into(picture.data.cast("B")) else None
+            return picture if self.child.receive_into(picture.data.cast("B")) else None
         try:
             picture = self._memory.read(slot, shape_hwc)
         except ValueError:  # no picture is like that: the process has gone mad
             self.kill()
             return None
-        assert self._process.stdin is not None
-        with suppress(BrokenPipeError, ValueError):  # the missing answer tells; closed by another thread
-            self._process.stdin.write(EMPTIED)
-            self._process.stdin.flush()
+        self.child.write(EMPTIED)
         return picture
 
-    def receive_into(self, buffer: memoryview) -> bool:
-        """Fill the buffer; False if the process died before it was full."""
-        assert self._process.stdout is not None
-        received = 0
-        with suppress(ValueError):  # closed by another thread
-            while received < len(buffer):
-                count = cast(io.BufferedReader, self._process.stdout).readinto(buffer[received:])
-                if not count:
-                    break
-                received += count
-        return received == len(buffer)
-
     def kill(self) -> None:
-        self._process.kill()
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout, self._memory):
-            if pipe is not None:
-                with suppress(OSError):
-                    pipe.close()
+        self.child.kill()
+        self.child.close_pipes()
+        if self._memory is not None:
+            with suppress(OSError):
+                self._memory.close()
 
     @classmethod
     def kill_idle(cls) -> None:

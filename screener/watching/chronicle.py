@@ -56,7 +56,7 @@ class _Presence:
 
     def add(self, seconds: float, sight: Sight) -> None:
         self.last_seconds = seconds
-        self.face_px.add((sight.box.size_px,))
+        self.face_px.add((sight.face_px,))
         if sight.flaw:
             self.flaws[sight.flaw] += 1
         if sight.score is not None:

@@ -106,8 +106,8 @@ class _Person:
         self._verdict: TrackVerdict | None = None
 
     def add(self, seconds: float, sight: Sight) -> None:
-        self.box_xyxy = sight.box.box_xyxy
-        self.glances.append(_Glance(seconds, sight.box.size_px, sight.flaw, sight.score))
+        self.box_xyxy = sight.box_xyxy
+        self.glances.append(_Glance(seconds, sight.face_px, sight.flaw, sight.score))
         if sight.score is not None and sight.crop_rgb is not None:
             self._telling.append((sight.score.p_fake, seconds, sight.crop_rgb))
 

@@ -12,7 +12,7 @@ from video_media import read, write_clip
 
 from screener.errors import SourceError
 from screener.settings import ScanSettings
-from screener.video import opening
+from screener.video import child
 from screener.video.limits import awaiting, stall_seconds
 from screener.video.opening import _Worker, open_video
 from screener.video.sources import file_source
@@ -59,10 +59,8 @@ def clip(tmp_path: Path) -> Path:
 
 def plant(monkeypatch: pytest.MonkeyPatch, body: str) -> None:
     """Let every new decoding process run `body` instead of decoding."""
-    start = opening._START.replace(
-        "main()", f"import screener.video.worker as w\ndef decode(*given):\n    {body}\nw.decode = decode\nmain()"
-    )
-    monkeypatch.setattr(opening, "_START", start)
+    start = child.START.replace("main()", f"import screener.video.worker as w\ndef decode(*given):\n    {body}\nw.decode = decode\nmain()")
+    monkeypatch.setattr(child, "START", start)
 
 
 @pytest.mark.parametrize(("body", "reason"), PLANTED.values(), ids=PLANTED)
@@ -79,7 +77,7 @@ def test_contained(clip: Path, monkeypatch: pytest.MonkeyPatch, body: str, reaso
 
 def test_the_limits_are_those_of_the_settings(clip: Path) -> None:
     with open_video(file_source(clip), ScanSettings(decoder_memory_mb=2000, time_limit_seconds=100.0, all_frames=True)) as video:
-        found = Path(f"/proc/{video._worker.popen.pid}/limits")
+        found = Path(f"/proc/{video._worker.child.popen.pid}/limits")
         if not found.exists():
             pytest.skip("this system does not show the limits of a process")
         rows = {line[:26].strip(): line[26:].split()[0] for line in found.read_text().splitlines()[1:]}

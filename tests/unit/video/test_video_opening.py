@@ -34,7 +34,7 @@ EVERY = ScanSettings(all_frames=True)
 
 
 def process_of(video: Video) -> subprocess.Popen[bytes]:
-    return video._worker._process
+    return video._worker.child.popen
 
 
 def test_frames_and_facts(clip: Path) -> None:
@@ -88,7 +88,7 @@ def test_a_crash_is_a_reason_and_not_the_end(clip: Path) -> None:
 
 @pytest.mark.parametrize(("status", "reason"), [(STALLED_STATUS, "timeout"), (139, "decoder_crash")])
 def test_a_decoder_that_dies_before_the_first_frame(clip: Path, monkeypatch: pytest.MonkeyPatch, status: int, reason: str) -> None:
-    monkeypatch.setattr("screener.video.opening._START", f"import sys; sys.stdin.buffer.read(8); sys.exit({status})")
+    monkeypatch.setattr("screener.video.child.START", f"import sys; sys.stdin.buffer.read(8); sys.exit({status})")
     with pytest.raises(SourceError) as caught:
         open_video(file_source(clip), EVERY)
     assert caught.value.reason == reason

@@ -1,0 +1,140 @@
+"""What happens to a watch whose window, recording or snapshots fail in its midst, and what of it goes to a terminal."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from live_updates import person_event, update
+
+from screener.cli.live_outputs import LiveOutputs, Wishes
+from screener.errors import DeviceError, OutputError
+from screener.report.live_view import LiveView
+from screener.watching import recording, window
+
+PICTURE = np.full((48, 64, 3), 90, np.uint8)
+ALARM = person_event("alarm", track_id=1)
+UPDATE = update("live", picture_rgb=PICTURE, events=(ALARM,), crops_rgb={1: (PICTURE,)})
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+class BrokenWindow:
+    """Shows one picture, and then the screen is gone."""
+
+    def __init__(self, title: str) -> None:
+        self.shown = 0
+
+    def __enter__(self) -> BrokenWindow:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return
+
+    def show(self, picture_rgb: np.ndarray) -> None:
+        self.shown += 1
+        if self.shown > 1:
+            raise DeviceError("the window is gone: no\x1b[2Jscreen")
+
+
+def refuse(*_: object) -> None:
+    raise OutputError("the disk is full")
+
+
+def test_a_window_that_is_lost_is_told_once_and_the_watch_goes_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(window, "Window", BrokenWindow)
+    with LiveOutputs(Wishes(show=True, quiet=True), "camera") as outputs:
+        assert [outputs.show(UPDATE) for _ in range(4)] == [True] * 4
+    assert outputs.failures == {}
+    told = capsys.readouterr().err
+    assert told == "screener: the window is gone: no\\x1b[2Jscreen\n"
+
+
+@pytest.mark.parametrize("fails", ["add", "close"])
+def test_a_recording_that_fails_is_told_once_and_the_watch_goes_on(
+    fails: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    close = recording.Recorder.close
+    ended: list[recording.Recorder] = []
+
+    def end(self: recording.Recorder) -> None:
+        ended.append(self)
+        close(self)
+        if fails == "close":
+            refuse()
+
+    monkeypatch.setattr(recording.Recorder, "close", end)
+    if fails == "add":
+        monkeypatch.setattr(recording.Recorder, "add", refuse)
+    with LiveOutputs(Wishes(record=tmp_path / "out.mp4", quiet=True), "camera") as outputs:
+        assert [outputs.show(UPDATE) for _ in range(3)] == [True] * 3
+        assert list(outputs.failures) == (["record"] if fails == "add" else [])
+    assert (list(outputs.failures), len(ended)) == (["record"], 1)
+    assert capsys.readouterr().err.count("the disk is full") == 1
+
+
+def test_snapshots_are_tried_again_at_the_next_alarm(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "faces"
+    with LiveOutputs(Wishes(snapshots=folder, quiet=True), "camera") as outputs:
+        folder.rmdir()
+        assert outputs.show(UPDATE) and outputs.show(UPDATE)
+        folder.mkdir()
+        assert outputs.show(UPDATE)
+    assert list(outputs.failures) == ["snapshot"]
+    assert len(list(folder.glob("*.png"))) == 1
+    assert capsys.readouterr().err.count("cannot be written") == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+def test_event_lines_that_go_nowhere_end_the_watch() -> None:
+    with (
+        pytest.raises(OutputError, match="No space left"),
+        LiveOutputs(Wishes(jsonl=True, output=Path("/dev/full"), quiet=True), "camera") as o,
+    ):
+        o.show(UPDATE)
+
+
+@pytest.mark.parametrize(
+    ("wishes", "out", "viewed"),
+    [
+        (Wishes(), Terminal, True),
+        (Wishes(jsonl=True), Terminal, False),
+        (Wishes(jsonl=True), io.StringIO, True),
+        (Wishes(jsonl=True, output=Path("events.jsonl")), Terminal, True),
+        (Wishes(quiet=True), Terminal, False),
+    ],
+)
+def test_event_lines_and_a_view_do_not_share_a_terminal(
+    wishes: Wishes, out: Callable[[], io.StringIO], viewed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "stdout", out())
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    shown: list[object] = []
+    monkeypatch.setattr(LiveView, "show", lambda self, update: shown.append(update))
+    with LiveOutputs(wishes, "camera") as outputs:
+        outputs.show(UPDATE)
+    assert bool(shown) == viewed
+
+
+def test_what_is_written_after_the_view_was_closed_stays_on_the_screen(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setattr(sys, "stdout", terminal)
+    monkeypatch.setattr(sys, "stderr", terminal)
+    with LiveOutputs(Wishes(), "camera") as outputs:
+        outputs.show(UPDATE)
+        outputs.close_view()
+        outputs.write("the verdict\n")
+    drawn, left, after = terminal.getvalue().partition("\x1b[?1049l")
+    assert "\x1b[?1049h" in drawn and left
+    assert "the verdict" in after
