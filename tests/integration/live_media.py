@@ -7,7 +7,7 @@ import io
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -30,11 +30,13 @@ def jpeg(picture: Picture) -> bytes:
     return bytes(encoded.tobytes())
 
 
-def transport_chunks(picture: Callable[[int], Picture], frames: int, first: int = 0) -> list[bytes]:
-    """An MPEG-TS stream in as many pieces as it has frames; joined they are the stream. first: number of the first frame in time."""
+def transport_chunks(picture: Callable[[int], Picture], frames: int, first: int = 0) -> Iterator[bytes]:
+    """An MPEG-TS stream in as many pieces as it has frames; joined they are the stream. first: number of the first frame in time.
+
+    Each is encoded when it is asked for: most tests are over long before the last.
+    """
     height, width = picture(0).shape[:2]
     file = io.BytesIO()
-    chunks = []
     with av.open(file, "w", format="mpegts", options={"flush_packets": "1"}) as output:
         stream = output.add_stream("libx264", rate=LIVE_RATE)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
@@ -43,16 +45,15 @@ def transport_chunks(picture: Callable[[int], Picture], frames: int, first: int 
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture(number)), format="rgb24")
             frame.pts = first + number
             output.mux(stream.encode(frame))
-            chunks.append(file.getvalue())
+            yield file.getvalue()
             file.seek(0)
             file.truncate()
-    return chunks
 
 
 class PipeWriter:
     """Writes pieces to a named pipe, one each 1 / LIVE_RATE of a second; a context manager that lets go when it is left."""
 
-    def __init__(self, path: Path, pieces: Sequence[bytes]) -> None:
+    def __init__(self, path: Path, pieces: Iterable[bytes]) -> None:
         self._path = path
         self._pieces = pieces
         self._left = threading.Event()

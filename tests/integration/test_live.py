@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from itertools import chain
 from pathlib import Path
 
 import av
@@ -85,12 +86,15 @@ def test_a_pipe_raises_an_alarm_that_is_recorded(pipe: Path, checkpoint: Path, t
 
 
 def test_a_server_without_an_alarm_ends_by_itself_with_0(checkpoint: Path) -> None:
-    with (
-        JpegServer().running() as server,
-        watching(server.address, checkpoint, "--threshold", str(PASSES_ALL), "--duration", "12") as watch,
-    ):
-        events = watch.rest()
-        assert watch.process.returncode == 0, (watch.err, events)
+    for duration in (5, 15, 60):  # the first is enough for a machine that is not busy
+        with (
+            JpegServer().running() as server,
+            watching(server.address, checkpoint, "--threshold", str(PASSES_ALL), "--duration", str(duration)) as watch,
+        ):
+            events = watch.rest()
+        if "genuine" in [event.get("outcome") for event in events if event["event"] == "person"] and not events[-1]["outages"]:
+            break
+    assert watch.process.returncode == 0, (watch.err, events)
     assert_sound(events)
     assert [event["outcome"] for event in events if event["event"] == "person"] == ["undecided", "genuine"]
     assert (events[-1]["coverage"], events[-1]["outages"], server.connections) == ("complete", 0, 1)
@@ -124,7 +128,7 @@ def test_a_server_that_stalls_freezes_and_goes_away(checkpoint: Path, impatient:
         server.doing = "cut"
         assert watch.until("cleared")["cause"] in ("lost", "stale")
         watch.until("lost")
-        time.sleep(2.0)
+        time.sleep(1.0)
         server.doing = "send"
         assert watch.until("reconnected")["segment"] == 3
         watch.until("alarm")
@@ -155,7 +159,7 @@ def test_a_pipe_that_changes_size_and_sends_garbage(pipe: Path, checkpoint: Path
     after = transport_chunks(person, 600, first=10 * LIVE_RATE)
     with watching(pipe, checkpoint, "--threshold", str(PASSES_ALL), "--config", impatient) as watch:
         watch.until("start")
-        with PipeWriter(pipe, [*small, *large, *garbage, *after]):
+        with PipeWriter(pipe, chain(small, large, garbage, after)):
             watch.until("person", lambda event: event["outcome"] == "genuine")
             # Without a picture for a while, and then there is one again; how it is lost is the decoder's affair.
             watch.until("reconnected")
