@@ -5,6 +5,7 @@ Without deadlines, for a busy machine is not a failure; and with one thread, for
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,8 @@ from screener.checkpoint import save_checkpoint
 settings.register_profile("screener", deadline=None, max_examples=30)
 settings.load_profile("screener")
 torch.set_num_threads(1)
+# Read once, by whichever test encodes AV1 first; the library would print for all that follow.
+os.environ.setdefault("SVT_LOG", "0")
 
 
 @pytest.fixture(scope="session")

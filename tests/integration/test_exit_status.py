@@ -42,10 +42,10 @@ def test_not_being_able_to_run_comes_before_a_fake(media: Path, checkpoint: Path
 
 
 def test_a_fault_of_the_program_is_never_mistaken_for_a_fake(media: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(detector: MtcnnDetector, picture: object) -> None:
+    def broken(detector: MtcnnDetector, pictures: object) -> None:
         raise RuntimeError("the detector broke")
 
-    monkeypatch.setattr(MtcnnDetector, "detect", broken)
+    monkeypatch.setattr(MtcnnDetector, "detect_all", broken)
     ended = run_here("scan", media / "face.png", "--checkpoint", checkpoint)
     assert ended.status == 2
     assert "the detector broke" in ended.err
