@@ -220,8 +220,10 @@ def _percent(share: float) -> str:
 
 def _coverage(verdict: Verdict) -> str:
     video = verdict.video
+    sparse = "sparse" in verdict.warnings
+    read = "frames from all over the input were picked out" if sparse else "the input was read to its end"
     opening = {
-        "complete": "Complete: the input was read to its end, and all that was asked for was looked at.",
+        "complete": f"Complete: {read}, and all that was asked for was looked at.",
         "partial": "Partial: "
         + ("; ".join(spelt_out(verdict.video.reasons or verdict.reasons)) or "not everything that was asked for was judged")
         + ".",

@@ -61,7 +61,7 @@ def modules() -> list[Path]:
 
 
 def part_of(path: Path) -> str:
-    """`screener/video/files.py` and `screener/video/__init__.py` -> video; `screener/faces.py` -> faces."""
+    """`screener/video/files.py` and `screener/video/__init__.py` -> video; `screener/tracks.py` -> tracks."""
     first = path.relative_to(ROOT).parts[0]
     return first.removesuffix(".py")
 

@@ -89,6 +89,15 @@ def test_the_numbers_are_those_of_the_verdict(verdicts: dict[str, Verdict]) -> N
     )
 
 
+def test_a_file_that_was_not_decoded_whole_is_not_said_to_be(verdicts: dict[str, Verdict]) -> None:
+    whole = verdicts["three_people"]
+    assert whole.coverage == "complete"
+    assert "read to its end" in words(page_html(whole))
+    text = words(page_html(replace(whole, warnings=("sparse",))))
+    assert "read to its end" not in text
+    assert "frames from all over the input were picked out" in text
+
+
 def test_crops_are_inside_the_page_with_their_time_and_score(verdicts: dict[str, Verdict]) -> None:
     verdict = verdicts["three_people"]
     images = [a for t, a in read(page_html(verdict)).elements if t == "img"]
