@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
@@ -155,13 +156,15 @@ def _centres(cells: int) -> NDArray[np.float64]:
 def _cells(picture: UInt8, x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[Float32, NDArray[np.bool_]]:
     """Nearest pixels at the points x, y, averaged in cells of POINTS_PER_CELL squared; past the edge the edge is repeated."""
     height, width = picture.shape[:2]
-    k = POINTS_PER_CELL
-    rows, columns = x.shape[0] // k, x.shape[1] // k
+    rows, columns = x.shape[0] // POINTS_PER_CELL, x.shape[1] // POINTS_PER_CELL
     inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
     column = np.clip(np.floor(x), 0, width - 1).astype(np.intp)
     row = np.clip(np.floor(y), 0, height - 1).astype(np.intp)
-    cells = picture[row, column].astype(np.float32).reshape(rows, k, columns, k, 3).mean(axis=(1, 3))
-    return cells, inside.reshape(rows, k, columns, k).mean(axis=(1, 3)) > 0.5
+    cells, visible = (
+        cv2.resize(values.astype(np.float32), (columns, rows), interpolation=cv2.INTER_AREA)  # the mean of each cell
+        for values in (picture.reshape(-1, 3).take(row * width + column, axis=0), inside)
+    )
+    return np.asarray(cells, np.float32), np.asarray(visible > 0.5, np.bool_)
 
 
 def _luma(rgb: Float32) -> Float32:

@@ -6,6 +6,8 @@ Does not know faces. Source of the table: Crow 1984, Summed-area tables for text
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
 import torch
@@ -32,8 +34,7 @@ class AreaSums:
     def reduced(self, height: int, width: int) -> Tensor:
         """Every picture at this size: (N, 3, height, width) float32, 0 to 255, channels last in memory."""
         device = self._table.device
-        top, bottom = _edges(torch.tensor(self.height, device=device), height)
-        left, right = _edges(torch.tensor(self.width, device=device), width)
+        (top, bottom), (left, right) = _edges_of(self.height, height, device), _edges_of(self.width, width, device)
         rows = self._table.index_select(1, bottom).sub_(self._table.index_select(1, top))
         sums = _pixels(rows, 2, right).sub_(_pixels(rows, 2, left))
         means = sums.float().div_((bottom - top)[:, None, None]).div_((right - left)[:, None])
@@ -67,6 +68,12 @@ def _pixels(sums: Tensor, dimension: int, index: Tensor) -> Tensor:
         return sums.index_select(dimension, index)
     whole = sums.numpy().view(PIXEL)[..., 0]  # taken as one item of 12 bytes each: PyTorch takes number by number
     return torch.from_numpy(np.take(whole, index.numpy(), dimension)[..., None].view(np.int32))
+
+
+@lru_cache(maxsize=256)
+def _edges_of(length: int, count: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """The same for one length; a video's pictures are all of one size."""
+    return _edges(torch.tensor(length, device=device), count)
 
 
 def _edges(length: Tensor, count: int) -> tuple[Tensor, Tensor]:

