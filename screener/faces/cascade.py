@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -80,22 +81,18 @@ class Cascade:
         return [first * self._factor**n for n in range(max(0, count))]
 
     def _proposals(self, sums: AreaSums, count: int) -> tuple[Tensor, Tensor]:
-        """Candidates of all scales: pictures (K,), square boxes (K, 4)."""
-        found = []
-        for number, scale in enumerate(self.scales(sums.height, sums.width)):
-            size = int(sums.height * scale + 1), int(sums.width * scale + 1)
-            answers = self._propose(_normalised(sums.reduced(*size)))
-            # The softmax of two is the sigmoid of their difference.
-            certainty = torch.sigmoid(answers[:, 1] - answers[:, 0])
-            picture, row, column = torch.nonzero(certainty >= self._thresholds[0], as_tuple=True)
-            cell = torch.stack([column, row], 1).float() * STRIDE_PX
-            corners = [((cell + 1) / scale).floor(), ((cell + CELL_PX) / scale).floor()]
-            shifts = answers[:, 2:].permute(0, 2, 3, 1)[picture, row, column]
-            found.append((picture, picture + number * count, torch.cat(corners, 1), certainty[picture, row, column], shifts))
-        if not found:
+        """Candidates of all scales: pictures (K,), square boxes (K, 4). Every scale is begun before any answer is waited for."""
+        scales = tuple(self.scales(sums.height, sums.width))
+        if not scales:
             return torch.zeros(0, dtype=torch.int64, device=self._device), torch.zeros((0, 4), device=self._device)
-        pictures, groups, boxes, certainties, shifts = (torch.cat(parts) for parts in zip(*found, strict=True))
-        kept = surest_of_groups(boxes, certainties, groups, SAME_SCALE_IOU)
+        grids = [self._propose(_normalised(sums.reduced(*_reduced_size(sums, scale)))) for scale in scales]
+        corners, scale_numbers = _cells(scales, tuple(tuple(grid.shape[2:]) for grid in grids), self._device)
+        answers = torch.cat([grid.permute(0, 2, 3, 1).reshape(count, -1, grid.shape[1]) for grid in grids], 1)
+        # The softmax of two is the sigmoid of their difference.
+        certainties = torch.sigmoid(answers[..., 1] - answers[..., 0])
+        pictures, cells = torch.nonzero(certainties >= self._thresholds[0], as_tuple=True)
+        boxes, certainties, shifts = corners[cells], certainties[pictures, cells], answers[pictures, cells, 2:]
+        kept = surest_of_groups(boxes, certainties, pictures * len(scales) + scale_numbers[cells], SAME_SCALE_IOU)
         kept = kept[surest_of_groups(boxes[kept], certainties[kept], pictures[kept], SAME_FACE_IOU)]
         boxes, shifts = boxes[kept], shifts[kept]
         sides = (boxes[:, 2:] - boxes[:, :2]).repeat(1, 2)
@@ -106,7 +103,7 @@ class Cascade:
         if not len(boxes):
             return pictures, boxes
         shifts, certainties = _in_parts(self._refine, crops)
-        sure = certainties[:, 1] > self._thresholds[1]
+        sure = _where(certainties[:, 1] > self._thresholds[1])
         pictures, boxes, shifts, certainties = pictures[sure], boxes[sure], shifts[sure], certainties[sure, 1]
         kept = surest_of_groups(boxes, certainties, pictures, SAME_FACE_IOU)
         return pictures[kept], _squares(_shifted(boxes[kept], shifts[kept]))
@@ -117,7 +114,7 @@ class Cascade:
         if not len(boxes):
             return pictures, boxes, boxes[:, 0], boxes.new_zeros((0, 5, 2))
         shifts, points, certainties = _in_parts(self._settle, crops)
-        sure = certainties[:, 1] > self._thresholds[2]
+        sure = _where(certainties[:, 1] > self._thresholds[2])
         pictures, boxes, shifts, points, certainties = pictures[sure], boxes[sure], shifts[sure], points[sure], certainties[sure, 1]
         sides = boxes[:, 2:] - boxes[:, :2] + 1
         landmarks = points.view(-1, 2, 5).permute(0, 2, 1) * sides[:, None] + boxes[:, None, :2] - 1
@@ -164,6 +161,27 @@ def _in_parts(network: nn.Module, crops: Tensor) -> tuple[Tensor, ...]:
     return tuple(torch.cat(parts) for parts in zip(*answers, strict=True))
 
 
+def _where(true: Tensor) -> Tensor:
+    """Indices, found once: a graphics card is waited for each time that something is picked by a mask."""
+    return torch.nonzero(true).squeeze(1)
+
+
+def _reduced_size(sums: AreaSums, scale: float) -> tuple[int, int]:
+    return int(sums.height * scale + 1), int(sums.width * scale + 1)
+
+
+@lru_cache(maxsize=16)
+def _cells(scales: tuple[float, ...], sizes: tuple[tuple[int, int], ...], device: torch.device) -> tuple[Tensor, Tensor]:
+    """What each answer of the first network looks at, scale after scale, row by row: boxes (C, 4), and numbers of the scales (C,)."""
+    corners = []
+    for scale, (rows, columns) in zip(scales, sizes, strict=True):
+        row, column = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
+        cell = torch.stack([column, row], 2).view(-1, 2).float() * STRIDE_PX
+        corners.append(torch.cat([((cell + 1) / scale).floor(), ((cell + CELL_PX) / scale).floor()], 1))
+    numbers = torch.arange(len(scales)).repeat_interleave(torch.tensor([len(part) for part in corners]))
+    return torch.cat(corners).to(device), numbers.to(device)
+
+
 def _normalised(pictures: Tensor) -> Tensor:
     return (pictures - 127.5) * 0.0078125
 
@@ -173,7 +191,7 @@ def _cut(sums: AreaSums, pictures: Tensor, boxes: Tensor, side: int) -> tuple[Te
     whole = boxes.trunc().long()
     starts = whole[:, :2].clamp(min=1) - 1
     ends = torch.minimum(whole[:, 2:], torch.tensor([sums.width, sums.height], device=boxes.device))
-    inside = (ends > starts).all(1)
+    inside = _where((ends > starts).all(1))
     pictures, boxes, cells = pictures[inside], boxes[inside], torch.cat([starts, ends], 1)[inside]
     return pictures, boxes, _normalised(sums.crops(pictures, cells, side))
 
@@ -193,13 +211,13 @@ def _squares(boxes: Tensor) -> Tensor:
 
 def _by_picture(pictures: Tensor, boxes: Tensor, certainties: Tensor, landmarks: Tensor, count: int) -> list[Found]:
     """Of boxes that lie mostly within each other only the surest is kept."""
-    which = pictures.cpu().numpy()
-    values = [np.asarray(tensor.cpu().numpy(), np.float32) for tensor in (boxes, certainties, landmarks)]
+    values = torch.cat([pictures[:, None].to(boxes), boxes, certainties[:, None], landmarks.flatten(1)], 1).cpu().numpy()
+    which, boxes_xyxy, confidences, landmarks_xy = values[:, 0], values[:, 1:5], values[:, 5], values[:, 6:].reshape(-1, 5, 2)
     found = []
     for picture in range(count):
-        own = [value[which == picture] for value in values]
-        kept = _surest(own[0], own[1])
-        found.append(Found(own[0][kept], own[1][kept], own[2][kept]))
+        own = np.flatnonzero(which == picture)
+        own = own[_surest(boxes_xyxy[own], confidences[own])]
+        found.append(Found(boxes_xyxy[own], confidences[own], landmarks_xy[own]))
     return found
 
 
