@@ -37,8 +37,7 @@ class AreaSums:
         (top, bottom), (left, right) = _edges_of(self.height, height, device), _edges_of(self.width, width, device)
         rows = self._table.index_select(1, bottom).sub_(self._table.index_select(1, top))
         sums = _pixels(rows, 2, right).sub_(_pixels(rows, 2, left))
-        means = sums.float().div_((bottom - top)[:, None, None]).div_((right - left)[:, None])
-        return means.permute(0, 3, 1, 2)
+        return _means(sums, bottom - top, right - left)
 
     def crops(self, pictures: Tensor, boxes_xyxy: Tensor, side: int) -> Tensor:
         """Rectangles of pictures at (side, side): (K, 3, side, side) float32, channels last in memory.
@@ -58,8 +57,14 @@ class AreaSums:
             return _pixels(flat, 0, index.flatten()).view(-1, side, side, 3)
 
         sums = corners(bottom, right).sub_(corners(top, right)).sub_(corners(bottom, left)).add_(corners(top, left))
-        means = sums.float().div_((bottom - top)[:, :, None, None]).div_((right - left)[:, None, :, None])
-        return means.permute(0, 3, 1, 2)
+        return _means(sums, bottom - top, right - left)
+
+
+def _means(sums: Tensor, heights: Tensor, widths: Tensor) -> Tensor:
+    """(N, h, w, 3) sums over cells of (h,) or (N, h) by (w,) or (N, w) pixels -> (N, 3, h, w) float32, channels last in memory."""
+    rows = sums.float().flatten(2)  # as long rows: a division by a number for each pixel's three takes several times as long
+    rows.div_(heights[..., None]).div_(widths.float().repeat_interleave(3, -1)[..., None, :])
+    return rows.view(sums.shape).permute(0, 3, 1, 2)
 
 
 def _pixels(sums: Tensor, dimension: int, index: Tensor) -> Tensor:
