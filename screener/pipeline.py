@@ -46,7 +46,7 @@ LOOKS_AHEAD = 8
 
 
 class Screener:
-    """Models loaded once, for any number of inputs. Not for use from several threads at once."""
+    """Models loaded once, for any number of inputs, also for several at once, each in a thread of its own."""
 
     def __init__(self, settings: ScanSettings | None = None, checkpoint: Checkpoint | str | Path | None = None) -> None:
         self.settings = settings or ScanSettings()
