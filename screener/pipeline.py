@@ -1,18 +1,18 @@
 """One input from source to verdict: decode, find faces, follow people, crop, score in batches, judge.
 
-Three stages run at once with short queues between: decoding in a process of its own, faces in a thread, scoring in the caller's thread.
-The one place, besides watching, training and evaluation, that puts stages together. Does not know the command line or report formats.
-Pixels die at scoring; what stays per judged face is a handful of numbers, so memory grows with the number of judged faces
-(fixed by default, with the video's length only under `--fps` and `--all-frames`) and by little.
+Three stages run at once with short queues between: decoding in a process of its own, faces in a thread, scoring in the caller's thread
+(on a CUDA card a batch is begun before the scores of the one before are waited for). The one place, besides watching, training and
+evaluation, that puts stages together. Does not know the command line or report formats. Pixels die at scoring; of a judged face a handful
+of numbers stays: memory grows by little, and with the video's length only under `--fps` and `--all-frames`.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import replace
-from itertools import islice
+from itertools import islice, repeat
 from pathlib import Path
 
 from screener.allocator import keep_freed_memory
@@ -26,6 +26,7 @@ from screener.file_hash import sha256_of
 from screener.readahead import read_ahead
 from screener.records import FaceCrop, FaceScore, Frame, TrackVerdict, Verdict, VideoFacts
 from screener.resolved import build_detector, limits_of, operating_point_of
+from screener.scoring import Begun, in_flight
 from screener.settings import ScanSettings
 from screener.verdict import coverage_of, judge_person, judge_video, leading_person, score_of
 from screener.versions import versions
@@ -45,7 +46,7 @@ LOOKS_AHEAD = 8
 
 
 class Screener:
-    """Models loaded once, for any number of inputs. Not for use from several threads at once."""
+    """Models loaded once, for any number of inputs, also for several at once, each in a thread of its own."""
 
     def __init__(self, settings: ScanSettings | None = None, checkpoint: Checkpoint | str | Path | None = None) -> None:
         self.settings = settings or ScanSettings()
@@ -134,18 +135,25 @@ class Scanning:
 
     def _judged(self, video: Video) -> Iterator[FaceScore]:
         """The scores of one pass over the frames of a video."""
+        with closing(self._begun(video)) as begun:
+            for crops, scoring in in_flight(begun, int(self._screener.scorer.keeps_in_flight)):
+                yield from self._scored(crops, scoring)
+
+    def _begun(self, video: Video) -> Generator[tuple[list[FaceCrop], Begun]]:
+        """Each batch as soon as its crops are there, on its way through the network."""
         waiting: list[FaceCrop] = []
-        batch_size = self._screener.scorer.batch_size
+        batch_size, gone = self._screener.scorer.batch_size, len(self._scores)
         with closing(read_ahead(self._looks(video), LOOKS_AHEAD, stop=video.close)) as looks:
             for looked_at, crops in enumerate(looks, 1):
                 waiting += crops
                 while len(waiting) >= batch_size:
-                    batch, waiting = waiting[:batch_size], waiting[batch_size:]
-                    yield from self._score(batch)
+                    batch, waiting, gone = waiting[:batch_size], waiting[batch_size:], gone + batch_size
+                    yield batch, self._begin(batch)
                 self._note_look(looked_at, video.expected_frames)
-                if self._is_late(len(waiting)):
+                if self._is_late(len(waiting) + gone - len(self._scores)):
                     break
-        yield from self._score(waiting)
+        if waiting:
+            yield waiting, self._begin(waiting)
 
     def _note_look(self, looked_at: int, expected: int | None) -> None:
         """After each look whose crops arrived. looked_at, expected: frames of the present pass."""
@@ -153,7 +161,7 @@ class Scanning:
             self._on_progress(looked_at, expected)
 
     def _is_late(self, waiting: int = 0) -> bool:
-        """Whether to look no further, with so many crops waiting to be scored."""
+        """Whether to look no further, with so many crops whose scores are not there yet."""
         return False
 
     def _looks(self, video: Video) -> Iterator[list[FaceCrop]]:
@@ -172,13 +180,18 @@ class Scanning:
     def _find_crops(self, frames: list[Frame]) -> list[list[FaceCrop]]:
         return self._cropper.crops(frames)
 
-    def _score(self, crops: list[FaceCrop]) -> Iterator[FaceScore]:
+    def _begin(self, crops: list[FaceCrop]) -> Begun:
         started = time.perf_counter()
-        scorer = self._screener.scorer
-        logits, maps = scorer.score_and_locate(crops) if self._screener.locates else (scorer.score(crops), [None] * len(crops))
+        begun = self._screener.scorer.begin(crops, self._screener.locates)
+        self._seconds["score"] += time.perf_counter() - started
+        return begun
+
+    def _scored(self, crops: list[FaceCrop], scoring: Begun) -> Iterator[FaceScore]:
+        started = time.perf_counter()
+        logits, maps = scoring.result()
         self._seconds["score"] += time.perf_counter() - started
         calibration = self._contract.calibration
-        for crop, logit, blend_map in zip(crops, logits, maps, strict=True):
+        for crop, logit, blend_map in zip(crops, logits, repeat(None, len(crops)) if maps is None else maps, strict=True):
             score = score_of(crop, float(logit), calibration.temperature, calibration.bias)
             self._scores.append(score)
             self._judged_frames.add(crop.frame_index)

@@ -30,7 +30,7 @@ from screener.export import export_model
 from screener.export.writing import CALIBRATION_CROPS, TRIAL_CROPS
 from screener.pipeline import Screener, limits_of
 from screener.records import FaceCrop, FaceScore
-from screener.scoring import Engine, OnnxRuntimeEngine, Scorer, TorchEngine
+from screener.scoring import Begun, Engine, OnnxRuntimeEngine, Scorer, TorchEngine
 from screener.settings import ScanSettings
 from screener.verdict import Sighting, judge_person, judge_video, leading_person
 
@@ -44,13 +44,9 @@ class Recording(Scorer):
 
     kept: list[FaceCrop]
 
-    def score(self, crops: Sequence[FaceCrop]) -> Any:
+    def begin(self, crops: Sequence[FaceCrop], locate: bool = False) -> Begun:
         self.kept.extend(crops)
-        return super().score(crops)
-
-    def score_and_locate(self, crops: Sequence[FaceCrop]) -> Any:
-        self.kept.extend(crops)
-        return super().score_and_locate(crops)
+        return super().begin(crops, locate)
 
 
 @dataclass(frozen=True)

@@ -1,25 +1,32 @@
 """Face crops -> fake logits, and where asked the locator's maps, in batches, with the engine and on the device there is.
 
 Knows tensors and devices. Does not know calibration, people, time or checkpoints: `engines` chooses by the settings and holds an engine's
-file against the checkpoint. A further engine is one class with the members of `Engine`.
+file against the checkpoint. A further engine is one class with the members of `Engine`, or of `BeginningEngine` where its device computes
+while the processor goes on.
 """
 
 from screener.scoring.devices import choose_device, choose_dtype
-from screener.scoring.engine import Engine
+from screener.scoring.engine import BeginningEngine, Engine, LogitsAndMaps, Pictures
 from screener.scoring.folding import fold_batch_norm
+from screener.scoring.in_flight import in_flight
 from screener.scoring.normalisation import Normalisation
 from screener.scoring.onnxruntime_engine import OnnxRuntimeEngine
-from screener.scoring.scorer import TOLERANCE_P_FAKE, Scorer
+from screener.scoring.scorer import TOLERANCE_P_FAKE, Begun, Scorer
 from screener.scoring.torch_engine import TorchEngine
 
 __all__ = [
     "TOLERANCE_P_FAKE",
+    "BeginningEngine",
+    "Begun",
     "Engine",
+    "LogitsAndMaps",
     "Normalisation",
     "OnnxRuntimeEngine",
+    "Pictures",
     "Scorer",
     "TorchEngine",
     "choose_device",
     "choose_dtype",
     "fold_batch_norm",
+    "in_flight",
 ]

@@ -26,7 +26,10 @@ def plain(forward: Forward, device: torch.device) -> Forward:
 
 
 class CapturedGraph:
-    """One CUDA graph for each batch size that comes; where a capture fails, the plain pass from then on, said once in a warning."""
+    """One CUDA graph for each batch size that comes; where a capture fails, the plain pass from then on, said once in a warning.
+
+    Batches share the memory of a graph: whoever calls it does so in one thread at a time and on one stream, as `Lane` does.
+    """
 
     def __init__(self, forward: Forward, device: torch.device) -> None:
         self._forward, self._device = forward, device
@@ -54,7 +57,8 @@ class CapturedGraph:
                     self._forward(taken)
             torch.cuda.current_stream(self._device).wait_stream(stream)
             graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(graph):
+            # What other threads do on the card meanwhile, such as finding faces, is no part of this and must not fail for it.
+            with torch.cuda.graph(graph, capture_error_mode="thread_local"):
                 given = self._forward(taken)
             self._graphs[tuple(crops.shape)] = graph, taken, given
         except (RuntimeError, AssertionError) as error:

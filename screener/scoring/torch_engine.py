@@ -17,7 +17,9 @@ from screener.model import Network, fake_logit, without_copies
 from screener.preprocess import Preprocessing
 from screener.scoring.acceleration import ACCELERATIONS
 from screener.scoring.devices import choose_device, choose_dtype
+from screener.scoring.engine import LogitsAndMaps, Pictures
 from screener.scoring.folding import fold_batch_norm
+from screener.scoring.lane import Lane
 from screener.scoring.normalisation import Normalisation
 
 
@@ -45,22 +47,36 @@ class TorchEngine:
             convolutions.to(dtype=self.dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._normalise = Normalisation(contract).to(self.device)
         self._forward = ACCELERATIONS[acceleration](self._answers, self.device)
+        self._lane = Lane(self.device) if self.device.type == "cuda" else None
+        # On Apple's devices a copy back waits for all that was launched before it, a batch begun meanwhile included: nothing would be won.
+        self.keeps_in_flight = self._lane is not None
 
     def logits(self, crops_rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
-        with torch.inference_mode():
-            logits, _ = self._forward(self._placed(crops_rgb))
-            return _as_float64(logits)
+        return self.begin(crops_rgb, locate=False)()[0]
 
     def logits_and_maps(self, crops_rgb: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
         """One pass through the backbone answers both; the locator takes no part in the logits."""
+        logits, maps = self.begin(crops_rgb, locate=True)()
+        assert maps is not None
+        return logits, maps
+
+    def begin(self, pictures_rgb: Pictures, locate: bool) -> Callable[[], LogitsAndMaps]:
+        """On the CPU it is computed here and now. May be called by several threads at once."""
+
+        def compute(crops: Tensor) -> list[Tensor]:
+            logits, features = self._forward(crops)
+            return [logits, torch.sigmoid(self.network.locator(features.float())[:, 0])] if locate else [logits]
+
         with torch.inference_mode():
-            logits, features = self._forward(self._placed(crops_rgb))
-            where = torch.sigmoid(self.network.locator(features.float())[:, 0])
-            return _as_float64(logits), np.asarray(where.cpu().numpy(), np.float32)
+            if self._lane is not None:
+                fetch = self._lane.begin(pictures_rgb, compute)
+                return lambda: _as_numpy(*fetch())
+            computed = compute(torch.from_numpy(np.ascontiguousarray(pictures_rgb)).to(self.device))
+            return lambda: _as_numpy(*computed)
 
     def bare_pass(self, crops_rgb: NDArray[np.uint8]) -> Callable[[], object]:
         with torch.inference_mode():
-            ready = self._normalise(self._placed(crops_rgb)).to(self.dtype)
+            ready = self._normalise(torch.from_numpy(np.ascontiguousarray(crops_rgb)).to(self.device)).to(self.dtype)
 
         def run() -> object:
             with torch.inference_mode():
@@ -68,17 +84,11 @@ class TorchEngine:
 
         return run
 
-    def _placed(self, crops_rgb: NDArray[np.uint8]) -> Tensor:
-        """Bytes on the device; from pinned memory the driver copies them at once, and the processor goes on to launch the network."""
-        crops = torch.from_numpy(np.ascontiguousarray(crops_rgb))
-        if self.device.type == "cuda":
-            return crops.pin_memory().to(self.device, non_blocking=True)
-        return crops.to(self.device)
-
     def _answers(self, crops: Tensor) -> tuple[Tensor, Tensor]:
         features: Tensor = self.network.backbone(self._normalise(crops).to(self.dtype))
         return fake_logit(self.network.head(features)), features
 
 
-def _as_float64(logits: Tensor) -> NDArray[np.float64]:
-    return np.asarray(logits.cpu().double().numpy(), np.float64)
+def _as_numpy(logits: Tensor, maps: Tensor | None = None) -> LogitsAndMaps:
+    """Copies: the memory that answers arrive in is used again."""
+    return logits.cpu().double().numpy(), None if maps is None else np.array(maps.cpu().numpy(), np.float32)

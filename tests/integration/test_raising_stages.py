@@ -28,7 +28,7 @@ def break_detector(loaded: Screener, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def break_scorer(loaded: Screener, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loaded.scorer, "score", raising)
+    monkeypatch.setattr(loaded.scorer, "begin", raising)
 
 
 def break_tracker(loaded: Screener, monkeypatch: pytest.MonkeyPatch) -> None:

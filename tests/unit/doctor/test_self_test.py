@@ -19,6 +19,7 @@ from screener.doctor.self_test import Trial, trial_settings
 from screener.pipeline import Screener
 from screener.preprocess import sharpness
 from screener.records import FaceBox, FaceCrop, Frame
+from screener.scoring import Begun
 from screener.video import Video
 
 Rule = Callable[[NDArray[np.uint8], int, int], float]
@@ -40,6 +41,7 @@ class RuleScorer:
 
     device = torch.device("cpu")
     dtype_name = "float32"
+    keeps_in_flight = False
 
     def __init__(self, rule: Rule, batch_size: int = 8) -> None:
         self.batch_size = batch_size
@@ -54,8 +56,9 @@ class RuleScorer:
         self._scored += len(found)
         return np.array(found, np.float64)
 
-    def score(self, crops: Sequence[FaceCrop]) -> NDArray[np.float64]:
-        return self.logits(np.stack([crop.crop_rgb for crop in crops])) if crops else np.zeros(0)
+    def begin(self, crops: Sequence[FaceCrop], locate: bool) -> Begun:
+        logits = self.logits(np.stack([crop.crop_rgb for crop in crops]))
+        return Begun(lambda: (logits, None))
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from scipy.special import expit
 
 from screener.checkpoint import load_checkpoint
 from screener.errors import DeviceError
-from screener.scoring import TOLERANCE_P_FAKE, Scorer, choose_device, choose_dtype, fold_batch_norm
+from screener.scoring import TOLERANCE_P_FAKE, LogitsAndMaps, Pictures, Scorer, TorchEngine, choose_device, choose_dtype, fold_batch_norm
 
 COUNT = 13
 DTYPES = ("float32", "bfloat16")
@@ -164,3 +165,107 @@ def test_of_faces_maps_come_in_their_order(crops_rgb: np.ndarray) -> None:
     assert np.array_equal(maps, made.logits_and_maps(crops_rgb)[1])
     none, no_maps = made.score_and_locate([])
     assert none.shape == (0,) and no_maps.shape == (0, 4, 4)
+
+
+# Begun first, asked for later.
+
+
+class PlainEngine:
+    """An engine that can do no more than it must: `fault` is raised for a batch whose first byte is 255."""
+
+    name, device, dtype_name = "plain", torch.device("cpu"), "float32"
+
+    def __init__(self, fault: Exception | None = None) -> None:
+        self._torch, self._fault = TorchEngine(tiny_network(), TINY_PREPROCESSING, "cpu", "float32"), fault
+
+    def logits(self, crops_rgb: np.ndarray) -> np.ndarray:
+        if self._fault is not None and crops_rgb[0, 0, 0, 0] == 255:
+            raise self._fault
+        return self._torch.logits(crops_rgb)
+
+    def logits_and_maps(self, crops_rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return self._torch.logits_and_maps(crops_rgb)
+
+    def bare_pass(self, crops_rgb: np.ndarray) -> Callable[[], object]:
+        return self._torch.bare_pass(crops_rgb)
+
+
+class LateEngine(PlainEngine):
+    """Computes when the answer is asked for, and writes down the order."""
+
+    keeps_in_flight = True
+
+    def __init__(self, fault: Exception | None = None) -> None:
+        super().__init__(fault)
+        self.log: list[str] = []
+
+    def begin(self, pictures_rgb: Pictures, locate: bool) -> Callable[[], LogitsAndMaps]:
+        crops_rgb = np.stack(pictures_rgb)  # type: ignore[arg-type]
+        self.log.append("begin")
+
+        def fetch() -> LogitsAndMaps:
+            self.log.append("result")
+            return self.logits_and_maps(crops_rgb) if locate else (self.logits(crops_rgb), None)
+
+        return fetch
+
+
+@pytest.mark.parametrize("made", [scorer(), Scorer(PlainEngine(), TINY_PREPROCESSING), Scorer(LateEngine(), TINY_PREPROCESSING)])
+def test_what_is_begun_gives_the_very_logits_and_maps(made: Scorer, crops_rgb: np.ndarray) -> None:
+    crops = [face_crop(crop) for crop in crops_rgb]
+    expected, expected_maps = scorer().logits_and_maps(crops_rgb)
+    both, alone = made.begin(crops, locate=True), made.begin(crops[::-1])
+    logits, nothing = alone.result()
+    assert np.array_equal(logits, scorer().logits(crops_rgb[::-1])) and nothing is None
+    logits, maps = both.result()
+    assert np.array_equal(logits, expected) and maps is not None and np.array_equal(maps, expected_maps)
+
+
+def test_one_batch_is_held_in_flight_where_the_engine_keeps_them(crops_rgb: np.ndarray) -> None:
+    late = LateEngine()
+    made = Scorer(late, TINY_PREPROCESSING, batch_size=4)
+    assert np.array_equal(made.logits(crops_rgb), scorer(batch_size=4).logits(crops_rgb))
+    assert late.log == ["begin", "begin", "result", "begin", "result", "begin", "result", "result"]
+    late.log.clear()
+    late.keeps_in_flight = False
+    made.logits(crops_rgb)
+    assert late.log == ["begin", "result"] * 4
+
+
+def test_the_cpu_keeps_nothing_in_flight() -> None:
+    assert not scorer().keeps_in_flight
+    assert not Scorer(PlainEngine(), TINY_PREPROCESSING).keeps_in_flight
+
+
+@pytest.mark.parametrize("engine", [PlainEngine, LateEngine])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB."),
+        RuntimeError("MPS backend out of memory (MPS allocated: 9 GB)"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+    ],
+)
+def test_too_little_memory_is_said_with_what_to_do(engine: type[PlainEngine], fault: Exception, crops_rgb: np.ndarray) -> None:
+    made = Scorer(engine(fault), TINY_PREPROCESSING, batch_size=5)
+    with pytest.raises(DeviceError, match=r"^cpu: out of memory with 3 faces .*--batch-size \(now 5\)") as caught:
+        made.begin([face_crop(np.full((64, 64, 3), 255, np.uint8))] * 3).result()
+    assert caught.value.__cause__ is fault
+    assert np.array_equal(made.logits(crops_rgb), scorer(batch_size=5).logits(crops_rgb))
+
+
+@pytest.mark.parametrize("engine", [PlainEngine, LateEngine])
+def test_other_errors_of_an_engine_pass_as_they_are(engine: type[PlainEngine]) -> None:
+    fault = RuntimeError("CUDA error: an illegal memory access was encountered")
+    with pytest.raises(RuntimeError) as caught:
+        Scorer(engine(fault), TINY_PREPROCESSING).logits(np.full((3, 64, 64, 3), 255, np.uint8))
+    assert caught.value is fault
+
+
+def test_a_score_that_is_no_number_is_refused_when_it_arrives(crops_rgb: np.ndarray) -> None:
+    network = tiny_network()
+    with torch.no_grad():
+        network.head.fc.bias.fill_(float("nan"))
+    begun = Scorer(network, TINY_PREPROCESSING, "cpu", "float32").begin([face_crop(crops_rgb[0])])
+    with pytest.raises(DeviceError, match="no number"):
+        begun.result()

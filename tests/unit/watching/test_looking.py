@@ -35,7 +35,7 @@ def test_what_is_seen_is_what_a_scan_finds(loaded: Screener) -> None:
         use_cores(1)
         ((crop,),) = scanning._find_crops([frame])
         use_cores(loaded.cores)
-        (score,) = scanning._score([crop])
+        (score,) = scanning._scored([crop], scanning._begin([crop]))
         assert sight.score is not None and sight.crop_rgb is not None
         assert (sight.track_id, sight.flaw, sight.face_px) == (1, "", crop.box.size_px)
         assert (sight.score.logit, sight.score.p_fake, sight.score.sharpness) == (score.logit, score.p_fake, score.sharpness)
