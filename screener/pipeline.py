@@ -26,7 +26,7 @@ from screener.file_hash import sha256_of
 from screener.readahead import read_ahead
 from screener.records import FaceCrop, FaceScore, Frame, TrackVerdict, Verdict, VideoFacts
 from screener.resolved import build_detector, limits_of, operating_point_of
-from screener.scoring import Begun, in_flight
+from screener.scoring import Begun, in_flight, keep_float32_whole
 from screener.settings import ScanSettings
 from screener.verdict import coverage_of, judge_person, judge_video, leading_person, score_of
 from screener.versions import versions
@@ -49,6 +49,7 @@ class Screener:
     """Models loaded once, for any number of inputs, also for several at once, each in a thread of its own."""
 
     def __init__(self, settings: ScanSettings | None = None, checkpoint: Checkpoint | str | Path | None = None) -> None:
+        keep_float32_whole()
         self.settings = settings or ScanSettings()
         self.checkpoint = checkpoint if isinstance(checkpoint, Checkpoint) else load_checkpoint(checkpoint)
         contract = self.checkpoint.contract

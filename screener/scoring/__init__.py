@@ -5,7 +5,7 @@ file against the checkpoint. A further engine is one class with the members of `
 while the processor goes on.
 """
 
-from screener.scoring.devices import choose_device, choose_dtype
+from screener.scoring.devices import choose_device, choose_dtype, keep_float32_whole
 from screener.scoring.engine import BeginningEngine, Engine, LogitsAndMaps, Pictures
 from screener.scoring.folding import fold_batch_norm
 from screener.scoring.in_flight import in_flight
@@ -29,4 +29,5 @@ __all__ = [
     "choose_dtype",
     "fold_batch_norm",
     "in_flight",
+    "keep_float32_whole",
 ]

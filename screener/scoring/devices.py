@@ -29,6 +29,12 @@ def choose_dtype(name: str, device: torch.device) -> torch.dtype:
     return torch.float32
 
 
+def keep_float32_whole() -> None:
+    """For the rest of the process: left to itself PyTorch lets NVIDIA's cards round the factors of a float32 convolution to 10 bits (TF32),
+    and boxes and scores would differ from those of a processor by more than they may."""
+    torch.backends.cudnn.allow_tf32 = False
+
+
 def _cpu_computes_bfloat16() -> bool:
     checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
     return any(bool(getattr(torch.cpu, check)()) for check in checks if hasattr(torch.cpu, check))
