@@ -33,7 +33,8 @@ class Bench:
     """Medians over the repeats.
 
     frames, crops: of one scan. video_seconds: length of the clip. stages: "decode", "faces", "scoring" by themselves, "total" of a
-    scan, and of the floor "plain decode" and "bare network". passes_per_second: of the bare network by batch size.
+    scan, and of the floor "plain decode" and "bare network". passes_per_second: of the bare network by batch size. peak_bytes: up to the
+    end of the first scan.
     """
 
     clip: str
@@ -51,6 +52,11 @@ class Bench:
     versions: dict[str, str]
 
     @property
+    def slowest(self) -> str:
+        """The stage that takes longest by itself."""
+        return max(("decode", "faces", "scoring"), key=lambda name: self.stages[name].wall_seconds)
+
+    @property
     def floor(self) -> Spent:
         """Decoding what is needed, and the network at its best rate."""
         parts = self.stages["plain decode"], self.stages["bare network"]
@@ -66,7 +72,8 @@ def bench_with(screener: Screener, clip: Path, repeats: int) -> Bench:
     """The same with models that are loaded already."""
     source = file_source(clip)
     use_cores(core_count())
-    frames, verdict = _frames(source, screener.settings), screener.scan(source)
+    verdict, peak = screener.scan(source), peak_bytes()  # before anything is kept here for measuring
+    frames = _frames(source, screener.settings)
     crops = [crop for crops in screener.new_cropper().crops(frames) for crop in crops]
     if not crops:
         raise SourceError("no_face", f"{source.name}: shows no face to measure with")
@@ -94,7 +101,7 @@ def bench_with(screener: Screener, clip: Path, repeats: int) -> Bench:
         repeats=repeats,
         stages={name: _medians(times) for name, times in measured.items()},
         passes_per_second=rates,
-        peak_bytes=peak_bytes(),
+        peak_bytes=peak,
         device=str(screener.scorer.device),
         dtype=screener.scorer.dtype_name,
         cores=core_count(),

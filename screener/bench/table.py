@@ -33,11 +33,13 @@ def render(measured: Bench) -> str:
         "",
         f"  total over floor         {_ratio(total.wall_seconds, floor.wall_seconds)} in wall time, "
         f"{_ratio(total.cpu_seconds, floor.cpu_seconds)} in CPU time",
+        f"  stages at once           {_ratio(total.wall_seconds, measured.stages[measured.slowest].wall_seconds)} times the slowest alone "
+        f"({measured.slowest}); {_ratio(total.cpu_seconds, total.wall_seconds)} of {measured.cores} cores busy",
         f"  scoring                  {scoring:.1f} crops/s, {100 * scoring / best:.0f} % of the bare network's {best:.1f}, "
         f"best in batches of {best_size}",
         f"  checks, other process    {_share(measured)} of the scan's CPU time",
         f"  speed                    {measured.video_seconds / total.wall_seconds:.1f} seconds of video a second",
-        f"  peak memory              {measured.peak_bytes / 1e6:.0f} MB, decoder included",
+        f"  peak memory              {measured.peak_bytes / 1e6:.0f} MB in a scan, models and decoder included",
         f"  on                       {measured.device}, {measured.dtype}, {measured.cores} cores; "
         + ", ".join(f"{name} {version}" for name, version in measured.versions.items()),
     ]

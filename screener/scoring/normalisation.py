@@ -22,4 +22,6 @@ class Normalisation(nn.Module):
         self.register_buffer("scale", 1.0 / (torch.tensor(contract.std_rgb) * 255.0))
 
     def forward(self, crops_rgb: Tensor) -> Tensor:
-        return ((crops_rgb.float() - self.mean) * self.scale).permute(0, 3, 1, 2)
+        # Row by row: against three numbers at a time it takes eight times as long, as much as a twentieth of the network.
+        mean, scale = (values.repeat(crops_rgb.shape[2]) for values in (self.mean, self.scale))
+        return ((crops_rgb.flatten(2).float() - mean) * scale).view(crops_rgb.shape).permute(0, 3, 1, 2)
