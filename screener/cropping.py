@@ -1,17 +1,20 @@
 """Frames -> the face crops that are worth scoring, each with the person it belongs to; every face is noted as seen.
 
 Puts the detector, the tracker and the crop together. Finding and cutting need no order of time; following people does. Does not know
-scores, files or threads.
+scores or files.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from screener.faces import FaceDetector
 from screener.preprocess import Preprocessing, crop_face, sharpness
 from screener.records import FaceBox, FaceCrop, Frame
+from screener.side_by_side import side_by_side
 from screener.tracks import Observation, Tracker, observe
 from screener.verdict import Sighting
 
@@ -30,6 +33,10 @@ class Glance:
     pts_seconds: float
     observation: Observation
     faces: tuple[tuple[float, str], ...]
+
+
+Glances = list[tuple[Glance, list[FaceCrop]]]
+"""Of some frames, each with its crops."""
 
 
 class Following:
@@ -68,19 +75,28 @@ class Cropper:
         self._following = Following()
 
     @property
+    def may_be_shared(self) -> bool:
+        """Whether `glances` may run in several threads at once: what is found in a frame then does not rest on the frame before."""
+        return self._detect_every == 1
+
+    @property
     def sightings(self) -> dict[int, Sighting]:
         """What was seen of each person so far, by track id, where frames came in the order of time."""
         return self._following.sightings
 
     def crops(self, frames: Sequence[Frame]) -> list[list[FaceCrop]]:
         """The crops of each of some frames, which follow those of the call before in time."""
+        return self.followed(self.glances(frames))
+
+    def followed(self, glances: Glances) -> list[list[FaceCrop]]:
+        """The crops of glances that follow those of the call before in time, each with the person it belongs to."""
         followed = []
-        for glance, crops in self.glances(frames):
+        for glance, crops in glances:
             tracks = self._following.place(glance)
             followed.append([replace(crop, track_id=tracks[crop.track_id]) for crop in crops])
         return followed
 
-    def glances(self, frames: Sequence[Frame]) -> list[tuple[Glance, list[FaceCrop]]]:
+    def glances(self, frames: Sequence[Frame]) -> Glances:
         """Each of some frames, in any order, with its crops. Their `track_id` is the place of the face in the glance, from 0."""
         if self._detect_every > 1:
             return [self._glance(frame, self._followed_or_found(frame)) for frame in frames]
@@ -116,3 +132,19 @@ class Cropper:
         if sharp < self._min_sharpness:
             return "too_blurred", None
         return "crop", FaceCrop(picture, box, frame.index, frame.pts_seconds, place, sharp)
+
+
+def glances_of(
+    cropper: Cropper, frames: Iterator[Frame], at_once: int, threads: int, prepare: Callable[[], None]
+) -> Generator[tuple[Glances, float]]:
+    """What `Cropper.glances` says of so many frames at once, in order, and the seconds it took.
+
+    threads: how many look at frames side by side, where what is found does not rest on the frame before. prepare: called first in each.
+    """
+
+    def look(group: list[Frame]) -> tuple[Glances, float]:
+        started = time.perf_counter()
+        return cropper.glances(group), time.perf_counter() - started
+
+    groups = iter(lambda: list(islice(frames, at_once)), [])
+    return side_by_side(look, groups, threads if cropper.may_be_shared else 1, prepare)

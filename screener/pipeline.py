@@ -1,6 +1,6 @@
 """One input from source to verdict: decode, find faces, follow people, crop, score in batches, judge.
 
-Three stages run at once with short queues between: decoding in a process of its own, faces in a thread, scoring in the caller's thread
+Three stages run at once with short queues between: decoding in a process of its own, faces in threads, scoring in the caller's thread
 (on a CUDA card a batch is begun before the scores of the one before are waited for). The one place, besides watching, training and
 evaluation, that puts stages together. Does not know the command line or report formats. Pixels die at scoring; of a judged face a handful
 of numbers stays: memory grows by little, and with the video's length only under `--fps` and `--all-frames`.
@@ -12,13 +12,13 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import replace
-from itertools import islice, repeat
+from itertools import repeat
 from pathlib import Path
 
 from screener.allocator import keep_freed_memory
 from screener.checkpoint import Checkpoint, load_checkpoint, localisation_of
 from screener.cores import core_count, use_cores, use_one_core
-from screener.cropping import Cropper
+from screener.cropping import Cropper, Glances, glances_of
 from screener.engines import build_scorer
 from screener.errors import SettingsError, SourceError
 from screener.evidence import TellingCrops
@@ -37,6 +37,9 @@ OnProgress = Callable[[int, int | None], None]
 
 FrameTransform = Callable[[Frame], Frame]
 """What is done to each sampled frame, at full size, before faces are looked for in it."""
+
+FACE_THREADS = 4
+"""Pictures in which faces are looked for at once, at most, on a processor."""
 
 FRAMES_AHEAD = 4
 """Decoded frames that may wait for the face stage."""
@@ -94,6 +97,13 @@ class Screener:
         """For one video, or for frames without a gap of one: it remembers faces."""
         settings, contract = self.settings, self.checkpoint.contract
         return Cropper(self.detector, contract.preprocessing, settings.min_face_px, self.least_sharpness, settings.detect_every)
+
+    def glances(self, cropper: Cropper, frames: Iterator[Frame]) -> Generator[tuple[Glances, float]]:
+        """What faces are found in some frames at a time, in order, and the seconds it took. On a processor with one core a picture, as the
+        steps are too small to be shared, and several pictures at once; half the cores are left to decoding and scoring."""
+        on_processor = self.scorer.device.type == "cpu"
+        threads = max(1, min(self.cores // 2, FACE_THREADS)) if on_processor else 1
+        return glances_of(cropper, frames, self.detector.pictures_at_once, threads, use_one_core if on_processor else lambda: None)
 
     def _scanning(self, source: Source, on_progress: OnProgress | None, frame_transform: FrameTransform | None) -> Scanning:
         from screener.progressive import ProgressiveScanning  # which builds on what is defined here
@@ -166,20 +176,17 @@ class Scanning:
         return False
 
     def _looks(self, video: Video) -> Iterator[list[FaceCrop]]:
-        """The crops of each frame. Runs in a thread of its own, with one core: its steps are too small to be shared."""
-        if self._screener.scorer.device.type == "cpu":
-            use_one_core()
+        """The crops of each frame. Runs in a thread of its own."""
         with closing(read_ahead(video.frames(), FRAMES_AHEAD, stop=video.close)) as frames:
-            for group in _grouped(frames, self._screener.detector.pictures_at_once):
-                started = time.perf_counter()
-                if self._frame_transform is not None:
-                    group = [self._frame_transform(frame) for frame in group]
-                looks = self._find_crops(group)
-                self._seconds["faces"] += time.perf_counter() - started
-                yield from looks
+            ready = frames if self._frame_transform is None else map(self._frame_transform, frames)
+            with closing(self._screener.glances(self._cropper, ready)) as found:
+                for glances, seconds in found:
+                    self._seconds["faces"] += seconds
+                    yield from self._crops_of(glances)
 
-    def _find_crops(self, frames: list[Frame]) -> list[list[FaceCrop]]:
-        return self._cropper.crops(frames)
+    def _crops_of(self, glances: Glances) -> list[list[FaceCrop]]:
+        """The crops of some frames, in the order of time, each with the person it belongs to."""
+        return self._cropper.followed(glances)
 
     def _begin(self, crops: list[FaceCrop]) -> Begun:
         started = time.perf_counter()
@@ -268,12 +275,6 @@ class Scanning:
             timing_seconds={"decode": facts.decode_seconds, **self._seconds, "total": time.perf_counter() - self._started},
             detail=detail,
         )
-
-
-def _grouped(frames: Iterator[Frame], size: int) -> Iterator[list[Frame]]:
-    """So many frames at a time, fewer at the end."""
-    while group := list(islice(frames, size)):
-        yield group
 
 
 def as_source(source: Source | SourceFailure | str | Path) -> Source | SourceFailure:

@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 
-from screener.cropping import Following, Glance
+from screener.cropping import Following, Glance, Glances
 from screener.errors import SourceError
 from screener.evidence import TellingCrops
 from screener.file_hash import HashAhead
 from screener.pipeline import FrameTransform, OnProgress, Scanning, Screener
-from screener.records import FaceCrop, FaceScore, Frame, TrackVerdict, Verdict, VideoFacts
+from screener.records import FaceCrop, FaceScore, TrackVerdict, Verdict, VideoFacts
 from screener.rounds import CLOSER_AT_ONCE, FIRST_ROUND, Rounds, Slice
 from screener.settings import ScanSettings
 from screener.sureness import Standing, is_sure, standing_of
@@ -108,10 +108,9 @@ class ProgressiveScanning(Scanning):
             self._closer |= set(self._glances) - known
             self._follow()
 
-    def _find_crops(self, frames: list[Frame]) -> list[list[FaceCrop]]:
-        found = self._cropper.glances(frames)
-        self._arriving.extend(glance for glance, _ in found)
-        return [crops for _, crops in found]
+    def _crops_of(self, glances: Glances) -> list[list[FaceCrop]]:
+        self._arriving.extend(glance for glance, _ in glances)
+        return [crops for _, crops in glances]
 
     def _note_look(self, looked_at: int, expected: int | None) -> None:
         glance = self._arriving.popleft()

@@ -15,7 +15,7 @@ from statistics import median
 import numpy as np
 
 from screener.bench.spent import Spent, peak_bytes, spending
-from screener.cores import core_count, use_cores, use_one_core
+from screener.cores import core_count, use_cores
 from screener.errors import SourceError
 from screener.pipeline import Screener
 from screener.records import FaceCrop, Frame
@@ -133,10 +133,10 @@ def _plain_decode(source: Source, wanted: list[int]) -> None:
 
 
 def _find(screener: Screener, frames: list[Frame]) -> None:
-    """As the pipeline does it: one core where the processor computes."""
-    if screener.scorer.device.type == "cpu":
-        use_one_core()
-    screener.new_cropper().crops(frames)
+    """As a scan does it."""
+    cropper = screener.new_cropper()
+    for glances, _ in screener.glances(cropper, iter(frames)):
+        cropper.followed(glances)
     use_cores(core_count())
 
 

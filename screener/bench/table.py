@@ -6,7 +6,7 @@ from screener.bench.stages import Bench
 
 ROWS = (
     ("decode", "file checked, frames decoded in their own process"),
-    ("faces", "found, followed, cropped, on one core"),
+    ("faces", "found, followed, cropped"),
     ("scoring", "crops to scores"),
     ("total", "a whole scan, stages at once"),
 )

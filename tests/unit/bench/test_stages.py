@@ -25,7 +25,18 @@ def test_every_stage_is_measured_and_told(loaded: Screener, tmp_path: Path) -> N
     assert measured.floor.wall_seconds == sum(measured.stages[name].wall_seconds for name in ("plain decode", "bare network"))
     assert (measured.frames, measured.crops, measured.size_wh) == (30, 30, (426, 240))
     text = render(measured)
-    for word in ("clip.mp4: 426x240", "decode", "faces", "scoring", "total", "floor", "crops/s", "times the slowest alone", "peak memory", "torch"):
+    for word in (
+        "clip.mp4: 426x240",
+        "decode",
+        "faces",
+        "scoring",
+        "total",
+        "floor",
+        "crops/s",
+        "times the slowest alone",
+        "peak memory",
+        "torch",
+    ):
         assert word in text
 
 

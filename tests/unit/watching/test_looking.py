@@ -33,7 +33,7 @@ def test_what_is_seen_is_what_a_scan_finds(loaded: Screener) -> None:
     for frame in frames(3):
         (sight,) = looker.look(frame)
         use_cores(1)
-        ((crop,),) = scanning._find_crops([frame])
+        ((crop,),) = scanning._cropper.crops([frame])
         use_cores(loaded.cores)
         (score,) = scanning._scored([crop], scanning._begin([crop]))
         assert sight.score is not None and sight.crop_rgb is not None

@@ -1,0 +1,34 @@
+"""One piece of work after the other, several at once, their results in order. Knows nothing of video."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+
+def side_by_side(work: Callable[[T], U], items: Iterator[T], threads: int, prepare: Callable[[], None]) -> Generator[U, None, None]:
+    """Yield `work(item)` for each item, in order; an error is raised in the place of its result.
+
+    threads: how many are worked on at once; 1 needs no thread but the caller's. No more items than that are drawn ahead of what was asked
+    for. prepare: called first in each thread that works.
+    """
+    if threads == 1:
+        prepare()
+        yield from map(work, items)
+        return
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="side-by-side", initializer=prepare)
+    under_way: deque[Future[U]] = deque()
+    try:
+        for item in items:
+            under_way.append(pool.submit(work, item))
+            if len(under_way) >= threads:
+                yield under_way.popleft().result()
+        while under_way:
+            yield under_way.popleft().result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
