@@ -100,6 +100,7 @@ def prepare() -> tuple[BinaryIO, BinaryIO, Complaints]:
     """Make this process fit to decode what nobody vouches for: requests in, answers out, and what the decoders print."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides; the terminal tells both
     av.logging.set_libav_level(av.logging.ERROR)  # as OpenCV does for its own FFmpeg: complaints, and no chatter
+    av.logging.restore_default_callback()  # without it PyAV drops what its FFmpeg says, and damage goes unheard
     requests = os.fdopen(os.dup(0), "rb")
     answers = os.fdopen(os.dup(1), "wb")
     return requests, answers, Complaints(_redirect_output())
