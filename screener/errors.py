@@ -47,6 +47,7 @@ WARNINGS: dict[str, str] = {
     "gap": "there are gaps in its timestamps",
     "nonmonotonic": "its timestamps run backwards in places",
     "end_unverified": "its container does not say where it should end",
+    "damage_unverified": "its pictures were decoded on a graphics card, which does not tell of damage inside them",
     "sparse": "only parts of the file were decoded; damage elsewhere would go unnoticed",
 }
 """What a reader should know although it did not stop the judgement."""

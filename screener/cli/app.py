@@ -33,5 +33,8 @@ app = typer.Typer(
 )
 CheckpointOption = Annotated[Path | None, typer.Option("--checkpoint", help="Weights to use; the default ones ship with screener.")]
 DeviceOption = Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda or mps.")]
+DecoderOption = Annotated[
+    str | None, typer.Option("--decoder", help="Where video files are decoded: auto (which is cpu), cpu, or cuda for an NVIDIA card.")
+]
 
 stops = StopSignals()

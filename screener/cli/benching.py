@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from screener.cli.app import CheckpointOption, DeviceOption, app
+from screener.cli.app import CheckpointOption, DecoderOption, DeviceOption, app
 from screener.cli.configuration import scan_settings
 from screener.cli.exits import exits
 
@@ -25,10 +25,11 @@ def bench(
     checkpoint: CheckpointOption = None,
     device: DeviceOption = None,
     dtype: Annotated[str | None, typer.Option("--dtype", help="auto, float32 or bfloat16.")] = None,
+    decoder: DecoderOption = None,
     json_: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
     """Where the time goes on this machine: decode, faces, scoring, total, and the floor beside them."""
-    given = {"frames": frames, "batch_size": batch_size, "device": device, "dtype": dtype}
+    given = {"frames": frames, "batch_size": batch_size, "device": device, "dtype": dtype, "decoder": decoder}
     with exits():
         settings = scan_settings(None, {name: value for name, value in given.items() if value is not None})
         from screener.bench import SIZES_WH, make_clip, render

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from screener.cli.app import CheckpointOption, DeviceOption, app, stops
+from screener.cli.app import CheckpointOption, DecoderOption, DeviceOption, app, stops
 from screener.cli.configuration import one_of, scan_settings
 from screener.cli.exits import exits
 from screener.errors import ExitStatus, SettingsError
@@ -78,6 +78,7 @@ def scan(
     engine: Annotated[
         str | None, typer.Option("--engine", help="auto, torch, onnxruntime, or the path of an .onnx file from screener export.")
     ] = None,
+    decoder: DecoderOption = None,
     config: Annotated[
         Path | None, typer.Option("--config", help="TOML file with a [tool.screener] or [screener] table of settings.")
     ] = None,
@@ -94,7 +95,7 @@ def scan(
         "frames": frames, "fps": fps, "all_frames": all_frames, "until_sure": until_sure, "budget_seconds": budget,
         "fpr": fpr, "threshold": threshold, "min_face_px": min_face_px, "time_limit_seconds": time_limit, "allow_private": allow_private,
         "stream_seconds": stream_seconds, "batch_size": batch_size, "detect_every": detect_every, "device": device, "dtype": dtype,
-        "engine": engine,
+        "engine": engine, "decoder": decoder,
     }  # fmt: skip
     with exits():
         settings = scan_settings(config, {name: value for name, value in given.items() if value is not None})
@@ -129,7 +130,7 @@ def _scan(
     inputs = expand_sources(arguments)
     if not inputs:
         raise SettingsError(f"{' '.join(arguments)}: names no input; an empty list judges nothing")
-    start_decoder()  # before PyTorch is loaded, which takes as long
+    start_decoder(settings)  # before PyTorch is loaded, which takes as long
 
     from screener.batch import scan_all
     from screener.journal import Journal

@@ -232,7 +232,8 @@ def _coverage(verdict: Verdict) -> str:
     if not video.frames_decoded:
         return f"{opening} No frame was decoded."
     promised = f" of {video.frames_promised:,} that the file\u2019s header promises" if video.frames_promised > video.frames_decoded else ""
-    errors = f"; {counted(video.decode_errors, 'decoding error')}" if video.decode_errors else ", without decoding errors"
+    none = "" if "damage_unverified" in verdict.warnings else ", without decoding errors"
+    errors = f"; {counted(video.decode_errors, 'decoding error')}" if video.decode_errors else none
     decoded = f"{counted(video.frames_decoded, 'frame')} decoded{promised}{errors}."
     to_judge = "was" if video.frames_sampled == 1 else "were"
     return f"{opening} {decoded} {video.frames_sampled:,} {to_judge} to be judged; a face was judged in {video.frames_judged:,}."

@@ -3,7 +3,7 @@
 Those of the audit and of calibration lie beside what they set. None knows the command line, files or the checkpoint.
 """
 
-from screener.settings.checks import DEVICES, DTYPES
+from screener.settings.checks import DECODERS, DEVICES, DTYPES
 from screener.settings.extraction import ExtractSettings
 from screener.settings.live import LiveSettings
 from screener.settings.scanning import ScanSettings
@@ -19,6 +19,7 @@ from screener.settings.training import (
 )
 
 __all__ = [
+    "DECODERS",
     "DEVICES",
     "DTYPES",
     "HEAD_STARTS",

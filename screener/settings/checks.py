@@ -9,6 +9,7 @@ from screener.errors import SettingsError
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 DTYPES = ("auto", "float32", "bfloat16")
+DECODERS = ("auto", "cpu", "cuda")
 
 
 def at_least(name: str, value: int, lowest: int) -> None:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from screener.errors import SettingsError
-from screener.settings.checks import DEVICES, DTYPES, above_zero, at_least, is_number, within
+from screener.settings.checks import DECODERS, DEVICES, DTYPES, above_zero, at_least, is_number, one_of, within
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,8 @@ class ScanSettings:
     Running:
         device, dtype: where and how precisely to score. batch_size: crops scored together.
         engine: what computes the network: a name (see `engines.ENGINES`), or the path of an .onnx file that `screener export` wrote.
+        decoder: where video files are decoded: `cpu`, or `cuda` for an NVIDIA card; `auto` is the CPU. What a card cannot decode,
+        everything but video files, and looks at single frames (until_sure, budget_seconds) stay with the CPU.
         detector: name of the face detector; None takes the checkpoint's.
         detect_every: of frames that follow each other within a fifth of a second, search only every so many for faces and follow them in
         between; quicker, but scores of single frames are then no longer those that `live` and training give.
@@ -53,6 +55,7 @@ class ScanSettings:
     dtype: str = "auto"
     batch_size: int = 16
     engine: str = "auto"
+    decoder: str = "auto"
     detector: str | None = None
     detect_every: int = 1
     stream_seconds: float = 30.0
@@ -99,15 +102,18 @@ class ScanSettings:
                 raise SettingsError(f"{name}: expected a name, got {getattr(self, name)!r}")
         if not isinstance(self.engine, str):
             raise SettingsError(f"engine: expected a name or the path of an .onnx file, got {self.engine!r}")
-        if self.device not in DEVICES:
-            raise SettingsError(f"device: expected one of {', '.join(DEVICES)}, got {self.device!r}")
-        if self.dtype not in DTYPES:
-            raise SettingsError(f"dtype: expected one of {', '.join(DTYPES)}, got {self.dtype!r}")
+        one_of("device", self.device, DEVICES)
+        one_of("dtype", self.dtype, DTYPES)
+        one_of("decoder", self.decoder, DECODERS)
 
     @property
     def progressive(self) -> bool:
         """Whether files are looked at in rounds, each closer than the one before."""
         return self.until_sure or self.budget_seconds is not None
+
+    @property
+    def decodes_on_card(self) -> bool:
+        return self.decoder == "cuda"
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -1,5 +1,7 @@
 """A video file, frame by frame: OpenCV reads, the timeline says what there should be, PyAV steps in where OpenCV falls short.
 
+Where the settings ask for a card, the card reads first, and the two step in for it.
+
 A short read never counts as complete. Does not know processes; see `worker`.
 """
 
@@ -17,9 +19,11 @@ from numpy.typing import NDArray
 from screener.errors import SourceError
 from screener.records import Frame
 from screener.settings import ScanSettings
+from screener.video.card import CARD
 from screener.video.clock import Clock
 from screener.video.geometry import check_pixels
 from screener.video.ledger import Complaints, Ledger
+from screener.video.nvdec_reader import NvdecReader, can_read
 from screener.video.opencv_reader import OpenCVReader
 from screener.video.pyav_reader import PyAVReader
 from screener.video.sampling import Sampling, Selector, chosen_seconds
@@ -30,7 +34,7 @@ _SILENT_IN_OPENCV = frozenset({"vp8"})
 
 
 class Reader(Protocol):
-    """What both readers can do. `seconds`: container time of the frame, if it has one. `faults`: damage that no log tells of."""
+    """What all readers can do. `seconds`: container time of the frame, if it has one. `faults`: damage that no log tells of."""
 
     name: str
     frames_read: int
@@ -83,12 +87,31 @@ class FileDecoding:
             raise SourceError("limit_time", f"{self._name}: the time limit was reached before the first frame; raise time_limit_seconds")
 
     def steps(self) -> Iterator[Frame | None]:
-        yield from self._opencv_steps()
+        yield from self._card_steps()
+        if not self.ledger.frames_decoded:
+            yield from self._opencv_steps()
         if self._falls_short() and "limit_time" not in self.ledger.reasons:
             yield from self._pyav_steps()
         if not self.ledger.frames_decoded:
             raise self._nothing_decoded()
         self._judge_coverage()
+
+    def _card_steps(self) -> Iterator[Frame | None]:
+        if not self._settings.decodes_on_card or not can_read(self._timeline):
+            return
+        container = CARD.open(self._path, self._name)
+        stream, _ = first_video(container, self._name)
+        reader = NvdecReader(
+            container, stream, self._timeline, self._complaints, shown_name=self._name, max_pixels=self._settings.max_pixels
+        )
+        try:
+            yield from self._read(reader)
+        finally:
+            CARD.is_spent |= reader.has_failed
+            if reader.frames_read:
+                self.ledger.warn("damage_unverified")
+            else:
+                self._complaints.new()  # a codec that the card lacks is no damage
 
     def _opencv_steps(self) -> Iterator[Frame | None]:
         timeline = self._timeline

@@ -37,9 +37,11 @@ def confine(settings: ScanSettings) -> None:
     except ImportError:  # no such limits on this system
         return
     used = resource.getrusage(resource.RUSAGE_SELF)
+    memory = settings.decoder_memory_mb << 20
     wanted = {
         resource.RLIMIT_CORE: 0,
-        resource.RLIMIT_AS: settings.decoder_memory_mb << 20,
+        # A card's driver reserves more addresses than any limit, of which it uses few: there only what can be written to is limited.
+        resource.RLIMIT_DATA if settings.decodes_on_card else resource.RLIMIT_AS: memory,
         resource.RLIMIT_NOFILE: _OPEN_FILES,
         resource.RLIMIT_FSIZE: _WRITTEN_BYTES,
     }

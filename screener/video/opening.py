@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from screener.errors import SourceError
+from screener.errors import DeviceError, SourceError
 from screener.records import Frame, VideoFacts
 from screener.settings import ScanSettings
 from screener.video.child import Child
@@ -33,7 +33,8 @@ _FACT_NAMES = frozenset(field.name for field in fields(VideoFacts))
 
 
 def open_video(source: Source, settings: ScanSettings, look: Look | None = None) -> Video:
-    """Open an input. Raises SourceError, whose reason says why it cannot be read.
+    """Open an input. Raises SourceError, whose reason says why it cannot be read, and DeviceError where the settings ask for a card that
+    does not decode.
 
     look: the only parts of a video file that are decoded, with the warning `sparse`; any other input, and a file in which single frames
     cannot be had, is read as ever.
@@ -43,9 +44,30 @@ def open_video(source: Source, settings: ScanSettings, look: Look | None = None)
     return Video(source, settings, look)
 
 
-def start_decoder() -> None:
-    """Have a decoding process ready for the first input: it loads its libraries while the caller loads others."""
-    _Worker.take().give_back()
+def start_decoder(settings: ScanSettings | None = None) -> None:
+    """Have a decoding process ready for the first input: it loads its libraries while the caller loads others.
+
+    Where the settings ask for a card, waits until that was tried. Raises DeviceError if it does not decode.
+    """
+    if settings is None or not settings.decodes_on_card:
+        _Worker.take().give_back()
+        return
+    worker = _Worker.take(on_card=True)
+    worker.request(None, settings, None)
+    with awaiting(worker.child.popen, _patience_seconds(settings)):
+        answer = worker.child.receive()
+    if answer is not None and "ready" in answer:
+        worker.give_back()
+        return
+    worker.kill()
+    said = {} if answer is None else answer
+    died = f"decoder cuda: the decoder failed while it opened the card (exit status {worker.exit_status}); use `--decoder cpu`"
+    raise DeviceError(str(said.get("no_device") or said.get("message") or died))
+
+
+def _patience_seconds(settings: ScanSettings) -> float:
+    """How long a decoding process may be silent."""
+    return stall_seconds(settings) + 2 * GRACE_SECONDS
 
 
 class Video:
@@ -57,10 +79,10 @@ class Video:
         self._expected_frames: int | None = None
         self._closed = False
         self._started = False
-        self._worker = _Worker.take()
+        self._worker = _Worker.take(settings.decodes_on_card)
         self._held = True
         self._holding = threading.Lock()
-        self._patience_seconds = stall_seconds(settings) + 2 * GRACE_SECONDS
+        self._patience_seconds = _patience_seconds(settings)
         self._overdue = False
         try:
             self._worker.request(source, settings, look)
@@ -88,7 +110,7 @@ class Video:
         return self._expected_frames
 
     def frames(self) -> Iterator[Frame]:
-        """The sampled frames in order, once. Raises SourceError only if nothing at all could be read."""
+        """The sampled frames in order, once. Raises SourceError only if nothing at all could be read, and DeviceError if the card fails."""
         if self._started:
             raise RuntimeError("frames() was already iterated; open the video again to read it again")
         self._started = True
@@ -108,7 +130,7 @@ class Video:
                 delivered = True
                 yield frame
             elif "end" in answer:
-                self._release(reuse=True)
+                self._release(reuse=not answer.get("spent"))
 
     def close(self) -> None:
         """Stop reading. A running `frames` ends at once; a decoding process in mid-work is ended with it."""
@@ -133,8 +155,11 @@ class Video:
             raise self._death()
         if "facts" in answer:
             self._facts = _facts(answer["facts"])
+        if "no_device" in answer:
+            self._release(reuse=False)
+            raise DeviceError(str(answer["no_device"]))
         if "failed" in answer:
-            self._release(reuse=True)
+            self._release(reuse=not answer.get("spent"))
             raise SourceError(answer["failed"], str(answer["message"]))
         return answer
 
@@ -164,7 +189,8 @@ def _facts(values: dict[str, Any]) -> VideoFacts:
 
 
 class _Worker:
-    """A decoding process and the pipes to it."""
+    """A decoding process and the pipes to it. on_card: whether it has opened a card, None while it has done nothing yet: those that
+    have and those that have not are under other limits of memory."""
 
     _idle: ClassVar[list[_Worker]] = []
     _lock: ClassVar[threading.Lock] = threading.Lock()
@@ -174,15 +200,17 @@ class _Worker:
         shared = () if self._memory is None else (self._memory.descriptor,)
         self.child = Child("worker", [str(descriptor) for descriptor in shared], shared)
         self._inputs = 0
+        self.on_card: bool | None = None
 
     @classmethod
-    def take(cls) -> _Worker:
-        """An idle process, or a new one."""
+    def take(cls, on_card: bool = False) -> _Worker:
+        """An idle process that has done the same or nothing, or a new one."""
         while True:
             with cls._lock:
-                worker = cls._idle.pop() if cls._idle else None
-            if worker is None:
-                return cls()
+                worker = next((idle for idle in reversed(cls._idle) if idle.on_card in (None, on_card)), None)
+                if worker is None:
+                    return cls()
+                cls._idle.remove(worker)
             if worker.child.popen.poll() is None:
                 return worker
             worker.kill()
@@ -200,8 +228,9 @@ class _Worker:
     def exit_status(self) -> int | None:
         return self.child.popen.returncode
 
-    def request(self, source: Source, settings: ScanSettings, look: Look | None) -> None:
+    def request(self, source: Source | None, settings: ScanSettings, look: Look | None) -> None:
         self._inputs += 1
+        self.on_card = settings.decodes_on_card
         self.child.request(source, settings, look)
 
     def picture(self, shape_hwc: tuple[int, int, int], slot: int | None) -> NDArray[np.uint8] | None:

@@ -18,7 +18,7 @@ from av.video.reformatter import Interpolation
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from screener.video.geometry import check_pixels, squared, turned
+from screener.video.geometry import as_rgb, check_pixels, squared, turned
 from screener.video.opencv_reader import DECODER_THREADS
 
 _UNHEARD = frozenset({"vp8", "av1"})
@@ -92,9 +92,10 @@ def picture_of(frame: VideoFrame, max_pixels: int, shown_name: str, sample_aspec
     """(H, W, 3) uint8 RGB of a decoded frame, upright, with square pixels; None if it cannot be had. Raises SourceError `limit_pixels`."""
     check_pixels(frame.width, frame.height, max_pixels, shown_name)
     try:
-        # Bicubic and the stream's own colour matrix: what OpenCV does, so that both readers give the same picture.
-        picture = frame.reformat(format="rgb24", interpolation=Interpolation.BICUBIC).to_ndarray()
+        # Bicubic, the stream's own colour matrix, and blue first, to which FFmpeg turns more than 8 bits otherwise than to red first: what
+        # OpenCV does, so that both readers give the same picture.
+        picture = frame.reformat(format="bgr24", interpolation=Interpolation.BICUBIC).to_ndarray()
     except (FFmpegError, ValueError):
         return None
-    upright = turned(np.ascontiguousarray(picture, dtype=np.uint8), frame.rotation)
+    upright = turned(as_rgb(picture), frame.rotation)
     return squared(upright, sample_aspect_ratio, frame.rotation % 180 == 90)

@@ -14,6 +14,7 @@ from typing import Any
 
 import av
 import numpy as np
+from av.codec.hwaccel import HWAccel
 from av.container import InputContainer
 from av.error import FFmpegError
 from av.packet import Packet
@@ -52,7 +53,8 @@ class Timeline:
     """seconds: (n,) presentation time of every frame there should be, rising from 0. frame_seconds: usual time between two.
     origin_seconds: container time of second 0. reader_origin_seconds: what OpenCV takes for 0, in container time.
     timed: frames carry usable timestamps of their own. first_stream: OpenCV, which takes the first stream, reads the right one.
-    sizes_change: the stream carries more than one size header. whole: False if the file ends early, None if nothing says."""
+    sizes_change: the stream carries more than one size header. pixel_format: what the CPU decodes it to, empty if unknown.
+    whole: False if the file ends early, None if nothing says."""
 
     seconds: NDArray[np.float64]
     frame_seconds: float
@@ -61,6 +63,7 @@ class Timeline:
     timed: bool
     format: str
     codec: str
+    pixel_format: str
     size_wh: tuple[int, int]
     sample_aspect_ratio: float
     first_stream: bool
@@ -75,12 +78,15 @@ class Timeline:
         return float(self.seconds[-1]) + self.frame_seconds if len(self.seconds) else 0.0
 
 
-def open_container(path: Path, name: str) -> InputContainer:
-    """The container of a file, other protocols and file-opening formats shut out. Raises SourceError, whose message calls it `name`."""
+def open_container(path: Path, name: str, hwaccel: HWAccel | None = None) -> InputContainer:
+    """The container of a file, other protocols and file-opening formats shut out. Raises SourceError, whose message calls it `name`.
+
+    hwaccel: what decodes its video; the CPU if left out.
+    """
     options = {"protocol_whitelist": "file", "format_whitelist": FILE_FORMATS}
     try:
         # The bytes of a name that is not UTF-8 pass through as surrogates.
-        return av.open(os.path.abspath(os.fspath(path)), options=options, metadata_errors="replace")
+        return av.open(os.path.abspath(os.fspath(path)), options=options, metadata_errors="replace", hwaccel=hwaccel)
     except FFmpegError as error:
         if ends_early(path):
             raise SourceError("truncated", f"{name}: cut short before its index, so that nothing of it can be played") from error
@@ -263,6 +269,7 @@ def _timeline(
         timed=not (names & UNTIMED or walk.untimed or restarted),
         format=container.format.name,
         codec=context.codec.canonical_name,
+        pixel_format=context.pix_fmt or "",
         size_wh=(context.width, context.height),
         sample_aspect_ratio=sample_aspect_ratio(stream),
         first_stream=container.streams.video[0].index == stream.index,

@@ -24,9 +24,10 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from screener.errors import SourceError
+from screener.errors import DeviceError, SourceError
 from screener.records import Frame
 from screener.settings import ScanSettings
+from screener.video.card import CARD
 from screener.video.files import FileDecoding
 from screener.video.frame_memory import SLOTS, FrameMemory
 from screener.video.gate import check_file
@@ -100,17 +101,25 @@ def prepare() -> tuple[BinaryIO, BinaryIO, Complaints]:
     """Make this process fit to decode what nobody vouches for: requests in, answers out, and what the decoders print."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides; the terminal tells both
     av.logging.set_libav_level(av.logging.ERROR)  # as OpenCV does for its own FFmpeg: complaints, and no chatter
+    av.logging.restore_default_callback()  # without it PyAV drops what its FFmpeg says, and damage goes unheard
     requests = os.fdopen(os.dup(0), "rb")
     answers = os.fdopen(os.dup(1), "wb")
     return requests, answers, Complaints(_redirect_output())
 
 
-def _serve(source: Source, settings: ScanSettings, look: Look | None, complaints: Complaints, answers: Answers) -> None:
+def _serve(source: Source | None, settings: ScanSettings, look: Look | None, complaints: Complaints, answers: Answers) -> None:
+    """Decode one input; without a source, only get ready for one."""
     confine(settings)
+    complaints.new()  # of the input before, if that was given up
     watchdog, clock = _Watchdog(stall_seconds(settings)), _BusyClock()
     decoding: Decoding | None = None
     try:
         watchdog.alive()
+        if settings.decodes_on_card:
+            CARD.hold(complaints)
+        if source is None:
+            answers.send({"ready": True})
+            return
         decoding = decode(source, settings, complaints, _Opening(watchdog, answers).alive, look)
         answers.send({"expected_frames": decoding.expected_frames, "facts": _facts(decoding, clock)})
         reported = time.monotonic()
@@ -122,17 +131,24 @@ def _serve(source: Source, settings: ScanSettings, look: Look | None, complaints
                 answers.send({"facts": _facts(decoding, clock)}, frame)
             reported = time.monotonic()
             watchdog.alive()
-        answers.send({"end": True, "facts": _facts(decoding, clock)})
+        answers.send({"end": True, "spent": CARD.is_spent, "facts": _facts(decoding, clock)})
+    except DeviceError as error:
+        answers.send({"no_device": str(error)})
     except SourceError as error:
-        answers.send({"failed": error.reason, "message": error.message, **({"facts": _facts(decoding, clock)} if decoding else {})})
+        answers.send(_failed(error.reason, error.message, decoding, clock))
     except BrokenPipeError:
         raise
     except Exception as error:
         # Such as OpenCV's own error on running out of the memory it may use.
-        message = f"{source.name}: the decoder failed: {type(error).__name__}: {error}"
-        answers.send({"failed": "decoder_crash", "message": message, **({"facts": _facts(decoding, clock)} if decoding else {})})
+        name = "decoder cuda" if source is None else source.name
+        answers.send(_failed("decoder_crash", f"{name}: the decoder failed: {type(error).__name__}: {error}", decoding, clock))
     finally:
         watchdog.rest()
+
+
+def _failed(reason: str, message: str, decoding: Decoding | None, clock: _BusyClock) -> dict[str, Any]:
+    known = {"facts": _facts(decoding, clock)} if decoding else {}
+    return {"failed": reason, "message": message, "spent": CARD.is_spent, **known}
 
 
 class _Opening:

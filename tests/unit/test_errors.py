@@ -55,7 +55,7 @@ def test_reasons_and_warnings_are_the_published_ones() -> None:
         "limit_pixels limit_time limit_size truncated corrupt decoder_crash timeout stream_lost no_face too_small too_short low_quality "
         "out_of_range near_threshold output_failed"
     )
-    assert " ".join(WARNINGS) == "multi_video resolution_change hdr variable_rate gap nonmonotonic end_unverified sparse"
+    assert " ".join(WARNINGS) == "multi_video resolution_change hdr variable_rate gap nonmonotonic end_unverified damage_unverified sparse"
     for text in (*REASONS.values(), *WARNINGS.values()):
         assert text == text.strip(". ")
         assert text[0].islower()

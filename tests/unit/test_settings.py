@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from screener.errors import SettingsError
-from screener.settings import DEVICES, DTYPES, ExtractSettings, ScanSettings
+from screener.settings import DECODERS, DEVICES, DTYPES, ExtractSettings, ScanSettings
 
 WRONG: dict[str, list[Any]] = {
     "frames": [0, -1, 1.5, "32", True, None],
@@ -29,6 +29,7 @@ WRONG: dict[str, list[Any]] = {
     "detect_every": [0, 1.0, "16"],
     "detector": [3, ["mtcnn"]],
     "engine": [None, 3, Path("model.onnx")],
+    "decoder": ["gpu", "", None, 0, ["cpu"]],
     "stream_seconds": [0, -5, "30", float("inf")],
     "max_pixels": [0, 1e6],
     "time_limit_seconds": [0, -1, "60", float("nan")],
@@ -57,6 +58,7 @@ RIGHT: dict[str, list[Any]] = {
     "dtype": list(DTYPES),
     "batch_size": [1, 512],
     "detect_every": [1, 512],
+    "decoder": list(DECODERS),
     "detector": [None, "mtcnn"],
     "engine": ["auto", "torch", "model.onnx"],
     "stream_seconds": [0.5, 3600],

@@ -93,6 +93,8 @@ def test_a_file_that_was_not_decoded_whole_is_not_said_to_be(verdicts: dict[str,
     whole = verdicts["three_people"]
     assert whole.coverage == "complete"
     assert "read to its end" in words(page_html(whole))
+    text = words(page_html(replace(whole, warnings=("damage_unverified",))))
+    assert "300 frames decoded. 32 were to be judged" in text and "does not tell of damage inside them" in text
     text = words(page_html(replace(whole, warnings=("sparse",))))
     assert "read to its end" not in text
     assert "frames from all over the input were picked out" in text

@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from video_media import noise, number_of, read, write_clip
 
@@ -140,3 +141,28 @@ def _packets(path: Path) -> list[tuple[int, int]]:
     with av.open(str(path)) as container:
         data = path.read_bytes()
         return [(data.index(bytes(packet)), packet.size) for packet in container.demux(video=0) if packet.size]
+
+
+def test_wrong_bytes_that_only_the_rescue_reader_meets(tmp_path: Path) -> None:
+    parts = [
+        write_clip(tmp_path / f"{width}.h264", frames=20, size_wh=(width, 64), container="h264", options={"g": "1"}, picture=cut(width))
+        for width in (96, 64)
+    ]
+    whole = b"".join(part.read_bytes() for part in parts)
+    path = tmp_path / "a.h264"
+    path.write_bytes(whole)
+    frames, facts = screened(path)
+    assert (len(frames), facts.reader, facts.decode_errors, facts.reasons) == (40, "pyav", 0, ())
+
+    def flip(data: bytearray) -> bytearray:
+        for place in range(len(data) // 4, len(data) // 2, len(data) // 20):
+            data[place] ^= 0x55
+        return data
+
+    frames, facts = screened(damage(path, flip))
+    assert len(frames) == 40, "no frame is missing, so that only the decoder's words tell"
+    assert facts.reader == "pyav" and facts.decode_errors > 0 and facts.reasons == ("corrupt",)
+
+
+def cut(width: int) -> Callable[[int], np.ndarray]:
+    return lambda number: noise(number)[:, :width]

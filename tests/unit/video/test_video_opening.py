@@ -10,11 +10,12 @@ import threading
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from video_media import number_of, write_clip
 
 from screener.errors import SourceError
 from screener.settings import ScanSettings
-from screener.video import open_video
+from screener.video import child, open_video
 from screener.video.opening import Video, _Worker
 from screener.video.protocol import STALLED_STATUS
 from screener.video.sources import file_source
@@ -183,3 +184,27 @@ def test_the_environment_and_the_folder_are_left_alone(tmp_path: Path, clip: Pat
 def test_the_scanning_process_loads_no_decoder() -> None:
     check = "import sys, screener.video; sys.exit(bool({'cv2', 'av', 'torch'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", check], cwd=Path(__file__).parents[3], check=False).returncode == 0
+
+
+LEAVES_A_COMPLAINT = """
+import os, screener.video.worker as w
+decode = w.decode
+def first(*given):
+    w.decode = decode
+    os.write(2, b"error while decoding MB 1 1")
+    raise w.SourceError("corrupt", "given up")
+w.decode = first
+main()
+"""
+
+
+def test_complaints_of_one_input_are_not_counted_on_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(child, "START", child.START.replace("main()", LEAVES_A_COMPLAINT))
+    picture = tmp_path / "a.png"
+    Image.new("RGB", (64, 64)).save(picture)
+    with pytest.raises(SourceError, match="given up"):
+        open_video(file_source(picture), EVERY)
+    (kept,) = _Worker._idle
+    with open_video(file_source(picture), EVERY) as video:
+        assert len(list(video.frames())) == 1 and process_of(video) is kept.child.popen
+    assert (video.facts.decode_errors, video.facts.reasons) == (0, ())
