@@ -2,86 +2,66 @@
 
     python scripts/bench_vs_naive.py [CLIP...] [--repeats 5] [--sizes 480p 720p 1080p] [--people 1 3 10] [--own-channels]
 
-The first script reads the file from front to back with OpenCV, runs facenet-pytorch's MTCNN on each wanted frame at full size, cuts every
-face out, and runs the network in float32 on one face at a time, gradients on. Both use the same weights and all cores. Clips are made when
-none are given (one portrait again and again: they say how long it takes, not how well it judges). Prints, for each clip, both times in CPU
-seconds and wall time, the ratio with its range over the repeats, and the ratio to the floor. --own-channels measures as for weights all of
-whose channels differ: the default ones repeat each channel four times, which `screener` notices and the first script does not.
+The first script is `first_script.py`, in a process of its own. Both use the same weights and all cores. Clips are made when none are given
+(one portrait again and again: they say how long it takes, not how well it judges). Prints, for each clip, both times in CPU seconds and
+wall time, the ratio with its range over the repeats, and the ratio to the floor. --own-channels measures as for weights all of whose
+channels differ: the default ones repeat each channel four times, which `screener` notices and the first script does not.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import os
+import subprocess
+import sys
 import tempfile
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 from unittest.mock import patch
 
-import cv2
-import numpy as np
-import torch
+POLICY_OF_THE_USER = os.environ.get("OMP_WAIT_POLICY")  # before screener sets its own
 
-from screener import ScanSettings, Screener
-from screener.bench import SIZES_WH, Bench, Spent, bench_with, make_clip, spending
-from screener.checkpoint import load_checkpoint
-from screener.preprocess import crop_face
+from screener import ScanSettings, Screener  # noqa: E402
+from screener.bench import SIZES_WH, Bench, Spent, bench_with, make_clip, spending  # noqa: E402
 
 
 class FirstScript:
-    """What one would write first."""
+    """The other process."""
 
     def __init__(self) -> None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            from facenet_pytorch import MTCNN
+        environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+        if POLICY_OF_THE_USER is not None:
+            environment["OMP_WAIT_POLICY"] = POLICY_OF_THE_USER
+        script = Path(__file__).with_name("first_script.py")
+        self._process = subprocess.Popen(
+            [sys.executable, str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+        )
 
-            self.detector = MTCNN(keep_all=True)
-        checkpoint = load_checkpoint()
-        self.network = checkpoint.build_network().eval().requires_grad_(True)
-        self.contract = checkpoint.contract.preprocessing
-        self.mean = torch.tensor(self.contract.mean_rgb)[:, None, None]
-        self.deviation = torch.tensor(self.contract.std_rgb)[:, None, None]
+    def scan(self, clip: Path, wanted: list[int]) -> tuple[int, Spent]:
+        """How many faces it has scored in the frames of these numbers, and what it spent."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.write(json.dumps({"clip": str(clip), "wanted": wanted}) + "\n")
+        self._process.stdin.flush()
+        answer = json.loads(self._process.stdout.readline())
+        return len(answer["scores"]), Spent(answer["wall_seconds"], answer["cpu_seconds"])
 
-    def scan(self, clip: Path, wanted: list[int]) -> list[float]:
-        """The scores of all faces in the frames of these numbers."""
-        scores = []
-        for picture in _read(clip, wanted):
-            boxes, _ = self.detector.detect(picture)
-            for box in [] if boxes is None else boxes:
-                crop = crop_face(picture, box, self.contract)
-                tensor = (torch.from_numpy(crop).permute(2, 0, 1).float() / 255 - self.mean) / self.deviation
-                scores.append(float(torch.softmax(self.network(tensor[None]), 1)[0, 1].detach()))
-        return scores
-
-
-def _read(clip: Path, wanted: list[int]) -> Iterator[np.ndarray]:
-    capture = cv2.VideoCapture(str(clip))
-    left = set(wanted)
-    index = 0
-    while left and capture.grab():
-        if index in left:
-            _, picture = capture.retrieve()
-            left.discard(index)
-            yield cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
-        index += 1
-    capture.release()
+    def close(self) -> None:
+        self._process.kill()
+        self._process.wait()
 
 
 def measure(clip: Path, screener: Screener, first: FirstScript, repeats: int) -> tuple[list[Spent], list[Spent], Bench]:
     """What each spent in each repeat, in turns; and the stages of ours."""
     verdict = screener.scan(clip)
     wanted = sorted({score.frame_index for score in verdict.frames})
-    faces = len(first.scan(clip, wanted))
+    faces, _ = first.scan(clip, wanted)
     width, height = verdict.video.size_wh
     print(f"{clip.stem}: {width}x{height}, {verdict.video.frames_decoded} frames, {len(wanted)} looked at")
     print(f"  faces: {faces} in the first script, {len(verdict.frames)} judged by ours")
     theirs, ours = [], []
     for _ in range(repeats):
-        with spending() as spent:
-            first.scan(clip, wanted)
-        theirs.append(spent)
+        theirs.append(first.scan(clip, wanted)[1])
         with spending() as spent:
             screener.scan(clip)
         ours.append(spent)
@@ -119,7 +99,7 @@ def main() -> None:
     else:
         screener = Screener(ScanSettings())
     first = FirstScript()
-    print(f"{screener.scorer.device}, {screener.scorer.dtype_name}, {torch.get_num_threads()} cores; in turns, {arguments.repeats} times\n")
+    print(f"{screener.scorer.device}, {screener.scorer.dtype_name}, {screener.cores} cores; in turns, {arguments.repeats} times\n")
     with tempfile.TemporaryDirectory() as folder:
         made = [(size, people) for size in arguments.sizes for people in arguments.people] if not arguments.clips else []
         for size, people in made:
@@ -129,6 +109,7 @@ def main() -> None:
             clip.unlink()
         for clip in arguments.clips:
             show(*measure(clip, screener, first, arguments.repeats))
+    first.close()
 
 
 if __name__ == "__main__":
