@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from screener.errors import ScreenerError as ScreenerError
     from screener.errors import SettingsError as SettingsError
     from screener.errors import SourceError as SourceError
+    from screener.one_input import scan as scan
+    from screener.one_input import scan_stream as scan_stream
     from screener.pipeline import Screener as Screener
-    from screener.pipeline import scan as scan
-    from screener.pipeline import scan_stream as scan_stream
     from screener.records import FaceScore as FaceScore
     from screener.records import TrackVerdict as TrackVerdict
     from screener.records import Verdict as Verdict
@@ -43,8 +43,8 @@ _HOMES = {
     "SettingsError": "errors",
     "SourceError": "errors",
     "Screener": "pipeline",
-    "scan": "pipeline",
-    "scan_stream": "pipeline",
+    "scan": "one_input",
+    "scan_stream": "one_input",
     "FaceScore": "records",
     "TrackVerdict": "records",
     "Verdict": "records",

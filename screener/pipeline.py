@@ -44,6 +44,9 @@ FACE_THREADS = 4
 FRAMES_AHEAD = 4
 """Decoded frames that may wait for the face stage."""
 
+FIRST_BATCH = 4
+"""Faces that are scored together at first: the first scores come sooner, and the network is warm when there is more to do."""
+
 LOOKS_AHEAD = 8
 """Frames whose crops may wait for the scoring stage."""
 
@@ -154,11 +157,12 @@ class Scanning:
         """Each batch as soon as its crops are there, on its way through the network."""
         waiting: list[FaceCrop] = []
         batch_size, gone = self._screener.scorer.batch_size, len(self._scores)
+        size = batch_size if gone else min(batch_size, FIRST_BATCH)
         with closing(read_ahead(self._looks(video), LOOKS_AHEAD, stop=video.close)) as looks:
             for looked_at, crops in enumerate(looks, 1):
                 waiting += crops
-                while len(waiting) >= batch_size:
-                    batch, waiting, gone = waiting[:batch_size], waiting[batch_size:], gone + batch_size
+                while len(waiting) >= size:
+                    batch, waiting, gone, size = waiting[:size], waiting[size:], gone + size, batch_size
                     yield batch, self._begin(batch)
                 self._note_look(looked_at, video.expected_frames)
                 if self._is_late(len(waiting) + gone - len(self._scores)):
@@ -285,18 +289,3 @@ def as_source(source: Source | SourceFailure | str | Path) -> Source | SourceFai
     if len(found) != 1:
         raise SettingsError(f"{source}: names {len(found)} inputs; give them one at a time to Screener.scan")
     return found[0]
-
-
-def scan(source: Source | str | Path, settings: ScanSettings | None = None, checkpoint: Checkpoint | str | Path | None = None) -> Verdict:
-    """Judge one video, picture or stream with a freshly loaded model; for several inputs keep a `Screener`.
-
-    Raises CheckpointError, SettingsError and DeviceError; an input that is missing or cannot be read is a verdict with its reason.
-    """
-    return Screener(settings, checkpoint).scan(source)
-
-
-def scan_stream(
-    source: Source | str | Path, settings: ScanSettings | None = None, checkpoint: Checkpoint | str | Path | None = None
-) -> Iterator[FaceScore]:
-    """The scores of one input as they come, in the order of its frames."""
-    yield from Screener(settings, checkpoint).scan_stream(source)

@@ -45,6 +45,7 @@ import cv2; lap("import cv2")
 import scipy.special, scipy.ndimage, scipy.optimize; lap("import scipy")
 from screener.pipeline import Screener
 from screener.engines import build_scorer
+from screener.resolved import build_detector
 from screener.settings import ScanSettings
 from screener.checkpoint import load_checkpoint
 lap("import screener")

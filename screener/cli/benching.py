@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -39,5 +39,7 @@ def bench(
             if clip is None:
                 clip = Path(folder) / "one-person-720p.mp4"
                 make_clip(clip, SIZES_WH["720p"], 1, 10.0)
-            measured = measure(clip, settings, checkpoint, repeats)
+                measured = replace(measure(clip, settings, checkpoint, repeats), clip=clip.name)  # where it lay says nothing
+            else:
+                measured = measure(clip, settings, checkpoint, repeats)
         sys.stdout.write(json.dumps(asdict(measured)) + "\n" if json_ else render(measured))

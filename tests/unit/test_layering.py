@@ -45,7 +45,7 @@ KNOWS: dict[str, set[str]] = {
 LENT = {"report": "screener.watching.records."}
 """A module of plain records that a part may know although it lies in a room above: reports of a live watch say what these hold."""
 
-ASSEMBLERS = {"pipeline", "progressive", "watching", "batch", "doctor", "training", "evaluation", "bench", "export", "engines"}
+ASSEMBLERS = {"one_input", "pipeline", "progressive", "watching", "batch", "doctor", "training", "evaluation", "bench", "export", "engines"}
 """The parts that put stages together."""
 
 TOP = {"__init__", "cli"}
