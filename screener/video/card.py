@@ -47,7 +47,7 @@ class Card:
         try:
             held = _acceleration().create(Codec("h264", "r"))  # as long as it lives, opening the card again is quick
             fault = _trial_fault()
-        except (FFmpegError, NotImplementedError) as error:
+        except (FFmpegError, NotImplementedError) as error:  # the second is PyAV's word for a build that knows no such card
             fault = str(error)
         if fault:
             said = [_SPEAKER.sub("", line.decode(errors="replace")).strip() for line in complaints.new()]

@@ -18,7 +18,7 @@ def check_pixels(width: int, height: int, max_pixels: int, name: str) -> None:
         raise SourceError("limit_pixels", f"{name}: pictures of {size} exceed the limit of {max_pixels}; raise max_pixels")
 
 
-def as_rgb(picture: NDArray[Any]) -> NDArray[np.uint8]:
+def bgr_as_rgb(picture: NDArray[Any]) -> NDArray[np.uint8]:
     """(H, W), (H, W, 1), (H, W, 3) BGR or (H, W, 4) BGRA of uint8 or uint16 -> (H, W, 3) uint8 RGB. Alpha is dropped."""
     if picture.dtype == np.uint16:
         picture = (picture >> 8).astype(np.uint8)

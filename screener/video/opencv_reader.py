@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from screener.errors import SourceError
-from screener.video.geometry import as_rgb, check_pixels, squared
+from screener.video.geometry import bgr_as_rgb, check_pixels, squared
 
 # Frames are decoded alike on any number of cores only where nothing is damaged; a fixed number makes damaged ones repeatable too.
 DECODER_THREADS = 4
@@ -87,7 +87,7 @@ class OpenCVReader:
         retrieved, picture = self._capture.retrieve()
         if not retrieved or picture is None or not picture.size:
             return None
-        return squared(as_rgb(picture), self._ratio, self._sideways)
+        return squared(bgr_as_rgb(picture), self._ratio, self._sideways)
 
     def close(self) -> None:
         self._capture.release()

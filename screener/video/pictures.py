@@ -19,7 +19,7 @@ from screener.errors import SourceError
 from screener.records import Frame
 from screener.settings import ScanSettings
 from screener.video.gate import check_file
-from screener.video.geometry import as_rgb, check_pixels
+from screener.video.geometry import bgr_as_rgb, check_pixels
 from screener.video.ledger import Complaints, Ledger
 from screener.video.sampling import Sampling, Selector, chosen_seconds
 from screener.video.sources import printable_name
@@ -81,7 +81,7 @@ class AnimationDecoding:
             self.ledger.frames_decoded += 1
             if selector.wants(float(seconds)):
                 self.ledger.frames_sampled += 1
-                yield Frame(as_rgb(picture), float(seconds), index)
+                yield Frame(bgr_as_rgb(picture), float(seconds), index)
 
 
 class SequenceDecoding:
@@ -162,7 +162,7 @@ def read_picture(path: Path, shown_name: str, max_pixels: int) -> NDArray[np.uin
             raise SourceError("unsupported_codec", f"{shown_name}: no reader here decodes this picture; convert it to PNG or JPEG")
         raise SourceError("corrupt", f"{shown_name}: the picture is damaged or cut short")
     check_pixels(picture.shape[1], picture.shape[0], max_pixels, shown_name)
-    return as_rgb(picture)
+    return bgr_as_rgb(picture)
 
 
 def _read(path: Path, shown_name: str) -> NDArray[np.uint8]:

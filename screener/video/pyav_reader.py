@@ -18,7 +18,7 @@ from av.video.reformatter import Interpolation
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from screener.video.geometry import as_rgb, check_pixels, squared, turned
+from screener.video.geometry import bgr_as_rgb, check_pixels, squared, turned
 from screener.video.opencv_reader import DECODER_THREADS
 
 _UNHEARD = frozenset({"vp8", "av1"})
@@ -97,5 +97,5 @@ def picture_of(frame: VideoFrame, max_pixels: int, shown_name: str, sample_aspec
         picture = frame.reformat(format="bgr24", interpolation=Interpolation.BICUBIC).to_ndarray()
     except (FFmpegError, ValueError):
         return None
-    upright = turned(as_rgb(picture), frame.rotation)
+    upright = turned(bgr_as_rgb(picture), frame.rotation)
     return squared(upright, sample_aspect_ratio, frame.rotation % 180 == 90)
