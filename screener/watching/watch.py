@@ -61,6 +61,7 @@ class Watch:
         self._source_ended_at: float | None = None
         self._finished = False
         self._started = 0.0
+        self._moment = (0.0, "")
         self.verdict: Verdict | None = None
         """On the whole watch, once it has ended."""
 
@@ -91,14 +92,13 @@ class Watch:
 
     def finish(self) -> LiveUpdate:
         """End the watch now: the last update, with the summary; `verdict` is then that on the whole watch."""
-        now = self._clock()
+        now = self._begin_update()
         status = self._feed.status()
         counts = self._judge.counts(now)
         self.close()
         happenings, scores = self._judge.untold()
         lost = self._outages.seconds(now)
-        watched = max(0.0, now - self._started) if self._started else 0.0
-        facts = WatchFacts(watched, lost, self._outage_count, status, counts, self._judge.overall_delay())
+        facts = WatchFacts(self._moment[0], lost, self._outage_count, status, counts, self._judge.overall_delay())
         verdict = summary_verdict(self._screener, self._source, self._settings, self._judge.chronicle, facts)
         self.verdict = verdict
         summary = self._event("summary", **summary_details(verdict, self._judge.chronicle, facts))
@@ -114,6 +114,7 @@ class Watch:
 
     def _start(self) -> LiveUpdate:
         self._started = self._clock()
+        self._begin_update()
         self._feed.start()
         self._judge.start()
         self._state = "opening"
@@ -134,8 +135,15 @@ class Watch:
         seen = newest is None or self._judge.last_number >= newest.number
         return seen or now - self._source_ended_at > LAST_FRAME_SECONDS
 
+    def _begin_update(self) -> float:
+        """The moment that the update and all its events bear: they are told in another order than they are made in."""
+        now = float(self._clock())
+        passed = max(0.0, now - self._started) if self._started else 0.0  # a watch may be ended before it began
+        self._moment = (passed, datetime.now().astimezone().isoformat(timespec="milliseconds"))
+        return now
+
     def _update(self) -> LiveUpdate:
-        now = self._clock()
+        now = self._begin_update()
         status, newest = self._feed.status(), self._feed.newest()
         if status.phase == "ended":  # the last frame is being looked at
             state, message = "live", ""
@@ -229,10 +237,7 @@ class Watch:
         ]  # fmt: skip
 
     def _event(self, kind: str, **details: Any) -> LiveEvent:
-        return LiveEvent(kind, self._seconds(), _now_text(), details)
-
-    def _seconds(self) -> float:
-        return max(0.0, float(self._clock() - self._started))
+        return LiveEvent(kind, *self._moment, details)
 
     def _composed(
         self,
@@ -259,9 +264,10 @@ class Watch:
             source_fps=status.source_fps,
         )
         retry = max(0.0, status.retry_at - self._clock()) if state == "lost" and status.retry_at is not None else None
+        seconds, time_text = self._moment
         return LiveUpdate(
-            seconds=self._seconds(),
-            time=_now_text(),
+            seconds=seconds,
+            time=time_text,
             state=state,
             outcome=outcome,
             reasons=reasons,
@@ -274,10 +280,6 @@ class Watch:
             picture_rgb=more.pop("picture", None),
             **more,
         )
-
-
-def _now_text() -> str:
-    return datetime.now().astimezone().isoformat(timespec="milliseconds")
 
 
 def live(

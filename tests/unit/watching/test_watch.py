@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -12,11 +14,14 @@ import pytest
 import screener
 from screener import LiveSettings, Screener
 from screener.errors import SourceError
-from screener.records import Frame
+from screener.records import Frame, TrackVerdict
 from screener.video.live_sources import live_source
 from screener.watching.looking import Looker, Sight
+from screener.watching.people import Happening, People
+from screener.watching.records import LiveUpdate
 from screener.watching.watch import Watch
 
+CLIP = Path(__file__).resolve().parents[3] / "examples" / "genuine.mp4"
 SETTINGS = LiveSettings(device="cpu", dtype="float32")
 
 
@@ -69,46 +74,61 @@ def test_a_fault_of_the_judge_is_raised_where_updates_are_awaited(loaded: Screen
         raise RuntimeError("planted")
 
     monkeypatch.setattr(Looker, "look", fail)
-    clip = Path(__file__).resolve().parents[3] / "examples" / "genuine.mp4"
-    with pytest.raises(RuntimeError, match="planted"), Watch(loaded, live_source(clip), SETTINGS) as watch:
+    with pytest.raises(RuntimeError, match="planted"), Watch(loaded, live_source(CLIP), SETTINGS) as watch:
         for _ in watch:
             pass
 
 
-def test_a_machine_that_does_not_keep_up_withdraws_its_verdict(loaded: Screener, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def stuck(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The first look succeeds, the second never returns while the test lasts."""
-    stuck = threading.Event()
+    end = threading.Event()
     look = Looker.look
     looks = iter(range(1000))
 
     def slow(self: Looker, frame: Frame) -> list[Sight]:
         if next(looks) > 0:
-            stuck.wait(60)
+            end.wait(60)
         return look(self, frame)
 
     monkeypatch.setattr(Looker, "look", slow)
-    clip = Path(__file__).resolve().parents[3] / "examples" / "genuine.mp4"
-    settings = LiveSettings(stale_seconds=0.5)
-    states = []
-    try:
-        with Watch(loaded, live_source(clip), settings) as watch:
-            deadline = time.monotonic() + 60
-            for update in watch:
-                states.append(update.state)
-                if update.state == "stale":
-                    assert "too slow" in update.message
-                    assert (update.people, update.outcome) == ((), "undecided")
-                    break
-                assert time.monotonic() < deadline
-            stuck.set()
-    finally:
-        stuck.set()
-    assert "stale" in states, states
+    yield
+    end.set()
+
+
+def first_stale(watch: Watch) -> LiveUpdate:
+    deadline = time.monotonic() + 60
+    for update in watch:
+        if update.state == "stale":
+            return update
+        assert time.monotonic() < deadline
+    raise AssertionError("it never went stale")
+
+
+@pytest.mark.usefixtures("stuck")
+def test_a_machine_that_does_not_keep_up_withdraws_its_verdict(loaded: Screener) -> None:
+    with Watch(loaded, live_source(CLIP), LiveSettings(stale_seconds=0.5)) as watch:
+        update = first_stale(watch)
+    assert "too slow" in update.message
+    assert (update.people, update.outcome) == ((), "undecided")
+
+
+@pytest.mark.usefixtures("stuck")
+def test_all_that_an_update_tells_bears_its_moment(loaded: Screener, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A change is found out before what led to it is put into words, but told after it."""
+    person = TrackVerdict(1, "undecided", None, None, 0.0, 0.5, 2, 1, 80.0)
+    monkeypatch.setattr(People, "clear", lambda people, cause: [Happening("cleared", person, cause)])
+    readings = count()
+    with Watch(
+        loaded, live_source(CLIP), LiveSettings(stale_seconds=0.5), clock=lambda: time.monotonic() + 0.001 * next(readings)
+    ) as watch:
+        update = first_stale(watch)
+    assert [event.kind for event in update.events] == ["cleared", "stale"]
+    assert {(event.seconds, event.time) for event in update.events} == {(update.seconds, update.time)}
 
 
 def test_boxes_follow_the_picture(loaded: Screener) -> None:
-    clip = Path(__file__).resolve().parents[3] / "examples" / "genuine.mp4"
-    with Watch(loaded, live_source(clip), LiveSettings(judged_fps=4)) as watch:
+    with Watch(loaded, live_source(CLIP), LiveSettings(judged_fps=4)) as watch:
         seen = [update for update in watch if update.people]
     assert all(update.picture_rgb is not None for update in seen if update.state == "live")
     places = [tuple(update.people[0].box_xyxy) for update in seen if update.people[0].box_xyxy is not None]
