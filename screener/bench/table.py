@@ -29,12 +29,13 @@ def render(measured: Bench) -> str:
     scoring = measured.crops / measured.stages["scoring"].wall_seconds
     best_size = max(measured.passes_per_second, key=lambda size: measured.passes_per_second[size])
     best = measured.crops / measured.stages["bare network"].wall_seconds
+    slowest = measured.stages[measured.slowest].wall_seconds
     lines += [
         "",
         f"  total over floor         {_ratio(total.wall_seconds, floor.wall_seconds)} in wall time, "
         f"{_ratio(total.cpu_seconds, floor.cpu_seconds)} in CPU time",
-        f"  stages at once           {_ratio(total.wall_seconds, measured.stages[measured.slowest].wall_seconds)} times the slowest alone "
-        f"({measured.slowest}); {_ratio(total.cpu_seconds, total.wall_seconds)} of {measured.cores} cores busy",
+        f"  stages at once           {_ratio(total.wall_seconds, slowest)} times the slowest alone ({measured.slowest}); "
+        f"{_ratio(max(slowest, total.cpu_seconds / measured.cores), slowest)} if none of {measured.cores} cores ever waited",
         f"  scoring                  {scoring:.1f} crops/s, {100 * scoring / best:.0f} % of the bare network's {best:.1f}, "
         f"best in batches of {best_size}",
         f"  checks, other process    {_share(measured)} of the scan's CPU time",
