@@ -78,17 +78,18 @@ def written(folder: Path) -> dict[str, str]:
     return found
 
 
-@pytest.mark.parametrize("form", ["--json", "--jsonl", "--csv", None])
+@pytest.mark.parametrize(("form", "kills"), [("--jsonl", (0, 2, 7)), ("--json", (7,)), ("--csv", (2,)), (None, (5,))])
 def test_a_batch_that_is_killed_again_and_again_ends_like_a_quiet_one(
-    inputs: Path, checkpoint: Path, tmp_path: Path, form: str | None
+    inputs: Path, checkpoint: Path, tmp_path: Path, form: str | None, kills: tuple[int, ...]
 ) -> None:
+    """kills: after how many lines of progress each."""
     quiet, disturbed = tmp_path / "quiet", tmp_path / "disturbed"
     quiet.mkdir()
     disturbed.mkdir()
     forms = [form] if form else []
     status, err = run(command(inputs, checkpoint, quiet, *forms))
     arguments = command(inputs, checkpoint, disturbed, *forms, "--resume")
-    for lines in (0, 2, 7):
+    for lines in kills:
         assert kill_after(arguments, lines)
         assert not (disturbed / "rows").exists()
     again, err = run(arguments)
