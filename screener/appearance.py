@@ -14,7 +14,6 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
 
 from screener.records import FaceBox
 
@@ -33,6 +32,9 @@ REGION_ROWS_COLUMNS = (6, 8)
 SCENE_ROWS_COLUMNS = (12, 16)
 POINTS_PER_CELL = 4
 """Pixels read along each side of a cell: the cost of a descriptor does not grow with the picture."""
+
+BLUR_CELLS, BLUR_REACH = 3.0, 4
+"""What counts as the neighbourhood of a cell of an aligned face: standard deviation, and how many of them it reaches."""
 
 HAIR_REGION = (0.15, -0.30, 0.85, 0.05)
 CLOTHING_REGION = (-0.15, 1.15, 1.15, 1.75)
@@ -186,8 +188,13 @@ def _contrast(values: Float32) -> Float32:
 
 def _local_structure(luma: Float32) -> Float32:
     """Brightness against its neighbourhood, so light from one side counts less than eyes, nose and mouth."""
-    detail = luma - gaussian_filter(luma, 3.0)
-    return np.asarray(detail / (np.sqrt(gaussian_filter(detail**2, 3.0)) + 2.0), np.float32)
+    detail = luma - _blurred(luma)
+    return np.asarray(detail / (np.sqrt(_blurred(detail**2)) + 2.0), np.float32)
+
+
+def _blurred(luma: Float32) -> Float32:
+    side = 2 * round(BLUR_REACH * BLUR_CELLS) + 1
+    return np.asarray(cv2.GaussianBlur(luma, (side, side), BLUR_CELLS, borderType=cv2.BORDER_REFLECT), np.float32)
 
 
 def _colour_histogram(rgb: Float32, reference_luma: float) -> Float32:

@@ -17,7 +17,6 @@ from dataclasses import dataclass, field, fields
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from screener.appearance import Appearance, Scene, appearance_distance, describe_face, describe_scene, scene_distance
 from screener.errors import SettingsError
@@ -177,7 +176,7 @@ class Tracker:
         if not self._tracks:
             return {}
         gains = self._gains(seconds, boxes_xyxy, appearances)
-        rows, columns = linear_sum_assignment(np.clip(gains, 0, None), maximize=True)
+        rows, columns = best_pairs(np.clip(gains, 0, None))
         apart = centre_distances(boxes_xyxy, boxes_xyxy) > APART_SIZES
         return {
             int(j): self._tracks[i]
@@ -242,3 +241,15 @@ class Tracker:
         self._tracks = [track for track in unseen if track.track_id not in forgotten] + seen
         for track in self._tracks:
             track.met -= forgotten
+
+
+def best_pairs(gains: Float64) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows and columns of the pairs, each row and column in one at most, whose gains (R, C) come to the largest sum."""
+    if 1 in gains.shape:
+        row, column = np.unravel_index([gains.argmax()], gains.shape)
+        return row, column
+    # Loaded once two people are to be told apart: it takes as long as finding the faces of eight pictures.
+    from scipy.optimize import linear_sum_assignment
+
+    rows, columns = linear_sum_assignment(gains, maximize=True)
+    return rows, columns

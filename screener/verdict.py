@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
 
 from screener.records import FaceCrop, FaceScore, Segment, TrackVerdict, VideoFacts
 
@@ -121,6 +120,9 @@ def interval(p_fake: Floats, pooling: str) -> tuple[float, float] | None:
     centre = float(pool(p_fake))
     tail = (1 - INTERVAL_SHARE) / 2
     blocks = max(1, n // block - 1)
+    # Loaded when the first verdict is reached: the first scores come before it.
+    from scipy.special import stdtrit
+
     widen = float(stdtrit(blocks, 1 - tail) / stdtrit(1e9, 1 - tail)) * np.sqrt(n / (n - 1))
     low, high = np.quantile(pooled, (tail, 1 - tail))
     return float(max(0.0, min(centre, centre + (low - centre) * widen))), float(min(1.0, max(centre, centre + (high - centre) * widen)))

@@ -42,7 +42,6 @@ def lap(name):
 import numpy; lap("import numpy")
 import torch; lap("import torch")
 import cv2; lap("import cv2")
-import scipy.special, scipy.ndimage, scipy.optimize; lap("import scipy")
 from screener.pipeline import Screener
 from screener.engines import build_scorer
 from screener.resolved import build_detector

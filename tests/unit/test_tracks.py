@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
 
 from screener.errors import SettingsError
 from screener.records import FaceBox, Frame
-from screener.tracks import Tracker, TrackerSettings, observe
+from screener.tracks import Tracker, TrackerSettings, best_pairs, observe
 
 SIZE_WH = (480, 270)
 
@@ -277,3 +278,14 @@ def test_what_was_observed_in_any_order_is_followed_as_if_it_came_in_time() -> N
     tracker = Tracker()
     assert [tracker.follow(seen) for seen in sorted(backwards, key=lambda seen: seen.pts_seconds)] == follow(samples)
     assert 3.0 in tracker.cuts
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 7), (7, 1), (3, 5)])
+def test_the_best_pairs_are_those_of_the_assignment_problem(shape: tuple[int, int]) -> None:
+    """One person or one face alone is paired without the library that solves it; a gain of nothing pairs too, as there."""
+    rng = np.random.default_rng(sum(shape))
+    for gains in (rng.random(shape), np.clip(rng.normal(size=shape), 0, None), np.zeros(shape)):
+        rows, columns = best_pairs(gains)
+        expected = linear_sum_assignment(gains, maximize=True)
+        assert len(rows) == len(columns) == min(shape)
+        assert gains[rows, columns].sum() == gains[expected].sum()
