@@ -79,12 +79,13 @@ def _calibrate(
     quiet: bool,
 ) -> tuple[Recalibration, dict[str, str]]:
     """What was fitted, and what was read and written."""
-    from screener.checkpoint import load_checkpoint, save_contract
+    from screener.checkpoint import load_checkpoint, require_checkpoint_name, save_contract
     from screener.datasets import read_data
     from screener.evaluation.recalibration import of_split, recalibrate, recalibrated
     from screener.evaluation.selection import data_name
     from screener.evaluation.videos import scores_of
 
+    require_checkpoint_name(output)
     if not output.absolute().parent.is_dir():
         raise OutputError(f"{output}: cannot be written: there is no folder {output.parent}; make it first")
     checkpoint = load_checkpoint(path)

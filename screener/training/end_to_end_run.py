@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from screener.checkpoint import Calibration, Checkpoint, Contract, DataSet, save_checkpoint
+from screener.checkpoint import Calibration, Checkpoint, Contract, DataSet, require_checkpoint_name, save_checkpoint
 from screener.datasets import LabelledItem
 from screener.datasets.layouts import read_data
-from screener.errors import DatasetError, OutputError
+from screener.errors import DatasetError
 from screener.evaluation.calibration import fit_calibration
 from screener.faces import MtcnnDetector
 from screener.model import Network
@@ -85,8 +85,7 @@ def train_end_to_end(data: Path, output: Path, settings: EndToEndSettings, say: 
     say: hears a line now and then. Raises DatasetError, CheckpointError, SettingsError, DeviceError and OutputError, and then leaves
     `output` as it was.
     """
-    if output.is_dir():
-        raise OutputError(f"{output}: is a folder; name the checkpoint file to write, such as {output / 'own.safetensors'}")
+    require_checkpoint_name(output)
     device = choose_device(settings.device)
     start = starting_point(settings.init, settings.seed)
     items = pictures_of(data, say)

@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from screener.checkpoint import Checkpoint
-from screener.errors import OutputError, SettingsError
+from screener.checkpoint import Checkpoint, require_checkpoint_name
+from screener.errors import SettingsError
 from screener.model import Head
 from screener.report.output import make_folder
 from screener.settings import TrainSettings
@@ -96,8 +96,7 @@ def train_heads(
     writes, shows and returns the report.
     Raises DatasetError, CheckpointError, SettingsError, DeviceError and OutputError, and then leaves `output` as it was.
     """
-    if output.is_dir():
-        raise OutputError(f"{output}: is a folder; name the checkpoint file to write, such as {output / 'head.safetensors'}")
+    require_checkpoint_name(output)
     backbone = backbone_named(checkpoint)
     folds = _chosen_folds(open_folds(folder), fold, folder)
     if checkpoint is None and not all(f.backbone_fingerprint for f in folds):

@@ -174,6 +174,15 @@ def test_wrong_data_is_named_and_nothing_is_left_under_the_final_name(fingerprin
         assert not output.exists()
 
 
+def test_the_folds_are_not_replaced_by_the_checkpoint(fingerprint: str, tiny_checkpoint: Path, tmp_path: Path) -> None:
+    document = write_fold(tmp_path / "folds", fingerprint) / "fold.json"
+    before = document.read_bytes()
+    ended = run_here("train", tmp_path / "folds", "-o", document, "--checkpoint", tiny_checkpoint, *QUICK)
+    assert ended.status == 2
+    assert f"{document}: expected the name of a checkpoint, which ends in .safetensors" in ended.err
+    assert document.read_bytes() == before
+
+
 def test_another_checkpoint_than_the_folds_come_from_is_refused_by_default(folds: Path, tmp_path: Path) -> None:
     ended = run_here("train", folds, "-o", tmp_path / "head.safetensors", *QUICK)
     assert ended.status == 2
