@@ -52,9 +52,9 @@ VALIDATION_PAIRS = 200
 VALIDATION_SEED = 1
 
 LIMITS = (
-    "Backbone and head trained together on pictures of faces and on fakes blended from them. Temperature and bias come from blended fakes "
-    "of held-out pictures, which are easier than what people pass on, and no threshold was measured: run `screener calibrate` on labelled "
-    "videos before you scan, and `screener evaluate` before you trust it."
+    "Backbone and head trained together on pictures of faces and on fakes blended from them. Until `screener calibrate` fits them to "
+    "labelled videos, temperature and bias come from blended fakes of held-out pictures, which are easier than what people pass on, and no "
+    "threshold is measured. Run `screener evaluate` before you trust it."
 )
 
 

@@ -5,8 +5,8 @@ Puts folds, the loop, the record and the checkpoint together. Does not know how 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import closing, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from screener.checkpoint import Checkpoint, require_checkpoint_name
-from screener.errors import SettingsError
+from screener.errors import DatasetError, SettingsError
 from screener.model import Head
 from screener.report.output import make_folder
 from screener.settings import TrainSettings
@@ -151,9 +151,20 @@ class _HeadRun:
             for number, (fold, parts) in enumerate(zip(self._folds, self._parts, strict=True), 1):
                 watch.fold(number, len(self._folds), len(parts.train), len(parts.validation))
                 listener = _Recorder(watch, board, self._metrics, results) if self._workers.is_first else QuietWatch()
-                results.append(self._one(fold, parts, listener))
+                with self._kept_for_a_repeat():
+                    results.append(self._one(fold, parts, listener))
         self._workers.wait()
         return self._finish(results) if self._workers.is_first else None
+
+    @contextmanager
+    def _kept_for_a_repeat(self) -> Iterator[None]:
+        """What the run kept goes when features or settings are at fault: repeated it would end there again, mended it is another run."""
+        try:
+            yield
+        except (DatasetError, SettingsError):
+            if self._workers.is_first:
+                self._folder.remove()
+            raise
 
     def _identity(self) -> dict[str, Any]:
         plain = {name: value for name, value in self._settings.to_dict().items() if name not in UNCHANGING}
