@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from screener.evaluation.recalibration import CalibrateSettings, HeldOutError, Recalibration
     from screener.evaluation.results import Row
 
+RANGES_LIFTED = ", valid ranges lifted"
+"""After the name of a checkpoint in the results of a scan that judged faces outside of its ranges too."""
+
 MOST_NAMED = 5
 """Videos in which nobody could be judged that are printed; `--json` names them all."""
 
@@ -119,8 +122,9 @@ def _scanned(checkpoint: Checkpoint, items: list[LabelledItem], results: Path, d
     from screener.report import progress_for
     from screener.settings import ScanSettings
 
-    # Every face that can be scored counts: the ranges are what is to be found.
-    unbounded = replace(checkpoint, contract=replace(checkpoint.contract, valid_range={}))
+    # Every face that can be scored counts: the ranges are what is to be found. The name says so, for whoever evaluates these results.
+    name = checkpoint.contract.name + (RANGES_LIFTED if checkpoint.contract.valid_range else "")
+    unbounded = replace(checkpoint, contract=replace(checkpoint.contract, name=name, valid_range={}))
     screener = Screener(ScanSettings(threshold=0.5, device=device or "auto", thumbnails=0), unbounded)
     rows, origin = judge(items, screener, lambda done, waiting: progress_for(sys.stderr, quiet, waiting), results, stops.held_back)
     return rows, origin.sha256
@@ -142,7 +146,7 @@ def _text(found: Recalibration, written: dict[str, str]) -> str:
         ],
         *[(f"at {fpr:.3g} FPR", f"REFUSED: {why}") for fpr, why in found.refused.items()],
         *[(f"valid {name}", f"{low:g} to {high:g}") for name, (low, high) in found.valid_range.items()],
-        ("results", f"{written['results']} (with --results nothing is scanned again)"),
+        ("results", f"{written['results']} (with calibrate --results nothing is scanned again)"),
         ("written", f"{written['checkpoint']}, sha256 {written['sha256']}; the weights are the same, bit for bit"),
     ]
     width = max(len(name) for name, _ in rows)

@@ -166,3 +166,6 @@ def test_faces_outside_the_former_range_are_scored_too(weights: Path, tmp_path: 
     assert ended.status == 0 and "4 real and 4 fake with a score" in ended.out
     low, high = load_checkpoint(weights).contract.valid_range["face_px"]
     assert low == 40 and high < 500
+    (kept,) = tmp_path.glob("weights.*.results.jsonl")
+    evaluated = run_here("evaluate", tmp_path / "data", "--results", kept)
+    assert f"{contract.name}, valid ranges lifted (sha256 " in evaluated.out
