@@ -89,24 +89,24 @@ def train_end_to_end(data: Path, output: Path, settings: EndToEndSettings, say: 
     device = choose_device(settings.device)
     start = starting_point(settings.init, settings.seed)
     items = pictures_of(data, say)
-    folder = RunFolder(output)
     make_folder(output.parent)
-    folder.open(
-        {
-            "settings": {name: value for name, value in settings.to_dict().items() if name != "device"},
-            "data": _sha256(items),
-            "start": start.sha256,
-        }
-    )
-    faces = _split(items, data, folder.file("faces.npz"), say)
-    run = _Run(settings, start, faces, folder, device, say)
-    rows, calibration = run.all_stages()
-    contract = replace(_contract(output.stem, settings, start, faces, rows), calibration=calibration)
-    metrics = output.with_name(f"{output.stem}.metrics.csv")
-    write_atomically(metrics, _csv(rows))
-    save_checkpoint(output, contract, run.network.state_dict())
-    folder.remove()
-    return EndToEndReport(output, metrics, len(faces.training), sum(int(row["pictures"]) for row in rows), rows[-1])
+    with RunFolder(output) as folder:
+        folder.open(
+            {
+                "settings": {name: value for name, value in settings.to_dict().items() if name != "device"},
+                "data": _sha256(items),
+                "start": start.sha256,
+            }
+        )
+        faces = _split(items, data, folder.file("faces.npz"), say)
+        run = _Run(settings, start, faces, folder, device, say)
+        rows, calibration = run.all_stages()
+        contract = replace(_contract(output.stem, settings, start, faces, rows), calibration=calibration)
+        metrics = output.with_name(f"{output.stem}.metrics.csv")
+        write_atomically(metrics, _csv(rows))
+        save_checkpoint(output, contract, run.network.state_dict())
+        folder.remove()
+        return EndToEndReport(output, metrics, len(faces.training), sum(int(row["pictures"]) for row in rows), rows[-1])
 
 
 def stages_of(settings: EndToEndSettings) -> list[Stage]:

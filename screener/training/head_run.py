@@ -141,6 +141,10 @@ class _HeadRun:
         self._metrics = output.with_name(f"{output.stem}.metrics.csv")
 
     def all(self, watch: TrainingWatch, tensorboard: Path | None) -> HeadReport | None:
+        with self._folder:
+            return self._all(watch, tensorboard)
+
+    def _all(self, watch: TrainingWatch, tensorboard: Path | None) -> HeadReport | None:
         board = TensorBoardLog(tensorboard) if tensorboard and self._workers.is_first else None
         if self._workers.is_first:
             make_folder(self._output.parent)
