@@ -41,6 +41,8 @@ from screener.model import Network
 PACKAGE_FOLDER = Path(__file__).resolve().parent.parent
 DEFAULT_NAME = "default.safetensors"
 
+SUFFIX = ".safetensors"
+
 SCORES_REST_ON = ("architecture", "class_names", "split_point", "preprocessing", "detector", "backbone_fingerprint")
 """Fields of a contract that say, with the weights, which logit a picture gets."""
 
@@ -125,6 +127,17 @@ def verify_checkpoint(path: str | Path | None = None) -> list[tuple[str, str]]:
         raise CheckpointError(f"{checkpoint.path}: the network answers a grey picture with {logits.tolist()}, not with finite numbers")
     results.append(("network", f"runs on a grey picture of {size} x {size} pixels and answers with finite numbers"))
     return results
+
+
+def require_checkpoint_name(path: Path) -> None:
+    """Raise OutputError unless `path` may become a checkpoint: not a folder, and no name that a list or features could lie under.
+
+    For whoever is about to work for hours, and would replace what lies there.
+    """
+    if path.is_dir():
+        raise OutputError(f"{path}: is a folder; name the checkpoint file to write, such as {path / f'own{SUFFIX}'}")
+    if path.suffix != SUFFIX:
+        raise OutputError(f"{path}: expected the name of a checkpoint, which ends in {SUFFIX}, such as {path.with_name(f'own{SUFFIX}')}")
 
 
 def save_checkpoint(path: str | Path, contract: Contract, state: Mapping[str, Tensor], *, quantise: bool = True) -> None:

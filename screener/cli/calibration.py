@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from screener.evaluation.recalibration import CalibrateSettings, HeldOutError, Recalibration
     from screener.evaluation.results import Row
 
+RANGES_LIFTED = ", valid ranges lifted"
+"""After the name of a checkpoint in the results of a scan that judged faces outside of its ranges too."""
+
 MOST_NAMED = 5
 """Videos in which nobody could be judged that are printed; `--json` names them all."""
 
@@ -79,12 +82,13 @@ def _calibrate(
     quiet: bool,
 ) -> tuple[Recalibration, dict[str, str]]:
     """What was fitted, and what was read and written."""
-    from screener.checkpoint import load_checkpoint, save_contract
+    from screener.checkpoint import load_checkpoint, require_checkpoint_name, save_contract
     from screener.datasets import read_data
     from screener.evaluation.recalibration import of_split, recalibrate, recalibrated
     from screener.evaluation.selection import data_name
     from screener.evaluation.videos import scores_of
 
+    require_checkpoint_name(output)
     if not output.absolute().parent.is_dir():
         raise OutputError(f"{output}: cannot be written: there is no folder {output.parent}; make it first")
     checkpoint = load_checkpoint(path)
@@ -118,8 +122,9 @@ def _scanned(checkpoint: Checkpoint, items: list[LabelledItem], results: Path, d
     from screener.report import progress_for
     from screener.settings import ScanSettings
 
-    # Every face that can be scored counts: the ranges are what is to be found.
-    unbounded = replace(checkpoint, contract=replace(checkpoint.contract, valid_range={}))
+    # Every face that can be scored counts: the ranges are what is to be found. The name says so, for whoever evaluates these results.
+    name = checkpoint.contract.name + (RANGES_LIFTED if checkpoint.contract.valid_range else "")
+    unbounded = replace(checkpoint, contract=replace(checkpoint.contract, name=name, valid_range={}))
     screener = Screener(ScanSettings(threshold=0.5, device=device or "auto", thumbnails=0), unbounded)
     rows, origin = judge(items, screener, lambda done, waiting: progress_for(sys.stderr, quiet, waiting), results, stops.held_back)
     return rows, origin.sha256
@@ -141,7 +146,7 @@ def _text(found: Recalibration, written: dict[str, str]) -> str:
         ],
         *[(f"at {fpr:.3g} FPR", f"REFUSED: {why}") for fpr, why in found.refused.items()],
         *[(f"valid {name}", f"{low:g} to {high:g}") for name, (low, high) in found.valid_range.items()],
-        ("results", f"{written['results']} (with --results nothing is scanned again)"),
+        ("results", f"{written['results']} (with calibrate --results nothing is scanned again)"),
         ("written", f"{written['checkpoint']}, sha256 {written['sha256']}; the weights are the same, bit for bit"),
     ]
     width = max(len(name) for name, _ in rows)

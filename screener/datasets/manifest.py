@@ -6,12 +6,15 @@ Columns `path,label,group` and, where wanted, `split,method,identity,source_vide
 from __future__ import annotations
 
 import csv
+import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from screener.datasets.item import LABELS, SPLITS, LabelledItem
 from screener.errors import DatasetError
 
 REQUIRED = ("path", "label", "group")
+COLUMNS = (*REQUIRED, "split", "method", "identity", "source_video", "set")
 
 SPLIT_NAMES = {"": "", "train": "train", "training": "train", "val": "validation", "validation": "validation", "test": "test"}
 """What lists call a split -> its name here."""
@@ -25,9 +28,7 @@ def read_manifest(path: Path) -> list[LabelledItem]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
-            missing = [name for name in REQUIRED if name not in (reader.fieldnames or [])]
-            if missing:
-                raise DatasetError(f"{path}: its first line lacks {', '.join(missing)}; expected path,label,group[,split,method]")
+            _check_columns(path, reader.fieldnames or [])
             numbered = [(reader.line_num, _row(path, reader.line_num, row)) for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DatasetError(f"{path}: cannot be read as a CSV manifest: {error}") from error
@@ -35,12 +36,28 @@ def read_manifest(path: Path) -> list[LabelledItem]:
         raise DatasetError(f"{path}: holds no rows")
     first_line: dict[str, int] = {}
     for number, item in numbered:
-        if first_line.setdefault(item.name, number) != number:
-            raise DatasetError(f"{path}, line {number}: path: {item.name} is in line {first_line[item.name]} already; keep one of them")
+        # However it is written: `a.mp4`, `./a.mp4` and the whole path are one file.
+        first = first_line.setdefault(os.path.abspath(item.path), number)
+        if first != number:
+            raise DatasetError(f"{path}, line {number}: path: {item.name} is in line {first} already; keep one of them")
     return [item for _, item in numbered]
 
 
+def _check_columns(path: Path, columns: Sequence[str]) -> None:
+    """Other columns than ours are welcome, but none that may have been meant for one of ours and would be passed over in silence."""
+    if missing := [name for name in REQUIRED if name not in columns]:
+        raise DatasetError(f"{path}: its first line lacks {', '.join(missing)}; expected path,label,group[,split,method]")
+    for number, name in enumerate(columns):
+        meant = name.strip().lower()
+        if meant in COLUMNS and name != meant:
+            raise DatasetError(f"{path}: its first line has the column {name!r}; write it {meant}, or give it another name")
+        if name in COLUMNS and name in columns[:number]:
+            raise DatasetError(f"{path}: its first line has the column {name} twice; keep one of them")
+
+
 def _row(path: Path, number: int, row: dict[str, str | None]) -> LabelledItem:
+    if None in row:
+        raise DatasetError(f"{path}, line {number}: has more cells than the first line; put quotes around one that holds a comma")
     name, label, split = row["path"] or "", row["label"] or "", row.get("split") or ""
     if label not in LABELS:
         raise DatasetError(f"{path}, line {number}: label: expected real or fake, got {label!r}")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 
-from screener.checkpoint import Checkpoint
+from screener.checkpoint import Checkpoint, scored_alike
 from screener.datasets import LabelledItem, missing_files
 from screener.errors import DatasetError
 from screener.evaluation.results import (
@@ -102,6 +102,12 @@ def read_results(items: Sequence[LabelledItem], results: Path, checkpoint: Check
     origin = common_origin(rows, file)
     if checkpoint is not None:
         if checkpoint.sha256 != origin.sha256:
+            if origin.sha256 in scored_alike(checkpoint):
+                raise DatasetError(
+                    f"{file}: was made with the weights of {checkpoint.path} before they were calibrated anew (sha256 "
+                    f"{origin.sha256[:16]}): its probabilities and outcomes are of the calibration and thresholds of then; leave --results "
+                    "out to scan with those of now, or leave --checkpoint out to see what those of then decided"
+                )
             raise DatasetError(
                 f"{file}: was made with the checkpoint {origin.name!r}, sha256 {origin.sha256[:16]}, not with "
                 f"{checkpoint.contract.name!r}, sha256 {checkpoint.sha256[:16]}; name its own with --checkpoint"

@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from screener.checkpoint import Calibration, Checkpoint, Contract, DataSet, save_checkpoint
+from screener.checkpoint import Calibration, Checkpoint, Contract, DataSet, require_checkpoint_name, save_checkpoint
 from screener.datasets import LabelledItem
 from screener.datasets.layouts import read_data
-from screener.errors import DatasetError, OutputError
+from screener.errors import DatasetError
 from screener.evaluation.calibration import fit_calibration
 from screener.faces import MtcnnDetector
 from screener.model import Network
@@ -52,9 +52,9 @@ VALIDATION_PAIRS = 200
 VALIDATION_SEED = 1
 
 LIMITS = (
-    "Backbone and head trained together on pictures of faces and on fakes blended from them. Temperature and bias come from blended fakes "
-    "of held-out pictures, which are easier than what people pass on, and no threshold was measured: run `screener calibrate` on labelled "
-    "videos before you scan, and `screener evaluate` before you trust it."
+    "Backbone and head trained together on pictures of faces and on fakes blended from them. Until `screener calibrate` fits them to "
+    "labelled videos, temperature and bias come from blended fakes of held-out pictures, which are easier than what people pass on, and no "
+    "threshold is measured. Run `screener evaluate` before you trust it."
 )
 
 
@@ -85,29 +85,28 @@ def train_end_to_end(data: Path, output: Path, settings: EndToEndSettings, say: 
     say: hears a line now and then. Raises DatasetError, CheckpointError, SettingsError, DeviceError and OutputError, and then leaves
     `output` as it was.
     """
-    if output.is_dir():
-        raise OutputError(f"{output}: is a folder; name the checkpoint file to write, such as {output / 'own.safetensors'}")
+    require_checkpoint_name(output)
     device = choose_device(settings.device)
     start = starting_point(settings.init, settings.seed)
     items = pictures_of(data, say)
-    folder = RunFolder(output)
     make_folder(output.parent)
-    folder.open(
-        {
-            "settings": {name: value for name, value in settings.to_dict().items() if name != "device"},
-            "data": _sha256(items),
-            "start": start.sha256,
-        }
-    )
-    faces = _split(items, data, folder.file("faces.npz"), say)
-    run = _Run(settings, start, faces, folder, device, say)
-    rows, calibration = run.all_stages()
-    contract = replace(_contract(output.stem, settings, start, faces, rows), calibration=calibration)
-    metrics = output.with_name(f"{output.stem}.metrics.csv")
-    write_atomically(metrics, _csv(rows))
-    save_checkpoint(output, contract, run.network.state_dict())
-    folder.remove()
-    return EndToEndReport(output, metrics, len(faces.training), sum(int(row["pictures"]) for row in rows), rows[-1])
+    with RunFolder(output) as folder:
+        folder.open(
+            {
+                "settings": {name: value for name, value in settings.to_dict().items() if name != "device"},
+                "data": _sha256(items),
+                "start": start.sha256,
+            }
+        )
+        faces = _split(items, data, folder.file("faces.npz"), say)
+        run = _Run(settings, start, faces, folder, device, say)
+        rows, calibration = run.all_stages()
+        contract = replace(_contract(output.stem, settings, start, faces, rows), calibration=calibration)
+        metrics = output.with_name(f"{output.stem}.metrics.csv")
+        write_atomically(metrics, _csv(rows))
+        save_checkpoint(output, contract, run.network.state_dict())
+        folder.remove()
+        return EndToEndReport(output, metrics, len(faces.training), sum(int(row["pictures"]) for row in rows), rows[-1])
 
 
 def stages_of(settings: EndToEndSettings) -> list[Stage]:

@@ -99,6 +99,7 @@ def extract(
     device = choose_device(settings.device)
     settings = replace(settings, device=device.type, dtype=str(choose_dtype(settings.dtype, device)).removeprefix("torch."))
     plans = plan_folds(items, settings.folds, settings.validation_share, settings.test_share, settings.seed)
+    _require_trainable(items, plans)
     identity = _identity(items, checkpoint, settings)
     if not (folder / UNFINISHED).exists() and not _is_free(folder):
         done = read_extraction(folder)
@@ -106,6 +107,14 @@ def extract(
         return _report(folder, plans, done, 0, 0.0, settings)
     run = _Extraction(items, plans, checkpoint, settings, folder, identity, on_progress or (lambda progress: None))
     return run.finished()
+
+
+def _require_trainable(items: Sequence[LabelledItem], plans: Sequence[Plan]) -> None:
+    """Raise DatasetError for what training would refuse once the features, hours later, are there: a class missing in a split."""
+    for number, plan in enumerate(plans, 1):
+        for split in ("train", "validation"):
+            if chosen := [item for item, its in zip(items, plan, strict=True) if its == split]:
+                require_both_classes(chosen, f"fold {number}, split {split}")
 
 
 def _is_free(folder: Path) -> bool:

@@ -146,13 +146,14 @@ def folds_name(fold: FeatureFold) -> str:
 
 
 def limits_of(backbone: Checkpoint, fold: FeatureFold, validation: Part) -> str:
-    """What a head that was trained so cannot do, in words."""
+    """What a head that was trained so cannot do, in words that stay true when it is calibrated later."""
     reals = int((validation.labels == 0).sum())
     words = (
         f"A head trained on feature folds ({folds_name(fold)}, fold {fold.number}) over the frozen backbone of "
-        f"{backbone.contract.name!r}. Temperature, bias and thresholds come from {len(validation)} validation rows "
-        f"({reals} real), which also chose among epochs or folds where that was asked for, so its own figures on them are a little too "
-        f"good. Nothing is known about other kinds of fakes, other cameras or other people until `screener evaluate` has measured it."
+        f"{backbone.contract.name!r}. Until `screener calibrate` fits them to labelled videos, temperature, bias and thresholds come from "
+        f"{len(validation)} validation rows ({reals} real), which also chose among epochs or folds where that was asked for, so its own "
+        f"figures on them are a little too good. Nothing is known about other kinds of fakes, other cameras or other people until "
+        f"`screener evaluate` has measured it."
     )
     return words if fold.backbone_fingerprint else words + UNKNOWN_BACKBONE
 

@@ -5,8 +5,8 @@ Puts folds, the loop, the record and the checkpoint together. Does not know how 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import closing, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from screener.checkpoint import Checkpoint
-from screener.errors import OutputError, SettingsError
+from screener.checkpoint import Checkpoint, require_checkpoint_name
+from screener.errors import DatasetError, SettingsError
 from screener.model import Head
 from screener.report.output import make_folder
 from screener.settings import TrainSettings
@@ -96,8 +96,7 @@ def train_heads(
     writes, shows and returns the report.
     Raises DatasetError, CheckpointError, SettingsError, DeviceError and OutputError, and then leaves `output` as it was.
     """
-    if output.is_dir():
-        raise OutputError(f"{output}: is a folder; name the checkpoint file to write, such as {output / 'head.safetensors'}")
+    require_checkpoint_name(output)
     backbone = backbone_named(checkpoint)
     folds = _chosen_folds(open_folds(folder), fold, folder)
     if checkpoint is None and not all(f.backbone_fingerprint for f in folds):
@@ -142,6 +141,10 @@ class _HeadRun:
         self._metrics = output.with_name(f"{output.stem}.metrics.csv")
 
     def all(self, watch: TrainingWatch, tensorboard: Path | None) -> HeadReport | None:
+        with self._folder:
+            return self._all(watch, tensorboard)
+
+    def _all(self, watch: TrainingWatch, tensorboard: Path | None) -> HeadReport | None:
         board = TensorBoardLog(tensorboard) if tensorboard and self._workers.is_first else None
         if self._workers.is_first:
             make_folder(self._output.parent)
@@ -152,9 +155,20 @@ class _HeadRun:
             for number, (fold, parts) in enumerate(zip(self._folds, self._parts, strict=True), 1):
                 watch.fold(number, len(self._folds), len(parts.train), len(parts.validation))
                 listener = _Recorder(watch, board, self._metrics, results) if self._workers.is_first else QuietWatch()
-                results.append(self._one(fold, parts, listener))
+                with self._kept_for_a_repeat():
+                    results.append(self._one(fold, parts, listener))
         self._workers.wait()
         return self._finish(results) if self._workers.is_first else None
+
+    @contextmanager
+    def _kept_for_a_repeat(self) -> Iterator[None]:
+        """What the run kept goes when features or settings are at fault: repeated it would end there again, mended it is another run."""
+        try:
+            yield
+        except (DatasetError, SettingsError):
+            if self._workers.is_first:
+                self._folder.remove()
+            raise
 
     def _identity(self) -> dict[str, Any]:
         plain = {name: value for name, value in self._settings.to_dict().items() if name not in UNCHANGING}

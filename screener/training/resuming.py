@@ -11,33 +11,45 @@ import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import torch
 
 from screener.errors import OutputError, SettingsError
+from screener.file_lock import try_lock
 
 IDENTITY_FILE = "run.json"
+LOCK_FILE = "lock"
 SUFFIX = ".training"
 """Of the folder, after the whole name of the output."""
 
 
 class RunFolder:
-    """The folder of one run, `<output>.training` beside its output."""
+    """The folder of one run, `<output>.training` beside its output; a context manager that lets others at it in the end."""
 
     def __init__(self, output: Path) -> None:
         self.path = output.with_name(output.name + SUFFIX)
+        self._held: BinaryIO | None = None
+
+    def __enter__(self) -> RunFolder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._let_go()
 
     def open(self, identity: Mapping[str, Any]) -> None:
         """Make the folder, or go on with one that a run of the same `identity` left.
 
         identity: plain values that make a run the same run, such as its settings and its data. Raises SettingsError naming what differs
-        from the run that the folder belongs to, OutputError when it cannot be written.
+        from the run that the folder belongs to, OutputError when it cannot be written or a run is at work in it.
         """
         plain = json.loads(json.dumps(identity))
         file = self.path / IDENTITY_FILE
+        with _told(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._hold()
         if file.exists():
             before = _read_identity(file)
             if before != plain:
@@ -47,12 +59,27 @@ class RunFolder:
                 )
             self._sweep()
             return
-        with _told(self.path):
-            self.path.mkdir(parents=True, exist_ok=True)
         write_whole(file, lambda stream: stream.write(json.dumps(plain, indent=1).encode()))
 
     def file(self, name: str) -> Path:
         return self.path / name
+
+    def _hold(self) -> None:
+        """Two runs that write the same states would ruin both; the lock goes with the process, however it ends."""
+        if self._held is not None:
+            return
+        self._held = (self.path / LOCK_FILE).open("ab")
+        is_free = True
+        with suppress(OSError):  # a file system without locks
+            is_free = try_lock(self._held.fileno())
+        if not is_free:
+            self._let_go()
+            raise OutputError(f"{self.path}: another training is at work there; wait for it, or name another output")
+
+    def _let_go(self) -> None:
+        if self._held is not None:
+            self._held.close()
+            self._held = None
 
     def _sweep(self) -> None:
         """Remove what a killed run was in the middle of writing."""
@@ -62,6 +89,7 @@ class RunFolder:
 
     def remove(self) -> None:
         """Away with it, once the output is whole. The identity goes last: a kill on the way leaves a run that can be repeated."""
+        self._let_go()
         with _told(self.path):
             for path in sorted(self.path.iterdir(), key=lambda path: path.name == IDENTITY_FILE):
                 shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)

@@ -59,6 +59,7 @@ def test_a_confound_is_warned_of_and_stops_the_strict(confounded: Path) -> None:
     assert strict.status == 2
     assert strict.out == ended.out
     assert strict.err.startswith("screener: the audit found ") and "The JPEG quality alone predicts the label" in strict.err
+    assert "\\n" not in strict.err
 
 
 def test_the_json_has_everything(confounded: Path) -> None:

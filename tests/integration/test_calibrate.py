@@ -125,6 +125,14 @@ def test_results_of_other_weights_are_refused(weights: Path, listed: tuple[Path,
     assert ended.status == 2 and "was made with the checkpoint 'tiny', sha256 abababababababab, not with" in ended.err
 
 
+def test_the_list_is_not_replaced_by_the_checkpoint(weights: Path, listed: tuple[Path, Path]) -> None:
+    manifest, results = listed
+    before = manifest.read_bytes()
+    ended = run_here("calibrate", weights, manifest, "-o", manifest, "--results", results)
+    assert ended.status == 2 and f"{manifest}: expected the name of a checkpoint, which ends in .safetensors" in ended.err
+    assert manifest.read_bytes() == before
+
+
 def test_no_folder_is_said_before_anything_is_scanned(weights: Path, listed: tuple[Path, Path], tmp_path: Path) -> None:
     ended = run_here("calibrate", weights, listed[0], "-o", tmp_path / "nowhere" / "new.safetensors")
     assert ended.status == 2 and "there is no folder" in ended.err
@@ -158,3 +166,6 @@ def test_faces_outside_the_former_range_are_scored_too(weights: Path, tmp_path: 
     assert ended.status == 0 and "4 real and 4 fake with a score" in ended.out
     low, high = load_checkpoint(weights).contract.valid_range["face_px"]
     assert low == 40 and high < 500
+    (kept,) = tmp_path.glob("weights.*.results.jsonl")
+    evaluated = run_here("evaluate", tmp_path / "data", "--results", kept)
+    assert f"{contract.name}, valid ranges lifted (sha256 " in evaluated.out

@@ -172,6 +172,26 @@ def test_wrong_data_is_named_and_nothing_is_left_under_the_final_name(fingerprin
         assert message in ended.err
         assert len([line for line in ended.err.splitlines() if line.startswith("screener: ")]) == 1
         assert not output.exists()
+        # Nothing is kept that would be taken for the start of a run on mended folds.
+        assert not output.with_name("head.safetensors.training").exists()
+
+
+def test_a_run_that_diverged_does_not_stand_in_the_way_of_the_next(folds: Path, tiny_checkpoint: Path, tmp_path: Path) -> None:
+    """It is told to lower the learning rate, and may."""
+    command = ("train", folds, "-o", tmp_path / "head.safetensors", "--checkpoint", tiny_checkpoint, *QUICK, "--fold", "2")
+    diverged = run_here(*command, "--optimiser", "sgd", "--learning-rate", "1e30")
+    assert diverged.status == 2 and "lower learning_rate" in diverged.err
+    ended = run_here(*command)
+    assert ended.status == 0, ended.err
+
+
+def test_the_folds_are_not_replaced_by_the_checkpoint(fingerprint: str, tiny_checkpoint: Path, tmp_path: Path) -> None:
+    document = write_fold(tmp_path / "folds", fingerprint) / "fold.json"
+    before = document.read_bytes()
+    ended = run_here("train", tmp_path / "folds", "-o", document, "--checkpoint", tiny_checkpoint, *QUICK)
+    assert ended.status == 2
+    assert f"{document}: expected the name of a checkpoint, which ends in .safetensors" in ended.err
+    assert document.read_bytes() == before
 
 
 def test_another_checkpoint_than_the_folds_come_from_is_refused_by_default(folds: Path, tmp_path: Path) -> None:

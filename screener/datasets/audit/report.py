@@ -91,7 +91,8 @@ def require_clean(report: AuditReport, strict: bool) -> list[str]:
     if strict and not report.is_clean:
         found = [*leak_warnings(report.leaks), *_confound_warnings(report)]
         advice = "mend the data, or go on without strict"
-        raise DatasetError(f"the audit found {counted(len(found), 'fault')}; {advice}:\n" + "\n".join(f"  {line}" for line in found))
+        # On one line: whoever prints a message escapes what would break it.
+        raise DatasetError(f"the audit found {counted(len(found), 'fault')}; {advice}: {' '.join(found)}")
     return warnings
 
 

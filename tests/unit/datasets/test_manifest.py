@@ -31,6 +31,12 @@ def test_rows(tmp_path: Path) -> None:
         ("path,label,group\n", "no rows"),
         ("path,label,group\nx.mp4,real,g\ny.mp4,1,g\n", "line 3: label: expected real or fake, got '1'"),
         ("path,label,group\n,real,g\n", "line 2: has no path"),
+        ("path,label,group,label\nx.mp4,real,g,fake\n", "has the column label twice"),
+        ("path,label,group,Split\nx.mp4,real,g,test\n", "has the column 'Split'; write it split"),
+        ("path,label,group, method\nx.mp4,fake,g,Wav2Lip\n", "has the column ' method'; write it method"),
+        ("path,label,group,split\nx.mp4,real,Doe, Jane,test\n", "line 2: has more cells than the first line; put quotes around"),
+        ("path,label,group\nx.mp4,real,g\n./x.mp4,fake,h\n", "line 3: path: ./x.mp4 is in line 2 already"),
+        ("path,label,group\na/x.mp4,real,g\na/../a/x.mp4,real,h\n", "line 3: path: a/../a/x.mp4 is in line 2 already"),
     ],
 )
 def test_faults_are_named(tmp_path: Path, text: str, says: str) -> None:

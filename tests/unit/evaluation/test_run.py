@@ -13,7 +13,7 @@ from typing import Any
 import builders
 import pytest
 
-from screener.checkpoint import load_checkpoint
+from screener.checkpoint import Calibration, load_checkpoint, save_contract
 from screener.datasets import LabelledItem
 from screener.errors import DatasetError, OutputError
 from screener.evaluation.run import judge, read_results
@@ -172,3 +172,16 @@ def test_results_of_others(tmp_path: Path, tiny_checkpoint: Path) -> None:
     file.write_text(json.dumps(row(items[0].path, [1.0])) + "\n", encoding="utf-8")
     with pytest.raises(DatasetError, match=r"was made with the checkpoint 'made', sha256 abababababababab, not with 'tiny'"):
         read_results(items, file, checkpoint)
+
+
+def test_results_of_the_same_weights_under_an_earlier_contract(tmp_path: Path, tiny_checkpoint: Path) -> None:
+    """Their outcomes are not those of the checkpoint that was named: it is said what they are, and both ways out."""
+    items = [LabelledItem(tmp_path / "a.mp4", "a.mp4", 0, "g")]
+    before = load_checkpoint(tiny_checkpoint)
+    file = tmp_path / "results.jsonl"
+    file.write_text(json.dumps(row(items[0].path, [1.0], checkpoint=before.summary())) + "\n", encoding="utf-8")
+    anew = tmp_path / "anew.safetensors"
+    save_contract(anew, replace(before.contract, calibration=Calibration(2.0, 0.5)), tiny_checkpoint)
+    with pytest.raises(DatasetError, match=r"of .*anew\.safetensors before they were calibrated anew .*leave --results out"):
+        read_results(items, file, load_checkpoint(anew))
+    assert read_results(items, file, None)[1].sha256 == before.sha256

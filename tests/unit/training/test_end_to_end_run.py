@@ -103,7 +103,7 @@ def test_pictures_become_a_checkpoint(data: Any, loop: list[Any], tiny_checkpoin
     assert record["start"]["sha256"] == start.sha256
     assert written.contract.operating_points == ()
     assert written.contract.training_data[-1].pictures == 6
-    assert "screener calibrate" in written.contract.limits
+    assert "Until `screener calibrate` fits them to labelled videos, temperature and bias come from blended" in written.contract.limits
     with report.metrics.open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["stage"] for row in rows] == ["1", "2", "3"]

@@ -208,6 +208,15 @@ def test_one_class_only(tmp_path: Path, data: list[LabelledItem], checkpoint: Ch
     assert not (tmp_path / "folds").exists()
 
 
+def test_a_split_of_one_class_is_refused_before_any_work(tmp_path: Path, data: list[LabelledItem], checkpoint: Checkpoint) -> None:
+    """Training would refuse it when all is extracted."""
+    split = {0: "validation", 1: "train"}
+    items = [replace(item, split=split[item.label] if number else "train") for number, item in enumerate(data)]
+    with pytest.raises(DatasetError, match=r"fold 1, split validation: has 4 files, and none of them is fake"):
+        extract(items, checkpoint, CROPPED, tmp_path / "folds")
+    assert not (tmp_path / "folds").exists()
+
+
 def test_bad_files_are_named_and_the_rest_goes_on(tmp_path: Path, checkpoint: Checkpoint) -> None:
     data = pictures(tmp_path / "data", 5, 5)
     data[0].path.unlink()

@@ -103,6 +103,8 @@ def test_the_contract_says_where_it_comes_from_and_promises_nothing_else(backbon
     assert contract.calibration != Calibration()
     (data,) = contract.training_data
     assert (data.name, data.pictures, data.sha256) == ("folds", 24, rows_sha256(fold))
+    # What is said before the first calibration must not be wrong after it, for that leaves the limits as they are.
+    assert "Until `screener calibrate` fits them to labelled videos, temperature, bias and thresholds come from 40" in contract.limits
     assert "40 validation rows (20 real)" in contract.limits
     assert "legacy tree" not in contract.limits
     assert [point.fpr for point in contract.operating_points] == [0.05, 0.10]

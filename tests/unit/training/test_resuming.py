@@ -55,6 +55,20 @@ def test_a_full_disk_below_pytorch_is_an_output_error(tmp_path: Path, monkeypatc
     assert not list(tmp_path.iterdir())
 
 
+def test_a_run_at_work_keeps_others_out(tmp_path: Path) -> None:
+    output = tmp_path / "head.safetensors"
+    with RunFolder(output) as first:
+        first.open(IDENTITY)
+        save_state(first.file("fold-1.state"), {"epoch": 1})
+        with pytest.raises(OutputError, match=r"head\.safetensors\.training: another training is at work there; wait for it, or name"):
+            RunFolder(output).open(IDENTITY)
+    with RunFolder(output) as second:
+        second.open(IDENTITY)
+        assert second.file("fold-1.state").exists()
+        second.remove()
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_same_run_is_taken_up_and_another_refused(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "head.safetensors")
     folder.open(IDENTITY)
@@ -73,7 +87,7 @@ def test_what_a_kill_left_half_written_is_swept_away(tmp_path: Path) -> None:
     folder.file(".fold-1.state.0123.part").write_bytes(b"half")
     folder.file("fold-1.state").write_bytes(b"whole")
     folder.open(IDENTITY)
-    assert sorted(path.name for path in folder.path.iterdir()) == ["fold-1.state", "run.json"]
+    assert sorted(path.name for path in folder.path.iterdir()) == ["fold-1.state", "lock", "run.json"]
 
 
 def test_the_folder_goes_with_everything_in_it(tmp_path: Path) -> None:

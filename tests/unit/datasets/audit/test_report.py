@@ -42,7 +42,7 @@ def test_a_confound_is_said_in_words_and_stops_only_the_strict() -> None:
     assert require_clean(report, strict=False) == [
         "The JPEG quality alone predicts the label: AUC 1.00 [1.00-1.00]; typically 95 in reals, 75 in fakes."
     ]
-    with pytest.raises(DatasetError, match=r"1 fault; mend the data.*\n  The JPEG quality alone predicts the label: AUC 1\.00"):
+    with pytest.raises(DatasetError, match=r"1 fault; mend the data.*: The JPEG quality alone predicts the label: AUC 1\.00"):
         require_clean(report, strict=True)
 
 
