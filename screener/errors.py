@@ -10,7 +10,7 @@ from enum import IntEnum
 from typing import Any
 
 REASONS: dict[str, str] = {
-    "not_found": "there is no such file",
+    "not_found": "it cannot be found",
     "permission": "the file may not be read",
     "not_regular": "it is not a regular file",
     "empty": "the file is empty",

@@ -82,8 +82,18 @@ class TestText:
 
     def test_an_unreadable_input_says_why_and_what_to_do(self, verdicts: dict[str, Verdict]) -> None:
         assert report("text", [verdicts["unreadable"]]).startswith(
-            "gone.mp4: UNDECIDED  there is no such file  nothing judged\n    no such file; check the path\n"
+            "gone.mp4: UNDECIDED  it cannot be found  nothing judged\n    no such file; check the path\n"
         )
+
+    def test_words_of_the_reader_that_only_repeat_the_reason_are_left_out(self, verdicts: dict[str, Verdict]) -> None:
+        empty = replace(verdicts["unreadable"], source="a.mp4", reasons=("empty",), detail="a.mp4: the file is empty")
+        assert report("text", [empty]).startswith("a.mp4: UNDECIDED  the file is empty  nothing judged\n\n")
+
+    def test_what_the_weights_cannot_do_fits_a_terminal_of_eighty_columns(self, verdicts: dict[str, Verdict]) -> None:
+        told = replace(verdicts["genuine"], checkpoint={**verdicts["genuine"].checkpoint, "limits": "Not for everything. " * 20})
+        limits = report("text", [told]).rpartition("\n\n")[2]
+        assert limits.count("Not for") == 20
+        assert max(map(len, limits.splitlines())) < 80
 
     def test_partial_coverage_is_explained(self, verdicts: dict[str, Verdict]) -> None:
         assert "    partial: it ends before its header says it should\n" in report("text", [verdicts["partial_fake"]])
