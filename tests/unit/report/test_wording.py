@@ -76,7 +76,7 @@ def test_headlines(verdicts: dict[str, Verdict]) -> None:
         "unreadable": "Undecided: it cannot be found",
         "partial_fake": "Judged fake: the only person in it, seen from 0:00.2 to 0:11.8",
         "still": "Judged fake: the only person in it",
-        "every_frame": "Undecided: the score is too close to the threshold to call",
+        "every_frame": "Undecided: the scores are neither clearly genuine nor clearly fake",
         "passer_by": "Genuine: nothing suspicious in 32 frames, whole file read",
     }
 

@@ -69,7 +69,7 @@ class TestText:
         assert lines[0] == "clip.mp4: FAKE  p 0.93 [0.86-0.97]  person 2 of 3 at 0:02.1-0:07.4  complete"
         assert lines[1].startswith("    person 1: GENUINE  p 0.12")
         assert lines[2].startswith("    person 2: FAKE  p 0.93 [0.86-0.97]  suspicious 0:02.1-0:07.4")
-        assert "the score is too close to the threshold to call" in lines[3]
+        assert "the scores are neither clearly genuine nor clearly fake" in lines[3]
         assert lines[4] == "    note: its frame rate varies"
 
     def test_each_outcome_is_one_line_when_there_is_no_more_to_say(self, verdicts: dict[str, Verdict]) -> None:
