@@ -25,7 +25,7 @@ DYNAMIC = "dynamic"
 @app.command()
 def export(
     clips: Annotated[
-        list[str] | None, typer.Argument(metavar="[CLIP...]", help="With --int8: files, folders or globs whose faces it is calibrated on.")
+        list[str] | None, typer.Argument(metavar="CLIP", help="With --int8: files, folders or globs whose faces it is calibrated on.")
     ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="The .onnx file to write.")] = ...,  # type: ignore[assignment]
     checkpoint: CheckpointOption = None,
