@@ -147,7 +147,7 @@ def test_report_has_a_page_for_each_input_and_an_index(scan_here: Any, inputs: l
 def test_a_file_where_the_report_should_go_is_named_as_that(scan_here: Any, inputs: list[Path]) -> None:
     ended = scan_here("--report", inputs[1], of=inputs[1:])
     assert (ended.status, ended.out) == (2, "")
-    assert f"{inputs[1]}: is there already and is no folder" in ended.err
+    assert f"{inputs[1]}: cannot be written: it is there already and is no folder" in ended.err
 
 
 def test_files_of_a_folder_that_are_no_inputs_are_told_unless_quiet(scan_here: Any, media: Path) -> None:
