@@ -10,7 +10,7 @@ from enum import IntEnum
 from typing import Any
 
 REASONS: dict[str, str] = {
-    "not_found": "there is no such file",
+    "not_found": "it cannot be found",
     "permission": "the file may not be read",
     "not_regular": "it is not a regular file",
     "empty": "the file is empty",
@@ -34,7 +34,7 @@ REASONS: dict[str, str] = {
     "too_short": "the face is seen in too few frames to judge",
     "low_quality": "the face is too blurred to judge",
     "out_of_range": "it lies outside what the checkpoint was calibrated on",
-    "near_threshold": "the score is too close to the threshold to call",
+    "near_threshold": "the scores are neither clearly genuine nor clearly fake",
     "output_failed": "the result could not be written",
 }
 """Why an outcome is undecided or coverage is not complete, and how to say it."""

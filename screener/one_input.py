@@ -30,7 +30,10 @@ def scan(source: Source | str | Path, settings: ScanSettings | None = None, chec
 def scan_stream(
     source: Source | str | Path, settings: ScanSettings | None = None, checkpoint: Checkpoint | str | Path | None = None
 ) -> Iterator[FaceScore]:
-    """The scores of one input as they come, in the order of its frames."""
+    """The scores of one input as they come, in the order of its frames.
+
+    Raises as `scan` does, and SourceError for an input that is missing or cannot be read at all.
+    """
     yield from _loaded(settings, checkpoint).scan_stream(source)
 
 

@@ -91,8 +91,8 @@ class FaceScore:
     confidence: float
     face_px: float
     sharpness: float
-    thumbnail_rgb: NDArray[np.uint8] | None = None
-    blend_map: NDArray[np.float32] | None = None
+    thumbnail_rgb: NDArray[np.uint8] | None = field(default=None, repr=False)
+    blend_map: NDArray[np.float32] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -172,7 +172,7 @@ class Verdict:
     warnings: tuple[str, ...]
     video: VideoFacts
     people: tuple[TrackVerdict, ...]
-    frames: tuple[FaceScore, ...]
+    frames: tuple[FaceScore, ...] = field(repr=False)
     checkpoint: dict[str, Any]
     settings: dict[str, Any]
     versions: dict[str, str]

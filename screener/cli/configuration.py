@@ -30,6 +30,10 @@ def scan_settings(config: Path | None, given: dict[str, Any]) -> ScanSettings:
     table = _config_table(config) if config else {}
     # Tables inside the table are other commands' settings.
     kept = {name: value for name, value in table.items() if name not in overruled and not isinstance(value, dict)}
+    try:
+        ScanSettings.from_mapping({name: value for name, value in kept.items() if name not in given})
+    except SettingsError as error:
+        raise SettingsError(f"{config}: {error}") from error
     return ScanSettings.from_mapping({**kept, **given})
 
 

@@ -25,7 +25,7 @@ DYNAMIC = "dynamic"
 @app.command()
 def export(
     clips: Annotated[
-        list[str] | None, typer.Argument(metavar="[CLIP...]", help="With --int8: files, folders or globs whose faces it is calibrated on.")
+        list[str] | None, typer.Argument(metavar="CLIP", help="With --int8: files, folders or globs whose faces it is calibrated on.")
     ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="The .onnx file to write.")] = ...,  # type: ignore[assignment]
     checkpoint: CheckpointOption = None,
@@ -63,12 +63,12 @@ def _number(batch: str) -> int:
 def _crops(clips: list[str], checkpoint: Checkpoint, quiet: bool) -> NDArray[np.uint8]:
     from screener.export import crops_of
     from screener.export.writing import CALIBRATION_CROPS, TRIAL_CROPS
-    from screener.report.wording import counted, visible
+    from screener.report.wording import counted, spelt_out, visible
     from screener.video import expand_sources
 
-    def told(name: str, kept: int) -> None:
+    def told(name: str, kept: int, why: tuple[str, ...]) -> None:
         if not quiet:
-            sys.stderr.write(f"{visible(name)}: {counted(kept, 'face')}\n")
+            sys.stderr.write(f"{visible(name)}: {'; '.join([counted(kept, 'face'), *spelt_out(why)])}\n")
 
     return crops_of(expand_sources(clips), checkpoint, CALIBRATION_CROPS + TRIAL_CROPS, told)
 

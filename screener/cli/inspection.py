@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
-from screener.cli.app import CheckpointOption, DeviceOption, app
+from screener.cli.app import CheckpointOption, DeviceOption, InOrder, app
 from screener.cli.exits import exits
 from screener.errors import ExitStatus
 
-weights_app = typer.Typer(help="The checkpoint's contract.", no_args_is_help=True, rich_markup_mode=None)
+weights_app = typer.Typer(cls=InOrder, help="The checkpoint's contract.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(weights_app, name="weights")
 
 

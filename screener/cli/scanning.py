@@ -35,13 +35,13 @@ class Places(NamedTuple):
 @app.command()
 def scan(
     sources: Annotated[
-        list[str], typer.Argument(metavar="SOURCE...", help="File, folder, glob, list file (@list.txt), http(s) or rtsp URL, camera index.")
+        list[str], typer.Argument(metavar="SOURCE", help="File, folder, glob, list file (@list.txt), http(s) or rtsp URL, camera index.")
     ],
     json_: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
     jsonl: Annotated[bool, typer.Option("--jsonl", help="One line of JSON per input, as each is done.")] = False,
     csv: Annotated[bool, typer.Option("--csv", help="One table row per input.")] = False,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write there instead of standard output; the file appears when it is whole.")
+        Path | None, typer.Option("--output", "-o", help="Write there instead of standard output; the file appears when the run ends.")
     ] = None,
     report: Annotated[Path | None, typer.Option("--report", help="Folder for one web page per input and an index.")] = None,
     resume: Annotated[
@@ -127,7 +127,8 @@ def _scan(
 ) -> int:
     from screener.video import expand_sources, start_decoder
 
-    inputs = expand_sources(arguments)
+    left_out: list[str] = []
+    inputs = expand_sources(arguments, left_out.append)
     if not inputs:
         raise SettingsError(f"{' '.join(arguments)}: names no input; an empty list judges nothing")
     start_decoder(settings)  # before PyTorch is loaded, which takes as long
@@ -136,6 +137,8 @@ def _scan(
     from screener.journal import Journal
     from screener.report import WRITERS, ReportFolder, progress_for, visible
 
+    if left_out and not quiet:
+        _tell_left_out(left_out)
     with Journal(places.journal) if places.journal else contextlib.nullcontext() as journal:
         folder = ReportFolder(places.report) if places.report else None
         writer = WRITERS[format_name](len(inputs), places.output is None and sys.stdout.isatty() and "NO_COLOR" not in os.environ)
@@ -148,6 +151,8 @@ def _scan(
                 folder.finish()
         if journal and status is None:
             journal.finish()
+    if status is not None:
+        _tell_stop(status, run.summary.inputs, len(inputs), places)
     if run.known and not quiet:
         sys.stderr.write(
             f"screener: {run.known} of {len(inputs)} inputs were judged before and taken from {visible(str(places.journal))}\n"
@@ -172,6 +177,21 @@ def _write_rows(run: Batch, writer: Writer, out: Output, progress: ScanProgress)
     except (KeyboardInterrupt, Terminated) as stop:
         return ExitStatus.TERMINATED if isinstance(stop, Terminated) else ExitStatus.INTERRUPTED
     return None
+
+
+def _tell_left_out(paths: list[str]) -> None:
+    from screener.report import counted, visible
+
+    shown = ", ".join([*map(visible, paths[:3]), *(["..."] if len(paths) > 3 else [])])
+    files = counted(len(paths), "file")
+    sys.stderr.write(f"screener: {files} left out, named like neither video nor picture: {shown}; name a file itself to have it tried\n")
+
+
+def _tell_stop(status: ExitStatus, judged: int, inputs: int, places: Places) -> None:
+    """Also when quiet: a result that lacks inputs looks like one of a run that was given no more."""
+    word = "terminated" if status is ExitStatus.TERMINATED else "interrupted"
+    advice = "the same command judges the rest" if places.journal else "the result lacks the rest; with --resume a run can go on"
+    sys.stderr.write(f"screener: {word} after {judged} of {inputs} inputs; {advice}\n")
 
 
 def _show_fault(fault: Exception) -> None:

@@ -46,11 +46,11 @@ def crops_of(
     inputs: Sequence[Source | SourceFailure],
     checkpoint: Checkpoint,
     count: int,
-    on_clip: Callable[[str, int], None] = lambda name, kept: None,
+    on_clip: Callable[[str, int, tuple[str, ...]], None] = lambda name, kept, why: None,
 ) -> NDArray[np.uint8]:
     """At most `count` crops (N, S, S, 3), spread over the clips and over the time of each, in an order that mixes them.
 
-    on_clip: told the name of each clip and how many crops it gave. What cannot be read gives none.
+    on_clip: told the name of each clip, how many crops it gave, and if none, why, in `errors.REASONS`.
     """
     kept = np.array(list(_crops(inputs, checkpoint, count, on_clip)), np.uint8)
     size = checkpoint.contract.preprocessing.input_size
@@ -59,15 +59,15 @@ def crops_of(
 
 
 def _crops(
-    inputs: Sequence[Source | SourceFailure], checkpoint: Checkpoint, count: int, on_clip: Callable[[str, int], None]
+    inputs: Sequence[Source | SourceFailure], checkpoint: Checkpoint, count: int, on_clip: Callable[[str, int, tuple[str, ...]], None]
 ) -> Iterator[NDArray[np.uint8]]:
     screener = Screener(ScanSettings(frames=FRAMES, threshold=0.5, thumbnails=0, device="cpu", engine="torch"), checkpoint)
     share = max(LEAST_FROM_A_CLIP, -(-count // max(1, len(inputs))))
     for source in inputs:
         collector = CropCollector()
         screener.scorer = Scorer(collector, checkpoint.contract.preprocessing)
-        screener.scan(source)
+        verdict = screener.scan(source)
         found = collector.crops
         chosen = [found[i] for i in np.unique(np.linspace(0, len(found) - 1, min(share, len(found))).round().astype(int))] if found else []
-        on_clip(source.name, len(chosen))
+        on_clip(source.name, len(chosen), () if chosen else verdict.reasons)
         yield from chosen

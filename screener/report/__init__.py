@@ -16,7 +16,7 @@ from screener.report.output import Output, appended_lines, atomic_output, remove
 from screener.report.progress import ScanProgress, progress_for
 from screener.report.summary import Summary
 from screener.report.text import TextWriter
-from screener.report.wording import visible
+from screener.report.wording import counted, visible
 from screener.report.writer import Writer
 
 WRITERS: dict[str, Callable[[int | None, bool], Writer]] = {
@@ -36,6 +36,7 @@ __all__ = [
     "Writer",
     "appended_lines",
     "atomic_output",
+    "counted",
     "load_schema",
     "page_name",
     "progress_for",

@@ -112,6 +112,8 @@ def appended_lines(path: Path) -> Iterator[Output]:
 
 def make_folder(path: Path) -> None:
     """The folder `path`, with its parents, if it is not there yet. Raises OutputError."""
+    if path.exists() and not path.is_dir():
+        raise OutputError(f"{path}: cannot be written: it is there already and is no folder; name another")
     with telling(str(path)):
         path.mkdir(parents=True, exist_ok=True)
 

@@ -72,6 +72,10 @@ class PlainProgress(QuietProgress):
         self._count = 0
         self._last_done_seconds = time.monotonic()
 
+    def __enter__(self) -> Self:
+        self._last_done_seconds = time.monotonic()  # only now are the models loaded
+        return self
+
     def done(self, verdict: Verdict) -> None:
         now = time.monotonic()
         taken_seconds, self._last_done_seconds = now - self._last_done_seconds, now

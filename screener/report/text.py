@@ -26,6 +26,8 @@ from screener.report.wording import (
 _ANSI = {"fake": "\x1b[1;31m", "genuine": "\x1b[32m", "undecided": "\x1b[33m"}
 _ANSI_END = "\x1b[0m"
 _INDENT = "    "
+_WIDTH = 79
+"""Columns that the narrowest usual terminal shows of a paragraph."""
 
 
 class TextWriter:
@@ -56,7 +58,7 @@ class TextWriter:
             ("frames judged", f"{summary.frames_judged}"),
             ("time", clock(summary.elapsed_seconds)),
         ]
-        limits = f"\n{textwrap.fill(visible(self._limits), 100)}\n" if self._limits else ""
+        limits = f"\n{textwrap.fill(visible(self._limits), _WIDTH)}\n" if self._limits else ""
         return "\nSummary\n" + "".join(f"  {name:<14}{value}\n" for name, value in rows) + limits
 
     def _parts(self, outcome: str, *parts: str) -> str:

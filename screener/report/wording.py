@@ -72,8 +72,9 @@ def capitalised(sentence: str) -> str:
 
 
 def detail(verdict: Verdict) -> str:
-    """The reader's own words, without the name of the input that its messages open with: it stands right above."""
-    return visible(verdict.detail.removeprefix(f"{verdict.source}: "))
+    """The reader's own words, without the name of the input that its messages open with: it stands right above, as the reasons do."""
+    words = visible(verdict.detail.removeprefix(f"{verdict.source}: "))
+    return "" if words in spelt_out(verdict.reasons) else words
 
 
 def is_unreadable(verdict: Verdict) -> bool:

@@ -20,6 +20,11 @@ _ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 _ASF_HEADER_BYTES = 65536
 _TRANSPORT_PACKETS = ((188, 0), (192, 4), (204, 0))
 _BOX_LIMIT = 1_000_000
+_INDEX_BYTES = 64 << 20
+_TOP_BOXES = frozenset(
+    {b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"styp", b"moof", b"mfra", b"sidx", b"ssix", b"meta", b"uuid", b"emsg", b"prft"}
+)
+"""Names of boxes at the top of a file; text that some program wrote behind the last of them has none of these."""
 
 
 def ends_early(path: Path) -> bool | None:
@@ -36,24 +41,37 @@ def ends_early(path: Path) -> bool | None:
 
 
 def _mp4_end(file: BinaryIO, size: int) -> int | None:
-    """End of the last top-level box. A box of size 0 reaches to the end of the file, whatever that is."""
-    position = 0
+    """End of the last top-level box. A box of size 0 reaches to the end of the file, whatever that is.
+
+    Behind an index and its pictures, without fragments to come, a few bytes or text that a program appended is no box that was cut.
+    """
+    position, seen = 0, set[bytes]()
     for _ in range(_BOX_LIMIT):
         if position >= size:
             return position
         file.seek(position)
         header = file.read(16)
+        settled = seen >= {b"moov", b"mdat"} and not seen & {b"mvex", b"moof"}
         if len(header) < 8:
-            return position + 8
-        length = int.from_bytes(header[:4], "big")
+            return position if settled else position + 8
+        name, length = header[4:8], int.from_bytes(header[:4], "big")
         if length == 1:
             length = int.from_bytes(header[8:16], "big")
         if length == 0:
             return None
-        if length < 8 or not header[4:8].isascii():
+        foreign = not name.isascii() or (settled and name not in _TOP_BOXES and position + length > size)
+        if length < 8 or foreign:
             return position  # no further box: foreign bytes behind the last one
+        seen.add(name)
+        if name == b"moov" and b"mvex" in _content(file, position + 8, length):
+            seen.add(b"mvex")
         position += length
     return None
+
+
+def _content(file: BinaryIO, start: int, length: int) -> bytes:
+    file.seek(start)
+    return file.read(min(length, _INDEX_BYTES))
 
 
 def _riff_end(file: BinaryIO, size: int) -> int | None:

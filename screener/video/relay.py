@@ -27,8 +27,8 @@ def leaves_through_proxy() -> bool:
 
 
 class Relay:
-    """A context manager; `url` is for FFmpeg's option `http_proxy`. `refusal`: the first address that was refused, if any. `exceeded`:
-    whether more bytes came than allowed."""
+    """A context manager; `url` is for FFmpeg's option `http_proxy`. `refusal`: of the first connection that was refused here
+    or failed, if any. `exceeded`: whether more bytes came than allowed."""
 
     def __init__(self, name: str, allow_private: bool, max_bytes: int, timeout_seconds: float) -> None:
         self._name, self._allow_private, self._left, self._timeout = name, allow_private, max_bytes, timeout_seconds
@@ -74,7 +74,8 @@ class Relay:
                 self.refusal = self.refusal or error
                 client.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
                 return
-            except OSError:
+            except OSError as error:
+                self.refusal = self.refusal or self._unreached(parts.netloc, error)
                 client.sendall(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
                 return
             with self._held(server):
@@ -91,6 +92,11 @@ class Relay:
         server = socket.create_connection((ip, port), timeout=self._timeout)
         server.settimeout(None)  # how long a server may keep silent is for FFmpeg to say
         return server
+
+    def _unreached(self, server: str, error: OSError) -> SourceError:
+        """In words of our own: FFmpeg would say of a server that does not answer that it answered with an error, which is the relay's."""
+        message = f"{self._name}: cannot connect to {server.rpartition('@')[2]} ({error}); check the address and the network"
+        return SourceError("stream_lost", message)
 
     def _bring_back(self, server: socket.socket, client: socket.socket) -> None:
         client.settimeout(None)  # the decoder takes its time

@@ -9,7 +9,7 @@ from __future__ import annotations
 import glob
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,9 +53,12 @@ class SourceFailure:
     message: str
 
 
-def expand_sources(arguments: Sequence[str | os.PathLike[str]]) -> list[Source | SourceFailure]:
+def expand_sources(
+    arguments: Sequence[str | os.PathLike[str]], on_left_out: Callable[[str], None] = lambda path: None
+) -> list[Source | SourceFailure]:
     """Arguments -> inputs in the order given, each once however often it is named; folders and patterns sorted.
 
+    on_left_out: called with each file of a folder that is no input, as its suffix is that of neither a video nor a picture.
     Raises SettingsError for a list file that cannot be read.
     """
     found: list[Source | SourceFailure] = []
@@ -63,9 +66,9 @@ def expand_sources(arguments: Sequence[str | os.PathLike[str]]) -> list[Source |
         text = os.fspath(argument)
         if text.startswith("@") and not os.path.lexists(text):
             for line in _list_lines(text[1:]):
-                found.extend(_expand(line))
+                found.extend(_expand(line, on_left_out))
         else:
-            found.extend(_expand(text))
+            found.extend(_expand(text, on_left_out))
     once: dict[object, Source | SourceFailure] = {}
     for source in found:
         # By the path and not by what lies there: a second name of a file, given as such, is not silently left out.
@@ -89,11 +92,11 @@ def file_source(path: str | os.PathLike[str], name: str | None = None) -> Source
     return Source(os.fsencode(absolute), "file", printable_name(text if name is None else name), Path(absolute))
 
 
-def _expand(text: str) -> list[Source | SourceFailure]:
+def _expand(text: str, on_left_out: Callable[[str], None]) -> list[Source | SourceFailure]:
     if "\0" in text:  # such as a list file that is none: no path holds it, and every look at one would raise
         return [_failure(text.replace("\0", "\\0"), "not_found", "no name of a file or address")]
     if os.path.isdir(text):
-        return _folder(text)
+        return _folder(text, on_left_out)
     if os.path.lexists(text):
         return [file_source(text)]
     scheme = _SCHEME.match(text)
@@ -104,7 +107,9 @@ def _expand(text: str) -> list[Source | SourceFailure]:
     if glob.has_magic(text):
         matches = sorted(glob.glob(text, recursive=True))
         if matches:
-            return [source for match in matches for source in (_folder(match) if os.path.isdir(match) else [file_source(match)])]
+            return [
+                source for match in matches for source in (_folder(match, on_left_out) if os.path.isdir(match) else [file_source(match)])
+            ]
         return [_failure(text, "not_found", "no file matches this pattern")]
     return [_failure(text, "not_found", "there is no such file or folder; check the spelling")]
 
@@ -133,16 +138,16 @@ def _list_lines(path: str) -> Iterator[str]:
             yield text
 
 
-def _folder(text: str) -> list[Source | SourceFailure]:
+def _folder(text: str, on_left_out: Callable[[str], None]) -> list[Source | SourceFailure]:
     try:
         os.scandir(text).close()
     except OSError as error:
         return [_failure(text, "permission", f"the folder cannot be read: {error.strerror}")]
     nothing = _failure(text, "no_video", "the folder holds no video or picture; name a file to have it tried whatever its suffix")
-    return list(_walk(text, set())) or [nothing]
+    return list(_walk(text, set(), on_left_out)) or [nothing]
 
 
-def _walk(top: str, seen: set[tuple[int, int]]) -> Iterator[Source | SourceFailure]:
+def _walk(top: str, seen: set[tuple[int, int]], on_left_out: Callable[[str], None]) -> Iterator[Source | SourceFailure]:
     """Media below a folder, sorted; each real file and folder once, hidden ones skipped. An unreadable folder is a row of its own.
 
     Without recursion: a folder may be nested deeper than Python's stack is.
@@ -163,6 +168,8 @@ def _walk(top: str, seen: set[tuple[int, int]]) -> Iterator[Source | SourceFailu
         paths = [os.path.join(path, name) for name in names]
         folders = {inner for inner in paths if os.path.isdir(inner)}
         files = [inner for inner in paths if inner not in folders and _suffix(inner) in PICTURE_SUFFIXES | VIDEO_SUFFIXES]
+        for path in sorted(set(paths) - folders - set(files)):
+            on_left_out(path)
         series = _numbered_series(files)
         if series:
             yield Source(tuple(Path(os.path.abspath(picture)) for picture in series), "sequence", printable_name(path))

@@ -39,7 +39,7 @@ _OPENING_FAILURES: tuple[tuple[type[Exception], str, str], ...] = (
     (av.error.HTTPForbiddenError, "permission", "the server refuses to hand it out"),
     (av.error.HTTPError, "stream_lost", "the server answered with an error"),
     (av.error.ExitError, "timeout", "no answer in time"),
-    (av.error.InvalidDataError, "not_media", "what the server sends is not a video"),
+    (av.error.InvalidDataError, "not_media", "the server sends no video; name the video itself, not a page that shows it"),
     (av.error.ArgumentError, "refused_playlist", "what the server sends opens other files, or is of no kind that is read here"),
     (FFmpegError, "stream_lost", "the connection failed"),
 )
@@ -107,7 +107,7 @@ class StreamDecoding:
             self._reader.close()
             self._close_reach()
         if not self.ledger.frames_decoded:
-            raise SourceError("stream_lost", f"{self._name}: opened, but no picture came; check that it is sending video")
+            raise SourceError("stream_lost", f"{self._name}: opened, but no picture came; if it is a file, download it and scan that")
         self._judge_end()
 
     def _read(self) -> Iterator[Frame | None]:

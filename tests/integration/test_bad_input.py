@@ -116,7 +116,8 @@ def test_the_exit_status_says_that_something_was_not_judged(run: Run) -> None:
 
 
 def test_progress_has_one_line_for_each_input(run: Run) -> None:
-    lines = run.ended.err.splitlines()
+    left_out, *lines = run.ended.err.splitlines()
+    assert left_out.startswith("screener: 1 file left out") and "notes.txt" in left_out
     assert len(lines) == len(run.rows)
     assert lines[-1].startswith(f"[{len(run.rows)}/{len(run.rows)}] ")
 

@@ -42,8 +42,10 @@ def test_help_lists_and_explains_every_option(path: tuple[str, ...]) -> None:
         if parameter.param_type_name == "option":
             assert parameter.help
             assert " ".join(parameter.help.split()) in shown
-    for name in getattr(COMMANDS[path], "commands", {}):
-        assert f" {name} " in shown
+    for name, command in getattr(COMMANDS[path], "commands", {}).items():
+        # Not cut off at the end of a line.
+        sentence = " ".join((command.help or "").partition("\n\n")[0].split()).partition(". ")[0]
+        assert sentence and f" {name} {sentence}" in shown
 
 
 def test_the_package_runs_as_a_module(tmp_path: Path) -> None:
@@ -100,3 +102,12 @@ def test_settings_come_from_a_file_and_options_override_it(media: Path, checkpoi
     )
     settings = json.loads(ended.out)["settings"]
     assert (settings["frames"], settings["threshold"], settings["dtype"]) == (7, 0.3, "float32")
+
+
+@pytest.mark.parametrize("line", ["frame = 3", 'batch_size = "many"'])
+def test_a_wrong_line_of_a_settings_file_is_said_to_be_in_it(media: Path, tmp_path: Path, line: str) -> None:
+    (tmp_path / "settings.toml").write_text(f"[screener]\n{line}\n", encoding="utf-8")
+    ended = run_here("scan", media / "face.png", "--config", tmp_path / "settings.toml")
+    assert (ended.status, ended.out) == (2, "")
+    assert ended.err.startswith(f"screener: {tmp_path / 'settings.toml'}: ")
+    assert line.partition(" ")[0] in ended.err

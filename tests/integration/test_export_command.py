@@ -63,6 +63,14 @@ def test_wrong_requests_are_refused(options: list[str], words: str, tmp_path: Pa
     assert not list(tmp_path.iterdir())
 
 
+def test_a_clip_that_gives_no_face_is_said_why(media: Path, checkpoint: Path, tmp_path: Path) -> None:
+    options = ["--int8", "-o", tmp_path / "model.int8.onnx", "--checkpoint", checkpoint]
+    ended = run_here("export", tmp_path / "missing.mp4", media / "notes.txt", *options)
+    assert ended.status == 2
+    assert "missing.mp4: 0 faces; it cannot be found" in ended.err
+    assert "notes.txt: 0 faces; it is neither a video nor a picture" in ended.err
+
+
 def test_a_wrong_name_is_refused(tmp_path: Path) -> None:
     ended = run_here("export", "-o", tmp_path / "model.pt")
     assert ended.status == 2 and "expected a name that ends in .onnx" in ended.err

@@ -68,6 +68,7 @@ def test_interrupt_keeps_the_finished_rows_in_a_whole_document(media: Path, endl
     _, err = stop(process, signal.SIGINT)
     assert process.returncode == 130, err
     assert "Traceback" not in err
+    assert err.endswith("screener: interrupted after 1 of 2 inputs; the result lacks the rest; with --resume a run can go on\n")
     document = json.loads(result.read_text(encoding="utf-8"))
     assert_finished(document["inputs"][0])
     assert (len(document["inputs"]), document["summary"]["inputs"]) == (1, 1)
@@ -82,5 +83,6 @@ def test_termination_right_after_a_row_keeps_that_row(media: Path, endless: Path
     out, err = stop(process, signal.SIGTERM)
     assert process.returncode == 143, err
     assert "Traceback" not in err
+    assert "screener: terminated after 1 of 2 inputs" in err
     (line,) = out.splitlines()
     assert_finished(json.loads(line))

@@ -144,6 +144,18 @@ def test_report_has_a_page_for_each_input_and_an_index(scan_here: Any, inputs: l
     assert "data:image/" in text
 
 
+def test_a_file_where_the_report_should_go_is_named_as_that(scan_here: Any, inputs: list[Path]) -> None:
+    ended = scan_here("--report", inputs[1], of=inputs[1:])
+    assert (ended.status, ended.out) == (2, "")
+    assert f"{inputs[1]}: cannot be written: it is there already and is no folder" in ended.err
+
+
+def test_files_of_a_folder_that_are_no_inputs_are_told_unless_quiet(scan_here: Any, media: Path) -> None:
+    told = scan_here("--csv", "--frames", "1", of=[media]).err
+    assert f"screener: 1 file left out, named like neither video nor picture: {media / 'notes.txt'}; " in told
+    assert scan_here("--csv", "--frames", "1", "--quiet", of=[media]).err == ""
+
+
 def test_no_two_formats_at_once(scan_here: Any) -> None:
     ended = scan_here("--json", "--csv")
     assert (ended.status, ended.out) == (2, "")

@@ -47,6 +47,12 @@ def full_verdict() -> records.Verdict:
     )
 
 
+def test_a_verdict_that_is_printed_shows_no_pixels() -> None:
+    shown = repr(full_verdict())
+    assert "outcome='fake'" in shown and "array(" not in shown
+    assert "p_fake=0.75" in repr(full_verdict().frames[0]) and "uint8" not in repr(full_verdict().frames[0])
+
+
 def test_the_json_of_a_verdict_by_hand() -> None:
     assert full_verdict().to_dict() == {
         "schema_version": 1,

@@ -82,7 +82,7 @@ def test_one_class_and_nobody_scored() -> None:
     assert_self_contained(page)
     text = words(page)
     assert "No AUC: no real and no fake video could be scored" in text
-    assert "there is no such file: 2 ( a.mp4 , b.mp4 )" in text
+    assert "it cannot be found: 2 ( a.mp4 , b.mp4 )" in text
     assert pages.NO_CHARTS in text
 
 

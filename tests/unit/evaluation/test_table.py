@@ -68,7 +68,7 @@ def test_what_is_missing_is_said() -> None:
     rows = [row(items[0].path, [1.0]), *(row(one.path, [], coverage="none", reasons=["not_found"], sha256=None) for one in items[1:])]
     text = evaluation_text(evaluation(items, rows))
     assert re.search(r"video AUC +- +no fake video could be scored", text)
-    assert re.search(r"there is no such file +2: b\.mp4, c\.mp4", text)
+    assert re.search(r"it cannot be found +2: b\.mp4, c\.mp4", text)
     assert "left out: takes at least 10 real" in text
 
 

@@ -55,7 +55,7 @@ def test_people_are_said_in_words_with_their_evidence() -> None:
     assert "UNDECIDED" in rows["3"]
     assert re.search(r"UNDECIDED +- +─+┃─+ +nothing judged", rows["4"])
     text = "\n".join(lines)
-    assert "the score is too close to the threshold to call" in text
+    assert "the scores are neither clearly genuine nor clearly fake" in text
     assert "out of sight; the face is seen in too few frames to judge" in text
     assert "received 29.8/s  judged 9.6/s  dropped 1,204 of 3,411  delay 0.21 s, 95 % within 0.44 s" in text
     assert "0:41.2 ALARM  person 1: FAKE  p 0.93" in text

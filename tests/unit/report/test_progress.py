@@ -48,6 +48,16 @@ def test_plain_lines(verdicts: dict[str, Verdict]) -> None:
     )
 
 
+def test_the_time_of_the_first_input_is_none_of_what_came_before(verdicts: dict[str, Verdict], monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    clock = iter([100.0, 130.0, 131.5])  # made; entered, the models loaded; the first input done
+    monkeypatch.setattr("screener.report.progress.time.monotonic", lambda: next(clock))
+    with progress_for(stream) as progress:
+        progress.start("a.mp4")
+        progress.done(replace(verdicts["genuine"], source="a.mp4"))
+    assert stream.getvalue() == "[1] a.mp4: 32 frames judged in 1.5 s\n"
+
+
 def test_an_input_that_was_judged_before_has_its_line_too(verdicts: dict[str, Verdict]) -> None:
     stream = io.StringIO()
     with progress_for(stream, inputs=2) as progress:

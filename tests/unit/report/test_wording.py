@@ -73,10 +73,10 @@ def test_headlines(verdicts: dict[str, Verdict]) -> None:
         "genuine": "Genuine: nothing suspicious in 32 frames, whole file read",
         "three_people": "Judged fake: person 2, from 0:02.1 to 0:07.4",
         "no_face": "Undecided: no face was found",
-        "unreadable": "Undecided: there is no such file",
+        "unreadable": "Undecided: it cannot be found",
         "partial_fake": "Judged fake: the only person in it, seen from 0:00.2 to 0:11.8",
         "still": "Judged fake: the only person in it",
-        "every_frame": "Undecided: the score is too close to the threshold to call",
+        "every_frame": "Undecided: the scores are neither clearly genuine nor clearly fake",
         "passer_by": "Genuine: nothing suspicious in 32 frames, whole file read",
     }
 

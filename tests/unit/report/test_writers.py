@@ -69,7 +69,7 @@ class TestText:
         assert lines[0] == "clip.mp4: FAKE  p 0.93 [0.86-0.97]  person 2 of 3 at 0:02.1-0:07.4  complete"
         assert lines[1].startswith("    person 1: GENUINE  p 0.12")
         assert lines[2].startswith("    person 2: FAKE  p 0.93 [0.86-0.97]  suspicious 0:02.1-0:07.4")
-        assert "the score is too close to the threshold to call" in lines[3]
+        assert "the scores are neither clearly genuine nor clearly fake" in lines[3]
         assert lines[4] == "    note: its frame rate varies"
 
     def test_each_outcome_is_one_line_when_there_is_no_more_to_say(self, verdicts: dict[str, Verdict]) -> None:
@@ -82,8 +82,18 @@ class TestText:
 
     def test_an_unreadable_input_says_why_and_what_to_do(self, verdicts: dict[str, Verdict]) -> None:
         assert report("text", [verdicts["unreadable"]]).startswith(
-            "gone.mp4: UNDECIDED  there is no such file  nothing judged\n    no such file; check the path\n"
+            "gone.mp4: UNDECIDED  it cannot be found  nothing judged\n    no such file; check the path\n"
         )
+
+    def test_words_of_the_reader_that_only_repeat_the_reason_are_left_out(self, verdicts: dict[str, Verdict]) -> None:
+        empty = replace(verdicts["unreadable"], source="a.mp4", reasons=("empty",), detail="a.mp4: the file is empty")
+        assert report("text", [empty]).startswith("a.mp4: UNDECIDED  the file is empty  nothing judged\n\n")
+
+    def test_what_the_weights_cannot_do_fits_a_terminal_of_eighty_columns(self, verdicts: dict[str, Verdict]) -> None:
+        told = replace(verdicts["genuine"], checkpoint={**verdicts["genuine"].checkpoint, "limits": "Not for everything. " * 20})
+        limits = report("text", [told]).rpartition("\n\n")[2]
+        assert limits.count("Not for") == 20
+        assert max(map(len, limits.splitlines())) < 80
 
     def test_partial_coverage_is_explained(self, verdicts: dict[str, Verdict]) -> None:
         assert "    partial: it ends before its header says it should\n" in report("text", [verdicts["partial_fake"]])

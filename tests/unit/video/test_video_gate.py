@@ -102,6 +102,30 @@ def test_bytes_behind_the_end_do_no_harm(tmp_path: Path) -> None:
         assert ends_early(path) is False
 
 
+@pytest.mark.parametrize("behind", [b"\n", b"\r\n", b"\0\0\0\0", b"--boundary-7d8a--\r\n", b"SEFT and what a phone keeps there"])
+@pytest.mark.parametrize("flags", ["", "faststart"])
+def test_what_a_program_appends_is_no_box_that_was_cut(tmp_path: Path, behind: bytes, flags: str) -> None:
+    path = write_clip(tmp_path / "a.mp4", frames=8, container_options={"movflags": flags} if flags else {})
+    whole = path.read_bytes()
+    path.write_bytes(whole + behind)
+    assert ends_early(path) is False
+    path.write_bytes(whole + b"\0\0\1\0mdat" + bytes(9))
+    assert ends_early(path) is True
+
+
+@pytest.mark.parametrize("flags", ["frag_keyframe+empty_moov", "frag_keyframe"])
+def test_fragments_that_stop_within_a_header_are_cut(tmp_path: Path, flags: str) -> None:
+    path = write_clip(tmp_path / "a.mp4", frames=8, options={"g": "4"}, container_options={"movflags": flags})
+    whole = path.read_bytes()
+    last = whole.rindex(b"moof") - 4
+    for left in (1, 7):
+        path.write_bytes(whole[: last + left])
+        assert ends_early(path) is True
+    first = whole.index(b"moof") - 4
+    path.write_bytes(whole[: first + 3])
+    assert ends_early(path) is True
+
+
 def test_a_stream_promises_no_end(tmp_path: Path) -> None:
     path = write_clip(tmp_path / "a.ts", frames=3)
     assert ends_early(path) is None

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import socket
+import urllib.error
+import urllib.request
+
 import pytest
 
 from screener.errors import SourceError
@@ -23,6 +27,22 @@ def test_http_goes_through_a_relay_of_our_own() -> None:
         assert reach.refusal() is None and not reach.exceeded
     finally:
         reach.close()
+
+
+def test_a_server_that_does_not_answer_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    # closed again: nobody listens there
+    reach = Reach(f"http://me:secret@127.0.0.1:{port}/clip.mp4", "clip", True, 5.0)
+    try:
+        proxy = urllib.request.ProxyHandler({"http": reach.options["http_proxy"]})
+        with pytest.raises(urllib.error.HTTPError):
+            urllib.request.build_opener(proxy).open(f"http://127.0.0.1:{port}/clip.mp4", timeout=30)
+        failed = reach.refusal()
+    finally:
+        reach.close()
+    assert failed is not None and failed.reason == "stream_lost"
+    assert f"cannot connect to 127.0.0.1:{port}" in str(failed) and "answered" not in str(failed)
 
 
 def test_rtsp_goes_to_the_ip_address_that_was_looked_at() -> None:

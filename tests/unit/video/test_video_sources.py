@@ -58,6 +58,13 @@ def test_a_folder_is_walked_in_order_without_hidden_files_and_loops(tmp_path: Pa
     assert names(expand_sources([tmp_path])) == ["a.MKV", "b.mp4", "c.png"]
 
 
+def test_files_of_a_folder_that_are_left_out_are_told(tmp_path: Path) -> None:
+    touch(*(tmp_path / name for name in ("a.mp4", "9f86d081", "notes.txt", ".hidden", "sub/b.png", "sub/c.m4a")))
+    left_out: list[str] = []
+    assert names(expand_sources([tmp_path, tmp_path / "notes.txt"], left_out.append)) == ["a.mp4", "b.png", "notes.txt"]
+    assert [os.path.relpath(path, tmp_path) for path in left_out] == ["9f86d081", "notes.txt", os.path.join("sub", "c.m4a")]
+
+
 def test_a_numbered_series_of_pictures_is_one_input_in_numerical_order(tmp_path: Path) -> None:
     touch(*(tmp_path / f"shot_{number}.png" for number in (10, 9, 8)))
     (source,) = expand_sources([tmp_path])
