@@ -113,6 +113,7 @@ def _watch(argument: str, realtime: bool, settings: LiveSettings, checkpoint: Pa
     from screener.watching.watch import Watch
 
     screener = Screener(settings.judging(), checkpoint)
+    stops.only_first()
     with LiveOutputs(wishes, source.name) as outputs, Watch(screener, source, settings, wishes.pictures) as watch:
         status = _follow(watch, outputs)
         verdict = watch.verdict
@@ -133,13 +134,13 @@ def _watch(argument: str, realtime: bool, settings: LiveSettings, checkpoint: Pa
 
 def _follow(watch: Watch, outputs: LiveOutputs) -> ExitStatus | None:
     """To the end of the watch; gives the status if it was a signal that ended it."""
-    status = None
+    status, wanted = None, True
     try:
-        for update in watch:
+        while wanted:
+            # Held back for both: what the watch has told once it does not tell again. It waits for a quarter of a second at most.
             with stops.held_back():
-                wanted = outputs.show(update)
-            if not wanted:
-                break
+                update = next(watch, None)
+                wanted = update is not None and outputs.show(update)
     except (KeyboardInterrupt, Terminated) as stop:
         status = ExitStatus.TERMINATED if isinstance(stop, Terminated) else ExitStatus.INTERRUPTED
     stops.ignore()
