@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -175,3 +176,26 @@ def test_closing_does_not_wait_for_a_source_that_hangs(address: str, feeding: Ca
     feed.close()
     assert child.exit_status is not None
     assert not any(thread.is_alive() for thread in feed._threads)
+
+
+def test_a_pipe_says_when_it_is_really_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever writes to a pipe does not wait: neither does the feed, however often it was disappointed."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    feed = Feed(live_source(pipe), LiveSettings(retry_seconds=(0.01, 1000.0), retry_jitter=0.0))
+    waits: list[float] = []
+
+    def lose() -> SourceError:
+        if feed.status().retry_at is not None:
+            waits.append(feed.status().retry_at - time.monotonic())
+        if len(waits) == 3:
+            feed._closed.set()
+        return SourceError("stream_lost", "gone")
+
+    monkeypatch.setattr(feed, "_await_writer", lambda held: None)
+    monkeypatch.setattr(feed, "_connection", lose)
+    thread = threading.Thread(target=feed._run, daemon=True)
+    thread.start()
+    thread.join(PATIENCE_SECONDS)
+    assert len(waits) == 3
+    assert max(waits) < 500.0
