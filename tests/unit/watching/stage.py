@@ -21,15 +21,14 @@ from screener.watching.looking import Looker, Sight
 from screener.watching.records import LiveUpdate
 from screener.watching.watch import Watch
 
-PICTURE = np.zeros((36, 64, 3), np.uint8)
-
 
 class Stage:
-    """One face is in every frame, and what is said of it is said at once: `p_fake` is its score, `track_id` its number."""
+    """One face is in every frame, and what is said of it is said at once. p_fake: its score. picture: of the frames to come."""
 
     def __init__(self, checkpoint: Path, monkeypatch: pytest.MonkeyPatch, source: str = "http://127.0.0.1:9/", **changes: Any) -> None:
         self.now = 1000.0
         self.p_fake = 0.99
+        self.picture = np.zeros((36, 64, 3), np.uint8)
         ticking = SimpleNamespace(monotonic=lambda: self.now)
         monkeypatch.setattr(feed_module, "time", ticking)
         monkeypatch.setattr(judging, "time", ticking)
@@ -52,7 +51,7 @@ class Stage:
         self.now += after
         index = self.feed._status.frames_received - self.feed._received_before
         header = {"captured": self.now - delay, "index": index, "pts_seconds": None, "unchanged_seconds": unchanged}
-        self.feed._take(header, PICTURE.copy())
+        self.feed._take(header, self.picture.copy())
 
     def lose(self) -> None:
         self.feed._update(phase="lost", reason="timeout", message="gone", retry_at=self.now + 1, last_arrival=None)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import count
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
+from builders import portrait
 from stage import Stage
 
 from screener.video import feed as feed_module
@@ -59,6 +63,37 @@ def test_a_frame_that_was_being_looked_at_when_the_source_was_lost_is_not_believ
     stage.judged()
     stage.update()
     assert stage.told() == ["start", "lost"]
+
+
+def test_a_machine_that_does_not_keep_up_withdraws_its_verdict(stage: Stage) -> None:
+    """Frames come all the time, and the judge does not get past the first."""
+    stage.frame()
+    stage.judged()
+    while stage.update().state == "live":
+        stage.frame()
+    update = stage.updates[-1]
+    assert "too slow" in update.message
+    assert (update.state, update.people, update.outcome) == ("stale", (), "undecided")
+    assert update.seconds == pytest.approx(6.1, abs=0.15)
+    stage.frame()
+    assert stage.update().state == "stale", "frames alone are not enough"
+    stage.frame()
+    stage.judged()
+    assert stage.update().state == "live"
+    assert stage.told() == ["start", "alarm", "cleared stale", "stale", "reconnected", "alarm"]
+
+
+def test_all_that_an_update_tells_bears_its_moment(stage: Stage) -> None:
+    """A change is found out before what led to it is put into words, but told after it; and the clock goes on meanwhile."""
+    readings = count()
+    stage.watch._clock = lambda: stage.now + 0.001 * next(readings)
+    stage.frame()
+    stage.judged()
+    stage.update()
+    stage.now += 3.0
+    update = stage.update()
+    assert [event.kind for event in update.events] == ["cleared", "stale"]
+    assert {(event.seconds, event.time) for event in update.events} == {(update.seconds, update.time)}
 
 
 @pytest.mark.parametrize("connects", [True, False])
@@ -170,6 +205,26 @@ def test_the_end_of_a_source_brings_nothing_back(stage: Stage) -> None:
     stage.judged()
     assert stage.update().state == "ended"
     assert stage.told() == ["start", "alarm", "cleared frozen", "stale", "summary"]
+
+
+def test_boxes_follow_the_picture_between_two_judgements(stage: Stage) -> None:
+    def scene(left: int) -> np.ndarray:
+        picture = np.full((180, 320, 3), 90, np.uint8)
+        picture[20:140, left : left + 100] = cv2.resize(portrait(3), (100, 120))
+        return picture
+
+    stage.picture = scene(10)
+    stage.frame()
+    stage.judged()
+    (found,) = stage.update().people
+    stage.picture = scene(18)
+    stage.frame()
+    update = stage.update()
+    (followed,) = update.people
+    assert found.box_xyxy == pytest.approx([10, 20, 110, 140])
+    assert followed.box_xyxy == pytest.approx([18, 20, 118, 140], abs=2.0)
+    assert followed.verdict == found.verdict
+    assert np.array_equal(update.picture_rgb, stage.picture)  # type: ignore[arg-type]
 
 
 # The end of the watch.
