@@ -103,6 +103,7 @@ def _list_cameras() -> None:
 def _watch(argument: str, realtime: bool, settings: LiveSettings, checkpoint: Path | None, wishes: Wishes, allow_incomplete: bool) -> int:
     from screener.video.live_sources import live_source
 
+    stops.only_first()
     source = live_source(argument)
     if realtime and source.kind != "file":
         raise SettingsError(f"--realtime: {source.name} is no file; everything else runs at its own speed anyway")
@@ -113,7 +114,6 @@ def _watch(argument: str, realtime: bool, settings: LiveSettings, checkpoint: Pa
     from screener.watching.watch import Watch
 
     screener = Screener(settings.judging(), checkpoint)
-    stops.only_first()
     with LiveOutputs(wishes, source.name) as outputs, Watch(screener, source, settings, wishes.pictures) as watch:
         status = _follow(watch, outputs)
         verdict = watch.verdict
