@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import http.server
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from video_media import number_of, write_clip
 
@@ -108,14 +110,16 @@ def test_a_file_comes_in_order_to_its_end(tmp_path: Path, feeding: Callable[[Fee
     assert {live.segment for live in seen} == {1}
 
 
-def test_whoever_is_slow_gets_the_newest(address: str, tmp_path: Path, feeding: Callable[[Feed], Feed]) -> None:
-    write_clip(tmp_path / "a.ts", options={"g": "10"})
-    feed = feeding(Feed(live_source(f"{address}/stall/a.ts"), PATIENT))
-    until(feed, lambda status: status.frames_received >= 30)
+def test_whoever_is_slow_gets_the_newest() -> None:
+    feed = Feed(live_source("http://127.0.0.1:9/"), LiveSettings())
+    for index in range(0, 40, 2):
+        header = {"captured": time.monotonic(), "index": index, "pts_seconds": None, "unchanged_seconds": 0.0}
+        feed._take(header, np.full((4, 4, 3), index, np.uint8))
     newest = feed.newer_than(0, 0.0)
     assert newest is not None
-    assert newest.frame.index >= 20
-    assert feed.newer_than(10**9, 0.01) is None
+    assert (newest.number, newest.frame.index, newest.frame.picture_rgb[0, 0, 0]) == (20, 38, 38)
+    assert feed.newer_than(newest.number, 0.01) is None
+    assert feed.status().frames_received == 39, "those that were passed over on the way are counted"
 
 
 def test_a_silence_is_a_loss_and_the_next_connection_a_new_segment(address: str, tmp_path: Path, feeding: Callable[[Feed], Feed]) -> None:
@@ -169,6 +173,18 @@ def test_a_decoder_that_dies_is_replaced(address: str, tmp_path: Path, feeding: 
     child.kill()
     assert until(feed, lambda status: status.phase == "lost").reason == "decoder_crash"
     until(feed, lambda status: status.segments == 2)
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="signals to a group of processes are POSIX")
+def test_a_signal_to_the_whole_group_is_no_loss_of_the_source(tmp_path: Path, feeding: Callable[[Feed], Feed]) -> None:
+    """Ctrl-C, or a service that is stopped: it is for the watch to end, and its decoder must not be the first to go."""
+    feed = feeding(Feed(file_source(write_clip(tmp_path / "a.mp4")), LiveSettings()))
+    while feed._child is None:
+        time.sleep(0.01)
+    for number in (signal.SIGINT, signal.SIGTERM):  # as early as possible: libraries are still being loaded
+        feed._child._child.popen.send_signal(number)
+    status = until(feed, lambda status: status.phase == "ended")
+    assert (status.frames_received, status.end_reasons) == (40, ())
 
 
 def test_closing_does_not_wait_for_a_source_that_hangs(address: str, feeding: Callable[[Feed], Feed]) -> None:
