@@ -38,6 +38,7 @@ def run() -> NoReturn:
     try:
         main()
     except SystemExit as end:
+        stops.ignore()  # a second Ctrl-C while libraries tidy up would only make them complain
         status = end.code if isinstance(end.code, int) else ExitStatus.COULD_NOT_RUN if end.code else ExitStatus.GENUINE
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
 
+from screener.cli.app import stops
 from screener.cli.keys import Keys
 from screener.errors import DeviceError, OutputError
 
@@ -71,9 +72,10 @@ class LiveOutputs:
             self._recorder = Recorder(wishes.record) if wishes.record is not None else None
             opening.callback(self._close_recording)
             self._window = opening.enter_context(Window(f"screener live: {self._source_name}")) if wishes.show else None
-            self._keys = opening.enter_context(Keys())
-            self._viewing = opening.enter_context(ExitStack())
-            self._view = self._viewing.enter_context(self._live_view()) if self._wants_view() else None
+            with stops.held_back():  # a terminal that is changed is also one that will be given back
+                self._keys = opening.enter_context(Keys())
+                self._viewing = opening.enter_context(ExitStack())
+                self._view = self._viewing.enter_context(self._live_view()) if self._wants_view() else None
             self._notifier = Notifier(wishes.command, wishes.webhook, self._tell)
             opening.callback(self._notifier.close, LAST_NOTICES_SECONDS)
             self._stack = opening.pop_all()
@@ -96,7 +98,8 @@ class LiveOutputs:
         return not QUIT_KEYS & set(key or "") and not QUIT_KEYS & set(self._keys.pressed())
 
     def hurry(self) -> None:
-        """The user does not want to wait for notifications that are still on their way."""
+        """The user does not want to wait for notifications that are still on their way; which these are outlasts the view."""
+        self.close_view()
         self._notifier.close(0.5)
 
     def close_view(self) -> None:

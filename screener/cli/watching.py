@@ -103,6 +103,7 @@ def _list_cameras() -> None:
 def _watch(argument: str, realtime: bool, settings: LiveSettings, checkpoint: Path | None, wishes: Wishes, allow_incomplete: bool) -> int:
     from screener.video.live_sources import live_source
 
+    stops.only_first()
     source = live_source(argument)
     if realtime and source.kind != "file":
         raise SettingsError(f"--realtime: {source.name} is no file; everything else runs at its own speed anyway")
@@ -133,13 +134,13 @@ def _watch(argument: str, realtime: bool, settings: LiveSettings, checkpoint: Pa
 
 def _follow(watch: Watch, outputs: LiveOutputs) -> ExitStatus | None:
     """To the end of the watch; gives the status if it was a signal that ended it."""
-    status = None
+    status, wanted = None, True
     try:
-        for update in watch:
+        while wanted:
+            # Held back for both: what the watch has told once it does not tell again. It waits for a quarter of a second at most.
             with stops.held_back():
-                wanted = outputs.show(update)
-            if not wanted:
-                break
+                update = next(watch, None)
+                wanted = update is not None and outputs.show(update)
     except (KeyboardInterrupt, Terminated) as stop:
         status = ExitStatus.TERMINATED if isinstance(stop, Terminated) else ExitStatus.INTERRUPTED
     stops.ignore()

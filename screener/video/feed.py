@@ -6,6 +6,7 @@ again, with waits between. Does not know what the frames are for.
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from collections import deque
@@ -39,20 +40,23 @@ FATAL_AT_FIRST = frozenset({"permission", "refused_playlist", "refused_protocol"
 @dataclass(frozen=True, eq=False)
 class LiveFrame:
     """frame: with its time in seconds since the start of the watch, or, of a file, in the file. number: rises over all connections.
-    captured: when it was decoded, by `time.monotonic`. unchanged_seconds: for how long the picture has been the same."""
+    captured: when it was decoded, by `time.monotonic`. unchanged_seconds: for how long the picture has been the same.
+    first: number of the first frame since the source was connected to, or since it was silent for more than `stale_seconds`."""
 
     frame: Frame
     number: int
     segment: int
     captured: float
     unchanged_seconds: float
+    first: int
 
 
 @dataclass(frozen=True)
 class FeedStatus:
     """phase: "opening", "open", "lost" or "ended". reason: from `errors.REASONS`, and message, of the last loss or of the end.
 
-    last_arrival: of a frame, by `time.monotonic`; None before the first of this connection. retry_at: likewise, of the next attempt.
+    last_arrival: when the newest frame was captured, by `time.monotonic`; None before the first of this connection. retry_at: likewise,
+    of the next attempt.
     segments: connections that brought a frame. end_reasons: what was wrong with a source that came to its end.
     """
 
@@ -83,8 +87,8 @@ class Feed:
         self._child: LiveChild | None = None
         self._closed = threading.Event()
         self._connected_at = self._first_arrival = 0.0
-        self._received_before = self._number = 0
-        self._killed_for = ""
+        self._received_before = self._number = self._first_number = 0
+        self._asleep_seconds = 0.0
         self._counts: deque[tuple[float, int]] = deque(maxlen=2048)
         self._threads = [
             threading.Thread(target=work, name=name, daemon=True) for name, work in (("feed", self._run), ("feed watch", self._watch))
@@ -108,9 +112,10 @@ class Feed:
             rate = (self._status.frames_received - first[1]) / span if span > 0.5 else 0.0
             return replace(self._status, received_fps=rate if self._counts else 0.0)
 
-    def newest(self) -> LiveFrame | None:
+    def look(self) -> tuple[FeedStatus, LiveFrame | None]:
+        """The status, and the newest frame of that very moment. Raises as `status` does."""
         with self._changed:
-            return self._newest
+            return self.status(), self._newest
 
     def newer_than(self, number: int, timeout_seconds: float) -> LiveFrame | None:
         """The newest frame, once it is newer than the one of that number; None if none came in time."""
@@ -129,6 +134,9 @@ class Feed:
                 thread.join(2.0)
 
     def _run(self) -> None:
+        # Inherited by the decoding process: a signal to the whole group ends the watch, and must not look like a loss of the source.
+        if hasattr(signal, "pthread_sigmask"):
+            signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
         pipe: HeldPipe | None = None
         try:
             if self._source.kind == "pipe" and self._source.path is not None:
@@ -161,10 +169,11 @@ class Feed:
                 return
             watched = (self._status.last_arrival or 0.0) - self._first_arrival if self._first_arrival else 0.0
             wait = back_off.wait_seconds(watched)
+            if pipe is not None:
+                wait = min(wait, settings.retry_seconds[0])
             self._update(phase="lost", reason=loss.reason, message=loss.message, retry_at=time.monotonic() + wait, last_arrival=None)
             if pipe is not None:
                 pipe.drain()
-                wait = min(wait, settings.retry_seconds[0])
             self._closed.wait(wait)
 
     def _is_missing_camera(self, loss: SourceError) -> bool:
@@ -180,7 +189,6 @@ class Feed:
         if self._status.phase == "lost":
             self._update(retry_at=None)
         self._first_arrival = 0.0
-        self._killed_for = ""
         self._received_before = self._status.frames_received
         child = self._child = LiveChild(self._source, self._settings)
         try:
@@ -214,9 +222,11 @@ class Feed:
         with self._changed:
             status = self._status
             new_segment = not self._first_arrival
-            if new_segment:
-                self._first_arrival = now
             self._number += 1
+            if new_segment or self._was_silent(captured):
+                self._first_number = self._number
+            if new_segment:
+                self._first_arrival = captured
             status = self._status = replace(
                 status,
                 phase="open",
@@ -224,15 +234,22 @@ class Feed:
                 message="",
                 segments=status.segments + new_segment,
                 frames_received=self._received_before + index + 1,
-                last_arrival=now,
+                last_arrival=captured,
                 retry_at=None,
                 size_wh=(picture.shape[1], picture.shape[0]),
             )
             self._counts.append((now, status.frames_received))
             frame = Frame(picture, seconds, index)
-            self._newest = LiveFrame(frame, self._number, status.segments, captured, float(header["unchanged_seconds"]))
+            unchanged = float(header["unchanged_seconds"])
+            self._newest = LiveFrame(frame, self._number, status.segments, captured, unchanged, self._first_number)
             self._changed.notify_all()
         self._on_frame()
+
+    def _was_silent(self, captured: float) -> bool:
+        """Whether what is known from before this frame is stale, though nobody may have looked meanwhile."""
+        before, self._asleep_seconds = self._asleep_seconds, asleep_seconds()
+        since = captured if self._status.last_arrival is None else self._status.last_arrival
+        return captured - since + self._asleep_seconds - before > self._settings.stale_seconds
 
     def _end(self, end: dict[str, Any]) -> SourceError | None:
         self._update(frames_received=self._received_before + int(end["received"]))
@@ -243,8 +260,8 @@ class Feed:
 
     def _death(self, child: LiveChild) -> SourceError:
         name = self._source.name
-        if child.exit_status is not None and self._killed_for:
-            return SourceError("timeout", f"{name}: {self._killed_for}")
+        if child.exit_status is not None and child.killed_for:
+            return SourceError("timeout", f"{name}: {child.killed_for}")
         child.kill()
         return SourceError("decoder_crash", f"{name}: the decoder failed (exit status {child.exit_status})")
 
@@ -258,8 +275,7 @@ class Feed:
             if child.silence_seconds > limit:
                 opened = self._first_arrival > 0
                 what = "no frame" if opened else "no answer"
-                self._killed_for = f"{what} for {self._settings.timeout_seconds:g} seconds"
-                child.kill()
+                child.kill(f"{what} for {self._settings.timeout_seconds:g} seconds")
 
     def _update(self, **changes: Any) -> None:
         with self._changed:
@@ -270,3 +286,10 @@ class Feed:
         with self._changed:
             self._failure = error
             self._changed.notify_all()
+
+
+def asleep_seconds() -> float:
+    """For how long the machine has slept since it was started, as far as the system tells: `time.monotonic` stands still meanwhile."""
+    if not hasattr(time, "CLOCK_BOOTTIME"):
+        return 0.0
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - time.monotonic()

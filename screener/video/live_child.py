@@ -28,6 +28,8 @@ class LiveChild:
         self._heard = time.monotonic()
         self.is_ready = False
         """The process runs and has begun to open the source; before, its silence is that of loading libraries."""
+        self.killed_for = ""
+        """Why it was ended, if it was ended for something."""
         self._child.request(source, settings)
 
     @property
@@ -57,9 +59,10 @@ class LiveChild:
         picture = np.empty((height, width, 3), dtype=np.uint8)
         return (message, picture) if self._child.receive_into(picture.data.cast("B")) else None
 
-    def kill(self) -> None:
+    def kill(self, why: str = "") -> None:
         """End it at once, whatever it is doing. From any thread, and more than once."""
         with self._killing:
+            self.killed_for = self.killed_for or why
             self._child.kill()
 
     def close_pipes(self) -> None:

@@ -50,6 +50,20 @@ class Counts:
     delay: tuple[float, float] | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class News:
+    """What there is to tell since the news before, all of one moment.
+
+    before: what happened up to the last taking back, that included. after: what happened since.
+    """
+
+    judgement: Judgement | None
+    before: list[Happening]
+    after: list[Happening]
+    scores: tuple[FaceScore, ...]
+    counts: Counts
+
+
 class Judge:
     """Looks at the frames of a feed from `start` to `close`."""
 
@@ -67,12 +81,14 @@ class Judge:
         self._closed = threading.Event()
         self._failure: BaseException | None = None
         self._judgement: Judgement | None = None
-        self._withdrawals = 0
-        self._segment = 0
+        self._sealed = False
+        self._withdrawn_to = 0
+        self._segment = self._first = 0
         self._looked_at = self._judged = self._last_number = 0
         self._last_captured = 0.0
         self._judged_at: deque[float] = deque(maxlen=2048)
-        self._happenings: deque[Happening] = deque(maxlen=MOST_UNTOLD)
+        self._before: deque[Happening] = deque(maxlen=MOST_UNTOLD)
+        self._after: deque[Happening] = deque(maxlen=MOST_UNTOLD)
         self._scores: deque[FaceScore] = deque(maxlen=MOST_UNTOLD)
         self._thread = threading.Thread(target=self._run, name="judge", daemon=True)
 
@@ -83,6 +99,8 @@ class Judge:
         self._closed.set()
         if self._thread.is_alive() and self._thread is not threading.current_thread():
             self._thread.join(wait_seconds)
+        with self._lock:
+            self._sealed = True  # a look that takes even longer changes nothing of what is told from here on
 
     @property
     def chronicle(self) -> Chronicle:
@@ -91,50 +109,56 @@ class Judge:
 
     @property
     def last_captured(self) -> float:
-        """When the frame of `last_number` was captured, by `time.monotonic`; 0 before the first."""
+        """When the frame that was looked at last was captured, by `time.monotonic`; 0 before the first."""
         return self._last_captured
 
     @property
     def last_number(self) -> int:
-        """Of the frame that was looked at, or passed over as frozen, last."""
+        """Of the frame that was looked at, or passed over as frozen or taken back, last."""
         return self._last_number
 
-    def judgement(self) -> Judgement | None:
-        """The newest, unless it was withdrawn. Raises whatever ended the thread."""
+    def news(self, now: float, first: int) -> News:
+        """Raises whatever ended the thread. first: of the stretch of frames that the asker knows of; what is of a later one waits."""
         with self._lock:
             if self._failure is not None:
                 raise self._failure
-            return self._judgement
-
-    def counts(self, now: float) -> Counts:
-        with self._lock:
-            while self._judged_at and self._judged_at[0] < now - RATE_SECONDS:
-                self._judged_at.popleft()
-            span = now - self._judged_at[0] if self._judged_at else 0.0
-            rate = (len(self._judged_at) - 1) / span if span > 0 else 0.0
-            return Counts(self._looked_at, self._judged, rate, self._delays.recent(now))
+            early = self._first > first
+            news = News(
+                None if early else self._judgement,
+                list(self._before),
+                [] if early else list(self._after),
+                tuple(self._scores),
+                self._counts(now),
+            )
+            self._before.clear()
+            self._scores.clear()
+            if not early:
+                self._after.clear()
+            return news
 
     def overall_delay(self) -> tuple[float, float] | None:
         with self._lock:
             return self._delays.overall()
 
-    def untold(self) -> tuple[list[Happening], tuple[FaceScore, ...]]:
-        """What happened, and the scores, since the last call."""
+    def withdraw(self, cause: str, number: int) -> None:
+        """Take back what is said by the frames up to that number, also by one that is being looked at right now or waits for it."""
         with self._lock:
-            happenings, scores = list(self._happenings), tuple(self._scores)
-            self._happenings.clear()
-            self._scores.clear()
-            return happenings, scores
+            self._withdraw(cause, number)
 
-    def withdraw(self, cause: str) -> None:
-        """Take back what is said of everyone, also of a frame that is being looked at right now."""
-        with self._lock:
-            self._withdraw(cause)
+    def _withdraw(self, cause: str, number: int) -> None:
+        if number > self._withdrawn_to:
+            self._withdrawn_to = number
+            self._judgement = None
+            self._before.extend(self._after)
+            self._before.extend(self._people.clear(cause))
+            self._after.clear()
 
-    def _withdraw(self, cause: str) -> None:
-        self._withdrawals += 1
-        self._judgement = None
-        self._happenings.extend(self._people.clear(cause))
+    def _counts(self, now: float) -> Counts:
+        while self._judged_at and self._judged_at[0] < now - RATE_SECONDS:
+            self._judged_at.popleft()
+        span = now - self._judged_at[0] if self._judged_at else 0.0
+        rate = (len(self._judged_at) - 1) / span if span > 0 else 0.0
+        return Counts(self._looked_at, self._judged, rate, self._delays.recent(now))
 
     def _run(self) -> None:
         try:
@@ -143,9 +167,7 @@ class Judge:
                 live = self._feed.newer_than(self._last_number, WAIT_SECONDS)
                 if live is None:
                     continue
-                if live.unchanged_seconds < self._settings.frozen_seconds:
-                    self._look(live)
-                self._last_number, self._last_captured = live.number, live.captured
+                self._take(live)
                 self._bell.set()
                 self._closed.wait(max(0.0, 1 / self._settings.judged_fps - (time.monotonic() - started)))
         except BaseException as error:
@@ -153,17 +175,28 @@ class Judge:
                 self._failure = error
             self._bell.set()
 
+    def _take(self, live: LiveFrame) -> None:
+        if live.number > self._withdrawn_to:
+            if live.unchanged_seconds < self._settings.frozen_seconds:
+                self._look(live)
+            self._last_captured = live.captured
+        self._last_number = live.number
+
     def _look(self, live: LiveFrame) -> None:
         with self._lock:
+            if live.first != self._first:
+                self._first = live.first
+                # The watch may not have seen the interruption, if it was short.
+                self._withdraw("lost" if live.segment != self._segment else "stale", live.first - 1)
             if live.segment != self._segment:
                 self._segment = live.segment
                 self._looker.start_segment()
-                self._withdraw("lost")
-            withdrawals = self._withdrawals
         sights = self._looker.look(live.frame)
         with self._lock:
+            if self._sealed:
+                return
             self._looked_at += 1
-            if withdrawals == self._withdrawals:
+            if live.number > self._withdrawn_to:
                 self._keep(live, sights)
 
     def _keep(self, live: LiveFrame, sights: list[Sight]) -> None:
@@ -182,7 +215,7 @@ class Judge:
             self._judged_at.append(now)
         self._delays.add(now, now - live.captured)
         self._scores.extend(scores)
-        self._happenings.extend(happenings)
+        self._after.extend(happenings)
         self._judgement = Judgement(live, people, self._people.frames_looked_at)
 
 

@@ -54,6 +54,7 @@ class Notifier:
         if webhook is not None:
             channels.append(Webhook(webhook))
         self._couriers = [_Courier(channel, tell) for channel in channels]
+        self._closed = False
 
     @property
     def dropped(self) -> int:
@@ -67,6 +68,9 @@ class Notifier:
 
     def close(self, timeout_seconds: float = 5.0) -> None:
         """Wait for what is queued as long as allowed, both ways together, then give up and kill. A second call does nothing."""
+        if self._closed:
+            return
+        self._closed = True
         deadline = time.monotonic() + timeout_seconds
         for courier in self._couriers:
             courier.finish()
@@ -175,6 +179,7 @@ class _Courier:
         self._waiting: deque[LiveEvent] = deque()
         self._changed = threading.Condition()
         self._finishing = False
+        self._delivering = False
         self.dropped = 0
         # A daemon, so that a delivery that will not end cannot keep the program from ending.
         self._thread = threading.Thread(target=self._run, name="screener-notifier", daemon=True)
@@ -184,11 +189,14 @@ class _Courier:
         with self._changed:
             if self._finishing:
                 return
-            if len(self._waiting) >= QUEUE_LENGTH:
+            overflows = len(self._waiting) >= QUEUE_LENGTH
+            if overflows:
                 self._waiting.popleft()
                 self.dropped += 1
             self._waiting.append(event)
             self._changed.notify()
+        if overflows and self.dropped == 1:
+            self._say("notifications cannot keep up with the events: the oldest give way")
 
     def finish(self) -> None:
         with self._changed:
@@ -197,15 +205,16 @@ class _Courier:
 
     def join(self, deadline: float) -> None:
         self._thread.join(max(0.0, deadline - time.monotonic()))
-        if not self._thread.is_alive():
-            return
-        with self._changed:
-            left, self._waiting = len(self._waiting), deque()
-            self.dropped += left
-        self._channel.abandon()
-        self._thread.join(1.0)
-        if left:
-            self._tell(f"{counted(left, 'event was', 'events were')} not delivered before the end of the watch")
+        if self._thread.is_alive():
+            with self._changed:
+                left, self._waiting = len(self._waiting), deque()
+                self.dropped += left
+            self._channel.abandon()
+            self._thread.join(1.0)
+        if self.dropped:
+            self._say(f"{counted(self.dropped, 'event was', 'events were')} not delivered before the end of the watch")
+        if self._delivering:
+            self._say("an event was still on its way at the end of the watch: whether it arrived is not known")
 
     def _run(self) -> None:
         while (event := self._next()) is not None:
@@ -214,10 +223,16 @@ class _Courier:
             except Exception as error:  # nothing that goes wrong here may end the watch, or go unsaid
                 failure = f"an event could not be delivered: {type(error).__name__}: {error}"
             if failure:
-                self._tell(failure)
+                self._say(failure)
+            self._delivering = False
 
     def _next(self) -> LiveEvent | None:
         with self._changed:
             while not self._waiting and not self._finishing:
                 self._changed.wait()
+            self._delivering = bool(self._waiting)
             return self._waiting.popleft() if self._waiting else None
+
+    def _say(self, text: str) -> None:
+        with suppress(OSError, ValueError):  # where nothing can be told any more, events can still be delivered
+            self._tell(text)

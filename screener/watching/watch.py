@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -19,7 +20,7 @@ from screener.records import Verdict
 from screener.settings import LiveSettings
 from screener.verdict import judge_video
 from screener.video import Source
-from screener.video.feed import Feed, FeedStatus
+from screener.video.feed import Feed, FeedStatus, LiveFrame
 from screener.video.live_sources import live_source
 from screener.watching.following import Follower
 from screener.watching.judging import Counts, Judge, Judgement, crops_of
@@ -54,7 +55,8 @@ class Watch:
         self._outages = Outages()
         self._outage_count = 0
         self._state = ""
-        self._segment = 0
+        self._message = ""
+        self._segment = self._first = 0
         self._live_since: float | None = None
         self._blocked = False
         self._last_arrival: float | None = None
@@ -91,20 +93,23 @@ class Watch:
             raise
 
     def finish(self) -> LiveUpdate:
-        """End the watch now: the last update, with the summary; `verdict` is then that on the whole watch."""
+        """End the watch now: the last update, with the summary; `verdict` is then that on the whole watch. Raises as `next` does."""
         now = self._begin_update()
-        status = self._feed.status()
-        counts = self._judge.counts(now)
-        self.close()
-        happenings, scores = self._judge.untold()
+        self.close()  # first, so that nothing changes any more while it is told
+        status, newest = self._feed.look()
+        state, message = self._state_of(status, newest, now)
+        changes = self._changes(state, message, status, newest, now)
+        news = self._judge.news(now, newest.first if newest is not None else 0)
         lost = self._outages.seconds(now)
-        facts = WatchFacts(self._moment[0], lost, self._outage_count, status, counts, self._judge.overall_delay())
+        facts = WatchFacts(self._moment[0], lost, self._outage_count, status, news.counts, self._judge.overall_delay())
         verdict = summary_verdict(self._screener, self._source, self._settings, self._judge.chronicle, facts)
         self.verdict = verdict
         summary = self._event("summary", **summary_details(verdict, self._judge.chronicle, facts))
-        # What was said of people in the last moment is still told; interruptions are over with the watch.
-        events = (*self._told(happenings), summary)
-        return self._composed("ended", "", status, counts, (), verdict.outcome, verdict.reasons, events, scores=scores)
+        events = (*self._told(news.before), *changes, *self._told(news.after), summary)
+        crops = crops_of([*news.before, *news.after])
+        return self._composed(
+            "ended", "", status, news.counts, (), verdict.outcome, verdict.reasons, events, scores=news.scores, crops_rgb=crops
+        )
 
     def close(self) -> None:
         """At once, also while the source hangs. Safe to call again."""
@@ -131,7 +136,7 @@ class Watch:
         if self._feed.status().phase != "ended":
             return False
         self._source_ended_at = self._source_ended_at or now
-        newest = self._feed.newest()
+        _, newest = self._feed.look()
         seen = newest is None or self._judge.last_number >= newest.number
         return seen or now - self._source_ended_at > LAST_FRAME_SECONDS
 
@@ -144,63 +149,76 @@ class Watch:
 
     def _update(self) -> LiveUpdate:
         now = self._begin_update()
-        status, newest = self._feed.status(), self._feed.newest()
-        if status.phase == "ended":  # the last frame is being looked at
-            state, message = "live", ""
-        else:
-            state, message = state_of(status, newest, self._judged_at(), now, self._settings)
-        events = self._changes(state, message, status, now)
-        # Fetched after a withdrawal, and before the picture is put together: nobody is shown who has just been taken back.
-        judgement = self._judge.judgement() if state == "live" else None
-        happenings, scores = self._judge.untold()
-        events = self._in_order(state, events, happenings)
-        counts = self._judge.counts(now)
+        status, newest = self._feed.look()
+        state, message = self._state_of(status, newest, now)
+        changes = self._changes(state, message, status, newest, now)
+        # After a withdrawal, and before the picture is put together: nobody is shown who has just been taken back.
+        news = self._judge.news(now, newest.first if newest is not None else 0)
+        events = (*self._told(news.before), *changes, *self._told(news.after))
+        judgement = news.judgement if state == "live" else None
         outcome, reasons = self._outcome(state, judgement, status)
         picture = newest.frame.picture_rgb if newest is not None and self._pictures and state in ("live", "stale", "frozen") else None
         people = self._people(judgement, picture)
+        crops = crops_of([*news.before, *news.after])
         return self._composed(
-            state, message, status, counts, people, outcome, reasons, events, picture=picture, scores=scores, crops_rgb=crops_of(happenings)
+            state, message, status, news.counts, people, outcome, reasons, events, picture=picture, scores=news.scores, crops_rgb=crops
         )
 
-    def _judged_at(self) -> float | None:
+    def _state_of(self, status: FeedStatus, newest: LiveFrame | None, now: float) -> tuple[str, str]:
+        if status.phase != "ended":
+            return state_of(status, newest, self._judged_at(newest), now, self._settings)
+        # No silence counts any more. What was not live before the end is so only if something has come since.
+        if self._state in DOWN and status.last_arrival in (None, self._last_arrival):
+            return self._state, self._message
+        return state_of(replace(status, phase="open"), newest, None, status.last_arrival or now, self._settings)
+
+    def _judged_at(self, newest: LiveFrame | None) -> float | None:
         """Since when nothing was judged; None while there was nothing to judge."""
         if self._blocked:
             return self._judge.last_captured
-        return None if self._live_since is None else max(self._judge.last_captured, self._live_since)
+        begins = newest is not None and newest.first != self._first
+        return None if self._live_since is None or begins else max(self._judge.last_captured, self._live_since)
 
-    def _changes(self, state: str, message: str, status: FeedStatus, now: float) -> tuple[LiveEvent, ...]:
+    def _changes(self, state: str, message: str, status: FeedStatus, newest: LiveFrame | None, now: float) -> tuple[LiveEvent, ...]:
         """The events of going from one state to another; whoever was spoken of while frames came is no longer."""
         events: list[LiveEvent] = []
-        missed = state == "live" and self._state == "live" and status.segments > self._segment
-        if missed:
-            # Lost and found again between two looks.
-            events += self._down("lost", "the connection was lost and came back", status, now)
+        first = newest.first if newest is not None else 0
+        missed = ""
+        if state == "live" and self._state not in DOWN and first > max(self._first, 1):
+            # Interrupted and going on again between two looks.
+            missed = "lost" if status.segments > self._segment else "stale"
+            words = {"lost": "the connection was lost and came back", "stale": "no new frame came for a while"}[missed]
+            events.append(self._down(missed, words, status, first - 1, now))
         if state in DOWN and state != self._state:
-            events += self._down(state, message, status, now)
+            if newest is not None and state == "frozen" and self._state not in DOWN:
+                self._last_arrival = newest.captured - newest.unchanged_seconds
+            events.append(self._down(state, message, status, newest.number if newest is not None else 0, now))
         elif state == "live" and (self._state in DOWN or missed):
+            self._judge.withdraw(missed or self._state, first - 1)  # of a stretch that began and ended between two looks
             lasted = self._outages.end(now)
-            after = "lost" if missed else self._state
-            events.append(self._event("reconnected", lost_seconds=round(lasted, 3), after=after, segment=status.segments))
+            events.append(self._event("reconnected", lost_seconds=round(lasted, 3), after=missed or self._state, segment=status.segments))
         if state == "live" and (self._state != "live" or missed):
             self._live_since, self._blocked = now, False
-        self._state = state
         if state == "live":
-            self._segment, self._last_arrival = status.segments, status.last_arrival
+            self._segment, self._first = status.segments, first
+        self._state, self._message = state, message
+        self._last_arrival = status.last_arrival if status.last_arrival is not None else self._last_arrival
         return tuple(events)
 
-    def _down(self, state: str, message: str, status: FeedStatus, now: float) -> list[LiveEvent]:
+    def _down(self, state: str, message: str, status: FeedStatus, number: int, now: float) -> LiveEvent:
+        """number: of the newest frame that must no longer be believed."""
         if self._state not in DOWN:
             self._outages.begin(self._last_arrival or now)
             self._outage_count += 1
         # With frames coming and changing, it is the judge that stands still: until it moves, there is nothing to show.
         self._blocked = state == "stale" and status.last_arrival is not None and now - status.last_arrival <= self._settings.stale_seconds
         self._live_since = None
-        self._judge.withdraw(state)
+        self._judge.withdraw(state, number)
         if state == "lost":
             wait = max(0.0, (status.retry_at or now) - now)
             extra = {"reason": status.reason} if status.reason else {}
-            return [self._event("lost", message=message or "the stream broke off", retry_seconds=round(wait, 3), **extra)]
-        return [self._event("stale", message=message, state=state)]
+            return self._event("lost", message=message or "the stream broke off", retry_seconds=round(wait, 3), **extra)
+        return self._event("stale", message=message, state=state)
 
     def _outcome(self, state: str, judgement: Judgement | None, status: FeedStatus) -> tuple[str, tuple[str, ...]]:
         if state != "live":
@@ -223,13 +241,6 @@ class Watch:
         return tuple(
             LivePerson(person.verdict, moved.get(person.verdict.track_id), person.history, person.alarmed) for person in judgement.people
         )
-
-    def _in_order(self, state: str, changes: tuple[LiveEvent, ...], happenings: list[Happening]) -> tuple[LiveEvent, ...]:
-        """What was said of people before the state changed, the change, and what was said after it: no alarm outlives its pictures."""
-        before = len(happenings) if state in DOWN else 0
-        withdrawn = [number for number, one in enumerate(happenings, 1) if one.cause in DOWN]
-        cut = withdrawn[-1] if withdrawn else before
-        return (*self._told(happenings[:cut]), *changes, *self._told(happenings[cut:]))
 
     def _told(self, happenings: list[Happening]) -> list[LiveEvent]:
         return [

@@ -30,6 +30,23 @@ hold_seconds = 0.5
 window_seconds = 5.0
 """
 
+PATIENT = """
+[screener.live]
+min_frames = 1
+min_seconds = 0.0
+timeout_seconds = 60.0
+stale_seconds = 30.0
+frozen_seconds = 30.0
+"""
+"""For tests of something else than interruptions: on a busy machine frames are few and far between."""
+
+
+@pytest.fixture
+def patient(tmp_path: Path) -> Path:
+    path = tmp_path / "patient.toml"
+    path.write_text(PATIENT, encoding="utf-8")
+    return path
+
 
 @pytest.fixture
 def impatient(tmp_path: Path) -> Path:
@@ -64,14 +81,16 @@ def assert_sound(events: list[Event]) -> None:
             assert not standing, "an alarm outlives its pictures"
 
 
-def test_a_pipe_raises_an_alarm_that_is_recorded(pipe: Path, checkpoint: Path, tmp_path: Path) -> None:
+def test_a_pipe_raises_an_alarm_that_is_recorded(pipe: Path, checkpoint: Path, patient: Path, tmp_path: Path) -> None:
     video, faces = tmp_path / "watch.mp4", tmp_path / "faces"
-    options = ("--threshold", str(FAILS_ALL), "--record", video, "--snapshot", faces)
+    options = ("--threshold", str(FAILS_ALL), "--record", video, "--snapshot", faces, "--config", patient)
     with watching(pipe, checkpoint, *options) as watch:
         assert watch.until("start")["source"] == str(pipe)
-        with PipeWriter(pipe, transport_chunks(person, 900)):
+        with PipeWriter(pipe, transport_chunks(person, 9000)):
             alarm = watch.until("alarm")
-            time.sleep(1.0)  # some more to record
+            while frames_of(video) <= 3:
+                assert watch.process.poll() is None, watch.err
+                time.sleep(0.2)
             events = watch.interrupt()
         assert watch.process.returncode == 130, watch.err
     assert_sound(events)
@@ -81,15 +100,24 @@ def test_a_pipe_raises_an_alarm_that_is_recorded(pipe: Path, checkpoint: Path, t
     assert summary["frames_dropped"] == summary["video"]["frames_decoded"] - summary["video"]["frames_sampled"]
     assert summary["delay_median_seconds"] <= summary["delay_p95_seconds"]
     assert [path.suffix for path in faces.iterdir()]
-    with av.open(str(video)) as recorded:
-        assert sum(1 for _ in recorded.decode(video=0)) > 3
+    assert frames_of(video) > 3
 
 
-def test_a_server_without_an_alarm_ends_by_itself_with_0(checkpoint: Path) -> None:
+def frames_of(video: Path) -> int:
+    """How many pictures of a recording can be played; it may still be growing, or not have begun."""
+    try:
+        with av.open(str(video)) as recorded:
+            return sum(1 for _ in recorded.decode(video=0))
+    except av.error.FFmpegError:
+        return 0
+
+
+def test_a_server_without_an_alarm_ends_by_itself_with_0(checkpoint: Path, patient: Path) -> None:
+    patient.write_text(PATIENT.replace("min_frames = 1", "min_frames = 4"), encoding="utf-8")
     for duration in (5, 15, 60):  # the first is enough for a machine that is not busy
         with (
             JpegServer().running() as server,
-            watching(server.address, checkpoint, "--threshold", str(PASSES_ALL), "--duration", str(duration)) as watch,
+            watching(server.address, checkpoint, "--threshold", str(PASSES_ALL), "--duration", str(duration), "--config", patient) as watch,
         ):
             events = watch.rest()
         if "genuine" in [event.get("outcome") for event in events if event["event"] == "person"] and not events[-1]["outages"]:
@@ -112,17 +140,16 @@ def test_a_server_that_stalls_freezes_and_goes_away(checkpoint: Path, impatient:
         assert watch.until("stale")["state"] == "stale"
         assert watch.until("lost")["reason"] == "timeout"
         server.doing = "send"
-        back = watch.until("reconnected")
-        assert (back["after"], back["segment"], back["lost_seconds"] >= 3.0) == ("lost", 2, True)
-        second = watch.until("alarm")
-        assert second["track_id"] > 1, "someone after a loss is someone new"
+        second = watch.until("reconnected", lambda event: event["segment"] > 1)
+        assert (second["after"], second["lost_seconds"] >= 3.0) == ("lost", True)
+        assert watch.until("alarm")["track_id"] > 1, "someone after a loss is someone new"
 
         server.doing = "repeat"
-        assert watch.until("cleared")["cause"] == "frozen"
-        assert watch.until("stale")["state"] == "frozen"
+        assert watch.until("cleared", lambda event: event["cause"] != "stale")["cause"] == "frozen"
+        watch.until("stale", lambda event: event["state"] == "frozen")
         server.doing = "send"
         back = watch.until("reconnected")
-        assert (back["after"], back["segment"]) == ("frozen", 2)
+        assert (back["after"], back["segment"]) == ("frozen", second["segment"])
         watch.until("alarm")
 
         server.doing = "cut"
@@ -130,12 +157,17 @@ def test_a_server_that_stalls_freezes_and_goes_away(checkpoint: Path, impatient:
         watch.until("lost")
         time.sleep(1.0)
         server.doing = "send"
-        assert watch.until("reconnected")["segment"] == 3
+        third = watch.until("reconnected", lambda event: event["after"] == "lost")
+        assert third["segment"] > second["segment"]
         watch.until("alarm")
         events = watch.interrupt()
     assert_sound(events)
     summary = events[-1]
-    assert (summary["outcome"], summary["coverage"], summary["outages"], summary["connections"]) == ("fake", "partial", 3, 3)
+    # Three of each, if the machine was never too busy for a second.
+    assert (summary["outcome"], summary["coverage"]) == ("fake", "partial")
+    ended = [event for event in events if event["event"] == "reconnected"]
+    assert 3 <= len(ended) <= summary["outages"] <= len(ended) + 1
+    assert summary["connections"] == max(event["segment"] for event in ended) >= 3
     assert "stream_lost" in summary["reasons"]
     assert summary["lost_seconds"] < summary["watched_seconds"]
 
@@ -156,7 +188,7 @@ def test_a_pipe_that_changes_size_and_sends_garbage(pipe: Path, checkpoint: Path
     small = transport_chunks(person, 4 * LIVE_RATE)
     large = transport_chunks(lambda number: portrait(8 + number % 3, 240), 4 * LIVE_RATE, first=4 * LIVE_RATE)
     garbage = [os.urandom(1500) for _ in range(2 * LIVE_RATE)]
-    after = transport_chunks(person, 600, first=10 * LIVE_RATE)
+    after = transport_chunks(person, 9000, first=10 * LIVE_RATE)
     with watching(pipe, checkpoint, "--threshold", str(PASSES_ALL), "--config", impatient) as watch:
         watch.until("start")
         with PipeWriter(pipe, chain(small, large, garbage, after)):
@@ -182,37 +214,40 @@ def test_an_interrupt_while_nobody_writes(pipe: Path, checkpoint: Path) -> None:
     assert (events[-1]["outcome"], events[-1]["coverage"]) == ("undecided", "none")
 
 
-def test_a_file_gets_the_scores_and_the_outcome_of_a_scan(checkpoint: Path, tmp_path: Path) -> None:
-    clip = write_clip(tmp_path / "clip.mp4", lambda number: person(2 * number), frames=40)
-    for threshold, outcome in ((FAILS_ALL, "fake"), (PASSES_ALL, "genuine")):
-        scanned = Screener(ScanSettings(all_frames=True, threshold=threshold, device="cpu", dtype="float32"), checkpoint).scan(clip)
-        settings = LiveSettings(threshold=threshold, device="cpu", dtype="float32")
-        by_frame = {score.frame_index: score for score in scanned.frames}
-        found = []
-        with Watch(Screener(settings.judging(), checkpoint), live_source(clip), settings) as watch:
-            for update in watch:
-                found += update.scores
-        assert len(found) >= 4
-        for score in found:
-            twin = by_frame[score.frame_index]
-            assert score.p_fake == pytest.approx(twin.p_fake, abs=1e-3)
-            assert score.pts_seconds == pytest.approx(twin.pts_seconds)
-            assert score.box_xyxy == pytest.approx(twin.box_xyxy, abs=0.01)
-        assert watch.verdict is not None
-        assert (watch.verdict.outcome, watch.verdict.coverage) == (scanned.outcome, scanned.coverage) == (outcome, "complete")
+@pytest.mark.parametrize(("threshold", "outcome"), [(FAILS_ALL, "fake"), (PASSES_ALL, "genuine")])
+def test_a_file_gets_the_scores_and_the_outcome_of_a_scan(threshold: float, outcome: str, checkpoint: Path, tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "clip.mp4", lambda number: person(2 * number), frames=24)
+    judging = {"threshold": threshold, "device": "cpu", "dtype": "float32", "min_frames": 1}
+    scanned = Screener(ScanSettings(all_frames=True, **judging), checkpoint).scan(clip)
+    settings = LiveSettings(stale_seconds=30.0, frozen_seconds=30.0, **judging)
+    by_frame = {score.frame_index: score for score in scanned.frames}
+    found = []
+    with Watch(Screener(settings.judging(), checkpoint), live_source(clip), settings) as watch:
+        for update in watch:
+            found += update.scores
+    assert found, "the last frame at least is judged, on however slow a machine"
+    for score in found:
+        twin = by_frame[score.frame_index]
+        assert score.p_fake == pytest.approx(twin.p_fake, abs=1e-3)
+        assert score.pts_seconds == pytest.approx(twin.pts_seconds)
+        assert score.box_xyxy == pytest.approx(twin.box_xyxy, abs=0.01)
+    assert watch.verdict is not None
+    assert watch.verdict.video.frames_judged == len({score.frame_index for score in found})
+    assert (watch.verdict.outcome, watch.verdict.coverage) == (scanned.outcome, scanned.coverage) == (outcome, "complete")
 
 
-def test_a_file_says_a_line_and_exits_as_a_scan_does(media: Path, checkpoint: Path) -> None:
-    ended = run_here("live", media / "one.mp4", "--threshold", str(FAILS_ALL), "--checkpoint", checkpoint, "--device", "cpu")
+def test_a_file_says_a_line_and_exits_as_a_scan_does(media: Path, checkpoint: Path, patient: Path) -> None:
+    options = ("--threshold", str(FAILS_ALL), "--checkpoint", checkpoint, "--device", "cpu", "--config", patient)
+    ended = run_here("live", media / "one.mp4", *options)
     assert ended.status == 1, ended.err
     assert ended.out.startswith(f"{media / 'one.mp4'}: FAKE")
     assert "played at its own speed" in ended.err
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
-def test_a_recording_that_finds_no_space_does_not_end_the_watch(media: Path, checkpoint: Path) -> None:
+def test_a_recording_that_finds_no_space_does_not_end_the_watch(media: Path, checkpoint: Path, patient: Path) -> None:
     """The verdict is reached and told all the same; the exit status says that not everything was kept."""
-    options = ("--threshold", str(FAILS_ALL), "--checkpoint", checkpoint, "--device", "cpu", "--quiet")
+    options = ("--threshold", str(FAILS_ALL), "--checkpoint", checkpoint, "--device", "cpu", "--quiet", "--config", patient)
     ended = run_here("live", media / "one.mp4", "--record", "/dev/full", *options)
     assert (ended.status, ended.out.startswith(f"{media / 'one.mp4'}: FAKE")) == (2, True), ended.err
     assert "not everything was kept: /dev/full: the recording cannot be written: No space left" in ended.err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from live_updates import person_event, update
 from screener.cli.live_outputs import LiveOutputs, Wishes
 from screener.errors import DeviceError, OutputError
 from screener.report.live_view import LiveView
-from screener.watching import recording, window
+from screener.watching import notifying, recording, window
+from screener.watching.records import LiveEvent
 
 PICTURE = np.full((48, 64, 3), 90, np.uint8)
 ALARM = person_event("alarm", track_id=1)
@@ -138,3 +140,28 @@ def test_what_is_written_after_the_view_was_closed_stays_on_the_screen(monkeypat
     drawn, left, after = terminal.getvalue().partition("\x1b[?1049l")
     assert "\x1b[?1049h" in drawn and left
     assert "the verdict" in after
+
+
+def test_what_is_not_delivered_in_a_hurry_is_told_where_it_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not on a screen that goes away with the watch."""
+
+    class Slow:
+        def __init__(self, line: str) -> None:
+            self.let_go = threading.Event()
+
+        def deliver(self, event: LiveEvent) -> str:
+            self.let_go.wait(60)
+            return "given up"
+
+        def abandon(self) -> None:
+            self.let_go.set()
+
+    terminal = Terminal()
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setattr(notifying, "Command", Slow)
+    with LiveOutputs(Wishes(command="anything"), "camera") as outputs:
+        outputs.show(UPDATE)
+        outputs.hurry()
+    assert "given up" in terminal.getvalue().partition("\x1b[?1049l")[2]

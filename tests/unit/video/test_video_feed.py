@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import http.server
+import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from video_media import number_of, write_clip
 
@@ -20,6 +23,8 @@ from screener.video.live_sources import live_source
 
 PATIENCE_SECONDS = 60.0
 QUICK = LiveSettings(retry_seconds=(0.2,), timeout_seconds=2.0)
+PATIENT = LiveSettings(retry_seconds=(0.2,), timeout_seconds=PATIENCE_SECONDS, picture_fps=240)
+"""No slow machine is taken for a silent source."""
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -105,22 +110,25 @@ def test_a_file_comes_in_order_to_its_end(tmp_path: Path, feeding: Callable[[Fee
     assert {live.segment for live in seen} == {1}
 
 
-def test_whoever_is_slow_gets_the_newest(address: str, tmp_path: Path, feeding: Callable[[Feed], Feed]) -> None:
-    write_clip(tmp_path / "a.ts", options={"g": "10"})
-    feed = feeding(Feed(live_source(f"{address}/stall/a.ts"), LiveSettings(picture_fps=240)))
-    until(feed, lambda status: status.frames_received >= 30)
+def test_whoever_is_slow_gets_the_newest() -> None:
+    feed = Feed(live_source("http://127.0.0.1:9/"), LiveSettings())
+    for index in range(0, 40, 2):
+        header = {"captured": time.monotonic(), "index": index, "pts_seconds": None, "unchanged_seconds": 0.0}
+        feed._take(header, np.full((4, 4, 3), index, np.uint8))
     newest = feed.newer_than(0, 0.0)
     assert newest is not None
-    assert newest.frame.index >= 20
-    assert feed.newer_than(10**9, 0.01) is None
+    assert (newest.number, newest.frame.index, newest.frame.picture_rgb[0, 0, 0]) == (20, 38, 38)
+    assert feed.newer_than(newest.number, 0.01) is None
+    assert feed.status().frames_received == 39, "those that were passed over on the way are counted"
 
 
 def test_a_silence_is_a_loss_and_the_next_connection_a_new_segment(address: str, tmp_path: Path, feeding: Callable[[Feed], Feed]) -> None:
     write_clip(tmp_path / "a.ts", options={"g": "10"})
     feed = feeding(Feed(live_source(f"{address}/stall/a.ts"), QUICK))
-    lost = until(feed, lambda status: status.phase == "lost")
-    assert (lost.reason, lost.segments) == ("timeout", 1)
-    again = until(feed, lambda status: status.segments == 2)
+    # A slow machine may not get as far as the first frame in time, and has to try again.
+    lost = until(feed, lambda status: status.phase == "lost" and status.segments > 0)
+    assert lost.reason == "timeout"
+    again = until(feed, lambda status: status.segments > lost.segments)
     assert again.frames_received > lost.frames_received
 
 
@@ -129,7 +137,7 @@ def test_what_cannot_be_had_now_is_tried_again(
     address: str, tmp_path: Path, path: str, reason: str, feeding: Callable[[Feed], Feed]
 ) -> None:
     (tmp_path / "noise.ts").write_bytes(bytes(range(256)) * 40)
-    feed = feeding(Feed(live_source(f"{address}/{path}"), QUICK))
+    feed = feeding(Feed(live_source(f"{address}/{path}"), QUICK if reason == "timeout" else PATIENT))
     status = until(feed, lambda status: status.phase == "lost")
     assert (status.reason, status.segments, status.frames_received) == (reason, 0, 0)
     assert status.retry_at is not None
@@ -138,7 +146,7 @@ def test_what_cannot_be_had_now_is_tried_again(
 def test_a_playlist_over_http_is_followed_and_ends(address: str, tmp_path: Path, feeding: Callable[[Feed], Feed]) -> None:
     write_clip(tmp_path / "b.ts", options={"g": "10"})
     (tmp_path / "a.m3u8").write_text("#EXTM3U\n#EXT-X-TARGETDURATION:3\n#EXTINF:1.6,\nb.ts\n#EXT-X-ENDLIST\n")
-    feed = feeding(Feed(live_source(f"{address}/a.m3u8"), LiveSettings(picture_fps=100)))
+    feed = feeding(Feed(live_source(f"{address}/a.m3u8"), PATIENT))
     status = until(feed, lambda status: status.phase == "ended")
     assert (status.frames_received, status.end_reasons) == (40, ())
 
@@ -158,13 +166,25 @@ def test_a_camera_that_is_not_there_will_not_come(feeding: Callable[[Feed], Feed
 
 def test_a_decoder_that_dies_is_replaced(address: str, tmp_path: Path, feeding: Callable[[Feed], Feed]) -> None:
     write_clip(tmp_path / "a.ts", options={"g": "10"})
-    feed = feeding(Feed(live_source(f"{address}/stall/a.ts"), LiveSettings(retry_seconds=(0.2,))))
+    feed = feeding(Feed(live_source(f"{address}/stall/a.ts"), PATIENT))
     until(feed, lambda status: status.segments == 1)
     child = feed._child
     assert isinstance(child, LiveChild)
     child.kill()
     assert until(feed, lambda status: status.phase == "lost").reason == "decoder_crash"
     until(feed, lambda status: status.segments == 2)
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="signals to a group of processes are POSIX")
+def test_a_signal_to_the_whole_group_is_no_loss_of_the_source(tmp_path: Path, feeding: Callable[[Feed], Feed]) -> None:
+    """Ctrl-C, or a service that is stopped: it is for the watch to end, and its decoder must not be the first to go."""
+    feed = feeding(Feed(file_source(write_clip(tmp_path / "a.mp4")), LiveSettings()))
+    while feed._child is None:
+        time.sleep(0.01)
+    for number in (signal.SIGINT, signal.SIGTERM):  # as early as possible: libraries are still being loaded
+        feed._child._child.popen.send_signal(number)
+    status = until(feed, lambda status: status.phase == "ended")
+    assert (status.frames_received, status.end_reasons) == (40, ())
 
 
 def test_closing_does_not_wait_for_a_source_that_hangs(address: str, feeding: Callable[[Feed], Feed]) -> None:
@@ -174,4 +194,29 @@ def test_closing_does_not_wait_for_a_source_that_hangs(address: str, feeding: Ca
     child = feed._child
     feed.close()
     assert child.exit_status is not None
-    assert not any(thread.is_alive() for thread in feed._threads)
+    for thread in feed._threads:
+        thread.join(PATIENCE_SECONDS)
+        assert not thread.is_alive()
+
+
+def test_a_pipe_says_when_it_is_really_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever writes to a pipe does not wait: neither does the feed, however often it was disappointed."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    feed = Feed(live_source(pipe), LiveSettings(retry_seconds=(0.01, 1000.0), retry_jitter=0.0))
+    waits: list[float] = []
+
+    def lose() -> SourceError:
+        if feed.status().retry_at is not None:
+            waits.append(feed.status().retry_at - time.monotonic())
+        if len(waits) == 3:
+            feed._closed.set()
+        return SourceError("stream_lost", "gone")
+
+    monkeypatch.setattr(feed, "_await_writer", lambda held: None)
+    monkeypatch.setattr(feed, "_connection", lose)
+    thread = threading.Thread(target=feed._run, daemon=True)
+    thread.start()
+    thread.join(PATIENCE_SECONDS)
+    assert len(waits) == 3
+    assert max(waits) < 500.0

@@ -171,9 +171,9 @@ class Stuck:
 
 
 def test_a_full_queue_drops_the_oldest_and_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    stuck = Stuck()
+    stuck, ear = Stuck(), Ear()
     monkeypatch.setattr(notifying, "Command", lambda line: stuck)
-    notifier = Notifier("anything")
+    notifier = Notifier("anything", None, ear)
     notifier.notify(event("stale", 0.0))
     assert stuck.begun.wait(LONG_SECONDS)
     for number in range(1, notifying.QUEUE_LENGTH + 6):
@@ -182,6 +182,10 @@ def test_a_full_queue_drops_the_oldest_and_counts(monkeypatch: pytest.MonkeyPatc
     stuck.let_go.set()
     notifier.close(LONG_SECONDS)
     assert stuck.delivered == [0.0, *map(float, range(6, notifying.QUEUE_LENGTH + 6))]
+    assert ear.told == [
+        "notifications cannot keep up with the events: the oldest give way",
+        "5 events were not delivered before the end of the watch",
+    ]
 
 
 def test_closing_gives_up_in_time_and_says_what_was_left(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -197,6 +201,50 @@ def test_closing_gives_up_in_time_and_says_what_was_left(monkeypatch: pytest.Mon
     notifier.notify(event("stale", 9.0))
     notifier.close()
     assert 9.0 not in stuck.delivered
+
+
+def test_a_second_closing_waits_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever does not want to wait says so first, and then everything is closed as always."""
+    deaf = threading.Event()
+
+    class Deaf(Stuck):
+        def deliver(self, event: LiveEvent) -> str:
+            self.begun.set()
+            deaf.wait(10 * LONG_SECONDS)
+            return ""
+
+    stuck, ear = Deaf(), Ear()
+    monkeypatch.setattr(notifying, "Command", lambda line: stuck)
+    notifier = Notifier("anything", None, ear)
+    notifier.notify(event("stale"))
+    assert stuck.begun.wait(LONG_SECONDS)
+    notifier.close(0.05)
+    assert ear.told == ["an event was still on its way at the end of the watch: whether it arrived is not known"]
+    again = threading.Thread(target=notifier.close, args=(10 * LONG_SECONDS,), daemon=True)
+    again.start()
+    again.join(LONG_SECONDS)
+    assert not again.is_alive()
+    deaf.set()
+
+
+def test_what_cannot_be_told_does_not_end_the_notifying(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when the terminal has gone, or whoever read the messages."""
+
+    class Failing(Stuck):
+        def deliver(self, event: LiveEvent) -> str:
+            self.delivered.append(event.seconds)
+            return "failed"
+
+    def tell(text: str) -> None:
+        raise BrokenPipeError
+
+    channel = Failing()
+    monkeypatch.setattr(notifying, "Command", lambda line: channel)
+    notifier = Notifier("anything", None, tell)
+    notifier.notify(event("stale", 1.0))
+    notifier.notify(event("stale", 2.0))
+    notifier.close(LONG_SECONDS)
+    assert channel.delivered == [1.0, 2.0]
 
 
 def test_a_channel_that_raises_is_told_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ OPEN = FeedStatus(phase="open", last_arrival=100.0)
 
 
 def newest(unchanged: float = 0.0) -> LiveFrame:
-    return LiveFrame(Frame(np.zeros((2, 2, 3), np.uint8), 0.0, 0), 1, 1, 100.0, unchanged)
+    return LiveFrame(Frame(np.zeros((2, 2, 3), np.uint8), 0.0, 0), 1, 1, 100.0, unchanged, 1)
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,10 @@
-"""A watch in this process: updates while nothing happens, boxes that follow, and an end at any moment."""
+"""A watch in this process: updates while nothing happens, faults that come through, and an end at any moment."""
 
 from __future__ import annotations
 
 import os
 import threading
 import time
-from collections.abc import Iterator
-from itertools import count
 from pathlib import Path
 
 import pytest
@@ -14,11 +12,9 @@ import pytest
 import screener
 from screener import LiveSettings, Screener
 from screener.errors import SourceError
-from screener.records import Frame, TrackVerdict
+from screener.records import Frame
 from screener.video.live_sources import live_source
 from screener.watching.looking import Looker, Sight
-from screener.watching.people import Happening, People
-from screener.watching.records import LiveUpdate
 from screener.watching.watch import Watch
 
 CLIP = Path(__file__).resolve().parents[3] / "examples" / "genuine.mp4"
@@ -61,7 +57,10 @@ def test_closing_leaves_no_thread_and_no_process(pipe: Path, loaded: Screener) -
     next(watch)
     watch.close()
     watch.close()
-    assert set(threading.enumerate()) <= before
+    deadline = time.monotonic() + 60
+    while not set(threading.enumerate()) <= before:  # a thread that was told to end may need a moment on a busy machine
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def test_the_public_name(tmp_path: Path, tiny_checkpoint: Path) -> None:
@@ -77,60 +76,3 @@ def test_a_fault_of_the_judge_is_raised_where_updates_are_awaited(loaded: Screen
     with pytest.raises(RuntimeError, match="planted"), Watch(loaded, live_source(CLIP), SETTINGS) as watch:
         for _ in watch:
             pass
-
-
-@pytest.fixture
-def stuck(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The first look succeeds, the second never returns while the test lasts."""
-    end = threading.Event()
-    look = Looker.look
-    looks = iter(range(1000))
-
-    def slow(self: Looker, frame: Frame) -> list[Sight]:
-        if next(looks) > 0:
-            end.wait(60)
-        return look(self, frame)
-
-    monkeypatch.setattr(Looker, "look", slow)
-    yield
-    end.set()
-
-
-def first_stale(watch: Watch) -> LiveUpdate:
-    deadline = time.monotonic() + 60
-    for update in watch:
-        if update.state == "stale":
-            return update
-        assert time.monotonic() < deadline
-    raise AssertionError("it never went stale")
-
-
-@pytest.mark.usefixtures("stuck")
-def test_a_machine_that_does_not_keep_up_withdraws_its_verdict(loaded: Screener) -> None:
-    with Watch(loaded, live_source(CLIP), LiveSettings(stale_seconds=0.5)) as watch:
-        update = first_stale(watch)
-    assert "too slow" in update.message
-    assert (update.people, update.outcome) == ((), "undecided")
-
-
-@pytest.mark.usefixtures("stuck")
-def test_all_that_an_update_tells_bears_its_moment(loaded: Screener, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A change is found out before what led to it is put into words, but told after it."""
-    person = TrackVerdict(1, "undecided", None, None, 0.0, 0.5, 2, 1, 80.0)
-    monkeypatch.setattr(People, "clear", lambda people, cause: [Happening("cleared", person, cause)])
-    readings = count()
-    with Watch(
-        loaded, live_source(CLIP), LiveSettings(stale_seconds=0.5), clock=lambda: time.monotonic() + 0.001 * next(readings)
-    ) as watch:
-        update = first_stale(watch)
-    assert [event.kind for event in update.events] == ["cleared", "stale"]
-    assert {(event.seconds, event.time) for event in update.events} == {(update.seconds, update.time)}
-
-
-def test_boxes_follow_the_picture(loaded: Screener) -> None:
-    with Watch(loaded, live_source(CLIP), LiveSettings(judged_fps=4)) as watch:
-        seen = [update for update in watch if update.people]
-    assert all(update.picture_rgb is not None for update in seen if update.state == "live")
-    places = [tuple(update.people[0].box_xyxy) for update in seen if update.people[0].box_xyxy is not None]
-    judged = {score.frame_index for update in seen for score in update.scores}
-    assert len(set(places)) > len(judged), "between two judgements the box moves with the picture"

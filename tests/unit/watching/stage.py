@@ -1,0 +1,82 @@
+"""A watch whose frames, looks and moments a test gives by hand: no thread runs, and time passes only when it is told to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from sights import sight
+
+from screener import LiveSettings, Screener
+from screener.records import Frame
+from screener.video import feed as feed_module
+from screener.video.feed import Feed
+from screener.video.live_sources import live_source
+from screener.watching import judging
+from screener.watching.judging import Judge
+from screener.watching.looking import Looker, Sight
+from screener.watching.records import LiveUpdate
+from screener.watching.watch import Watch
+
+
+class Stage:
+    """One face is in every frame, and what is said of it is said at once. p_fake: its score. picture: of the frames to come."""
+
+    def __init__(self, checkpoint: Path, monkeypatch: pytest.MonkeyPatch, source: str = "http://127.0.0.1:9/", **changes: Any) -> None:
+        self.now = 1000.0
+        self.p_fake = 0.99
+        self.picture = np.zeros((36, 64, 3), np.uint8)
+        ticking = SimpleNamespace(monotonic=lambda: self.now)
+        monkeypatch.setattr(feed_module, "time", ticking)
+        monkeypatch.setattr(judging, "time", ticking)
+        monkeypatch.setattr(Feed, "start", lambda feed: setattr(feed, "started", self.now))
+        monkeypatch.setattr(Judge, "start", lambda judge: None)
+        monkeypatch.setattr(Looker, "look", self._look)
+        quick = {"min_frames": 1, "min_seconds": 0.0, "threshold": 0.5, "device": "cpu", "dtype": "float32"}
+        settings = LiveSettings(**{**quick, **changes})
+        self.watch = Watch(Screener(settings.judging(), checkpoint), live_source(source), settings, clock=lambda: self.now)
+        self.feed, self.judge = self.watch._feed, self.watch._judge
+        self.updates = [next(self.watch)]
+
+    def _look(self, frame: Frame) -> list[Sight]:
+        number = self.judge._looker._ids_before + 1
+        self.judge._looker._highest_id = number
+        return [sight(frame.pts_seconds, self.p_fake, number)]
+
+    def frame(self, after: float = 0.1, unchanged: float = 0.0, delay: float = 0.0) -> None:
+        """The next frame comes `after` seconds, having been captured `delay` before that."""
+        self.now += after
+        index = self.feed._status.frames_received - self.feed._received_before
+        header = {"captured": self.now - delay, "index": index, "pts_seconds": None, "unchanged_seconds": unchanged}
+        self.feed._take(header, self.picture.copy())
+
+    def lose(self) -> None:
+        self.feed._update(phase="lost", reason="timeout", message="gone", retry_at=self.now + 1, last_arrival=None)
+
+    def connect(self) -> None:
+        """What follows is of a new connection."""
+        self.feed._first_arrival = 0.0
+        self.feed._received_before = self.feed._status.frames_received
+
+    def judged(self) -> None:
+        """The judge's thread would look at the newest frame now, if it is a new one."""
+        live = self.feed.newer_than(self.judge.last_number, 0.0)
+        if live is not None:
+            self.judge._take(live)
+
+    def update(self) -> LiveUpdate:
+        self.watch._bell.set()
+        self.updates.append(next(self.watch))
+        return self.updates[-1]
+
+    def finish(self) -> LiveUpdate:
+        self.updates.append(self.watch.finish())
+        return self.updates[-1]
+
+    def told(self) -> list[str]:
+        """Of all updates so far: each event's kind, with the cause of what is cleared."""
+        events = [event for update in self.updates for event in update.events]
+        return [" ".join(filter(None, [event.kind, event.details.get("cause", "")])) for event in events]
