@@ -1,4 +1,4 @@
-"""The end of a watch, as the verdict on one input. Knows the record of the watch; does not know how it was come by.
+"""The numbers of a watch, and its end as the verdict on one input. Knows the record of the watch; does not know how it was come by.
 
 Coverage is complete if there was a current picture all the time from the first attempt to connect, but for the first wait for it, and if
 a file or recording was read whole. Frames that were passed over for newer ones do not count against it.
@@ -18,6 +18,7 @@ from screener.video import Source
 from screener.video.feed import FeedStatus
 from screener.watching.chronicle import Chronicle
 from screener.watching.judging import Counts
+from screener.watching.records import LiveStats
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,22 @@ class WatchFacts:
     status: FeedStatus
     counts: Counts
     delay: tuple[float, float] | None
+
+
+def stats_of(status: FeedStatus, counts: Counts) -> LiveStats:
+    """What an update says of the watch so far."""
+    middle, late = counts.delay or (None, None)
+    return LiveStats(
+        frames_received=status.frames_received,
+        frames_dropped=max(0, status.frames_received - counts.looked_at),
+        frames_judged=counts.judged,
+        received_fps=status.received_fps,
+        judged_fps=counts.judged_fps,
+        delay_median_seconds=middle,
+        delay_p95_seconds=late,
+        segments=status.segments,
+        source_fps=status.source_fps,
+    )
 
 
 def summary_verdict(screener: Screener, source: Source, settings: LiveSettings, chronicle: Chronicle, facts: WatchFacts) -> Verdict:

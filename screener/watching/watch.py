@@ -26,8 +26,8 @@ from screener.watching.following import Follower
 from screener.watching.judging import Counts, Judge, Judgement, crops_of
 from screener.watching.outage import Outages, state_of
 from screener.watching.people import Happening
-from screener.watching.records import LiveEvent, LivePerson, LiveStats, LiveUpdate
-from screener.watching.summary import WatchFacts, summary_details, summary_verdict
+from screener.watching.records import LiveEvent, LivePerson, LiveUpdate
+from screener.watching.summary import WatchFacts, stats_of, summary_details, summary_verdict
 
 QUIET_SECONDS = 0.25
 """An update comes at least so often."""
@@ -262,18 +262,6 @@ class Watch:
         events: tuple[LiveEvent, ...],
         **more: Any,
     ) -> LiveUpdate:
-        middle, late = counts.delay or (None, None)
-        stats = LiveStats(
-            frames_received=status.frames_received,
-            frames_dropped=max(0, status.frames_received - counts.looked_at),
-            frames_judged=counts.judged,
-            received_fps=status.received_fps,
-            judged_fps=counts.judged_fps,
-            delay_median_seconds=middle,
-            delay_p95_seconds=late,
-            segments=status.segments,
-            source_fps=status.source_fps,
-        )
         retry = max(0.0, status.retry_at - self._clock()) if state == "lost" and status.retry_at is not None else None
         seconds, time_text = self._moment
         return LiveUpdate(
@@ -283,7 +271,7 @@ class Watch:
             outcome=outcome,
             reasons=reasons,
             people=people,
-            stats=stats,
+            stats=stats_of(status, counts),
             threshold=self._screener.limits.threshold,
             message=message,
             events=events,
