@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, Self, TypeVar
 
 from screener.errors import SettingsError
 from screener.settings import ScanSettings
@@ -16,32 +17,57 @@ OPTIONS = {"budget_seconds": "budget"}
 """Settings whose option has another name."""
 
 
+class Settings(Protocol):
+    """What the settings of every command have in common."""
+
+    @classmethod
+    def from_mapping(cls, values: dict[str, Any]) -> Self: ...
+
+
+S = TypeVar("S", bound=Settings)
+
+
 def scan_settings(config: Path | None, given: dict[str, Any]) -> ScanSettings:
     """Settings from the TOML file, overridden by the options that were given, and by those that answer the same question."""
-    overruled: set[str] = set()
-    for rivals in RIVALS:
-        groups = [(group,) if isinstance(group, str) else group for group in rivals]
-        chosen = [[name for name in group if name in given] for group in groups]
-        chosen = [names for names in chosen if names]
-        if len(chosen) > 1:
-            raise SettingsError(f"choose one of {' and '.join(_option(names[0]) for names in chosen)}, not both")
-        if chosen:
-            overruled.update(name for group in groups for name in group)
     table = _config_table(config) if config else {}
     # Tables inside the table are other commands' settings.
-    kept = {name: value for name, value in table.items() if name not in overruled and not isinstance(value, dict)}
+    return combined(ScanSettings, config, {name: value for name, value in table.items() if not isinstance(value, dict)}, given)
+
+
+def command_settings(kind: type[S], command: str, config: Path | None, given: dict[str, Any]) -> S:
+    """The same of another command, whose settings are in [tool.screener.COMMAND] or [screener.COMMAND] of the file."""
+    return combined(kind, config, _command_table(config, command), given)
+
+
+def combined(kind: type[S], config: Path | None, table: dict[str, Any], given: dict[str, Any]) -> S:
+    """Raises SettingsError, which names the file where the fault is in it."""
+    overruled = _answered(given, _option)
     try:
-        ScanSettings.from_mapping({name: value for name, value in kept.items() if name not in given})
+        _answered(table, str)
+        return kind.from_mapping({**{name: value for name, value in table.items() if name not in overruled}, **given})
     except SettingsError as error:
+        kind.from_mapping(given)  # raises if the fault is not the file's
         raise SettingsError(f"{config}: {error}") from error
-    return ScanSettings.from_mapping({**kept, **given})
+
+
+def _answered(settings: dict[str, Any], name_of: Callable[[str], str]) -> set[str]:
+    """The settings whose question some of these answer. Raises SettingsError where two of them answer one differently."""
+    answered: set[str] = set()
+    for rivals in RIVALS:
+        groups = [(group,) if isinstance(group, str) else group for group in rivals]
+        chosen = [names for names in ([name for name in group if settings.get(name, False) is not False] for group in groups) if names]
+        if len(chosen) > 1:
+            raise SettingsError(f"choose one of {' and '.join(name_of(names[0]) for names in chosen)}, not both")
+        if chosen:
+            answered.update(name for group in groups for name in group)
+    return answered
 
 
 def _option(name: str) -> str:
     return "--" + OPTIONS.get(name, name).replace("_", "-")
 
 
-def command_table(path: Path | None, command: str) -> dict[str, Any]:
+def _command_table(path: Path | None, command: str) -> dict[str, Any]:
     """The settings of one command, [tool.screener.COMMAND] or [screener.COMMAND]; empty without a file or without that table."""
     table = _config_table(path).get(command, {}) if path else {}
     if not isinstance(table, dict):

@@ -14,12 +14,13 @@ import typer
 
 from screener.cli.app import CheckpointOption, DeviceOption, app
 from screener.cli.auditing import AuditOption, StrictOption, warn_of_leaks
-from screener.cli.configuration import command_table
+from screener.cli.configuration import command_settings
 from screener.cli.exits import exits
 from screener.errors import SettingsError
 
 if TYPE_CHECKING:
     from screener.datasets import LabelledItem
+    from screener.settings import ExtractSettings
     from screener.training.crops import BadFile
     from screener.training.extraction import ExtractionProgress, ExtractionReport, OnProgress
 
@@ -76,8 +77,14 @@ def extract(
         chosen = {name: value for name, value in given.items() if value is not None}
         if strict and not audit:
             raise SettingsError("choose one of --strict and --no-audit, not both")
-        values = {**command_table(config, "extract"), **chosen}
-        _extract(data, output, layout, backbone or checkpoint, values, {"strict": strict} if audit else None, quiet)
+        settings = _settings(config, chosen)
+        _extract(data, output, layout, backbone or checkpoint, settings, {"strict": strict} if audit else None, quiet)
+
+
+def _settings(config: Path | None, given: dict[str, Any]) -> ExtractSettings:
+    from screener.settings import ExtractSettings
+
+    return command_settings(ExtractSettings, "extract", config, given)
 
 
 def _extract(
@@ -85,16 +92,14 @@ def _extract(
     output: Path,
     layout: str | None,
     backbone: str | Path | None,
-    values: dict[str, Any],
+    settings: ExtractSettings,
     audit: dict[str, bool] | None,
     quiet: bool,
 ) -> None:
     from screener.datasets import read_data, recognise
-    from screener.settings import ExtractSettings
     from screener.training.extraction import extract as extract_items
     from screener.training.starting_points import backbone_named
 
-    settings = ExtractSettings.from_mapping(values)
     layout = layout or recognise(data)
     items = read_data(data, layout)
     if audit is not None and not output.exists():

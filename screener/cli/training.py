@@ -10,7 +10,7 @@ import typer
 
 from screener.cli.app import DeviceOption, app
 from screener.cli.auditing import AuditOption, StrictOption, show_warnings, warn_of_leaks
-from screener.cli.configuration import command_table
+from screener.cli.configuration import command_settings
 from screener.cli.exits import exits
 from screener.errors import SettingsError
 
@@ -152,7 +152,7 @@ def _train_head(
     from screener.training.head_run import train_heads
     from screener.training.workers import started_as_first
 
-    settings = TrainSettings.from_mapping({**command_table(config, "train"), **given})
+    settings = command_settings(TrainSettings, "train", config, given)
     if leaks.audit and started_as_first():
         show_warnings(fold_leaks(open_folds(folds), leaks.strict))
     with display_for(sys.stderr, quiet or not started_as_first()) as display:
@@ -171,7 +171,7 @@ def _train_whole(data: Path, output: Path, given: dict[str, Any], config: Path |
             sys.stderr.write(message + "\n")
             sys.stderr.flush()
 
-    settings = EndToEndSettings.from_mapping({**command_table(config, "end-to-end"), **given})
+    settings = command_settings(EndToEndSettings, "end-to-end", config, given)
     if leaks.audit:
         warn_of_leaks(read_data(data), leaks.strict, quiet)
     report = train_end_to_end(data, output, settings, say)

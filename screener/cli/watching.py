@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from screener.cli.app import CheckpointOption, DeviceOption, app, stops
-from screener.cli.configuration import command_table
+from screener.cli.configuration import command_settings
 from screener.cli.exits import exits
 from screener.cli.live_outputs import LiveOutputs, Wishes, tell
 from screener.errors import ExitStatus, SettingsError, exit_status
@@ -81,12 +81,7 @@ def live(
 def _settings(config: Path | None, given: dict[str, Any]) -> LiveSettings:
     from screener.settings import LiveSettings
 
-    if {"fpr", "threshold"} <= set(given):
-        raise SettingsError("choose one of --fpr and --threshold, not both")
-    table = command_table(config, "live")
-    if {"fpr", "threshold"} & set(given):
-        table = {name: value for name, value in table.items() if name not in ("fpr", "threshold")}
-    return LiveSettings.from_mapping({**table, **given})
+    return command_settings(LiveSettings, "live", config, given)
 
 
 def _list_cameras() -> None:

@@ -104,10 +104,26 @@ def test_settings_come_from_a_file_and_options_override_it(media: Path, checkpoi
     assert (settings["frames"], settings["threshold"], settings["dtype"]) == (7, 0.3, "float32")
 
 
-@pytest.mark.parametrize("line", ["frame = 3", 'batch_size = "many"'])
-def test_a_wrong_line_of_a_settings_file_is_said_to_be_in_it(media: Path, tmp_path: Path, line: str) -> None:
-    (tmp_path / "settings.toml").write_text(f"[screener]\n{line}\n", encoding="utf-8")
-    ended = run_here("scan", media / "face.png", "--config", tmp_path / "settings.toml")
+@pytest.mark.parametrize(
+    ("command", "table", "lines", "words"),
+    [
+        ("scan", "screener", "frame = 3", "unknown setting frame"),
+        ("scan", "screener", 'batch_size = "many"', "batch_size: expected a whole number"),
+        ("scan", "screener", "threshold = 0.5\nfpr = 0.1", "choose one of fpr and threshold, not both"),
+        ("live", "screener.live", "window_second = 3", "unknown setting window_second"),
+        ("extract", "screener.extract", "folds = 0", "folds: expected"),
+        ("train", "screener.train", "epochs = -1", "epochs: expected"),
+    ],
+)
+def test_a_wrong_line_of_a_settings_file_is_said_to_be_in_it(tmp_path: Path, command: str, table: str, lines: str, words: str) -> None:
+    (tmp_path / "settings.toml").write_text(f"[{table}]\n{lines}\n", encoding="utf-8")
+    output = ["-o", tmp_path / "output.safetensors"] if command in ("extract", "train") else []
+    ended = run_here(command, tmp_path / "input", *output, "--config", tmp_path / "settings.toml")
     assert (ended.status, ended.out) == (2, "")
-    assert ended.err.startswith(f"screener: {tmp_path / 'settings.toml'}: ")
-    assert line.partition(" ")[0] in ended.err
+    assert ended.err.startswith(f"screener: {tmp_path / 'settings.toml'}: {words}")
+
+
+def test_a_settings_file_may_switch_off_what_rivals_another_setting(media: Path, checkpoint: Path, tmp_path: Path) -> None:
+    (tmp_path / "settings.toml").write_text("[screener]\nall_frames = false\nuntil_sure = false\nframes = 5\n", encoding="utf-8")
+    ended = run_here("scan", media / "face.png", "--json", "--config", tmp_path / "settings.toml", "--checkpoint", checkpoint)
+    assert json.loads(ended.out)["settings"]["frames"] == 5
