@@ -20,7 +20,7 @@ from screener.stop_signals import Terminated
 
 if TYPE_CHECKING:
     from screener.batch import Batch
-    from screener.report import Output, ScanProgress, Writer
+    from screener.report import Output, ScanProgress, Summary, Writer
     from screener.settings import ScanSettings
 
 
@@ -151,6 +151,8 @@ def _scan(
                 folder.finish()
         if journal and status is None:
             journal.finish()
+    if places.output is not None and not quiet:
+        _tell_totals(run.summary, places.output)
     if status is not None:
         _tell_stop(status, run.summary.inputs, len(inputs), places)
     if run.known and not quiet:
@@ -185,6 +187,15 @@ def _tell_left_out(paths: list[str]) -> None:
     shown = ", ".join([*map(visible, paths[:3]), *(["..."] if len(paths) > 3 else [])])
     files = counted(len(paths), "file")
     sys.stderr.write(f"screener: {files} left out, named like neither video nor picture: {shown}; name a file itself to have it tried\n")
+
+
+def _tell_totals(summary: Summary, output: Path) -> None:
+    """What came of all inputs, for whoever has only seen their progress."""
+    from screener.report import counted, visible
+
+    outcomes = f"{summary.fake} fake, {summary.genuine} genuine, {summary.undecided} undecided"
+    unreadable = f" ({summary.unreadable} unreadable)" if summary.unreadable else ""
+    sys.stderr.write(f"screener: {counted(summary.inputs, 'input')}: {outcomes}{unreadable}; written to {visible(str(output))}\n")
 
 
 def _tell_stop(status: ExitStatus, judged: int, inputs: int, places: Places) -> None:

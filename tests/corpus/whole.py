@@ -10,6 +10,7 @@ from typing import Any
 import av
 import cv2
 import numpy as np
+from encoding import apart
 from face_media import landscape, portrait
 from PIL import Image
 
@@ -37,6 +38,7 @@ def clip(
 ) -> Maker:
     """A maker of one video file. ticks: presentation time of each frame in milliseconds. transfer: of its colours, by H.273."""
 
+    @apart
     def make(path: Path) -> None:
         height, width = picture(0).shape[:2]
         chosen = {"libx264": X264, "libsvtav1": QUICK_AV1}.get(codec, {"b": "4M", "g": "4"}) if options is None else options

@@ -56,6 +56,13 @@ def test_text_has_a_line_for_each_input_and_the_summary(scan_here: Any, inputs: 
     assert (counts["inputs"], counts["fake"], counts["undecided"]) == ("3", "1", "2,")
 
 
+def test_what_came_of_all_is_told_where_the_result_goes_into_a_file(scan_here: Any, inputs: list[Path], tmp_path: Path) -> None:
+    told = f"screener: 3 inputs: 1 fake, 0 genuine, 2 undecided (2 unreadable); written to {tmp_path / 'rows.jsonl'}"
+    assert scan_here("--jsonl", "-o", tmp_path / "rows.jsonl").err.splitlines()[-1] == told
+    assert "inputs:" not in scan_here("--jsonl", of=inputs[1:]).err
+    assert scan_here("--jsonl", "-o", tmp_path / "rows.jsonl", "--quiet", of=inputs[1:]).err == ""
+
+
 def test_quiet_leaves_standard_error_empty(scan_here: Any, inputs: list[Path]) -> None:
     assert scan_here("--quiet", of=inputs[1:]).err == ""
 

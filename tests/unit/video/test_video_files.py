@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from fractions import Fraction
 from pathlib import Path
@@ -318,3 +319,10 @@ def test_the_sampled_levels_are_what_was_encoded(tmp_path: Path) -> None:
     frames, _ = read(write_clip(tmp_path / "a.mp4", frames=3))
     for number, frame in enumerate(frames):
         assert abs(float(frame.picture_rgb.mean()) - level(number)) <= 1
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getscheduler"), reason="only Linux tells how a thread is scheduled")
+def test_making_media_does_not_put_these_tests_before_everything_else(tmp_path: Path) -> None:
+    """What the encoder of AV1 does to its caller, if that is root."""
+    write_clip(tmp_path / "a.mp4", "libsvtav1", 3, options={"preset": "12"})
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER

@@ -9,6 +9,7 @@ from typing import Any
 
 import av
 import numpy as np
+from encoding import apart
 
 from screener.settings import ScanSettings
 from screener.video.ledger import Ledger
@@ -28,6 +29,7 @@ def number_of(picture_rgb: np.ndarray) -> int:
     return round((float(picture_rgb.mean()) - FIRST_LEVEL) / LEVEL_STEP)
 
 
+@apart
 def write_clip(
     path: Path,
     codec: str = "libx264",
