@@ -17,7 +17,7 @@ from command_line import start_command
 
 Event = dict[str, Any]
 
-PATIENCE_SECONDS = 90.0
+PATIENCE_SECONDS = 180.0
 """For one event: an idle machine needs about two seconds for most."""
 
 
