@@ -8,5 +8,5 @@ cd "$(dirname "$0")/.."
 .venv/bin/ruff check .
 .venv/bin/ruff format --check .
 .venv/bin/mypy
-# Much of what the tests do is waiting for commands, servers and streams. Each worker takes about 2 GB.
+# Much of what the tests do is waiting for commands, servers and streams. Each worker takes about 2 GB, with what it starts.
 .venv/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile

@@ -42,9 +42,10 @@ def command_settings(kind: type[S], command: str, config: Path | None, given: di
 def combined(kind: type[S], config: Path | None, table: dict[str, Any], given: dict[str, Any]) -> S:
     """Raises SettingsError, which names the file where the fault is in it."""
     overruled = _answered(given, _option)
+    kept = {name: value for name, value in table.items() if name not in overruled}
     try:
-        _answered(table, str)
-        return kind.from_mapping({**{name: value for name, value in table.items() if name not in overruled}, **given})
+        _answered(kept, str)  # what an option has answered need not be settled in the file
+        return kind.from_mapping({**kept, **given})
     except SettingsError as error:
         kind.from_mapping(given)  # raises if the fault is not the file's
         raise SettingsError(f"{config}: {error}") from error

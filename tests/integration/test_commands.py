@@ -123,6 +123,13 @@ def test_a_wrong_line_of_a_settings_file_is_said_to_be_in_it(tmp_path: Path, com
     assert ended.err.startswith(f"screener: {tmp_path / 'settings.toml'}: {words}")
 
 
+def test_an_option_settles_what_a_settings_file_answers_twice(media: Path, checkpoint: Path, tmp_path: Path) -> None:
+    (tmp_path / "settings.toml").write_text("[screener]\nthreshold = 0.5\nfpr = 0.1\n", encoding="utf-8")
+    options = ("--config", tmp_path / "settings.toml", "--threshold", "0.4", "--checkpoint", checkpoint)
+    settings = json.loads(run_here("scan", media / "face.png", "--json", *options).out)["settings"]
+    assert (settings["threshold"], settings["fpr"]) == (0.4, ScanSettings().fpr)
+
+
 def test_a_settings_file_may_switch_off_what_rivals_another_setting(media: Path, checkpoint: Path, tmp_path: Path) -> None:
     (tmp_path / "settings.toml").write_text("[screener]\nall_frames = false\nuntil_sure = false\nframes = 5\n", encoding="utf-8")
     ended = run_here("scan", media / "face.png", "--json", "--config", tmp_path / "settings.toml", "--checkpoint", checkpoint)
