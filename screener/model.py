@@ -27,24 +27,25 @@ class Architecture:
     name: what people call it.
     blocks: bottlenecks in layer1 .. layer4.
     inner_width: inner channels of layer1's bottlenecks, doubled from layer to layer.
-    outer_width: channels of the stem; the layers put out 4, 8, 16 and 32 times as many.
+    outer_width: the layers put out 4, 8, 16 and 32 times as many channels.
+    stem_width: channels of the stem.
 
-    128 and 64 are Wide ResNet50-2; both divided alike give a thin copy, for tests and for the early part of training.
+    128, 64 and 64 are Wide ResNet50-2; each divided by a factor of its own gives a narrower network of the same depth.
     """
 
     name: str = "wide_resnet50_2"
     blocks: tuple[int, int, int, int] = (3, 4, 6, 3)
     inner_width: int = 128
     outer_width: int = 64
+    stem_width: int = 64
 
     def __post_init__(self) -> None:
         if len(self.blocks) != 4 or min(self.blocks) < 1:
             raise ValueError(f"blocks: expected four counts of at least 1, got {self.blocks!r}")
-        for name, width in (("inner_width", self.inner_width), ("outer_width", self.outer_width)):
+        for name in ("inner_width", "outer_width", "stem_width"):
+            width = getattr(self, name)
             if not 1 <= width <= 512:
                 raise ValueError(f"{name}: expected 1 to 512, got {width!r}")
-        if 64 * self.inner_width % self.outer_width:
-            raise ValueError(f"inner_width: expected a multiple of outer_width / 64 = {self.outer_width / 64:g}, got {self.inner_width}")
 
     @property
     def feature_channels(self) -> int:
@@ -82,7 +83,7 @@ def _layer(architecture: Architecture, number: int) -> nn.Sequential:
     """layer1 .. layer4 with torchvision's names and strides."""
     outgoing = 4 * architecture.outer_width * 2 ** (number - 1)
     inner = architecture.inner_width * 2 ** (number - 1)
-    incoming = architecture.outer_width if number == 1 else outgoing // 2
+    incoming = architecture.stem_width if number == 1 else outgoing // 2
     stride = 1 if number == 1 else 2
     shortcut = nn.Sequential(nn.Conv2d(incoming, outgoing, 1, stride, bias=False), nn.BatchNorm2d(outgoing))
     rest = [Bottleneck(outgoing, inner, outgoing) for _ in range(architecture.blocks[number - 1] - 1)]
@@ -99,8 +100,8 @@ class Backbone(nn.Module):
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(3, architecture.outer_width, 7, 2, 3, bias=False)
-        self.bn1 = nn.BatchNorm2d(architecture.outer_width)
+        self.conv1 = nn.Conv2d(3, architecture.stem_width, 7, 2, 3, bias=False)
+        self.bn1 = nn.BatchNorm2d(architecture.stem_width)
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.MaxPool2d(3, 2, 1)
         self.layer1, self.layer2, self.layer3 = (_layer(architecture, n) for n in (1, 2, 3))
@@ -189,20 +190,59 @@ def fake_logit(logits: Tensor) -> Tensor:
     return logits[:, 1] - logits[:, 0]
 
 
-def widen(state: dict[str, Tensor], times: int, noise: float, generator: torch.Generator | None = None) -> dict[str, Tensor]:
-    """Weights of a thin network -> weights of one with `times` both widths that computes the same function.
+@dataclass(frozen=True)
+class Widening:
+    """How often each channel is repeated: of the stem, of the bottlenecks' inner channels, and of what the layers put out."""
+
+    stem: int = 1
+    inner: int = 1
+    outer: int = 1
+
+    @classmethod
+    def between(cls, narrow: Architecture, wide: Architecture) -> Widening:
+        """From one network to another of the same depth. Raises ValueError when a width of `wide` is no multiple of that of `narrow`."""
+        factors = {}
+        for part in ("stem", "inner", "outer"):
+            few, many = (getattr(shape, f"{part}_width") for shape in (narrow, wide))
+            if many % few or narrow.blocks != wide.blocks:
+                raise ValueError(f"{part}_width: {many} is no multiple of {few}, or the networks differ in depth")
+            factors[part] = many // few
+        return cls(**factors)
+
+    def of(self, name: str) -> tuple[int, int]:
+        """Factors of a tensor's first and second dimension, by its name in the network."""
+        written, read = _channels(name)
+        return getattr(self, written, 1), getattr(self, read, 1)
+
+
+def _channels(name: str) -> tuple[str, str]:
+    """Which channels a tensor writes and which it reads: stem, inner, outer, or others, which are never repeated."""
+    if name.startswith(("head.fc.", "locator.")):
+        return "answer", "outer"
+    if name.startswith("backbone.conv1.") or name.startswith("backbone.bn1."):
+        return "stem", "picture"
+    before = "stem" if ".layer1.0." in name else "outer"
+    if ".downsample." in name:
+        return "outer", before
+    if ".conv3." in name or ".bn3." in name:
+        return "outer", "inner"
+    return "inner", "inner" if ".conv2." in name else before
+
+
+def widen(state: dict[str, Tensor], by: Widening, noise: float = 0.0, generator: torch.Generator | None = None) -> dict[str, Tensor]:
+    """Weights of a narrow network -> weights of a wider one that computes the same function.
 
     Every channel is repeated and every layer that reads the copies divided (Chen, Goodfellow and Shlens 2016, Net2Net, arXiv:1511.05641).
     `noise` (a share of each tensor's standard deviation) lets the copies part when training goes on; 0 keeps the function exact.
     """
     wide: dict[str, Tensor] = {}
     for name, tensor in state.items():
-        is_answer = name.startswith(("head.fc.", "locator."))
-        if tensor.dim() and not is_answer:
-            tensor = tensor.repeat_interleave(times, 0)
-        if tensor.dim() > 1 and name != "backbone.conv1.weight":
-            tensor = tensor.repeat_interleave(times, 1) / times
-        if noise and tensor.dim() == 4 and not is_answer:
+        written, read = by.of(name)
+        if tensor.dim():
+            tensor = tensor.repeat_interleave(written, 0)
+        if tensor.dim() > 1:
+            tensor = tensor.repeat_interleave(read, 1) / read
+        if noise and tensor.dim() == 4 and written * read > 1 and not name.startswith("locator."):
             tensor = tensor + noise * tensor.std() * torch.randn(tensor.shape, generator=generator)
         wide[name] = tensor.clone()
     return wide

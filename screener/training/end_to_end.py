@@ -1,41 +1,41 @@
 """The training loop: backbone and head together, from pairs made on the fly.
 
-Time-boxed and resumable: a stage has so many minutes, checkpoints every few, and a stop loses only what came after the last. Knows tensors,
-the network and the pair stream. Does not know files of pictures, clips or checkpoint contracts.
+Time-boxed and resumable: a stage has so many minutes, checkpoints every few, and a stop loses only what came after the last. Where making
+pictures takes longer than learning from them, several networks learn from the same ones. Knows tensors, networks and the pair stream. Does
+not know files of pictures, clips or checkpoint contracts.
 """
 
 from __future__ import annotations
 
 import math
+import multiprocessing
 import os
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.utils.data import DataLoader
 
 from screener.allocator import keep_freed_memory
 from screener.errors import OutputError
 from screener.model import Network
 from screener.preprocess import Preprocessing
 from screener.scoring import choose_dtype
-from screener.training.pairs import PairMaker, PairStream, Recipe
+from screener.training.pairs import PairMaker, Recipe
 from screener.training.resuming import load_state, save_state
+from screener.training.stream import Batch, Progress, batches
 
 Forward = Callable[[Tensor], tuple[Tensor, Tensor]]
+Say = Callable[[str], None]
 
 MAP_WEIGHT = 1.0
 LABEL_SMOOTHING = 0.03
 AVERAGE_DECAY = 0.998
 SAVE_EVERY_SECONDS = 240.0
-RECIPE_STEPS = 24
-"""The difficulty rises in this many steps over a stage."""
+SAY_EVERY_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,8 @@ class Stage:
     """One stretch of training.
 
     minutes: wall-clock length. input_size: pixels. pairs: pairs in a batch (twice as many pictures). learning_rate: at its peak.
-    hardness, strength: first and last value, linear in between (see `pairs.Recipe`).
+    hardness, strength: first and last value (see `pairs.Recipe`); they change over the first two thirds and then stay.
+    moments: pairs from one clip. video, tone, same_route: see `pairs.Recipe`.
     """
 
     minutes: float
@@ -54,11 +55,27 @@ class Stage:
     strength: tuple[float, float]
     weight_decay: float = 0.05
     warm_up_pictures: int = 4000
+    moments: int = 1
+    video: float = 0.7
+    tone: float = 0.35
+    same_route: float = 0.5
+
+    def recipe(self, done: float) -> Recipe:
+        """How pictures are made when the share `done` of the stage is over."""
+        grown = min(1.0, 1.5 * done)
+        return Recipe(
+            self.input_size, Preprocessing().crop_margin, _between(self.hardness, grown), _between(self.strength, grown),
+            self.moments, self.video, self.tone, self.same_route,
+        )  # fmt: skip
 
 
-@dataclass
-class State:
-    """Everything a resumed run needs: the network, its running average, the optimiser, and how far it came in the stage.
+def _between(ends: tuple[float, float], share: float) -> float:
+    return ends[0] + (ends[1] - ends[0]) * share
+
+
+@dataclass(eq=False)
+class Learner:
+    """A network that learns: with its running average and its optimiser.
 
     forward: `network.forward_with_map`, perhaps compiled; the network's device is where it trains.
     """
@@ -66,129 +83,149 @@ class State:
     network: Network
     average: dict[str, Tensor]
     optimiser: torch.optim.Optimizer
-    seconds: float = 0.0
-    pictures: int = 0
     forward: Forward | None = None
+    losses: list[Tensor] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, network: Network, stage: Stage) -> Learner:
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        decayed = [p for p in network.parameters() if p.dim() > 1]
+        plain = [p for p in network.parameters() if p.dim() <= 1]
+        groups = [{"params": decayed, "weight_decay": stage.weight_decay}, {"params": plain, "weight_decay": 0.0}]
+        optimiser = torch.optim.AdamW(groups, lr=stage.learning_rate, fused=next(network.parameters()).is_cuda)
+        return cls(network, {k: v.detach().clone() for k, v in network.state_dict().items()}, optimiser)
 
     @property
     def device(self) -> torch.device:
         return next(self.network.parameters()).device
 
+    def step(self, batch: Batch, learning_rate: float, steps: float) -> None:
+        """Learn from one batch. steps: taken before, for the running average, which follows faster at first."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = learning_rate
+        network = self.network.train()
+        forward = self.forward or network.forward_with_map
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=choose_dtype("auto", self.device) is torch.bfloat16):
+            logits, where = forward(prepare(batch.pictures))
+        label_loss = F.cross_entropy(logits.float(), batch.labels, label_smoothing=LABEL_SMOOTHING)
+        per_picture = F.binary_cross_entropy_with_logits(where.float(), batch.where, reduction="none").mean((1, 2))
+        map_loss = (per_picture * batch.is_known).sum() / batch.is_known.sum().clamp(min=1)
+        self.optimiser.zero_grad(set_to_none=True)
+        (label_loss + MAP_WEIGHT * map_loss).backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+        self.optimiser.step()
+        self.losses.append(torch.stack([label_loss.detach(), map_loss.detach()]))
+        self._update_average(min(AVERAGE_DECAY, (1 + steps) / (10 + steps)))
+
+    def _update_average(self, decay: float) -> None:
+        state = self.network.state_dict()
+        floating = [name for name, value in state.items() if value.is_floating_point()]
+        with torch.no_grad():
+            torch._foreach_lerp_([self.average[name] for name in floating], [state[name] for name in floating], 1 - decay)
+        for name in state.keys() - set(floating):
+            self.average[name].copy_(state[name])
+
+    def mean_losses(self) -> tuple[float, float]:
+        """Of label and map, since this was last asked for."""
+        label, where = torch.stack(self.losses).mean(0).tolist()
+        self.losses.clear()
+        return label, where
+
+
+@dataclass(eq=False)
+class State:
+    """Everything a resumed run needs: who learns, and how far they came in the stage."""
+
+    learners: list[Learner]
+    seconds: float = 0.0
+    pictures: int = 0
+
+    @property
+    def device(self) -> torch.device:
+        return self.learners[0].device
+
     def save(self, path: Path) -> None:
         """Raises OutputError."""
-        content = {
-            "network": self.network.state_dict(),
-            "average": self.average,
-            "optimiser": self.optimiser.state_dict(),
-            "seconds": self.seconds,
-            "pictures": self.pictures,
-        }
-        save_state(path, content)
+        learners = [
+            {"network": one.network.state_dict(), "average": one.average, "optimiser": one.optimiser.state_dict()} for one in self.learners
+        ]
+        save_state(path, {"learners": learners, "seconds": self.seconds, "pictures": self.pictures})
 
     def load(self, path: Path) -> None:
-        """Take up what `save` wrote, on the network's device. Raises OutputError when there is nothing to read."""
+        """Take up what `save` wrote, on the networks' device. Raises OutputError when there is nothing to read."""
         content = load_state(path)
         if content is None:
             raise OutputError(f"{path}: does not exist")
-        self.network.load_state_dict(content["network"])
-        self.average = {name: tensor.to(self.device) for name, tensor in content["average"].items()}
-        self.optimiser.load_state_dict(content["optimiser"])
+        for one, saved in zip(self.learners, content["learners"], strict=True):
+            one.network.load_state_dict(saved["network"])
+            one.average = {name: tensor.to(self.device) for name, tensor in saved["average"].items()}
+            one.optimiser.load_state_dict(saved["optimiser"])
         self.seconds, self.pictures = content["seconds"], content["pictures"]
 
 
-def new_state(network: Network, stage: Stage) -> State:
-    network.to(memory_format=torch.channels_last)
-    decayed = [p for p in network.parameters() if p.dim() > 1]
-    plain = [p for p in network.parameters() if p.dim() <= 1]
-    groups = [{"params": decayed, "weight_decay": stage.weight_decay}, {"params": plain, "weight_decay": 0.0}]
-    optimiser = torch.optim.AdamW(groups, lr=stage.learning_rate)
-    return State(network, {k: v.detach().clone() for k, v in network.state_dict().items()}, optimiser)
+def new_state(networks: Sequence[Network], stage: Stage) -> State:
+    return State([Learner.of(network, stage) for network in networks])
 
 
 def train_stage(
-    state: State, stage: Stage, maker: PairMaker, path: Path, seed: int, say: Callable[[str], None], compiled: bool = False
+    state: State,
+    stage: Stage,
+    maker: PairMaker,
+    path: Path,
+    seed: int,
+    say: Say,
+    compiled: bool = False,
+    look: Callable[[State], str] | None = None,
 ) -> None:
     """Train until the stage's minutes are spent, saving to `path` on the way and at the end.
 
     compiled: fuse the network's small operations first, which takes a minute or two and a C++ compiler and then gains about a quarter.
+    look: what it says of the state is said beside the losses whenever the state is saved.
     """
     keep_freed_memory()
-    started, before = time.monotonic(), state.seconds
-    last_save, last_word, losses = started, started, []
-    total = stage.minutes * 60
     if compiled:
-        state.forward = torch.compile(state.network.forward_with_map)
+        for one in state.learners:
+            one.forward = torch.compile(one.network.forward_with_map)
+    total, started, before = stage.minutes * 60, time.monotonic(), state.seconds
+    last_save = last_word = started
+    progress: Progress = multiprocessing.get_context().Value("d", state.seconds / total)
+    stream = batches(maker, stage.recipe, progress, stage.pairs, seed + state.pictures, _workers(state.device))
     while state.seconds < total:
-        done = state.seconds / total
-        recipe = Recipe(stage.input_size, Preprocessing().crop_margin, _between(stage.hardness, done), _between(stage.strength, done))
-        until = total * (math.floor(done * RECIPE_STEPS) + 1) / RECIPE_STEPS
-        for batch in _stream(maker, recipe, stage.pairs, seed + state.pictures, _workers(state.device)):
-            losses.append(_step(state, batch, stage, state.seconds / total))
-            now = time.monotonic()
-            state.seconds = before + now - started
-            if now - last_word > 60:
-                last_word = now
-                label_loss, map_loss = np.mean(losses[-100:], axis=0)
-                say(
-                    f"{state.seconds / 60:6.1f} min {state.pictures:8d} pictures {state.pictures / state.seconds:5.1f}/s  "
-                    f"label {label_loss:.4f}  map {map_loss:.4f}  hard {recipe.hardness:.2f}"
-                )
-            if now - last_save > SAVE_EVERY_SECONDS:
-                last_save = now
-                state.save(path)
-            if state.seconds >= min(until, total):
-                break
-    state.save(path)
+        _step(state, next(stream), stage)
+        now = time.monotonic()
+        state.seconds = before + now - started
+        progress.value = state.seconds / total
+        if now - last_save > SAVE_EVERY_SECONDS or state.seconds >= total:
+            last_save = now
+            state.save(path)
+            if look is not None:
+                say(look(state))
+        if now - last_word > SAY_EVERY_SECONDS:
+            last_word = now
+            say(_word(state, stage))
 
 
-def _between(ends: tuple[float, float], share: float) -> float:
-    return ends[0] + (ends[1] - ends[0]) * min(1.0, share)
+def _step(state: State, batch: Batch, stage: Stage) -> None:
+    on_device = Batch(*(tensor.to(state.device, non_blocking=True) for tensor in batch))
+    done = state.seconds / (stage.minutes * 60)
+    warm = min(1.0, (state.pictures + 1) / stage.warm_up_pictures)
+    rate = stage.learning_rate * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
+    for one in state.learners:
+        one.step(on_device, rate, state.pictures / len(batch.labels))
+    state.pictures += len(batch.labels)
 
 
-def _stream(maker: PairMaker, recipe: Recipe, pairs: int, seed: int, workers: int) -> Iterator[Any]:
-    return iter(DataLoader(PairStream(maker, recipe, pairs, seed), batch_size=None, num_workers=workers, prefetch_factor=4))
+def _word(state: State, stage: Stage) -> str:
+    losses = "  ".join("label {:.4f} map {:.4f}".format(*one.mean_losses()) for one in state.learners)
+    hardness = stage.recipe(state.seconds / (stage.minutes * 60)).hardness
+    return (
+        f"{state.seconds / 60:6.1f} min {state.pictures:9,d} pictures {state.pictures / state.seconds:6.1f}/s  {losses}  hard {hardness:.2f}"
+    )
 
 
 def _workers(device: torch.device) -> int:
     """On a graphics card every core makes pairs; on the processor one worker keeps up with the network and takes little from it."""
     return 1 if device.type == "cpu" else max(1, (os.cpu_count() or 2) - 1)
-
-
-def _step(state: State, batch: tuple[Tensor, Tensor, Tensor, Tensor], stage: Stage, done: float) -> tuple[float, float]:
-    device = state.device
-    pictures, labels, maps, known = (tensor.to(device, non_blocking=True) for tensor in batch)
-    rate = (
-        stage.learning_rate
-        * min(1.0, (state.pictures + 1) / stage.warm_up_pictures)
-        * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
-    )
-    for group in state.optimiser.param_groups:
-        group["lr"] = rate
-    network = state.network.train()
-    forward = state.forward or network.forward_with_map
-    with torch.autocast(device.type, torch.bfloat16, enabled=choose_dtype("auto", device) is torch.bfloat16):
-        logits, where = forward(prepare(pictures))
-    label_loss = F.cross_entropy(logits.float(), labels, label_smoothing=LABEL_SMOOTHING)
-    per_picture = F.binary_cross_entropy_with_logits(where.float(), maps, reduction="none").mean((1, 2))
-    map_loss = (per_picture * known).sum() / known.sum().clamp(min=1)
-    state.optimiser.zero_grad(set_to_none=True)
-    (label_loss + MAP_WEIGHT * map_loss).backward()  # type: ignore[no-untyped-call]
-    nn.utils.clip_grad_norm_(network.parameters(), 5.0)
-    state.optimiser.step()
-    state.pictures += len(labels)
-    _update_average(state, len(labels))
-    return float(label_loss.detach()), float(map_loss.detach())
-
-
-def _update_average(state: State, batch: int) -> None:
-    steps = state.pictures / batch
-    decay = min(AVERAGE_DECAY, (1 + steps) / (10 + steps))
-    with torch.no_grad():
-        for name, value in state.network.state_dict().items():
-            if value.is_floating_point():
-                state.average[name].lerp_(value, 1 - decay)
-            else:
-                state.average[name].copy_(value)
 
 
 def prepare(pictures: Tensor) -> Tensor:

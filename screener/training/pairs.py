@@ -1,40 +1,49 @@
-"""Endless random pairs of a real and a fake crop, framed and degraded alike, with the map of where the fake was blended.
+"""Endless random pairs of a real and a fake crop with the map of where the fake differs, by where the fake comes from.
 
-Knows faces, blending, degradation and the crop contract. Does not know the network or the loop.
+Every source of fakes is a function and a line in `SOURCES`. Both of a pair are framed alike; in part of the pairs they go one route to
+the viewer, in the others each its own, so that neither framing nor picture quality tells them apart. Knows faces, blending and routes.
+Does not know the network, batches or the loop.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch.utils.data import IterableDataset, get_worker_info
 
 from screener.errors import DatasetError
 from screener.preprocess import Preprocessing, resize_square
-from screener.training import degradation
-from screener.training.degradation import Degradation
+from screener.training import route
+from screener.training.decoders.copies import WHOLE_PICTURES, decoded_pairs, finished_decoders
+from screener.training.framing import Framing, draw_framing, framed
 from screener.training.pictures import LabelledFace
-from screener.training.self_blending import Face, self_blend, swap_blend, wear
+from screener.training.self_blending import Face, blend_part, self_blend, sharpened, swap_blend, wear
+
+UInt8 = NDArray[np.uint8]
+Rng = np.random.Generator
 
 MAP_STRIDE = 16
-REAL_FAKE_SHARE = 0.2
-"""Share of pairs that take a labelled fake of a data set instead of a blended one; their map is unknown."""
-
-SWAP_SHARE = 0.2
-"""Of the blended pairs, how many take another person's face."""
 
 WORN_SHARE = 0.3
 """Share of the blended pairs whose picture was noisy, soft or compressed before the made part came in, cleaner than all around it."""
+
+WHOLE_SHARE = 0.3
+"""Share of the matched and decoded pairs in which the fake is taken whole; in the others a part of it is blended into the real one."""
+
+SHARPENED_SHARE = 0.3
+"""Share of the decoded fakes that are sharpened, as the super-resolution behind many generators does."""
 
 CROP_MARGIN = Preprocessing().crop_margin
 
 INSIDE_POWER = 3
 """Pictures cut so tightly that much of the crop is a mirrored border are drawn less often: no video looks like them."""
+
+SET_POWER = -0.6
+"""A set of thousands of look-alike portraits should not drown the others: each is drawn by this power of its size."""
 
 SHOWN_PX = (84.0, 288.0)
 """Side of the face crop as a viewer gets it, log-uniform: faces in videos that people pass on are 70 to 220 pixels wide."""
@@ -42,122 +51,231 @@ SHOWN_PX = (84.0, 288.0)
 MADE_ABOVE_SHOWN = 1.6
 """A fake is blended in up to so many times the resolution in which it is then shown; more would leave nothing to see."""
 
-Sample = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32], bool]
+DIFFERENCE = (3.0, 9.0)
+"""Grey levels, smoothed over a sixtieth of the crop, from which a matched fake counts as different, and as fully so."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """real, fake: (S, S, 3) uint8. where: (S/16, S/16) share of each cell that is made. source: a name from `SOURCES`.
+
+    is_known: whether `where` is known; else it is zero and not to be learnt from.
+    """
+
+    real: UInt8
+    fake: UInt8
+    where: NDArray[np.float32]
+    is_known: bool
+    source: str
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How hard the pictures are. hardness: of the degradation, 0 to 1; strength: of the mismatch, 1 strong, less is fainter."""
+    """How hard the pictures are, and how they are made.
+
+    hardness: of the way to the viewer, 0 to 1. strength: of the mismatch in blended fakes, 1 strong, less is fainter.
+    moments: pairs taken from one clip. video, tone: shares of the pairs that go through a codec of video, and of the pictures that are
+    softened or sharpened whole. same_route: share of the pairs of which both go the same way.
+    """
 
     input_size: int
     crop_margin: float
     hardness: float
     strength: float
+    moments: int = 1
+    video: float = 0.7
+    tone: float = 0.35
+    same_route: float = 0.5
+
+
+@dataclass(frozen=True)
+class Made:
+    """A fake beside its real crop before either is degraded. mask: (s, s) float32, or None where nobody knows."""
+
+    real: UInt8
+    fake: UInt8
+    mask: NDArray[np.float32] | None
+
+
+@dataclass(eq=False)
+class Pools:
+    """The faces that pairs are drawn from.
+
+    reals: with the cumulative weights of their being drawn. matched: a real and a fake made of it. decoded: a real and the same through a
+    decoder. unmatched: reals and fakes of one set; against others the network would learn to tell the sets apart.
+    """
+
+    reals: list[LabelledFace]
+    weights: NDArray[np.float64] = field(init=False)
+    matched: list[tuple[LabelledFace, LabelledFace]]
+    decoded: list[tuple[LabelledFace, LabelledFace]]
+    decoded_weights: NDArray[np.float64] = field(init=False)
+    unmatched: list[tuple[list[LabelledFace], list[LabelledFace]]]
+
+    def __post_init__(self) -> None:
+        self.weights = _weights(self.reals, INSIDE_POWER)
+        self.decoded_weights = _weights([real for real, _ in self.decoded], 1)
+
+    def real(self, rng: Rng) -> LabelledFace:
+        return self.reals[_pick(self.weights, rng)]
+
+    def decoded_pair(self, rng: Rng) -> tuple[LabelledFace, LabelledFace]:
+        return self.decoded[_pick(self.decoded_weights, rng)]
+
+
+def _weights(faces: Sequence[LabelledFace], inside_power: float) -> NDArray[np.float64]:
+    names = [face.set_name for face in faces]
+    sizes = {name: names.count(name) for name in set(names)}
+    each = np.array([sizes[face.set_name] ** SET_POWER * face.inside_share(CROP_MARGIN) ** inside_power for face in faces])
+    return np.cumsum(each / each.sum()) if len(faces) else each
+
+
+def _pick(cumulative: NDArray[np.float64], rng: Rng) -> int:
+    return min(int(np.searchsorted(cumulative, rng.random())), len(cumulative) - 1)
+
+
+def _self_blended(pools: Pools, rng: Rng, recipe: Recipe, framing: Framing, shown_px: float) -> Made:
+    face, finer = _worn(pools.real(rng), rng, recipe, framing, shown_px * rng.uniform(1.0, MADE_ABOVE_SHOWN))
+    return Made(face.crop_rgb, *self_blend(face, rng, recipe.strength, finer))
+
+
+def _swapped(pools: Pools, rng: Rng, recipe: Recipe, framing: Framing, shown_px: float) -> Made:
+    made_px = shown_px * rng.uniform(1.0, MADE_ABOVE_SHOWN)
+    face, _ = _worn(pools.real(rng), rng, recipe, framing, made_px)
+    donor = framed(pools.real(rng), draw_framing(rng), recipe.crop_margin, made_px * rng.uniform(0.6, 1.4))
+    return Made(face.crop_rgb, *swap_blend(face, donor, rng, recipe.strength))
+
+
+def _worn(labelled: LabelledFace, rng: Rng, recipe: Recipe, framing: Framing, made_px: float) -> tuple[Face, UInt8 | None]:
+    """The face, in some pairs worn, and then what it was before."""
+    face = framed(labelled, framing, recipe.crop_margin, made_px)
+    if rng.random() < WORN_SHARE:
+        return replace(face, crop_rgb=wear(face.crop_rgb, rng)), face.crop_rgb
+    return face, None
+
+
+def _matched(pools: Pools, rng: Rng, recipe: Recipe, framing: Framing, shown_px: float) -> Made:
+    pair = pools.matched[rng.integers(len(pools.matched))]
+    real, fake = (framed(face, framing, recipe.crop_margin, shown_px * MADE_ABOVE_SHOWN) for face in pair)
+    where = different(real.crop_rgb, fake.crop_rgb)
+    if rng.random() < WHOLE_SHARE:
+        return Made(real.crop_rgb, fake.crop_rgb, where)
+    mixed, mask = blend_part(real, fake.crop_rgb, rng, recipe.strength)
+    return Made(real.crop_rgb, mixed, mask * where)
+
+
+def _decoded(pools: Pools, rng: Rng, recipe: Recipe, framing: Framing, shown_px: float) -> Made:
+    pair = pools.decoded_pair(rng)
+    real, fake = (framed(face, framing, recipe.crop_margin, shown_px * MADE_ABOVE_SHOWN) for face in pair)
+    # What draws whole pictures changes all of them, however little; what draws faces leaves the rest as it was.
+    is_whole = pair[1].method.startswith(WHOLE_PICTURES)
+    where = np.ones(real.crop_rgb.shape[:2], np.float32) if is_whole else different(real.crop_rgb, fake.crop_rgb)
+    made = sharpened(fake.crop_rgb, rng) if rng.random() < SHARPENED_SHARE else fake.crop_rgb
+    if rng.random() < WHOLE_SHARE:
+        return Made(real.crop_rgb, made, where)
+    mixed, mask = blend_part(real, made, rng, recipe.strength)
+    return Made(real.crop_rgb, mixed, mask * where)
+
+
+def _unmatched(pools: Pools, rng: Rng, recipe: Recipe, framing: Framing, shown_px: float) -> Made:
+    pair = [faces[rng.integers(len(faces))] for faces in pools.unmatched[rng.integers(len(pools.unmatched))]]
+    real, fake = (framed(face, framing, recipe.crop_margin, shown_px * MADE_ABOVE_SHOWN).crop_rgb for face in pair)
+    return Made(real, fake, None)
+
+
+Source = Callable[[Pools, Rng, Recipe, Framing, float], Made]
+
+SOURCES: dict[str, Source] = {
+    "matched": _matched,
+    "decoded": _decoded,
+    "self_blended": _self_blended,
+    "swapped": _swapped,
+    "unmatched": _unmatched,
+}
+"""Where a fake comes from, by name."""
+
+SHARES: dict[str, float] = {"matched": 0.34, "decoded": 0.32, "self_blended": 0.24, "swapped": 0.07, "unmatched": 0.03}
+"""How often each is drawn where the data has it; what it lacks goes to the others in proportion."""
+
+
+def different(real: UInt8, fake: UInt8) -> NDArray[np.float32]:
+    """Where a fake differs from the picture it was made of: (s, s) from 0 to 1."""
+    grey = cv2.absdiff(real, fake).max(2).astype(np.float32)
+    low, high = DIFFERENCE
+    smooth = cv2.GaussianBlur(grey, (0, 0), max(1.0, real.shape[0] / 60))
+    return np.asarray(np.clip((smooth - low) / (high - low), 0, 1), np.float32)
 
 
 class PairMaker:
-    """Draws one pair at a time from the faces of a split; raises DatasetError when none of them is real.
+    """Draws pairs from the faces of a split; raises DatasetError when none of them is real, or a share names no source.
 
-    The labelled fakes of a set are paired with reals of the same set only: against others the network would learn to tell the sets apart.
+    decoded: folder of what decoders drew of the faces, see `decoders`; it may still be growing. shares: by name of a source, relative to
+    each other.
     """
 
-    def __init__(self, faces: list[LabelledFace]) -> None:
-        self._reals = [f for f in faces if f.label == "real"]
-        if not self._reals:
-            raise DatasetError(f"training needs real faces to make fakes of; there are none among {len(faces)} faces")
-        # A set of thousands of look-alike portraits should not drown the others.
-        counts = {name: sum(f.set_name == name for f in self._reals) for name in {f.set_name for f in self._reals}}
-        weights = np.array([counts[f.set_name] ** -0.6 * f.inside_share(CROP_MARGIN) ** INSIDE_POWER for f in self._reals])
-        self._weights = np.cumsum(weights / weights.sum())
-        sets = sorted({f.set_name for f in faces if f.label == "fake"} & counts.keys())
-        self._labelled = [
-            ([f for f in faces if f.set_name == s and f.label == "real"], [f for f in faces if f.set_name == s and f.label == "fake"])
-            for s in sets
-        ]
+    def __init__(self, faces: Sequence[LabelledFace], decoded: Path | None = None, shares: Mapping[str, float] | None = None) -> None:
+        self.pools = _pools(faces)
+        self._faces, self._decoded, self._given = faces, decoded, dict(SHARES if shares is None else shares)
+        if unknown := set(self._given) - set(SOURCES):
+            raise DatasetError(f"shares: expected some of {', '.join(SOURCES)}, got {', '.join(sorted(unknown))}")
+        self._decoders: list[str] = []
+        self._set_shares()
+        self.refresh()
 
-    def draw(self, rng: np.random.Generator, recipe: Recipe) -> Sample:
-        """One pair: real and fake crop (S, S, 3), map (S/16, S/16), and whether the map is known."""
-        if self._labelled and rng.random() < REAL_FAKE_SHARE:
-            return self._labelled_pair(rng, recipe)
-        return self._blended_pair(rng, recipe)
+    def refresh(self) -> None:
+        """Take in what decoders have finished since."""
+        finished = finished_decoders(self._decoded) if self._decoded else []
+        if finished and finished != self._decoders:
+            self._decoders = finished
+            self.pools = replace(self.pools, decoded=decoded_pairs(self._decoded, self._faces))
+            self._set_shares()
 
-    def _real(self, rng: np.random.Generator) -> LabelledFace:
-        return self._reals[min(int(np.searchsorted(self._weights, rng.random())), len(self._reals) - 1)]
+    def _set_shares(self) -> None:
+        present = {"matched": self.pools.matched, "decoded": self.pools.decoded, "unmatched": self.pools.unmatched}
+        usable = {name: share for name, share in self._given.items() if share > 0 and present.get(name, True)}
+        if not usable:
+            raise DatasetError(f"shares: none of {', '.join(self._given)} can be drawn from these {len(self._faces)} faces")
+        self.sources = list(usable)
+        self._shares = np.cumsum(list(usable.values())) / sum(usable.values())
 
-    def _blended_pair(self, rng: np.random.Generator, recipe: Recipe) -> Sample:
-        shown = _shown_px(rng, recipe)
-        made = shown * rng.uniform(1.0, MADE_ABOVE_SHOWN)
-        face = _framed(self._real(rng), rng, recipe, made)
-        finer_rgb = None
-        if rng.random() < WORN_SHARE:
-            finer_rgb, face = face.crop_rgb, replace(face, crop_rgb=wear(face.crop_rgb, rng))
-        if rng.random() < SWAP_SHARE:
-            donor = _framed(self._real(rng), rng, recipe, made * rng.uniform(0.6, 1.4))
-            fake, mask = swap_blend(face, donor, rng, recipe.strength)
-        else:
-            fake, mask = self_blend(face, rng, recipe.strength, finer_rgb)
-        route = _reduced(degradation.draw(rng, recipe.hardness), face, shown)
+    def draw(self, rng: Rng, recipe: Recipe, source: str | None = None) -> list[Sample]:
+        """`recipe.moments` pairs of one clip. source: where the fake comes from; drawn by the shares when left out."""
+        name = source or self.sources[_pick(self._shares, rng)]
+        low, high = np.log(SHOWN_PX)
+        shown_px = float(min(np.exp(rng.uniform(low, high)), 1.3 * recipe.input_size))
+        made = SOURCES[name](self.pools, rng, recipe, draw_framing(rng), shown_px)
         cells = recipe.input_size // MAP_STRIDE
+        mask = np.zeros((1, 1), np.float32) if made.mask is None else made.mask
         where = np.asarray(cv2.resize(mask, (cells, cells), interpolation=cv2.INTER_AREA), np.float32)
-        real, fake = (resize_square(degradation.apply(p, route), recipe.input_size) for p in (face.crop_rgb, fake))
-        return real, fake, where, True
-
-    def _labelled_pair(self, rng: np.random.Generator, recipe: Recipe) -> Sample:
-        reals, fakes = self._labelled[rng.integers(len(self._labelled))]
-        shown, pictures = _shown_px(rng, recipe), []
-        for pool in (reals, fakes):
-            face = _framed(pool[rng.integers(len(pool))], rng, recipe, shown * MADE_ABOVE_SHOWN)
-            route = _reduced(degradation.draw(rng, recipe.hardness), face, shown)
-            pictures.append(resize_square(degradation.apply(face.crop_rgb, route), recipe.input_size))
-        cells = recipe.input_size // MAP_STRIDE
-        return pictures[0], pictures[1], np.zeros((cells, cells), np.float32), False
+        reals, fakes = ([resize_square(p, recipe.input_size) for p in side] for side in _routed(made, rng, recipe, shown_px))
+        return [Sample(real, fake, where, made.mask is not None, name) for real, fake in zip(reals, fakes, strict=True)]
 
 
-def _shown_px(rng: np.random.Generator, recipe: Recipe) -> float:
-    low, high = np.log(SHOWN_PX)
-    return float(min(np.exp(rng.uniform(low, high)), 1.3 * recipe.input_size))
+def _routed(made: Made, rng: Rng, recipe: Recipe, shown_px: float) -> tuple[list[UInt8], list[UInt8]]:
+    """Both as they are shown. Routes of their own differ in size by up to four tenths either way; which is the larger is chance."""
+    first = route.draw(rng, shown_px, recipe.hardness, recipe.video, recipe.tone)
+    second = first
+    if rng.random() >= recipe.same_route:
+        other_px = shown_px * float(np.exp(rng.uniform(-0.35, 0.35)))
+        second = replace(route.draw(rng, other_px, recipe.hardness, recipe.video, recipe.tone), is_video=first.is_video)
+        if rng.random() < 0.5:
+            first, second = second, first
+    return route.shown(made.real, first, recipe.moments), route.shown(made.fake, second, recipe.moments)
 
 
-def _reduced(route: Degradation, face: Face, shown_px: float) -> Degradation:
-    """The route with at least the shrinking that brings the crop down to the size in which it is shown, before any compression."""
-    return replace(route, shrink=max(route.shrink, face.crop_rgb.shape[0] / shown_px))
-
-
-def _framed(labelled: LabelledFace, rng: np.random.Generator, recipe: Recipe, most_px: float) -> Face:
-    """A jittered crop of at most `most_px`, mirrored half of the time."""
-    margin = recipe.crop_margin * rng.uniform(0.88, 1.14)
-    face = labelled.crop(margin, (rng.uniform(-0.05, 0.05), rng.uniform(-0.05, 0.05)))
-    side, most = face.crop_rgb.shape[0], round(most_px)
-    if side > most:
-        face = Face(resize_square(face.crop_rgb, most), face.landmarks_xy * (most / side))
-    return face.mirrored() if rng.random() < 0.5 else face
-
-
-class PairStream(IterableDataset[tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]]):
-    """Batches of pairs for a DataLoader with `batch_size=None`: pictures (2n, S, S, 3) uint8, labels (2n,), maps (2n, h, w), known (2n,).
-
-    Reals come first; sample i and i + n are a pair. Each worker draws from its own seed.
-    """
-
-    def __init__(self, maker: PairMaker, recipe: Recipe, pairs_per_batch: int, seed: int) -> None:
-        self._maker, self._recipe, self._pairs, self._seed = maker, recipe, pairs_per_batch, seed
-
-    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]]:
-        cv2.setNumThreads(0)
-        worker = get_worker_info()
-        rng = np.random.default_rng([self._seed, worker.id if worker else 0])
-        while True:
-            yield collate([self._maker.draw(rng, self._recipe) for _ in range(self._pairs)])
-
-
-def collate(samples: list[Sample]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-    """n pairs -> one batch of 2n, reals first."""
-    real, fake, where, known = zip(*samples, strict=True)
-    n = len(samples)
-    maps = np.stack(where)
-    return (
-        torch.from_numpy(np.concatenate([np.stack(real), np.stack(fake)])),
-        torch.cat([torch.zeros(n, dtype=torch.long), torch.ones(n, dtype=torch.long)]),
-        torch.from_numpy(np.concatenate([np.zeros_like(maps), maps])),
-        torch.tensor([True] * n + list(known)),
-    )
+def _pools(faces: Sequence[LabelledFace]) -> Pools:
+    reals = [face for face in faces if face.label == "real"]
+    if not reals:
+        raise DatasetError(f"training needs real faces to make fakes of; there are none among {len(faces)} faces")
+    originals: dict[tuple[str, str], LabelledFace] = {(f.set_name, f.group): f for f in reals if f.group}
+    matched, unmatched = [], []
+    for fake in (face for face in faces if face.label == "fake"):
+        original = originals.get((fake.set_name, fake.group))
+        # A fake that was made of another framing cannot be laid over its original.
+        if original is not None and original.size_hw == fake.size_hw:
+            matched.append((original, replace(fake, box_xyxy=original.box_xyxy, landmarks_xy=original.landmarks_xy)))
+        else:
+            unmatched.append(fake)
+    sets = sorted({face.set_name for face in unmatched} & {face.set_name for face in reals})
+    of_set = [([f for f in reals if f.set_name == s], [f for f in unmatched if f.set_name == s]) for s in sets]
+    return Pools(reals, matched, [], of_set)

@@ -1,6 +1,6 @@
-"""Folders of labelled face pictures -> faces with landmarks, split into training and validation.
+"""Labelled pictures of any layout -> faces with landmarks, split into training and validation.
 
-Layout: ROOT/<set>/{real,fake}/<picture>. Faces are found once and cached beside the run. Knows files and the face detector. Does not know
+Faces are found once and kept beside the run; pictures are read when they are wanted. Knows files and the face detector. Does not know
 blending, tensors or the network.
 """
 
@@ -25,6 +25,9 @@ from screener.training.self_blending import Face
 VALIDATION_SHARE = 0.08
 """Share of the pictures held out from training."""
 
+READERS = 4
+"""Threads that read pictures."""
+
 LABEL_NAMES = {number: name for name, number in LABELS.items()}
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
@@ -34,24 +37,34 @@ SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
 class LabelledFace:
     """A picture and the one face in it.
 
-    picture_rgb: (H, W, 3) uint8. box_xyxy: (4,) float32. landmarks_xy: (5, 2) float32, pixels of the picture.
+    source: the file, read anew each time that it is wanted, or the picture itself, (H, W, 3) RGB uint8. size_hw: of the picture.
+    box_xyxy: (4,) float32. landmarks_xy: (5, 2) float32, pixels of the picture.
+    group: faces of one group are an original and what was made of it, and are never split. method: how a fake was made.
     """
 
     set_name: str
     label: str
     name: str
-    picture_rgb: NDArray[np.uint8]
+    source: Path | NDArray[np.uint8]
+    size_hw: tuple[int, int]
     box_xyxy: NDArray[np.float32]
     landmarks_xy: NDArray[np.float32]
+    group: str = ""
+    method: str = ""
+
+    @property
+    def picture_rgb(self) -> NDArray[np.uint8]:
+        """(H, W, 3) uint8. Raises DatasetError when the file is gone or no longer a picture."""
+        return read_picture(self.source) if isinstance(self.source, Path) else self.source
 
     def square(self, margin: float) -> tuple[float, float, float]:
         """(centre x, centre y, side) of the crop; a tightly cut portrait gets a smaller margin rather than a wide mirrored border."""
         x, y, side = square_around(self.box_xyxy, margin)
-        return x, y, max(side / margin, min(side, 1.1 * min(self.picture_rgb.shape[:2])))
+        return x, y, max(side / margin, min(side, 1.1 * min(self.size_hw)))
 
     def inside_share(self, margin: float) -> float:
         """Share of the crop that lies inside the picture; the rest can only be mirrored."""
-        height, width = self.picture_rgb.shape[:2]
+        height, width = self.size_hw
         x, y, side = self.square(margin)
         inside_x = min(x + side / 2, width) - max(x - side / 2, 0.0)
         inside_y = min(y + side / 2, height) - max(y - side / 2, 0.0)
@@ -71,44 +84,30 @@ def held_out(name: str, share: float) -> bool:
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") < share * 2**32
 
 
-def read_faces(root: Path, detector: FaceDetector, cache: Path) -> list[LabelledFace]:
-    """Every picture under `root` in which a face was found, in the order of their names.
-
-    Raises DatasetError when `root` holds no labelled pictures or a picture cannot be read.
-    """
-    paths = sorted(p for p in root.glob("*/*/*") if p.parent.name in ("real", "fake") and p.suffix.lower() in SUFFIXES)
-    if not paths:
-        raise DatasetError(f"{root}: no pictures found; expected {root.name}/<set>/real/* and {root.name}/<set>/fake/*")
-    with ThreadPoolExecutor() as pool:
-        pictures = list(pool.map(_read, paths))
-    names = [p.relative_to(root).as_posix() for p in paths]
-    boxes = _boxes(names, pictures, detector, cache)
-    return list(_labelled(names, pictures, boxes))
-
-
 def read_item_faces(items: Sequence[LabelledItem], detector: FaceDetector, cache: Path) -> list[LabelledFace]:
     """The faces of labelled pictures of any layout, in their order; those without a face are left out.
 
-    Raises DatasetError when a picture cannot be read.
+    Faces are found once and kept in `cache`. Raises DatasetError when a picture cannot be read.
     """
-    with ThreadPoolExecutor() as pool:
-        pictures = list(pool.map(_read, [item.path for item in items]))
-    boxes = _boxes([item.name for item in items], pictures, detector, cache)
+    rows = _found(items, detector, cache)
     return [
-        LabelledFace(item.set_name or "pictures", LABEL_NAMES[item.label], item.name, picture, row[:4], row[4:].reshape(5, 2))
-        for item, picture, row in zip(items, pictures, boxes, strict=True)
+        LabelledFace(
+            _set_of(item), LABEL_NAMES[item.label], item.name, item.path, (int(row[14]), int(row[15])),
+            row[:4], row[4:14].reshape(5, 2), item.group, item.method,
+        )
+        for item, row in zip(items, rows, strict=True)
         if np.isfinite(row).all()
-    ]
+    ]  # fmt: skip
 
 
-def _labelled(names: list[str], pictures: list[NDArray[np.uint8]], boxes: NDArray[np.float32]) -> Iterator[LabelledFace]:
-    for name, picture, row in zip(names, pictures, boxes, strict=True):
-        if np.isfinite(row).all():
-            set_name, label, _ = name.split("/", 2)
-            yield LabelledFace(set_name, label, name, picture, row[:4], row[4:].reshape(5, 2))
+def _set_of(item: LabelledItem) -> str:
+    """A manifest of several sets lists them as <set>/<label>/<picture>."""
+    folders = item.name.split("/")[:-1]
+    return folders[0] if len(folders) > 1 and not item.name.startswith("/") else item.set_name or "pictures"
 
 
-def _read(path: Path) -> NDArray[np.uint8]:
+def read_picture(path: Path) -> NDArray[np.uint8]:
+    """(H, W, 3) RGB uint8. Raises DatasetError when it cannot be read."""
     try:
         content = np.fromfile(path, np.uint8)
     except OSError as error:
@@ -119,27 +118,43 @@ def _read(path: Path) -> NDArray[np.uint8]:
     return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
 
 
-def _boxes(names: list[str], pictures: list[NDArray[np.uint8]], detector: FaceDetector, cache: Path) -> NDArray[np.float32]:
-    """(N, 14): box and landmarks of the most central confident face of each picture, NaN where there is none."""
-    key = hashlib.sha256("\n".join([*names, str(detector.contract())]).encode()).hexdigest()
+def face_key(names: Sequence[str], detector: FaceDetector) -> str:
+    """What a cache of faces is of: these pictures, found by this detector."""
+    return hashlib.sha256("\n".join([*names, str(detector.contract())]).encode()).hexdigest()
+
+
+def _found(items: Sequence[LabelledItem], detector: FaceDetector, cache: Path) -> NDArray[np.float32]:
+    """(N, 16): box and landmarks of the most central confident face of each picture, NaN where there is none, and the picture's size."""
+    key = face_key([item.name for item in items], detector)
     if cache.exists():
         with np.load(cache) as saved:
             if str(saved["key"]) == key:
-                return np.asarray(saved["boxes"], np.float32)
-    rows = np.full((len(names), 14), np.nan, np.float32)
-    for i, picture in enumerate(pictures):
-        height, width = picture.shape[:2]
-        # Tight portraits fill the picture: a border gives the detector the surroundings it expects.
-        border = max(height, width) // 4
-        padded = np.asarray(cv2.copyMakeBorder(picture, *(border,) * 4, cv2.BORDER_REPLICATE), np.uint8)
-        found = detector.detect(padded)
-        if found:
-            middle = np.array([width / 2 + border, height / 2 + border])
-            best = min(found, key=lambda f: float(np.linalg.norm((f.box_xyxy[:2] + f.box_xyxy[2:]) / 2 - middle)) - 0.5 * f.size_px)
-            rows[i] = np.concatenate([best.box_xyxy - border, (best.landmarks_xy - border).reshape(-1)])
+                return np.asarray(saved["faces"], np.float32)
+    rows = np.full((len(items), 16), np.nan, np.float32)
+    with ThreadPoolExecutor(READERS) as pool:
+        for number, picture in enumerate(_in_order(pool, [item.path for item in items])):
+            rows[number, 14:] = picture.shape[:2]
+            _find(picture, detector, rows[number])
     cache.parent.mkdir(parents=True, exist_ok=True)
     temporary = cache.with_suffix(".tmp")
     with temporary.open("wb") as file:
-        np.savez(file, key=key, boxes=rows)
+        np.savez(file, key=key, faces=rows)
     temporary.replace(cache)
     return rows
+
+
+def _in_order(pool: ThreadPoolExecutor, paths: Sequence[Path]) -> Iterator[NDArray[np.uint8]]:
+    """Pictures read a little ahead, so that no data set has to fit into memory."""
+    for first in range(0, len(paths), 8 * READERS):
+        yield from pool.map(read_picture, paths[first : first + 8 * READERS])
+
+
+def _find(picture: NDArray[np.uint8], detector: FaceDetector, row: NDArray[np.float32]) -> None:
+    height, width = picture.shape[:2]
+    # Tight portraits fill the picture: a border gives the detector the surroundings it expects.
+    border = max(height, width) // 4
+    found = detector.detect(np.asarray(cv2.copyMakeBorder(picture, *(border,) * 4, cv2.BORDER_REPLICATE), np.uint8))
+    if found:
+        middle = np.array([width / 2 + border, height / 2 + border])
+        best = min(found, key=lambda f: float(np.linalg.norm((f.box_xyxy[:2] + f.box_xyxy[2:]) / 2 - middle)) - 0.5 * f.size_px)
+        row[:14] = np.concatenate([best.box_xyxy - border, (best.landmarks_xy - border).reshape(-1)])

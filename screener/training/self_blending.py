@@ -147,7 +147,7 @@ def _change(picture: UInt8, rng: Rng, strength: float) -> UInt8:
     return picture
 
 
-def _match_colour(source: UInt8, target: UInt8, mask: Float32) -> UInt8:
+def match_colour(source: UInt8, target: UInt8, mask: Float32) -> UInt8:
     """Mean and spread of each channel inside the mask, from source to target (Reinhard et al. 2001)."""
     weight = mask > 0.5
     if weight.sum() < 16:
@@ -176,7 +176,7 @@ def _nudge(picture: UInt8, rng: Rng) -> UInt8:
     return np.asarray(cv2.warpAffine(picture, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101), np.uint8)
 
 
-def _mix(inside: UInt8, outside: UInt8, weight: Float32) -> UInt8:
+def mix(inside: UInt8, outside: UInt8, weight: Float32) -> UInt8:
     w = weight[..., None]
     return np.asarray(np.round(inside * w + outside * (1 - w)), np.uint8)
 
@@ -208,7 +208,7 @@ def self_blend(face: Face, rng: Rng, strength: float, finer_rgb: UInt8 | None = 
     weight = mask * rng.choice([0.5, 0.75, 1.0, 1.0, 1.0])
     # A made face is usually the smoother side; a quarter of the time the surroundings are the changed one.
     inside, outside = (changed, face.crop_rgb) if finer_rgb is not None or rng.random() < 0.75 else (face.crop_rgb, changed)
-    return _mix(inside, outside, weight.astype(np.float32)), mask
+    return mix(inside, outside, weight.astype(np.float32)), mask
 
 
 def swap_blend(face: Face, donor: Face, rng: Rng, strength: float) -> tuple[UInt8, Float32]:
@@ -218,11 +218,27 @@ def swap_blend(face: Face, donor: Face, rng: Rng, strength: float) -> tuple[UInt
         return self_blend(face, rng, strength)
     mask = draw_mask(face, rng)
     if rng.random() < 0.85:
-        aligned = _match_colour(aligned, face.crop_rgb, mask)
+        aligned = match_colour(aligned, face.crop_rgb, mask)
     if rng.random() < 0.35:
         aligned = _regenerate(aligned, strength, rng)
     elif rng.random() < 0.3:
         aligned = _flatten(aligned, strength, rng)
     if rng.random() < 0.6:
         aligned = _lose_detail(aligned, 1 + strength * rng.uniform(0.2, 1.8), rng)
-    return _mix(aligned, face.crop_rgb, mask), mask
+    return mix(aligned, face.crop_rgb, mask), mask
+
+
+def blend_part(real: Face, fake_rgb: UInt8, rng: Rng, strength: float) -> tuple[UInt8, Float32]:
+    """A random part of a fake that lies over its original, blended into it; some are matched in colour, some shifted in it."""
+    mask = draw_mask(real, rng)
+    if rng.random() < 0.7:
+        fake_rgb = match_colour(fake_rgb, real.crop_rgb, mask)
+    if rng.random() < 0.4:
+        fake_rgb = _shift_colour(fake_rgb, 0.5 * strength * rng.uniform(0.2, 1.0), rng)
+    return mix(fake_rgb, real.crop_rgb, mask), mask
+
+
+def sharpened(picture: UInt8, rng: Rng) -> UInt8:
+    """Crisper than a camera's picture, as super-resolution leaves a face."""
+    gain, soft = rng.uniform(0.4, 1.8), cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.7, 2.0))
+    return np.asarray(cv2.addWeighted(picture, 1 + gain, soft, -gain, 0), np.uint8)

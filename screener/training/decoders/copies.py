@@ -1,0 +1,35 @@
+"""The pictures that decoders drew, as files beside a run: a folder for each decoder, an index in it when it is finished.
+
+Knows files and faces. Does not know how the pictures are made.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from screener.training.pictures import LabelledFace
+
+WHOLE_PICTURES = "autoencoder"
+"""How the name of a decoder begins that draws the whole picture and not the face alone."""
+
+INDEX = "index.json"
+"""Name of a face -> name of the file with its copy."""
+
+
+def finished_decoders(folder: Path) -> list[str]:
+    """Names of the decoders that have drawn everything."""
+    return sorted(index.parent.name for index in folder.glob(f"*/{INDEX}"))
+
+
+def decoded_pairs(folder: Path, faces: Sequence[LabelledFace]) -> list[tuple[LabelledFace, LabelledFace]]:
+    """The real ones of `faces` beside their copies; `method` of a copy is the name of its decoder."""
+    by_name = {face.name: face for face in faces if face.label == "real"}
+    pairs = []
+    for kind in finished_decoders(folder):
+        for name, file in json.loads((folder / kind / INDEX).read_text(encoding="utf-8")).items():
+            if (face := by_name.get(name)) is not None:
+                pairs.append((face, replace(face, label="fake", source=folder / kind / file, method=kind)))
+    return pairs

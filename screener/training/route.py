@@ -1,0 +1,96 @@
+"""What a picture goes through between its making and its viewer: lens and phone, shrinking, a video codec or two, or those of stills.
+
+A `Route` is drawn once. Given to both pictures of a pair it treats them alike, so that only the forgery tells them apart; two routes of
+their own make picture quality tell nothing. Knows pixels only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from screener.training import codecs, degradation
+from screener.training.motion import moving
+
+UInt8 = NDArray[np.uint8]
+Rng = np.random.Generator
+
+SHORTEST, LONGEST = 5, 14
+"""Frames of the clip that a picture is made into."""
+
+SECOND_GENERATION = 0.35
+"""Share of the clips that are encoded again in another size, as uploads are."""
+
+SMALLEST_PX = 48
+
+
+@dataclass(frozen=True)
+class Route:
+    """seed: of all that is random on the way. shown_px: side in which the crop is shown. hardness: 0 to 1, see `degradation.draw`.
+
+    is_video: through a codec of video, as a moving clip; else as a still. is_toned: the whole picture softer or sharper first.
+    """
+
+    seed: int
+    shown_px: float
+    hardness: float
+    is_video: bool
+    is_toned: bool
+
+
+def draw(rng: Rng, shown_px: float, hardness: float, video_share: float, tone_share: float) -> Route:
+    return Route(int(rng.integers(2**62)), shown_px, hardness, bool(rng.random() < video_share), bool(rng.random() < tone_share))
+
+
+def shown(picture: UInt8, route: Route, count: int = 1) -> list[UInt8]:
+    """(s, s, 3) RGB -> `count` moments of the clip as a viewer gets them, (s', s', 3) each; a still is one moment, repeated."""
+    rng = np.random.default_rng(route.seed)
+    if route.is_toned:
+        picture = tone(picture, rng.random(), rng.random())
+    how = degradation.draw(rng, route.hardness)
+    how = replace(how, shrink=max(how.shrink, picture.shape[0] / route.shown_px))
+    if not route.is_video:
+        return [degradation.apply(picture, how)] * count
+    picture = _even(degradation.apply(picture, replace(how, codecs=())))
+    length = int(rng.integers(SHORTEST, LONGEST + 1))
+    frames = moving(picture, rng, length)
+    wanted = sorted(rng.choice(np.arange(length // 3, length), count, replace=count > length - length // 3).tolist())
+    if rng.random() < SECOND_GENERATION:
+        frames = codecs.encode_and_decode(frames, codecs.draw(rng, route.hardness), range(length))
+        side = picture.shape[0] * rng.uniform(0.65, 1.35)
+        frames = [_even(_resized(frame, side)) for frame in frames]
+    return codecs.encode_and_decode(frames, codecs.draw(rng, route.hardness), wanted)
+
+
+def tone(picture: UInt8, kind: float, amount: float) -> UInt8:
+    """The whole picture softer or sharper, as cameras, denoisers, phones and players leave it. kind, amount: 0 to 1."""
+    side = picture.shape[0]
+    if kind < 0.25:
+        return np.asarray(cv2.bilateralFilter(picture, 5, 12 + 30 * amount, 1.5 + 2.5 * amount), np.uint8)
+    if kind < 0.45:
+        return np.asarray(cv2.GaussianBlur(picture, (0, 0), 0.5 + 1.1 * amount), np.uint8)
+    if kind < 0.5:
+        return np.asarray(cv2.medianBlur(picture, 3), np.uint8)
+    if kind < 0.7:
+        small = cv2.resize(picture, (max(40, round(side / (1.2 + 1.2 * amount))),) * 2, interpolation=cv2.INTER_AREA)
+        enlarging = cv2.INTER_CUBIC if amount < 0.5 else cv2.INTER_LINEAR
+        return np.asarray(cv2.resize(small, (side, side), interpolation=enlarging), np.uint8)
+    gain = 0.4 + 1.2 * amount
+    return np.asarray(cv2.addWeighted(picture, 1 + gain, cv2.GaussianBlur(picture, (0, 0), 0.8 + amount), -gain, 0), np.uint8)
+
+
+def _resized(picture: UInt8, side: float) -> UInt8:
+    whole = max(SMALLEST_PX, round(side))
+    how = cv2.INTER_AREA if whole < picture.shape[0] else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(picture, (whole, whole), interpolation=how), np.uint8)
+
+
+def _even(picture: UInt8) -> UInt8:
+    """Codecs want an even number of pixels: at most one row and column fewer, and never less than `SMALLEST_PX`."""
+    if picture.shape[0] < SMALLEST_PX:
+        return _resized(picture, SMALLEST_PX)
+    side = picture.shape[0] // 2 * 2
+    return np.ascontiguousarray(picture[:side, :side])
