@@ -33,7 +33,10 @@ Say = Callable[[str], None]
 
 MAP_WEIGHT = 1.0
 LABEL_SMOOTHING = 0.03
-AVERAGE_DECAY = 0.998
+AVERAGE_DECAY = 0.999
+LOWEST_RATE = 0.02
+"""Of the peak learning rate, at the end of a stage."""
+
 SAVE_EVERY_SECONDS = 240.0
 SAY_EVERY_SECONDS = 60.0
 
@@ -44,6 +47,7 @@ class Stage:
 
     minutes: wall-clock length. input_size: pixels. pairs: pairs in a batch (twice as many pictures). learning_rate: at its peak.
     hardness, strength: first and last value (see `pairs.Recipe`); they change over the first two thirds and then stay.
+    hold: share of the stage in which the rate stays at its peak; then it falls, as half a cosine.
     moments: pairs from one clip. video, tone, same_route: see `pairs.Recipe`.
     """
 
@@ -55,10 +59,17 @@ class Stage:
     strength: tuple[float, float]
     weight_decay: float = 0.05
     warm_up_pictures: int = 4000
+    hold: float = 0.0
     moments: int = 1
     video: float = 0.7
     tone: float = 0.35
     same_route: float = 0.5
+
+    def rate(self, done: float, pictures: int) -> float:
+        """The learning rate when the share `done` of the stage is over and so many pictures were seen."""
+        warm = min(1.0, (pictures + 1) / self.warm_up_pictures)
+        falling = max(0.0, min(1.0, done) - self.hold) / (1 - self.hold)
+        return self.learning_rate * warm * (LOWEST_RATE + (1 - LOWEST_RATE) * 0.5 * (1 + math.cos(math.pi * falling)))
 
     def recipe(self, done: float) -> Recipe:
         """How pictures are made when the share `done` of the stage is over."""
@@ -207,9 +218,7 @@ def train_stage(
 
 def _step(state: State, batch: Batch, stage: Stage) -> None:
     on_device = Batch(*(tensor.to(state.device, non_blocking=True) for tensor in batch))
-    done = state.seconds / (stage.minutes * 60)
-    warm = min(1.0, (state.pictures + 1) / stage.warm_up_pictures)
-    rate = stage.learning_rate * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
+    rate = stage.rate(state.seconds / (stage.minutes * 60), state.pictures)
     for one in state.learners:
         one.step(on_device, rate, state.pictures / len(batch.labels))
     state.pictures += len(batch.labels)

@@ -72,17 +72,21 @@ class Autoencoder(nn.Module):
             _Clamp(), _conv(32, 64), nn.ReLU(), *_three(True), *_double(), *_three(), *_double(), *_three(), *_double(), _Block(), _conv(64, 3)
         )  # fmt: skip
 
-    def forward(self, pictures: Tensor, generator: torch.Generator) -> Tensor:
-        """Decoded from the pictures' latents as they are, with noise, or smoothed, by chance for each picture."""
+    def forward(self, pictures: Tensor, generator: torch.Generator, mixed: float = 0.0) -> Tensor:
+        """Decoded from the pictures' latents as they are, with noise, or smoothed, by chance for each picture.
+
+        mixed: half of the latents are first moved towards the next picture's, by a share of up to so much.
+        """
         latents = self.encoder(pictures)
-        drawn = torch.rand(len(latents), 3, generator=generator)
+        drawn = torch.rand(len(latents), 3, generator=generator).to(latents)[..., None, None, None].unbind(1)
+        if mixed:
+            latents = torch.lerp(latents, latents.roll(1, 0), mixed * (2 * drawn[2] - 1).clamp(min=0))
         noise = torch.randn(latents.shape, generator=generator).to(latents)
-        how, amount = (column.to(latents)[:, None, None, None] for column in (drawn[:, 0], drawn[:, 1]))
-        noisy = latents + noise * latents.std() * (0.05 + 0.3 * amount)
-        smooth = torch.lerp(latents, F.avg_pool2d(F.pad(latents, (1, 1, 1, 1), mode="replicate"), 3, 1), 0.15 + 0.45 * amount)
-        changed = torch.where(how < KEPT, latents, torch.where(how < NOISY, noisy, smooth))
-        drawn_pictures: Tensor = self.decoder(changed).clamp(0, 1)
-        return drawn_pictures
+        noisy = latents + noise * latents.std() * (0.05 + 0.3 * drawn[1])
+        smooth = torch.lerp(latents, F.avg_pool2d(F.pad(latents, (1, 1, 1, 1), mode="replicate"), 3, 1), 0.15 + 0.45 * drawn[1])
+        changed = torch.where(drawn[0] < KEPT, latents, torch.where(drawn[0] < NOISY, noisy, smooth))
+        decoded: Tensor = self.decoder(changed).clamp(0, 1)
+        return decoded
 
 
 def load_autoencoder(folder: Path) -> Autoencoder:

@@ -36,6 +36,15 @@ TEMPLATE = np.array([(0.34, 0.40), (0.66, 0.40), (0.5, 0.58), (0.37, 0.76), (0.6
 FACE_PX = (56.0, 200.0)
 """Size of the face when the whole picture goes through the autoencoder, log-uniform."""
 
+FACES_ALONE = "face-autoencoder"
+"""How the name of a pass begins in which the autoencoder draws the aligned face alone."""
+
+ALIGNED_PX = (80.0, 208.0)
+"""Side of the aligned face when it goes through the autoencoder alone, log-uniform: swap tools draw faces of 96 to 224 pixels."""
+
+MOST_MIXED = 0.35
+"""How far at most an aligned face's latents are moved towards another face's."""
+
 MOST_ERROR = 0.08
 """Mean difference, of values from 0 to 1, up to which a decoder counts as drawing faces at all."""
 
@@ -56,9 +65,9 @@ def decode_faces(
 ) -> None:
     """Draw every real face by each of `kinds` that `folder` does not hold yet, and write the pictures there.
 
-    kinds: name of a decoder -> seconds for which it is trained first. A name that begins with `autoencoder` is a pass of the autoencoder
-    in the folder `autoencoder`, which comes trained; the others are of `SPECS`, and one that has not learnt to draw a face in its time is
-    left out. Raises CheckpointError when the autoencoder cannot be read, OutputError when a picture cannot be written.
+    kinds: name of a decoder -> seconds for which it is trained first. A name that begins with `autoencoder` or `face-autoencoder` is a pass
+    of the autoencoder in the folder `autoencoder`, which comes trained, over the whole pictures or over the aligned faces; the others are
+    of `SPECS`, and one that has not learnt to draw a face in its time is left out. Raises CheckpointError when the autoencoder cannot be read, OutputError when a picture cannot be written.
     """
     reals = [face for face in faces if face.label == "real"]
     with ThreadPoolExecutor() as pool:
@@ -70,6 +79,8 @@ def decode_faces(
             rng = np.random.default_rng([seed, number])
             if kind.startswith(WHOLE_PICTURES):
                 drawn = _whole_pictures(reals, load_autoencoder(autoencoder or Path()).to(device), device, rng, pool)
+            elif kind.startswith(FACES_ALONE):
+                drawn = _faces_alone(reals, load_autoencoder(autoencoder or Path()).to(device), device, rng, pool)
             else:
                 network, aligned = _trained(reals, kind, seconds, device, seed, pool, say)
                 if network is None:
@@ -121,6 +132,30 @@ def _whole_pictures(
             yield list(zip(chosen, data, strict=True))
 
 
+def _faces_alone(
+    faces: Sequence[LabelledFace], network: Autoencoder, device: torch.device, rng: Rng, pool: ThreadPoolExecutor
+) -> Iterator[list[Drawn]]:
+    """Every aligned face through the autoencoder, in sizes that swap tools work in, some moved towards another face; then blended back."""
+    generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
+    order = rng.permutation(len(faces))
+    for batch in np.array_split(order, -(-len(order) // _batch(device))):
+        side = STRIDE * round(float(np.exp(rng.uniform(*np.log(ALIGNED_PX)))) / STRIDE)
+        found = list(pool.map(lambda face, side: _aligned(face, side), [faces[i] for i in batch], [side] * len(batch)))
+        aligned = [Aligned(faces[i], crop, matrix) for i, (crop, matrix) in zip(batch, found, strict=True) if matrix is not None]
+        if not aligned:
+            continue
+        crops = _tensor(np.stack([one.crop_rgb for one in aligned])).to(device).float() / 255
+        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+            drawn = network(crops, generator, MOST_MIXED)
+        yield _blended_back(aligned, (drawn.float() * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy(), rng, pool)
+
+
+def _blended_back(aligned: Sequence[Aligned], patches: UInt8, rng: Rng, pool: ThreadPoolExecutor) -> list[Drawn]:
+    seeds = rng.integers(2**62, size=len(aligned)).tolist()
+    data = pool.map(lambda one, patch, drawn: _encoded(_put_back(one, patch, np.random.default_rng(drawn))), aligned, patches, seeds)
+    return list(zip([one.face for one in aligned], data, strict=True))
+
+
 def _trained(
     faces: Sequence[LabelledFace], kind: str, seconds: float, device: torch.device, seed: int, pool: ThreadPoolExecutor, say: Say
 ) -> tuple[SwapDecoder | None, list[Aligned]]:
@@ -144,9 +179,7 @@ def _swapped_faces(
     for first in range(0, len(aligned), _batch(device)):
         batch = aligned[first : first + _batch(device)]
         patches = _drawn(network, _tensor(np.stack([one.crop_rgb for one in batch])).to(device).float() / 255, rng)
-        seeds = rng.integers(2**62, size=len(batch)).tolist()
-        data = pool.map(lambda one, patch, drawn: _encoded(_put_back(one, patch, np.random.default_rng(drawn))), batch, patches, seeds)
-        yield list(zip([one.face for one in batch], data, strict=True))
+        yield _blended_back(batch, patches, rng, pool)
 
 
 def _drawn(network: SwapDecoder, faces: torch.Tensor, rng: Rng) -> UInt8:
