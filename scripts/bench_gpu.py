@@ -30,14 +30,15 @@ from measure_engines import parted
 from numpy.typing import NDArray
 from torch.utils.flop_counter import FlopCounterMode
 
-from screener.batch import Batch
 from screener.bench import SIZES_WH, make_clip, spending
 from screener.checkpoint import Checkpoint, load_checkpoint
 from screener.doctor.specimen import make_specimen
 from screener.faces import DETECTORS
-from screener.pipeline import Screener
 from screener.report.progress import QuietProgress
-from screener.scoring import Scorer, TorchEngine, choose_dtype, in_flight
+from screener.runtime.in_flight import in_flight
+from screener.scanning.batch import Batch
+from screener.scanning.single_pass import Screener
+from screener.scoring import Scorer, TorchEngine, choose_dtype
 from screener.scoring.acceleration import ACCELERATIONS
 from screener.settings import ScanSettings
 from screener.video import file_source

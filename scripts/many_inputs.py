@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from screener.checkpoint import load_checkpoint, save_checkpoint
-from screener.model import Architecture, Network
+from screener.model.network import Architecture, Network
 
 PORTRAIT = Path(__file__).resolve().parents[1] / "screener" / "doctor" / "portrait.jpg"
 FRAMES, RATE = 8, 8

@@ -9,11 +9,11 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from screener.checkpoint.json_fields import read, refuse, to_plain
 from screener.checkpoint.localisation import localisation_of
-from screener.checkpoint.structure import read, refuse, to_plain
 from screener.errors import CheckpointError
-from screener.model import CLASS_NAMES, Architecture
-from screener.preprocess import Preprocessing
+from screener.model.network import CLASS_NAMES, Architecture
+from screener.model.preprocessing import Preprocessing
 
 FORMAT_VERSION = 1
 """Version of the contract's fields and of the way tensors are stored."""

@@ -20,9 +20,9 @@ from safetensors.torch import save as to_safetensors
 from torch import Tensor
 
 from screener.checkpoint.contract import Contract
+from screener.checkpoint.json_fields import refuse, to_plain
 from screener.checkpoint.localisation import FIGURE, localisation_of
 from screener.checkpoint.reading import METADATA_KEY, open_checkpoint
-from screener.checkpoint.structure import refuse, to_plain
 from screener.checkpoint.tensors import (
     BACKBONE,
     HEAD,
@@ -36,7 +36,7 @@ from screener.checkpoint.tensors import (
     weights_of,
 )
 from screener.errors import CheckpointError, OutputError
-from screener.model import Network
+from screener.model.network import Network
 
 PACKAGE_FOLDER = Path(__file__).resolve().parent.parent
 DEFAULT_NAME = "default.safetensors"

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from screener.checkpoint.quantisation import dequantise, quantise
 from screener.errors import CheckpointError
-from screener.model import Architecture, Network
+from screener.model.network import Architecture, Network
 
 BACKBONE = "backbone."
 HEAD = "head."

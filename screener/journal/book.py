@@ -28,11 +28,11 @@ from types import TracebackType
 from typing import Any, BinaryIO, Self
 
 from screener.errors import OutputError
-from screener.file_lock import try_lock
 from screener.journal.exact import from_plain, to_plain
 from screener.journal.keys import InputKey
 from screener.records import Verdict
 from screener.report import telling
+from screener.runtime.file_lock import try_lock
 
 FORMAT = 1
 GIVEN_UP_AFTER = 10

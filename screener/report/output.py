@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import BinaryIO, TextIO
 
 from screener.errors import OutputError
-from screener.file_lock import try_lock
+from screener.runtime.file_lock import try_lock
 
 _LINE_START = b'{"schema_version"'
 _TEMPORARY = re.compile(r"\.screener-[0-9a-f]{16}\.part")

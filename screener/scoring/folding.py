@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from screener.model import Bottleneck, Network
+from screener.model.network import Bottleneck, Network
 
 
 def fold_batch_norm(network: Network) -> Network:

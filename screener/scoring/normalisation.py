@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from screener.preprocess import Preprocessing
+from screener.model.preprocessing import Preprocessing
 
 
 class Normalisation(nn.Module):

@@ -11,11 +11,11 @@ import torch
 from numpy.typing import NDArray
 
 from screener.errors import DeviceError
-from screener.model import STRIDE, Network
-from screener.preprocess import Preprocessing
+from screener.model.network import STRIDE, Network
+from screener.model.preprocessing import Preprocessing
 from screener.records import FaceCrop
+from screener.runtime.in_flight import in_flight
 from screener.scoring.engine import BeginningEngine, Engine, LogitsAndMaps, Pictures
-from screener.scoring.in_flight import in_flight
 from screener.scoring.torch_engine import TorchEngine
 
 TOLERANCE_P_FAKE = {"float32": 1e-3, "bfloat16": 2e-2, "int8": 1e-3}

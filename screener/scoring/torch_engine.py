@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from screener.model import Network, fake_logit, without_copies
-from screener.preprocess import Preprocessing
+from screener.model.network import Network, fake_logit, without_copies
+from screener.model.preprocessing import Preprocessing
 from screener.scoring.acceleration import ACCELERATIONS
 from screener.scoring.devices import choose_device, choose_dtype
 from screener.scoring.engine import LogitsAndMaps, Pictures

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from screener.training.resuming import write_whole
-from screener.training.watching import EpochFigures
+from screener.training.updates import EpochFigures
 
 FORMATS = ("png", "svg")
 SIZE_INCHES = (9.0, 3.6)

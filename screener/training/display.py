@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 
 from screener.report.output import Output
-from screener.training.watching import EpochFigures, QuietWatch, TrainingWatch
+from screener.training.updates import EpochFigures, QuietWatch, TrainingWatch
 
 SHOWN_EPOCHS = 12
 """Lines of the live table; the CSV file keeps them all."""

@@ -20,10 +20,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
-from screener.allocator import keep_freed_memory
 from screener.errors import OutputError
-from screener.model import Network
-from screener.preprocess import Preprocessing
+from screener.model.network import Network
+from screener.model.preprocessing import Preprocessing
+from screener.runtime.allocator import keep_freed_memory
 from screener.scoring import choose_dtype
 from screener.training.pairs import PairMaker, PairStream, Recipe
 from screener.training.resuming import load_state, save_state

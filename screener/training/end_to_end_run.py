@@ -24,9 +24,10 @@ from screener.datasets.layouts import read_data
 from screener.errors import DatasetError
 from screener.evaluation.calibration import fit_calibration
 from screener.faces import MtcnnDetector
-from screener.model import Network
-from screener.preprocess import Preprocessing
+from screener.model.network import Network
+from screener.model.preprocessing import Preprocessing
 from screener.report.output import make_folder, write_atomically
+from screener.runtime.versions import versions
 from screener.scoring import Scorer, choose_device
 from screener.settings import EndToEndSettings
 from screener.training.end_to_end import Stage, new_state, train_stage
@@ -36,7 +37,6 @@ from screener.training.pairs import PairMaker, Recipe
 from screener.training.pictures import SUFFIXES, VALIDATION_SHARE, LabelledFace, held_out, read_item_faces
 from screener.training.resuming import RunFolder
 from screener.training.starting_points import UNKNOWN_LICENCE, starting_point
-from screener.versions import versions
 
 Say = Callable[[str], None]
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from screener.datasets import LabelledItem
+from screener.datasets.audit.audit_report import leak_warnings
 from screener.datasets.audit.leaks import shared_names
-from screener.datasets.audit.report import leak_warnings
 from screener.errors import DatasetError
 from screener.training.folds import FeatureFold
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from screener.errors import SettingsError
 from screener.report.output import write_atomically
-from screener.training.watching import EpochFigures
+from screener.training.updates import EpochFigures
 
 COLUMNS = tuple(field.name for field in fields(EpochFigures))
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch.utils.data import IterableDataset, get_worker_info
 
 from screener.errors import DatasetError
-from screener.preprocess import Preprocessing, resize_square
+from screener.model.preprocessing import Preprocessing, resize_square
 from screener.training import degradation
 from screener.training.degradation import Degradation
 from screener.training.pictures import LabelledFace

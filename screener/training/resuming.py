@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 import torch
 
 from screener.errors import OutputError, SettingsError
-from screener.file_lock import try_lock
+from screener.runtime.file_lock import try_lock
 
 IDENTITY_FILE = "run.json"
 LOCK_FILE = "lock"

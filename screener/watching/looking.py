@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from screener.cores import use_cores, use_one_core
-from screener.pipeline import Screener
 from screener.records import FaceCrop, FaceScore, Frame
-from screener.tracks import Tracker
-from screener.verdict import score_of
+from screener.runtime.cores import use_cores, use_one_core
+from screener.scanning.single_pass import Screener
+from screener.tracking.tracker import Tracker
+from screener.verdict.judging import score_of
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from screener.video.writing import Mp4Writer
+from screener.encoding.video_writer import Mp4Writer
 
 MOST_FPS = 30.0
 """A picture that comes sooner after the one before is left out: a recording need not be faster than what it shows."""

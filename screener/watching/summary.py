@@ -9,15 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from screener.pipeline import Screener
 from screener.records import Verdict, VideoFacts
+from screener.runtime.versions import versions
+from screener.scanning.single_pass import Screener
 from screener.settings import LiveSettings
-from screener.verdict import coverage_of, judge_video, leading_person
-from screener.versions import versions
+from screener.verdict.judging import coverage_of, judge_video, leading_person
 from screener.video import Source
-from screener.video.feed import FeedStatus
+from screener.video.live.feed import FeedStatus
 from screener.watching.chronicle import Chronicle
-from screener.watching.judging import Counts
+from screener.watching.judging_thread import Counts
 from screener.watching.records import LiveStats
 
 

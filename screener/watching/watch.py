@@ -15,15 +15,15 @@ from types import TracebackType
 from typing import Any
 
 from screener.checkpoint import Checkpoint
-from screener.pipeline import Screener
 from screener.records import Verdict
+from screener.scanning.single_pass import Screener
 from screener.settings import LiveSettings
-from screener.verdict import judge_video
+from screener.verdict.judging import judge_video
 from screener.video import Source
-from screener.video.feed import Feed, FeedStatus, LiveFrame
-from screener.video.live_sources import live_source
+from screener.video.live.feed import Feed, FeedStatus, LiveFrame
+from screener.video.live.one_source import live_source
 from screener.watching.following import Follower
-from screener.watching.judging import Counts, Judge, Judgement, crops_of
+from screener.watching.judging_thread import Counts, Judge, Judgement, crops_of
 from screener.watching.outage import Outages, state_of
 from screener.watching.people import Happening
 from screener.watching.records import LiveEvent, LivePerson, LiveUpdate

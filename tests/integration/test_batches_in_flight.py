@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from screener import ScanSettings, Screener
 from screener.errors import DeviceError, SourceError
-from screener.pipeline import Scanning
-from screener.progressive import ProgressiveScanning
 from screener.records import FaceScore, Frame
+from screener.scanning.progressive_pass import ProgressiveScanning
+from screener.scanning.single_pass import Scanning
 from screener.scoring import LogitsAndMaps, Pictures, Scorer, TorchEngine
 from screener.video import Video
 

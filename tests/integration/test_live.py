@@ -16,8 +16,8 @@ from live_media import LIVE_RATE, JpegServer, PipeWriter, person, transport_chun
 from live_watching import Event, kinds, watching
 
 from screener import LiveSettings, ScanSettings, Screener
-from screener.report.live_events import load_live_schema
-from screener.video.live_sources import live_source
+from screener.video.live.one_source import live_source
+from screener.watching.events import load_live_schema
 from screener.watching.watch import Watch
 
 IMPATIENT = """

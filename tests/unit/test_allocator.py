@@ -9,12 +9,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from screener import allocator
+from screener.runtime import allocator
 
 FAULTS = """
 import resource, sys
 import numpy as np
-from screener.allocator import keep_freed_memory
+from screener.runtime.allocator import keep_freed_memory
 if sys.argv[1] == "kept":
     assert keep_freed_memory()
 for _ in range(3):

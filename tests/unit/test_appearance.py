@@ -7,8 +7,8 @@ import pytest
 from numpy.typing import NDArray
 from skimage.data import astronaut
 
-from screener.appearance import appearance_distance, describe_face, describe_scene, scene_distance
 from screener.records import FaceBox
+from screener.tracking.appearance import appearance_distance, describe_face, describe_scene, scene_distance
 
 FACE_XYXY = np.array([174, 64, 270, 188], np.float32)
 LANDMARKS_XY = np.array([[203, 101], [247, 102], [224, 126], [203, 143], [243, 144]], np.float32)

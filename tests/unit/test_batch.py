@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from builders import person, verdict
 
-from screener.batch import Batch, Judged
 from screener.errors import DeviceError, ExitStatus, OutputError, SourceError
-from screener.file_hash import sha256_of
 from screener.journal import GIVEN_UP_AFTER, Journal
 from screener.records import Verdict
 from screener.report import ReportFolder
 from screener.report.progress import QuietProgress
+from screener.runtime.file_hash import sha256_of
+from screener.scanning.batch import Batch, Judged
 from screener.video import Source, SourceFailure, file_source
 
 Answer = Callable[[Source], Verdict]

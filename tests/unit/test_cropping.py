@@ -10,9 +10,9 @@ import pytest
 from builders import TINY_PREPROCESSING
 from skimage.data import astronaut
 
-from screener.cropping import Cropper
 from screener.faces import MtcnnDetector
 from screener.records import FaceBox, Frame
+from screener.scanning.cropping import Cropper
 
 PORTRAIT = np.ascontiguousarray(astronaut()[:320, 60:380], np.uint8)
 

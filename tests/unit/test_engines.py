@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from screener.checkpoint import load_checkpoint
-from screener.engines import ENGINES, build_scorer, model_beside
 from screener.errors import CheckpointError, DeviceError, SettingsError
+from screener.scanning.engines import ENGINES, build_scorer, model_beside
 from screener.settings import ScanSettings
 
 

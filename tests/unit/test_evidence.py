@@ -9,8 +9,8 @@ from builders import face_score
 from hypothesis import given
 from hypothesis import strategies as st
 
-from screener.evidence import MOST_PEOPLE, THUMBNAIL_PX, TellingCrops
 from screener.records import FaceScore
+from screener.verdict.evidence import MOST_PEOPLE, THUMBNAIL_PX, TellingCrops
 
 
 def crop(value: int, side: int = 32) -> np.ndarray:

@@ -6,7 +6,7 @@ import hashlib
 import os
 from pathlib import Path
 
-from screener.file_hash import HashAhead, sha256_of
+from screener.runtime.file_hash import HashAhead, sha256_of
 
 
 def test_both_ways_give_the_hash_of_the_bytes(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from screener.file_lock import try_lock
+from screener.runtime.file_lock import try_lock
 
 
 def test_the_lock_is_one_holder_s_until_the_file_is_closed(tmp_path: Path) -> None:

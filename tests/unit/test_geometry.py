@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from screener.geometry import as_boxes, centre_distances, iou_matrix, size_differences
+from screener.tracking.boxes import as_boxes, centre_distances, iou_matrix, size_differences
 
 IOU_TABLE = [
     ((0, 0, 10, 10), (0, 0, 10, 10), 1.0),

@@ -18,34 +18,19 @@ BASE = {"records", "errors", "settings"}
 KNOWS: dict[str, set[str]] = {
     "records": set(),
     "errors": set(),
+    "runtime": set(),
     "settings": {"errors"},
-    "preprocess": set(),
     "model": set(),
-    "geometry": set(),
-    "readahead": set(),
-    "side_by_side": set(),
-    "rounds": set(),
-    "file_hash": set(),
-    "resolved": BASE | {"checkpoint", "faces", "verdict"},
-    "sureness": BASE | {"verdict"},
-    "versions": set(),
-    "appearance": BASE | {"geometry"},
-    "tracks": BASE | {"geometry", "appearance"},
-    "checkpoint": BASE | {"model", "preprocess"},
-    "scoring": BASE | {"model", "preprocess"},
-    "cropping": BASE | {"faces", "preprocess", "side_by_side", "tracks", "verdict"},
-    "file_lock": set(),
-    "report": BASE | {"file_lock"},
-    "journal": BASE | {"file_lock", "report", "video"},
+    "checkpoint": BASE | {"model"},
+    "scoring": BASE | {"model", "runtime"},
+    "report": BASE | {"runtime"},
+    "journal": BASE | {"runtime", "report", "video"},
     "datasets": BASE | {"video"},
     "__main__": {"cli"},
 }
 """What a part may know of the others; a stage that is not named here knows BASE."""
 
-LENT = {"report": "screener.watching.records."}
-"""A module of plain records that a part may know although it lies in a room above: reports of a live watch say what these hold."""
-
-ASSEMBLERS = {"one_input", "pipeline", "progressive", "watching", "batch", "doctor", "training", "evaluation", "bench", "export", "engines"}
+ASSEMBLERS = {"scanning", "watching", "doctor", "training", "evaluation", "bench", "export"}
 """The parts that put stages together."""
 
 TOP = {"__init__", "cli"}
@@ -62,7 +47,7 @@ def modules() -> list[Path]:
 
 
 def part_of(path: Path) -> str:
-    """`screener/video/files.py` and `screener/video/__init__.py` -> video; `screener/tracks.py` -> tracks."""
+    """`screener/video/files.py` and `screener/video/__init__.py` -> video; `screener/records.py` -> records."""
     first = path.relative_to(ROOT).parts[0]
     return first.removesuffix(".py")
 
@@ -80,9 +65,9 @@ def imports(tree: ast.AST, path: Path) -> Iterator[str]:
 
 
 def parts_imported(path: Path, tree: ast.AST) -> set[str]:
-    """Parts of screener that a file imports, its own and modules lent to it left out."""
+    """Parts of screener that a file imports, its own left out."""
     own = part_of(path)
-    names = {name for name in imports(tree, path) if name.startswith("screener.") and not f"{name}.".startswith(LENT.get(own, " "))}
+    names = {name for name in imports(tree, path) if name.startswith("screener.")}
     return {name.split(".")[1] for name in names} - {own}
 
 
@@ -139,11 +124,11 @@ def test_libraries_with_one_owner(path: Path) -> None:
     names = used(tree) | set(imports(tree, path))
     if part != "faces":
         assert "facenet_pytorch" not in tops
-    if part not in ("video", "doctor"):
+    if part not in ("video", "encoding", "doctor"):
         assert "av" not in tops
     if part != "video":
         assert "cv2.VideoCapture" not in names
-    if part in ("records", "errors", "settings", "verdict", "tracks", "appearance", "geometry", "report", "video"):
+    if part in ("records", "errors", "settings", "verdict", "tracking", "report", "video"):
         assert "torch" not in tops
     if part == "records":
         assert "cv2" not in tops
@@ -182,19 +167,15 @@ def test_the_parts_named_here_exist() -> None:
 @pytest.mark.parametrize(
     ("code", "place", "imported"),
     [
-        ("from screener.cli import main", "faces.py", {"cli"}),
-        ("from screener import cli", "faces.py", {"cli"}),
-        ("import screener.training.pairs as p", "pipeline.py", {"training"}),
-        ("def f():\n    from screener.evaluation import metrics", "pipeline.py", {"evaluation"}),
-        ("from . import cli", "faces.py", {"cli"}),
+        ("from screener.cli import main", "faces/area.py", {"cli"}),
+        ("from screener import cli", "faces/area.py", {"cli"}),
+        ("import screener.training.pairs as p", "scanning/rounds.py", {"training"}),
+        ("def f():\n    from screener.evaluation import metrics", "scanning/rounds.py", {"evaluation"}),
+        ("from .. import cli", "faces/area.py", {"cli"}),
         ("from .. import scoring", "video/files.py", {"scoring"}),
         ("from ..verdict import pool_mean", "video/files.py", {"verdict"}),
         ("from .geometry import squared\nimport numpy", "video/files.py", set()),
-        ("text = 'from screener.cli import main'", "faces.py", set()),
-        ("from screener.watching.records import LiveEvent", "report/live_events.py", set()),
-        ("from screener.watching import records", "report/live_events.py", set()),
-        ("from screener.watching.window import Window", "report/live_events.py", {"watching"}),
-        ("from screener.watching.records import LiveEvent", "faces.py", {"watching"}),
+        ("text = 'from screener.cli import main'", "faces/area.py", set()),
     ],
 )
 def test_the_reader_of_imports_sees_them_all(code: str, place: str, imported: set[str]) -> None:
@@ -204,8 +185,8 @@ def test_the_reader_of_imports_sees_them_all(code: str, place: str, imported: se
 def test_the_rules_forbid_what_they_should() -> None:
     assert forbidden("faces", {"verdict", "records"}) == {"verdict"}
     assert forbidden("verdict", {"scoring"}) == {"scoring"}
-    assert forbidden("pipeline", {"training", "scoring", "cli"}) == {"training", "cli"}
+    assert forbidden("scanning", {"training", "scoring", "cli"}) == {"training", "cli"}
     assert forbidden("training", {"evaluation", "scoring"}) == set()
-    assert forbidden("a_new_stage", {"records", "pipeline"}) == {"pipeline"}
+    assert forbidden("a_new_stage", {"records", "scanning"}) == {"scanning"}
     assert used(ast.parse("import cv2\ncv2.VideoCapture(0)\nsys.stdout.write('print')")) >= {"cv2.VideoCapture", "sys.stdout"}
     assert "print" not in used(ast.parse("'print'"))

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.models import wide_resnet50_2
 
-from screener.model import CLASS_NAMES, WIDE_RESNET50_2, Architecture, Network, copies_in, fake_logit, narrow, widen, without_copies
+from screener.model.network import CLASS_NAMES, WIDE_RESNET50_2, Architecture, Network, copies_in, fake_logit, narrow, widen, without_copies
 
 TINY = Architecture("tiny", blocks=(1, 2, 1, 1), inner_width=8, outer_width=4)
 

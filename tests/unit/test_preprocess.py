@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from torchvision.transforms import Compose, Normalize, ToTensor
 
-from screener.preprocess import Preprocessing, crop_face, cut_square, normalise, resize_square, sharpness, square_around
+from screener.model.preprocessing import Preprocessing, crop_face, cut_square, normalise, resize_square, sharpness, square_around
 
 CONTRACT = Preprocessing()
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from screener.progressive import _together
 from screener.records import VideoFacts
+from screener.scanning.progressive_pass import _together
 
 
 def facts(**changes: object) -> VideoFacts:

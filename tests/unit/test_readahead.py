@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from screener.readahead import read_ahead
+from screener.runtime.readahead import read_ahead
 
 PATIENCE_SECONDS = 1.0
 """How long a worker may take to notice that its consumer is gone; a bound on waiting, not a measurement."""

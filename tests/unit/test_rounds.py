@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from screener.rounds import CLOSER_SECONDS, FIRST_ROUND, MOST_FRAMES, Rounds
+from screener.scanning.rounds import CLOSER_SECONDS, FIRST_ROUND, MOST_FRAMES, Rounds
 
 
 def looked(duration: float, places: np.random.Generator | None = None) -> list[list[float]]:

@@ -8,7 +8,7 @@ from contextlib import closing
 
 import pytest
 
-from screener.side_by_side import side_by_side
+from screener.runtime.side_by_side import side_by_side
 
 
 def nothing() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from screener.stop_signals import StopSignals, Terminated
+from screener.runtime.stop_signals import StopSignals, Terminated
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
 

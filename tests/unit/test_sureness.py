@@ -8,7 +8,7 @@ import pytest
 from builders import limits, person
 
 from screener.records import Segment
-from screener.sureness import is_settled, is_sure, standing_of
+from screener.verdict.sureness import is_settled, is_sure, standing_of
 
 LIMITS = limits(threshold=0.7, genuine_below=0.3)
 STRETCH = (Segment(1.0, 4.0, 0.9),)

@@ -15,7 +15,7 @@ from scipy.optimize import linear_sum_assignment
 
 from screener.errors import SettingsError
 from screener.records import FaceBox, Frame
-from screener.tracks import Tracker, TrackerSettings, best_pairs, observe
+from screener.tracking.tracker import Tracker, TrackerSettings, best_pairs, observe
 
 SIZE_WH = (480, 270)
 

@@ -13,9 +13,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy.stats import trim_mean
 
-from screener import verdict
 from screener.records import TrackVerdict
-from screener.verdict import (
+from screener.verdict import judging as verdict
+from screener.verdict.judging import (
     POOLING,
     SEGMENT_SECONDS,
     calibrated,

@@ -8,8 +8,8 @@ from importlib import metadata
 import numpy
 import torch
 
-from screener import versions as module
-from screener.versions import versions
+from screener.runtime import versions as module
+from screener.runtime.versions import versions
 
 
 def test_versions_are_those_that_run() -> None:

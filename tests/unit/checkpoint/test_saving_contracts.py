@@ -14,8 +14,8 @@ from safetensors.torch import load_file
 
 from screener.checkpoint import Calibration, Contract, load_checkpoint, save_checkpoint, save_contract, scored_alike
 from screener.errors import CheckpointError, OutputError
-from screener.model import Architecture
-from screener.preprocess import Preprocessing
+from screener.model.network import Architecture
+from screener.model.preprocessing import Preprocessing
 
 from .conftest import make_contract, make_network
 

@@ -25,7 +25,7 @@ from screener.checkpoint import (
     verify_checkpoint,
 )
 from screener.errors import CheckpointError, OutputError
-from screener.model import Architecture, Network
+from screener.model.network import Architecture, Network
 
 from .conftest import make_contract, make_network
 

@@ -11,7 +11,7 @@ import pytest
 from live_updates import event, person_event, update
 
 from screener.cli.app import stops
-from screener.cli.watching import _follow
+from screener.cli.live import _follow
 from screener.errors import ExitStatus
 from screener.watching.records import LiveUpdate
 

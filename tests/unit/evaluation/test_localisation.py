@@ -10,7 +10,7 @@ from builders import TINY_PREPROCESSING, labelled_face
 from sklearn.metrics import jaccard_score, roc_auc_score
 
 from screener.errors import DatasetError
-from screener.evaluation.localisation import (
+from screener.training.locator_figures import (
     PARTS,
     blended_pictures,
     edited_parts,

@@ -14,9 +14,9 @@ from builders import TINY_PREPROCESSING, tiny_contract, tiny_network
 from scipy.special import expit
 
 from screener.checkpoint import Calibration, Checkpoint, load_checkpoint, save_checkpoint, save_contract
-from screener.engines import build_scorer, model_beside
 from screener.errors import CheckpointError, DeviceError, OutputError, SettingsError
 from screener.export import agreement, export_model
+from screener.scanning.engines import build_scorer, model_beside
 from screener.scoring import TOLERANCE_P_FAKE, OnnxRuntimeEngine, Scorer
 from screener.settings import ScanSettings
 

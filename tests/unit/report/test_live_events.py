@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from live_updates import event, person_event, summary_event
 
 from screener.report.json_document import load_schema
-from screener.report.live_events import event_line, load_live_schema
+from screener.watching.events import event_line, load_live_schema
 from screener.watching.records import EVENTS, LiveEvent
 
 CHECKPOINT = {"name": "made-up", "sha256": "a3" * 32}

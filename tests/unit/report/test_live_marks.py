@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from screener.report.live_marks import LETTER_ROWS, gauge, large, sparkline
+from screener.watching.marks import LETTER_ROWS, gauge, large, sparkline
 from screener.watching.records import STATES
 
 

@@ -10,10 +10,10 @@ import pytest
 from live_updates import event, person_event, seen, update
 from rich.console import Console
 
-from screener.report import live_view
-from screener.report.live_screen import LiveScreen
-from screener.report.live_view import LiveView
+from screener.watching import view as live_view
 from screener.watching.records import STATES, LiveStats, LiveUpdate
+from screener.watching.screen import LiveScreen
+from screener.watching.view import LiveView
 
 NAME = "rtsp://10.0.0.7/[red]\x1b[31m"
 UNJUDGED = seen(4, "undecided", None, None, reasons=("too_short",), frames_judged=0)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from screener.records import Verdict
-from screener.report.timeline import MOST_LANES, MOST_POINTS, MOST_TICKS, VIEW_WIDTH, Timeline, thinned, time_ticks, timeline
+from screener.report.score_chart import MOST_LANES, MOST_POINTS, MOST_TICKS, VIEW_WIDTH, Timeline, thinned, time_ticks, timeline
 
 
 def drawn(verdict: Verdict) -> Timeline:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from screener.scoring import in_flight
+from screener.runtime.in_flight import in_flight
 
 
 def drawn(count: int, log: list[str], error: Exception | None = None) -> Iterator[int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from screener.preprocess import Preprocessing, normalise
+from screener.model.preprocessing import Preprocessing, normalise
 from screener.scoring import Normalisation
 
 

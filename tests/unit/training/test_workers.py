@@ -71,7 +71,7 @@ def train_on_twins(folder: Path) -> tuple[dict[str, torch.Tensor], int]:
     from screener.training.folds import FeatureFold, FoldSplit
     from screener.training.head import FoldJob, train_head
     from screener.training.head_state import starting_weights
-    from screener.training.watching import QuietWatch
+    from screener.training.updates import QuietWatch
 
     from .feature_folds import SHAPE, features, rows, split
 

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from screener.video.frame_memory import SLOT_BYTES, SLOTS, FrameMemory
+from screener.video.sandbox.frame_memory import SLOT_BYTES, SLOTS, FrameMemory
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has such memory; elsewhere there is the pipe")
 

@@ -14,8 +14,8 @@ from video_media import noise, write_clip
 from screener.errors import SourceError
 from screener.settings import ScanSettings
 from screener.video import Source, expand_sources, open_video
-from screener.video.addresses import at_ip, check_address, is_public, names_private
-from screener.video.relay import Relay
+from screener.video.remote.addresses import at_ip, check_address, is_public, names_private
+from screener.video.remote.relay import Relay
 
 # fmt: off
 PRIVATE = [
@@ -152,7 +152,7 @@ def test_a_redirect_into_the_private_network_is_refused(server: http.server.Thre
     """A public server, which here is this machine under another name, sends on to this machine."""
     allowed = socket.getaddrinfo
     port = server.server_port
-    monkeypatch.setattr("screener.video.addresses.is_public", lambda ip: ip != "127.0.0.2")
+    monkeypatch.setattr("screener.video.remote.addresses.is_public", lambda ip: ip != "127.0.0.2")
     monkeypatch.setattr(
         socket, "getaddrinfo", lambda host, *given, **named: allowed("127.0.0.1" if host == "public.example" else host, *given, **named)
     )

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from screener.video import cameras
-from screener.video.cameras import Camera, list_cameras
+from screener.video.live import cameras
+from screener.video.live.cameras import Camera, list_cameras
 
 
 @pytest.fixture

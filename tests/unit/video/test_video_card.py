@@ -16,10 +16,12 @@ from video_media import noise, read, write_clip
 
 from screener.errors import DeviceError, SourceError
 from screener.settings import ScanSettings
-from screener.video import Look, card, child, equal_slices, files, open_video, start_decoder
-from screener.video.card import TRIAL_COLOUR, TRIAL_LEVEL
+from screener.video import Look, equal_slices, open_video, start_decoder
 from screener.video.ledger import Complaints
-from screener.video.opening import Video, _Worker
+from screener.video.readers import card, files
+from screener.video.readers.card import TRIAL_COLOUR, TRIAL_LEVEL
+from screener.video.sandbox import child
+from screener.video.sandbox.opening import Video, _Worker
 from screener.video.sources import file_source
 
 ON_CARD = ScanSettings(all_frames=True, decoder="cuda", decoder_memory_mb=1536)
@@ -95,7 +97,7 @@ def test_the_memory_limit_holds_and_leaves_room_for_the_driver(
 ) -> None:
     pytest.importorskip("resource", reason="this system limits no process")
     first = f"def first(*given):\n    {does}\n    return decode(*given)"
-    put(monkeypatch, more=f"import screener.video.worker as w\ndecode = w.decode\n{first}\nw.decode = first")
+    put(monkeypatch, more=f"import screener.video.sandbox.worker as w\ndecode = w.decode\n{first}\nw.decode = first")
     if reason is None:
         assert read_on_card(clip)[0] == 10
         return
@@ -112,7 +114,7 @@ def test_a_process_whose_card_failed_is_replaced(clip: Path, monkeypatch: pytest
 
 
 def test_a_process_whose_card_failed_on_what_nobody_can_read_is_replaced_too(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    nobody = "from screener.video.files import FileDecoding as F\nF._opencv_steps = F._pyav_steps = lambda self: iter(())"
+    nobody = "from screener.video.readers.files import FileDecoding as F\nF._opencv_steps = F._pyav_steps = lambda self: iter(())"
     put(monkeypatch, script="stand_in.failing_from(0)", more=nobody)
     with pytest.raises(SourceError, match="none of its 10"), open_video(file_source(clip), ON_CARD) as video:
         list(video.frames())

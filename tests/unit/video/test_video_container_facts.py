@@ -8,7 +8,7 @@ import pytest
 from video_media import write_clip
 
 from screener.errors import SourceError
-from screener.video.container_facts import ContainerFacts, read_container_facts
+from screener.video.container.header import ContainerFacts, read_container_facts
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ import pytest
 from video_media import write_clip
 
 from screener.errors import SourceError
-from screener.video.container_end import ends_early
-from screener.video.gate import check_file
+from screener.video.container.end import ends_early
+from screener.video.container.gate import check_file
 
 
 def refusal(path: Path) -> str:

@@ -9,9 +9,9 @@ import pytest
 from builders import portrait
 from video_media import level, noise, number_of, read
 
+from screener.encoding.h264 import through_h264, write_h264
 from screener.errors import OutputError
 from screener.records import Frame
-from screener.video.h264 import through_h264, write_h264
 
 
 def flat(numbers: int, milliseconds: list[int] | None = None) -> list[Frame]:

@@ -12,9 +12,9 @@ from video_media import read, write_clip
 
 from screener.errors import SourceError
 from screener.settings import ScanSettings
-from screener.video import child
-from screener.video.limits import awaiting, stall_seconds
-from screener.video.opening import _Worker, open_video
+from screener.video.sandbox import child
+from screener.video.sandbox.limits import awaiting, stall_seconds
+from screener.video.sandbox.opening import _Worker, open_video
 from screener.video.sources import file_source
 
 resource = pytest.importorskip("resource", reason="this system limits no process")
@@ -48,8 +48,8 @@ PATIENT = ScanSettings(stall_seconds=60.0, decoder_memory_mb=1536)
 @pytest.fixture(autouse=True)
 def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     _Worker.kill_idle()
-    monkeypatch.setattr("screener.video.limits.GRACE_SECONDS", 1.0)
-    monkeypatch.setattr("screener.video.opening.GRACE_SECONDS", 1.0)
+    monkeypatch.setattr("screener.video.sandbox.limits.GRACE_SECONDS", 1.0)
+    monkeypatch.setattr("screener.video.sandbox.opening.GRACE_SECONDS", 1.0)
 
 
 @pytest.fixture
@@ -59,7 +59,9 @@ def clip(tmp_path: Path) -> Path:
 
 def plant(monkeypatch: pytest.MonkeyPatch, body: str) -> None:
     """Let every new decoding process run `body` instead of decoding."""
-    start = child.START.replace("main()", f"import screener.video.worker as w\ndef decode(*given):\n    {body}\nw.decode = decode\nmain()")
+    start = child.START.replace(
+        "main()", f"import screener.video.sandbox.worker as w\ndef decode(*given):\n    {body}\nw.decode = decode\nmain()"
+    )
     monkeypatch.setattr(child, "START", start)
 
 

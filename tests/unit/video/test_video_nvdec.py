@@ -16,10 +16,10 @@ from video_media import noise, read, write_clip
 
 from screener.errors import DeviceError
 from screener.settings import ScanSettings
-from screener.video.card import CARD
 from screener.video.ledger import Complaints, Ledger
+from screener.video.readers.card import CARD
+from screener.video.sandbox.worker import decode
 from screener.video.sources import file_source
-from screener.video.worker import decode
 
 ON_CARD = ScanSettings(all_frames=True, decoder="cuda")
 

@@ -15,9 +15,10 @@ from video_media import number_of, write_clip
 
 from screener.errors import SourceError
 from screener.settings import ScanSettings
-from screener.video import child, open_video
-from screener.video.opening import Video, _Worker
-from screener.video.protocol import STALLED_STATUS
+from screener.video import open_video
+from screener.video.sandbox import child
+from screener.video.sandbox.opening import Video, _Worker
+from screener.video.sandbox.protocol import STALLED_STATUS
 from screener.video.sources import file_source
 
 
@@ -89,14 +90,14 @@ def test_a_crash_is_a_reason_and_not_the_end(clip: Path) -> None:
 
 @pytest.mark.parametrize(("status", "reason"), [(STALLED_STATUS, "timeout"), (139, "decoder_crash")])
 def test_a_decoder_that_dies_before_the_first_frame(clip: Path, monkeypatch: pytest.MonkeyPatch, status: int, reason: str) -> None:
-    monkeypatch.setattr("screener.video.child.START", f"import sys; sys.stdin.buffer.read(8); sys.exit({status})")
+    monkeypatch.setattr("screener.video.sandbox.child.START", f"import sys; sys.stdin.buffer.read(8); sys.exit({status})")
     with pytest.raises(SourceError) as caught:
         open_video(file_source(clip), EVERY)
     assert caught.value.reason == reason
 
 
 def test_a_step_that_hangs_ends_the_process_with_the_status_of_a_stall() -> None:
-    hang = "import time; from screener.video.worker import _Watchdog; w = _Watchdog(0.1); w.alive(); time.sleep(60)"
+    hang = "import time; from screener.video.sandbox.worker import _Watchdog; w = _Watchdog(0.1); w.alive(); time.sleep(60)"
     root = Path(__file__).parents[3]
     done = subprocess.run([sys.executable, "-c", hang], cwd=root, stderr=subprocess.DEVNULL, timeout=50, check=False)
     assert done.returncode == STALLED_STATUS
@@ -187,7 +188,7 @@ def test_the_scanning_process_loads_no_decoder() -> None:
 
 
 LEAVES_A_COMPLAINT = """
-import os, screener.video.worker as w
+import os, screener.video.sandbox.worker as w
 decode = w.decode
 def first(*given):
     w.decode = decode

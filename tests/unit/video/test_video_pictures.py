@@ -13,8 +13,8 @@ from video_media import level, number_of
 from screener.errors import SourceError
 from screener.settings import ScanSettings
 from screener.video import expand_sources
+from screener.video.sandbox.worker import Decoding, decode
 from screener.video.sources import file_source
-from screener.video.worker import Decoding, decode
 
 COLOURS = np.zeros((40, 60, 3), np.uint8)
 COLOURS[:20, :30], COLOURS[:20, 30:] = (200, 30, 40), (30, 200, 60)

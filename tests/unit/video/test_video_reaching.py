@@ -9,8 +9,8 @@ import urllib.request
 import pytest
 
 from screener.errors import SourceError
-from screener.video.reaching import Reach
-from screener.video.relay import _PROXY_VARIABLES
+from screener.video.remote.reaching import Reach
+from screener.video.remote.relay import _PROXY_VARIABLES
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from screener.video.reconnecting import BackOff
+from screener.video.live.reconnecting import BackOff
 
 WAITS = (1.0, 2.0, 5.0, 10.0, 30.0)
 

@@ -16,8 +16,8 @@ from screener.records import Frame
 from screener.settings import ScanSettings
 from screener.video import Look, equal_slices, file_source
 from screener.video.ledger import Ledger
-from screener.video.slices import spread_order
-from screener.video.worker import decode
+from screener.video.sandbox.worker import decode
+from screener.video.seek_plan import spread_order
 
 
 def look_at(path: Path, look: Look, **settings: object) -> tuple[list[Frame], Ledger]:

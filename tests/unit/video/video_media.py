@@ -13,8 +13,8 @@ from encoding import apart
 
 from screener.settings import ScanSettings
 from screener.video.ledger import Ledger
+from screener.video.sandbox.worker import decode
 from screener.video.sources import file_source
-from screener.video.worker import decode
 
 FIRST_LEVEL, LEVEL_STEP = 20, 3
 

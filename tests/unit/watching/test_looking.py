@@ -9,9 +9,9 @@ import pytest
 from skimage.data import astronaut
 
 from screener import LiveSettings, ScanSettings, Screener
-from screener.cores import use_cores
-from screener.pipeline import Scanning
 from screener.records import Frame
+from screener.runtime.cores import use_cores
+from screener.scanning.single_pass import Scanning
 from screener.video import Source
 from screener.watching.looking import Looker
 

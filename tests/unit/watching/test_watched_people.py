@@ -8,7 +8,7 @@ from builders import limits, sighting
 from sights import sight
 
 from screener.settings import LiveSettings
-from screener.verdict import judge_person
+from screener.verdict.judging import judge_person
 from screener.watching.people import CROPS_KEPT, Happening, People
 from screener.watching.records import LivePerson
 

@@ -13,9 +13,9 @@ from screener.datasets.audit import AuditReport, judge, require_clean
 from screener.datasets.audit.facts import FileFacts
 from screener.datasets.audit.fingerprints import fingerprint
 from screener.datasets.audit.jpeg import PictureHeader
-from screener.datasets.audit.settings import AuditSettings
 from screener.errors import DatasetError, SettingsError
 from screener.records import VideoFacts
+from screener.settings.audit import AuditSettings
 
 from .files import file_facts, item
 
