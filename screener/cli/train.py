@@ -146,10 +146,10 @@ def _train_head(
     tensorboard: Path | None,
 ) -> None:
     from screener.settings import TrainSettings
-    from screener.training.display import display_for
     from screener.training.fold_leaks import fold_leaks
     from screener.training.folds import open_folds
     from screener.training.head_run import train_heads
+    from screener.training.progress import display_for
     from screener.training.workers import started_as_first
 
     settings = command_settings(TrainSettings, "train", config, given)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from screener.doctor.findings import Examination, Finding
 
-SECTIONS = ("installation", "devices", "codecs", "card", "window", "self_test")
+SECTIONS = ("installation", "devices", "codecs", "card", "display", "self_test")
 """Modules of this package, each with `examine(examination, checkpoint, device)`."""
 
 _ADVICE = "if a library is missing or broken, install screener again in a fresh environment: pip install --force-reinstall screener"

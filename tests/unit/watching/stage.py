@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sights import sight
 
 from screener import LiveSettings, Screener
 from screener.records import Frame
@@ -20,6 +19,8 @@ from screener.watching.judging_thread import Judge
 from screener.watching.looking import Looker, Sight
 from screener.watching.records import LiveUpdate
 from screener.watching.watch import Watch
+
+from .sights import sight
 
 
 class Stage:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from builders import limits, person
-from sights import sight
 
 from screener.verdict.judging import judge_person
 from screener.watching.chronicle import MOST_PEOPLE, MOST_ROWS, Chronicle, Thinned
+
+from .sights import sight
 
 LIMITS = limits()
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from builders import limits, sighting
-from sights import sight
 
 from screener.settings import LiveSettings
 from screener.verdict.judging import judge_person
 from screener.watching.people import CROPS_KEPT, Happening, People
 from screener.watching.records import LivePerson
+
+from .sights import sight
 
 LIMITS = limits()
 

@@ -98,7 +98,7 @@ def test_a_decoder_that_dies_before_the_first_frame(clip: Path, monkeypatch: pyt
 
 def test_a_step_that_hangs_ends_the_process_with_the_status_of_a_stall() -> None:
     hang = "import time; from screener.video.sandbox.worker import _Watchdog; w = _Watchdog(0.1); w.alive(); time.sleep(60)"
-    root = Path(__file__).parents[3]
+    root = Path(__file__).parents[4]
     done = subprocess.run([sys.executable, "-c", hang], cwd=root, stderr=subprocess.DEVNULL, timeout=50, check=False)
     assert done.returncode == STALLED_STATUS
 
@@ -184,7 +184,7 @@ def test_the_environment_and_the_folder_are_left_alone(tmp_path: Path, clip: Pat
 
 def test_the_scanning_process_loads_no_decoder() -> None:
     check = "import sys, screener.video; sys.exit(bool({'cv2', 'av', 'torch'} & set(sys.modules)))"
-    assert subprocess.run([sys.executable, "-c", check], cwd=Path(__file__).parents[3], check=False).returncode == 0
+    assert subprocess.run([sys.executable, "-c", check], cwd=Path(__file__).parents[4], check=False).returncode == 0
 
 
 LEAVES_A_COMPLAINT = """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 
-from screener.training.display import LiveDisplay, PlainDisplay, QuietDisplay, display_for
+from screener.training.progress import LiveDisplay, PlainDisplay, QuietDisplay, display_for
 
 from .test_metrics_log import row
 
