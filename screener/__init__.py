@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from screener.records import Verdict as Verdict
     from screener.scanning.one_input import scan as scan
     from screener.scanning.one_input import scan_stream as scan_stream
-    from screener.scanning.single_pass import Screener as Screener
+    from screener.scanning.screener import Screener as Screener
     from screener.settings import LiveSettings as LiveSettings
     from screener.settings import ScanSettings as ScanSettings
     from screener.watching.watch import live as live
@@ -42,7 +42,7 @@ _HOMES = {
     "ScreenerError": "errors",
     "SettingsError": "errors",
     "SourceError": "errors",
-    "Screener": "scanning.single_pass",
+    "Screener": "scanning.screener",
     "scan": "scanning.one_input",
     "scan_stream": "scanning.one_input",
     "FaceScore": "records",

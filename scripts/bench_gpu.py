@@ -37,7 +37,7 @@ from screener.faces import DETECTORS
 from screener.report.progress import QuietProgress
 from screener.runtime.in_flight import in_flight
 from screener.scanning.batch import Batch
-from screener.scanning.single_pass import Screener
+from screener.scanning.screener import Screener
 from screener.scoring import Scorer, TorchEngine, choose_dtype
 from screener.scoring.acceleration import ACCELERATIONS
 from screener.settings import ScanSettings

@@ -29,7 +29,8 @@ from screener.evaluation.metrics import roc_auc
 from screener.export import export_model
 from screener.export.writing import CALIBRATION_CROPS, TRIAL_CROPS
 from screener.records import FaceCrop, FaceScore
-from screener.scanning.single_pass import Screener, limits_of
+from screener.scanning.models import limits_of
+from screener.scanning.screener import Screener
 from screener.scoring import Begun, Engine, OnnxRuntimeEngine, Scorer, TorchEngine
 from screener.settings import ScanSettings
 from screener.verdict.judging import Sighting, judge_person, judge_video, leading_person

@@ -16,7 +16,7 @@ from statistics import median
 from bench_gpu import videos_a_second
 
 from screener.bench import SIZES_WH, make_clip
-from screener.scanning.single_pass import Screener
+from screener.scanning.screener import Screener
 
 
 def main() -> None:

@@ -19,7 +19,7 @@ from screener.errors import SourceError
 from screener.records import FaceCrop, Frame
 from screener.runtime.cores import core_count, use_cores
 from screener.runtime.versions import versions
-from screener.scanning.single_pass import Screener
+from screener.scanning.screener import Screener
 from screener.scoring import Scorer
 from screener.settings import ScanSettings
 from screener.video import Source, file_source, open_video

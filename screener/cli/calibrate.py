@@ -119,7 +119,7 @@ def _scanned(checkpoint: Checkpoint, items: list[LabelledItem], results: Path, d
     """The same from a scan, whose results are kept as they come, so that a run that was stopped goes on from them."""
     from screener.evaluation.run import judge
     from screener.report import progress_for
-    from screener.scanning.single_pass import Screener
+    from screener.scanning.screener import Screener
     from screener.settings import ScanSettings
 
     # Every face that can be scored counts: the ranges are what is to be found. The name says so, for whoever evaluates these results.

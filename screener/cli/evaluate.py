@@ -201,7 +201,7 @@ def _read(wanted: Wanted, results: Path, checkpoint: Path | None) -> tuple[list[
 def _scanned(wanted: Wanted, checkpoint: Path | None, results: Path | None) -> tuple[list[Row], Origin]:
     from screener.evaluation.run import judge
     from screener.report import progress_for
-    from screener.scanning.single_pass import Screener
+    from screener.scanning.screener import Screener
 
     def start(judged: int, waiting: int) -> ScanProgress:
         if judged and not wanted.quiet:

@@ -105,11 +105,11 @@ def _watch(argument: str, realtime: bool, settings: LiveSettings, checkpoint: Pa
     if not realtime and source.kind == "file" and not wishes.quiet:
         sys.stderr.write(f"screener: {source.name} is a file: played at its own speed; `screener scan` reads files whole, and faster\n")
 
-    from screener.scanning.single_pass import Screener
+    from screener.scanning.models import Models
     from screener.watching.watch import Watch
 
-    screener = Screener(settings.judging(), checkpoint)
-    with LiveOutputs(wishes, source.name) as outputs, Watch(screener, source, settings, wishes.pictures) as watch:
+    models = Models(settings.judging(), checkpoint)
+    with LiveOutputs(wishes, source.name) as outputs, Watch(models, source, settings, wishes.pictures) as watch:
         status = _follow(watch, outputs)
         verdict = watch.verdict
         outputs.close_view()

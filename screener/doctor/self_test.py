@@ -22,7 +22,7 @@ from screener.doctor.specimen import FPS, FRAMES, SIDE_PX, Specimen, encode, mak
 from screener.faces import DETECTORS
 from screener.model.preprocessing import Preprocessing, crop_face
 from screener.records import Verdict
-from screener.scanning.single_pass import Screener
+from screener.scanning.screener import Screener
 from screener.scoring import TOLERANCE_P_FAKE, choose_device
 from screener.settings import ScanSettings
 from screener.verdict.judging import calibrated

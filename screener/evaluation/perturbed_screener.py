@@ -15,7 +15,9 @@ from screener.errors import SettingsError, SourceError
 from screener.evaluation.perturbations import PERTURBATIONS, STRENGTHS, VERSION, Perturbation, random_numbers
 from screener.records import Frame, Verdict
 from screener.runtime.file_hash import sha256_of
-from screener.scanning.single_pass import FrameTransform, OnProgress, Screener, as_source
+from screener.scanning.screener import Screener, as_source
+from screener.scanning.single_pass import OnProgress
+from screener.scanning.stages import FrameTransform
 from screener.settings import ScanSettings
 from screener.video import Source, SourceFailure, file_source, open_video
 from screener.video.container.gate import check_file

@@ -28,7 +28,7 @@ from screener.evaluation.results import (
 )
 from screener.report import Output, ScanProgress, appended_lines
 from screener.runtime.file_hash import sha256_of
-from screener.scanning.single_pass import Screener
+from screener.scanning.screener import Screener
 from screener.video import SourceFailure, file_source
 
 StartProgress = Callable[[int, int], ScanProgress]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from screener.checkpoint import Checkpoint
 from screener.model.network import STRIDE
-from screener.scanning.single_pass import Screener
+from screener.scanning.screener import Screener
 from screener.scoring import Scorer
 from screener.settings import ScanSettings
 from screener.video import Source, SourceFailure

@@ -18,7 +18,8 @@ from screener.journal import GIVEN_UP_AFTER, InputKey, Journal, key_of
 from screener.records import SCHEMA_VERSION, Verdict
 from screener.report import ReportFolder, ScanProgress, Summary
 from screener.runtime.file_hash import sha256_of
-from screener.scanning.single_pass import OnProgress, Screener
+from screener.scanning.screener import Screener
+from screener.scanning.single_pass import OnProgress
 from screener.settings import ScanSettings
 from screener.video import Source, SourceFailure
 

@@ -16,7 +16,7 @@ from screener.video import Source, start_decoder
 
 if TYPE_CHECKING:
     from screener.checkpoint import Checkpoint
-    from screener.scanning.single_pass import Screener
+    from screener.scanning.screener import Screener
 
 
 def scan(source: Source | str | Path, settings: ScanSettings | None = None, checkpoint: Checkpoint | str | Path | None = None) -> Verdict:
@@ -39,6 +39,6 @@ def scan_stream(
 
 def _loaded(settings: ScanSettings | None, checkpoint: Checkpoint | str | Path | None) -> Screener:
     start_decoder(settings)
-    from screener.scanning.single_pass import Screener
+    from screener.scanning.screener import Screener
 
     return Screener(settings, checkpoint)

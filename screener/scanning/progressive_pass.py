@@ -14,10 +14,14 @@ from dataclasses import replace
 
 from screener.errors import SourceError
 from screener.records import FaceCrop, FaceScore, TrackVerdict, Verdict, VideoFacts
+from screener.runtime.cores import use_cores
 from screener.runtime.file_hash import HashAhead
 from screener.scanning.cropping import Following, Glance, Glances
+from screener.scanning.findings import Findings, verdict_on
+from screener.scanning.models import Models
 from screener.scanning.rounds import CLOSER_AT_ONCE, FIRST_ROUND, Rounds, Slice
-from screener.scanning.single_pass import FrameTransform, OnProgress, Scanning, Screener
+from screener.scanning.single_pass import OnProgress
+from screener.scanning.stages import Course, FrameTransform, Stages
 from screener.settings import ScanSettings
 from screener.verdict.evidence import TellingCrops
 from screener.verdict.judging import coverage_of, judge_person, judge_video
@@ -37,26 +41,31 @@ FaceKey = tuple[int, int]
 """Place of a face in its glance, and the index of the frame."""
 
 
-class ProgressiveScanning(Scanning):
+class ProgressivePass:
     """Rounds over one source; `scores` yields the scores of all of them as they come, before it is known whose they are."""
 
     def __init__(
-        self, screener: Screener, source: Source, on_progress: OnProgress | None, frame_transform: FrameTransform | None = None
+        self, models: Models, source: Source, on_progress: OnProgress | None = None, frame_transform: FrameTransform | None = None
     ) -> None:
-        super().__init__(screener, source, on_progress, frame_transform)
-        self._budget_seconds = screener.settings.budget_seconds
+        self._models, self._source, self._on_progress = models, source, on_progress
+        self._budget_seconds = models.settings.budget_seconds
         self._rounds = Rounds(ScanSettings().frames)
         self._glances: dict[int, Glance] = {}
         self._closer: set[int] = set()
         self._looked_into: set[int] = set()
         self._arriving: deque[Glance] = deque()
         self._track_ids: dict[FaceKey, int] = {}
-        self._people_now: tuple[TrackVerdict, ...] = ()
-        self._telling = TellingCrops(KEPT_CROPS if screener.settings.thumbnails else 0)
+        self._people: tuple[TrackVerdict, ...] = ()
+        self._evidence = TellingCrops(KEPT_CROPS if models.settings.thumbnails else 0)
+        course = Course(self._crops_of, self._note_look, self._is_late)
+        self._stages = Stages(models, models.new_cropper(), self._evidence, course, frame_transform)
         self._hash = HashAhead(source.path)
+        self._facts = VideoFacts()
+        self._started = time.perf_counter()
+        self.failure: SourceError | None = None
 
     def scores(self) -> Iterator[FaceScore]:
-        self._use_cores()
+        use_cores(self._models.cores)
         with closing(self._hash):
             try:
                 yield from self._all_rounds()
@@ -66,6 +75,24 @@ class ProgressiveScanning(Scanning):
             if self._is_late() and len(self._glances) < FIRST_ROUND and "limit_time" not in self._facts.reasons:
                 self._facts = replace(self._facts, reasons=(*self._facts.reasons, "limit_time"))
             self._hash.wait(self._seconds_left())
+
+    def verdict(self) -> Verdict:
+        """The verdict from everything that was scored so far."""
+        named = [replace(score, track_id=self._track_of(score)) for score in self._stages.scores]
+        return verdict_on(
+            self._models,
+            Findings(
+                source=self._source,
+                started=self._started,
+                facts=replace(self._facts, frames_judged=len(self._stages.judged_frames)),
+                sha256=self._hash.result(),
+                people=self._people,
+                scores=sorted(named, key=lambda score: (score.pts_seconds, score.track_id)),
+                evidence=self._evidence.by_person(self._track_ids, self._models.settings.thumbnails),
+                failure=self.failure,
+                seconds=self._stages.seconds,
+            ),
+        )
 
     def _all_rounds(self) -> Iterator[FaceScore]:
         slices, before = self._rounds.first(), None
@@ -77,7 +104,7 @@ class ProgressiveScanning(Scanning):
             if suspects := self._suspects():
                 yield from self._look_closer(suspects)
             now = self._standing()
-            if self._screener.settings.until_sure and is_sure(before, now):
+            if self._models.settings.until_sure and is_sure(before, now):
                 return
             before = now
             spread = (glance.pts_seconds for index, glance in self._glances.items() if index not in self._closer)
@@ -85,14 +112,14 @@ class ProgressiveScanning(Scanning):
 
     def _round(self, slices: tuple[Slice, ...]) -> Iterator[FaceScore]:
         taken = tuple((glance.pts_seconds, index) for index, glance in self._glances.items())
-        settings, left = self._screener.settings, self._seconds_left()
+        settings, left = self._models.settings, self._seconds_left()
         if left is not None:
             limit = settings.time_limit_seconds
             settings = replace(settings, time_limit_seconds=left if limit is None else min(limit, left))
         facts = self._facts
         with closing(open_video(self._source, settings, Look(slices, taken))) as video:
             try:
-                yield from self._judged(video)
+                yield from self._stages.run(video)
             finally:
                 self._facts = _together(facts, video.facts)
         if "sparse" in self._facts.warnings:  # frames that were still on their way when the time was up were not looked at
@@ -115,14 +142,15 @@ class ProgressiveScanning(Scanning):
     def _note_look(self, looked_at: int, expected: int | None) -> None:
         glance = self._arriving.popleft()
         self._glances[glance.frame_index] = glance
-        super()._note_look(len(self._glances), None if expected is None else len(self._glances) - looked_at + expected)
+        if self._on_progress is not None:
+            self._on_progress(len(self._glances), None if expected is None else len(self._glances) - looked_at + expected)
 
     def _is_late(self, waiting: int = 0) -> bool:
         """Whether what is left of the budget is needed to score what waits: one look more would be too much."""
         left = self._seconds_left()
         if left is None:
             return False
-        score = self._seconds["score"] / len(self._scores) if self._scores else _FIRST_GUESS_SECONDS
+        score = self._stages.seconds["score"] / len(self._stages.scores) if self._stages.scores else _FIRST_GUESS_SECONDS
         look = (time.perf_counter() - self._started) / len(self._glances) if len(self._glances) >= FIRST_ROUND else 0.0
         return left <= _MARGIN_SECONDS + look + waiting * score
 
@@ -140,10 +168,10 @@ class ProgressiveScanning(Scanning):
                 self._track_ids[place, glance.frame_index] = track_id
         spread: dict[int, list[FaceScore]] = {track_id: [] for track_id in following.sightings}
         closer: dict[int, list[FaceScore]] = {track_id: [] for track_id in following.sightings}
-        for score in self._scores:
+        for score in self._stages.scores:
             (closer if score.frame_index in self._closer else spread)[self._track_of(score)].append(score)
-        self._people_now = tuple(
-            judge_person(seen, spread[track_id], self._screener.limits, self._facts.is_still, closer[track_id])
+        self._people = tuple(
+            judge_person(seen, spread[track_id], self._models.limits, self._facts.is_still, closer[track_id])
             for track_id, seen in sorted(following.sightings.items())
         )
 
@@ -152,11 +180,11 @@ class ProgressiveScanning(Scanning):
 
     def _suspects(self) -> list[FaceScore]:
         """Suspicious faces of people who are not fake as they stand, at moments that were not looked at more closely, the worst first."""
-        fakes = {person.track_id for person in self._people_now if person.outcome == "fake"}
-        threshold = self._screener.limits.threshold
+        fakes = {person.track_id for person in self._people if person.outcome == "fake"}
+        threshold = self._models.limits.threshold
         found = [
             score
-            for score in self._scores
+            for score in self._stages.scores
             if score.p_fake >= threshold
             and score.frame_index not in self._closer | self._looked_into
             and self._track_of(score) not in fakes
@@ -164,21 +192,9 @@ class ProgressiveScanning(Scanning):
         return sorted(found, key=lambda score: (-score.p_fake, score.frame_index))[:CLOSER_AT_ONCE]
 
     def _standing(self) -> Standing:
-        facts, limits = self._facts, self._screener.limits
-        outcome, _ = judge_video(self._people_now, coverage_of(facts), facts.frames_sampled, limits.threshold)
-        return standing_of(outcome, self._people_now, facts.frames_sampled, limits, len(self._suspects()))
-
-    def _people(self, is_still: bool) -> tuple[TrackVerdict, ...]:
-        return self._people_now
-
-    def _sha256(self) -> str | None:
-        return self._hash.result()
-
-    def verdict(self) -> Verdict:
-        self._telling = self._telling.by_person(self._track_ids, self._screener.settings.thumbnails)
-        named = [replace(score, track_id=self._track_of(score)) for score in self._scores]
-        self._scores = sorted(named, key=lambda score: (score.pts_seconds, score.track_id))
-        return super().verdict()
+        facts, limits = self._facts, self._models.limits
+        outcome, _ = judge_video(self._people, coverage_of(facts), facts.frames_sampled, limits.threshold)
+        return standing_of(outcome, self._people, facts.frames_sampled, limits, len(self._suspects()))
 
 
 def _together(before: VideoFacts, now: VideoFacts) -> VideoFacts:

@@ -26,7 +26,7 @@ from screener.errors import DatasetError, DeviceError, OutputError
 from screener.model.network import STRIDE, without_copies
 from screener.model.preprocessing import normalise
 from screener.runtime.readahead import read_ahead
-from screener.scanning.resolved import build_detector
+from screener.scanning.models import build_detector
 from screener.scoring import choose_device, choose_dtype, fold_batch_norm
 from screener.settings import ExtractSettings
 from screener.training.crops import BadFile, CropReader, ItemCrop, ItemEnd

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from screener.records import FaceScore
-from screener.scanning.single_pass import Screener
+from screener.scanning.models import Models
 from screener.settings import LiveSettings
 from screener.video.live.feed import Feed, LiveFrame
 from screener.watching.chronicle import Chronicle
@@ -67,14 +67,14 @@ class News:
 class Judge:
     """Looks at the frames of a feed from `start` to `close`."""
 
-    def __init__(self, screener: Screener, settings: LiveSettings, feed: Feed, bell: threading.Event) -> None:
+    def __init__(self, models: Models, settings: LiveSettings, feed: Feed, bell: threading.Event) -> None:
         """bell: rung after each judgement."""
         self._settings = settings
         self._feed = feed
         self._bell = bell
-        self._limits = screener.limits
-        self._looker = Looker(screener)
-        self._people = People(screener.limits, settings)
+        self._limits = models.limits
+        self._looker = Looker(models)
+        self._people = People(models.limits, settings)
         self._chronicle = Chronicle()
         self._delays = Delays()
         self._lock = threading.Lock()

@@ -18,7 +18,7 @@ from screener.doctor.findings import Examination, Finding
 from screener.doctor.self_test import Trial, trial_settings
 from screener.model.preprocessing import sharpness
 from screener.records import FaceBox, FaceCrop, Frame
-from screener.scanning.single_pass import Screener
+from screener.scanning.screener import Screener
 from screener.scoring import Begun
 from screener.video import Video
 

@@ -38,7 +38,7 @@ def test_without_the_library_it_is_imported_the_long_way(monkeypatch: pytest.Mon
 def test_finding_faces_imports_none_of_the_slow_libraries() -> None:
     """Torchvision alone takes over a second; in a process of its own, for here they are loaded already."""
     code = (
-        "import sys, numpy as np; from screener.scanning.single_pass import Screener; from screener.faces import MtcnnDetector;"
+        "import sys, numpy as np; from screener.scanning.screener import Screener; from screener.faces import MtcnnDetector;"
         "MtcnnDetector().detect(np.zeros((64, 64, 3), np.uint8));"
         "print([name for name in ('torchvision', 'facenet_pytorch', 'torch._dynamo', 'scipy') if name in sys.modules])"
     )
