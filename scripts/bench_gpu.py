@@ -36,7 +36,7 @@ from screener.doctor.specimen import make_specimen
 from screener.faces import DETECTORS
 from screener.report.progress import QuietProgress
 from screener.runtime.in_flight import in_flight
-from screener.scanning.batch import Batch
+from screener.scanning.batch import Batch, Judged
 from screener.scanning.screener import Screener
 from screener.scoring import Scorer, TorchEngine, choose_dtype
 from screener.scoring.acceleration import ACCELERATIONS
@@ -168,11 +168,11 @@ def waiting_for_each(scorer: Scorer, wait: bool) -> Iterator[None]:
 
 def videos_a_second(screener: Screener, clip: Path, workers: int, count: int) -> tuple[float, float]:
     """And processor seconds a video, decoders included."""
-    cores = screener.cores
+    cores, outcomes = screener.cores, list[Judged]()
     screener.cores = max(1, cores // workers)
     try:
         with spending() as spent:
-            outcomes = list(Batch([file_source(clip)] * count, screener, QuietProgress(), workers=workers).judged())
+            Batch([file_source(clip)] * count, screener, QuietProgress(), workers=workers).run(outcomes.append)
     finally:
         screener.cores = cores
     for judged in outcomes:

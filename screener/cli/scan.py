@@ -19,8 +19,8 @@ from screener.errors import ExitStatus, SettingsError
 from screener.runtime.stop_signals import Terminated
 
 if TYPE_CHECKING:
-    from screener.report import Output, ScanProgress, Summary, Writer
-    from screener.scanning.batch import Batch
+    from screener.report import Output, Summary, Writer
+    from screener.scanning.batch import Batch, Judged
     from screener.settings import ScanSettings
 
 
@@ -143,9 +143,8 @@ def _scan(
         folder = ReportFolder(places.report) if places.report else None
         writer = WRITERS[format_name](len(inputs), places.output is None and sys.stdout.isatty() and "NO_COLOR" not in os.environ)
         with _output(places.output) as out:
-            progress = progress_for(sys.stderr, quiet, len(inputs))
-            run = scan_all(inputs, settings, checkpoint, progress, folder, journal, workers)
-            status = _write_rows(run, writer, out, progress)
+            run = scan_all(inputs, settings, checkpoint, progress_for(sys.stderr, quiet, len(inputs)), folder, journal, workers)
+            status = _write_rows(run, writer, out)
             out.write(writer.end(run.summary))
             if folder:
                 folder.finish()
@@ -162,19 +161,19 @@ def _scan(
     return int(run.exit_status(allow_incomplete) if status is None else status)
 
 
-def _write_rows(run: Batch, writer: Writer, out: Output, progress: ScanProgress) -> ExitStatus | None:
+def _write_rows(run: Batch, writer: Writer, out: Output) -> ExitStatus | None:
     """Judge and write until all is done, or a signal says to stop, which then is the exit status. No further signal changes anything."""
+
+    def write(judged: Judged) -> None:
+        out.write(writer.one(judged.verdict))
+        if judged.fault is not None:
+            _show_fault(judged.fault)
+
     try:
         stops.only_first()
         with stops.held_back():
             out.write(writer.begin())
-        with progress:
-            for judged in run.judged():
-                with stops.held_back():
-                    run.keep(judged)
-                    out.write(writer.one(judged.verdict))
-                    if judged.fault is not None:
-                        _show_fault(judged.fault)
+        run.run(write, stops.held_back)
         stops.ignore()
     except (KeyboardInterrupt, Terminated) as stop:
         return ExitStatus.TERMINATED if isinstance(stop, Terminated) else ExitStatus.INTERRUPTED

@@ -8,8 +8,9 @@ from __future__ import annotations
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -74,8 +75,19 @@ class Batch:
             return ExitStatus.COULD_NOT_RUN
         return exit_status(self._results, allow_incomplete)
 
-    def judged(self) -> Iterator[Judged]:
-        """Each input with its verdict, in order; it is counted once `keep` is given it. Raises DeviceError, OutputError."""
+    def run(self, sink: Callable[[Judged], None], whole: Callable[[], AbstractContextManager[object]] = nullcontext) -> None:
+        """Judge every input, in order: write the page of each, note it in the journal, count it, and give it to `sink`.
+
+        whole: entered around all of that for one input; it may hold interrupts back, so that none falls between a verdict and its row.
+        Raises DeviceError, OutputError, and whatever the sink raises.
+        """
+        with self._progress, closing(self._judged()) as each:
+            for judged in each:
+                with whole():
+                    self._keep(judged)
+                    sink(judged)
+
+    def _judged(self) -> Generator[Judged]:
         if self._workers > 1:
             yield from self._judged_side_by_side()
             return
@@ -83,7 +95,7 @@ class Batch:
             self._progress.start(source.name)
             yield self._begun(source, self._progress.advance)()
 
-    def _judged_side_by_side(self) -> Iterator[Judged]:
+    def _judged_side_by_side(self) -> Generator[Judged]:
         """Journal and order are kept here; threads do nothing but scan."""
         pool = ThreadPoolExecutor(self._workers, thread_name_prefix="scan")
         under_way: deque[tuple[str, Future[Judged]]] = deque()
@@ -114,11 +126,7 @@ class Batch:
             self._journal.begin(key, source.name)
         return lambda: self._judge(source, key, on_progress)
 
-    def keep(self, judged: Judged) -> None:
-        """Write the page of a verdict, note it in the journal and count it. Raises OutputError.
-
-        Apart from `judged`, so that no interrupt need fall between this and its row.
-        """
+    def _keep(self, judged: Judged) -> None:
         verdict = judged.verdict
         if judged.known:
             self._keep_known(verdict)
@@ -187,7 +195,7 @@ def scan_all(
     journal: Journal | None = None,
     workers: int = 1,
 ) -> Batch:
-    """Load the models and return the run; nothing is judged until its `judged` is asked for."""
+    """Load the models and return the run; nothing is judged until its `run` is called."""
     screener = Screener(settings, checkpoint)
     screener.cores = max(1, screener.cores // workers)
     return Batch(inputs, screener, progress, folder, journal, workers)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -61,16 +62,24 @@ def clips(tmp_path: Path) -> list[Source]:
     return [file_source(path) for path in paths]
 
 
+class Stopped(Exception):
+    """An interrupt before the next row."""
+
+
 def run(
     inputs: Sequence[Source | SourceFailure], models: Models, journal: Journal | None = None, folder: Path | None = None, most: int = 99
 ) -> tuple[Batch, list[Judged]]:
     batch = Batch(inputs, models, QuietProgress(), ReportFolder(folder) if folder else None, journal)  # type: ignore[arg-type]
     kept: list[Judged] = []
-    for judged in batch.judged():
+
+    @contextmanager
+    def whole() -> Iterator[None]:
         if len(kept) == most:
-            break
-        batch.keep(judged)
-        kept.append(judged)
+            raise Stopped
+        yield
+
+    with suppress(Stopped):
+        batch.run(kept.append, whole)
     return batch, kept
 
 
@@ -226,10 +235,8 @@ def test_copies_have_a_page_each_and_one_is_judged_for_all_where_there_are_none(
 
 def side_by_side(inputs: Sequence[Source | SourceFailure], models: Models, journal: Journal | None = None) -> tuple[Batch, list[Judged]]:
     batch = Batch(inputs, models, QuietProgress(), None, journal, workers=2)  # type: ignore[arg-type]
-    kept = []
-    for judged in batch.judged():
-        batch.keep(judged)
-        kept.append(judged)
+    kept: list[Judged] = []
+    batch.run(kept.append)
     return batch, kept
 
 
