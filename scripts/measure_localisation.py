@@ -25,7 +25,7 @@ from screener.errors import DatasetError
 from screener.evaluation.metrics import roc_auc
 from screener.faces import MtcnnDetector
 from screener.model.preprocessing import Preprocessing
-from screener.report.output import write_atomically
+from screener.runtime.files import write_whole
 from screener.scoring import Scorer
 from screener.training.locator_figures import (
     PARTS,
@@ -114,7 +114,7 @@ def main() -> None:
     lines.append(f"the map is {'shown' if found.earned else 'not shown'} in reports; it is shown if {RULE}")
     print("\n".join(lines))
     figures = {"checkpoint": checkpoint.sha256, "earned": found.earned, "rule": RULE, "all": to_plain(found), "small": to_plain(of_small)}
-    write_atomically(arguments.run / "localisation.json", json.dumps(figures, indent=1) + "\n")
+    write_whole(arguments.run / "localisation.json", json.dumps(figures, indent=1) + "\n")
     if arguments.store:
         contract = checkpoint.contract
         save_contract(path, replace(contract, figures={**contract.figures, FIGURE: to_plain(found)}), path)

@@ -122,7 +122,7 @@ def _items(data: Path, layout: str | None, split: str | None, limit_per_method: 
 
 
 def _made(folder: Path | None) -> Path | None:
-    from screener.report.output import make_folder
+    from screener.runtime.files import make_folder
 
     if folder is not None:
         make_folder(folder)
@@ -226,9 +226,9 @@ def _terminal() -> tuple[int, bool]:
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:
-    from screener.report.output import write_atomically
+    from screener.runtime.files import write_whole
 
-    write_atomically(path, _json(content))
+    write_whole(path, _json(content))
 
 
 def _json(content: dict[str, Any]) -> str:

@@ -64,7 +64,7 @@ def perturbed(
     from screener.evaluation.perturbed_screener import PerturbedScreener
     from screener.evaluation.robustness import perturbed_evaluation
     from screener.report import progress_for
-    from screener.report.output import make_folder
+    from screener.runtime.files import make_folder
 
     def start(words: str, judged: int, waiting: int) -> ScanProgress:
         if not quiet:

@@ -213,7 +213,8 @@ def _show_fault(fault: Exception) -> None:
 
 @contextlib.contextmanager
 def _output(path: Path | None) -> Iterator[Output]:
-    from screener.report import Output, atomic_output, remove_leftovers
+    from screener.report import Output, atomic_output
+    from screener.runtime.files import remove_leftovers
 
     if path is None:
         yield Output(sys.stdout, "standard output")

@@ -26,7 +26,7 @@ from screener.evaluation.calibration import fit_calibration
 from screener.faces import MtcnnDetector
 from screener.model.network import Network
 from screener.model.preprocessing import Preprocessing
-from screener.report.output import make_folder, write_atomically
+from screener.runtime.files import make_folder, write_whole
 from screener.runtime.versions import versions
 from screener.scoring import Scorer, choose_device
 from screener.settings import EndToEndSettings
@@ -103,7 +103,7 @@ def train_end_to_end(data: Path, output: Path, settings: EndToEndSettings, say: 
         rows, calibration = run.all_stages()
         contract = replace(_contract(output.stem, settings, start, faces, rows), calibration=calibration)
         metrics = output.with_name(f"{output.stem}.metrics.csv")
-        write_atomically(metrics, _csv(rows))
+        write_whole(metrics, _csv(rows))
         save_checkpoint(output, contract, run.network.state_dict())
         folder.remove()
         return EndToEndReport(output, metrics, len(faces.training), sum(int(row["pictures"]) for row in rows), rows[-1])

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from screener.checkpoint import Checkpoint, require_checkpoint_name
 from screener.errors import DatasetError, SettingsError
 from screener.model.network import Head
-from screener.report.output import make_folder
+from screener.runtime.files import make_folder
 from screener.settings import TrainSettings
 from screener.training.curves import MISSING, draw_curves
 from screener.training.fold_parts import FoldParts, Part, parts_of
