@@ -23,9 +23,9 @@ from screener.errors import SourceError
 from screener.settings import LiveSettings
 from screener.video.container.timeline import FILE_FORMATS, first_video, sample_aspect_ratio
 from screener.video.ledger import Complaints
-from screener.video.readers.files import FileDecoding
 from screener.video.readers.opencv import OpenCVReader
 from screener.video.readers.pyav import PyAVReader
+from screener.video.readers.sequential import FileDecoding
 from screener.video.readers.streams import ADDRESS_OPTIONS, opening_failure
 from screener.video.readers.upright import check_pixels
 from screener.video.remote.addresses import names_private

@@ -19,9 +19,9 @@ from screener.settings import ScanSettings
 from screener.video.container.allowed_codecs import check_codec
 from screener.video.container.timeline import FILE_FORMATS, HDR_TRANSFERS, first_video, sample_aspect_ratio
 from screener.video.ledger import Complaints, Ledger
-from screener.video.readers.files import Reader
 from screener.video.readers.opencv import OpenCVReader
 from screener.video.readers.pyav import PyAVReader
+from screener.video.readers.sequential import Reader
 from screener.video.readers.upright import check_pixels
 from screener.video.remote.reaching import Reach
 from screener.video.sampling import Pacer

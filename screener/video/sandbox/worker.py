@@ -30,8 +30,8 @@ from screener.settings import ScanSettings
 from screener.video.container.gate import check_file
 from screener.video.ledger import Complaints, Ledger
 from screener.video.readers.card import CARD
-from screener.video.readers.files import FileDecoding
 from screener.video.readers.pictures import AnimationDecoding, SequenceDecoding, StillDecoding
+from screener.video.readers.sequential import FileDecoding
 from screener.video.readers.spread import SpreadDecoding
 from screener.video.readers.streams import StreamDecoding
 from screener.video.sandbox.frame_memory import SLOTS, FrameMemory

@@ -17,8 +17,8 @@ from video_media import level, number_of, read, write_clip
 from screener.errors import SourceError
 from screener.settings import ScanSettings
 from screener.video.ledger import Complaints
-from screener.video.readers.files import FileDecoding
 from screener.video.readers.opencv import OpenCVReader
+from screener.video.readers.sequential import FileDecoding
 
 CONTAINERS = [
     ("a.mp4", "libx264", {"bf": "3"}, "yuv420p", None, "opencv", ()),
@@ -171,7 +171,7 @@ def test_every_pixel_format_becomes_rgb(tmp_path: Path, pixels: str) -> None:
 def test_both_readers_give_the_same_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_clip(tmp_path / "a.mp4", frames=5, picture=quadrants)
     by_opencv, _ = read(path)
-    monkeypatch.setattr("screener.video.readers.files.OpenCVReader", refuse_to_open)
+    monkeypatch.setattr("screener.video.readers.sequential.OpenCVReader", refuse_to_open)
     by_pyav, ledger = read(path)
     assert ledger.reader == "pyav"
     for one, other in zip(by_opencv, by_pyav, strict=True):
@@ -190,7 +190,7 @@ def test_the_rescue_reader_goes_on_where_the_first_gave_up(tmp_path: Path, monke
         def grab(self) -> bool:
             return self.frames_read < 15 and super().grab()
 
-    monkeypatch.setattr("screener.video.readers.files.OpenCVReader", GivesUp)
+    monkeypatch.setattr("screener.video.readers.sequential.OpenCVReader", GivesUp)
     frames, ledger = read(path, all_frames=True)
     assert [number_of(frame.picture_rgb) for frame in frames] == list(range(40))
     np.testing.assert_allclose([frame.pts_seconds for frame in frames], np.arange(40) / 25, atol=1e-6)
@@ -297,7 +297,7 @@ def test_largest_picture(tmp_path: Path) -> None:
 def test_time_limit_on_the_way_and_before_the_first_frame(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_clip(tmp_path / "a.mp4")
     now = iter(range(1000))
-    monkeypatch.setattr("screener.video.readers.files.time", SimpleNamespace(monotonic=lambda: next(now)))
+    monkeypatch.setattr("screener.video.readers.sequential.time", SimpleNamespace(monotonic=lambda: next(now)))
     frames, ledger = read(path, all_frames=True, time_limit_seconds=12.0)
     assert 0 < len(frames) < 12
     assert ledger.reasons == ["limit_time"]
