@@ -1,6 +1,6 @@
 """What a checkpoint promises: everything besides the weights that is needed to use them right, checked field by field.
 
-Knows names, numbers and ranges. Does not know files or weights, nor how the promises are kept: `preprocess`, `faces`, `verdict` do that.
+Knows names, numbers and ranges. Does not know files or weights, nor how the promises are kept: `preprocessing`, `faces`, `verdict` do that.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SPLIT_POINT = "layer3"
 """Last layer of the frozen backbone."""
 
 RANGE_NAMES = ("face_px", "sharpness")
-"""What a valid range can be stated for: shorter side of the face box in pixels, and `preprocess.sharpness`."""
+"""What a valid range can be stated for: shorter side of the face box in pixels, and `preprocessing.sharpness`."""
 
 MOST_BLOCKS = 64
 """Bottlenecks allowed in a layer; a file that asks for more is an attempt to exhaust the memory."""

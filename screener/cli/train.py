@@ -146,7 +146,7 @@ def _train_head(
     tensorboard: Path | None,
 ) -> None:
     from screener.settings import TrainSettings
-    from screener.training.fold_leaks import fold_leaks
+    from screener.training.fold_parts import fold_leaks
     from screener.training.folds import open_folds
     from screener.training.head_run import train_heads
     from screener.training.progress import display_for

@@ -1,7 +1,7 @@
 """Wide ResNet50-2 split at `layer3`: a backbone, and the head that answers real or fake.
 
 Knows tensors and layers. Does not know files, devices, checkpoints or pictures: `checkpoint` fills the weights in, `scoring` places the
-network on a device, `preprocess` makes its input.
+network on a device, `preprocessing` makes its input.
 
 Source of the network: Zagoruyko and Komodakis 2016, arXiv:1605.07146, as built by torchvision (`wide_resnet50_2`).
 """
@@ -142,19 +142,6 @@ class Network(nn.Module):
         self.backbone = Backbone(architecture)
         self.head = Head(architecture, dropout)
         self.locator = nn.Conv2d(architecture.feature_channels, 1, 1)
-        self._backbone_is_frozen = False
-
-    def freeze_backbone(self) -> Network:
-        """Stop the backbone from learning: no gradients, and its batch norm keeps its statistics however `train()` is called later."""
-        self.backbone.requires_grad_(False)
-        self._backbone_is_frozen = True
-        return self.train(self.training)
-
-    def train(self, mode: bool = True) -> Network:
-        super().train(mode)
-        if self._backbone_is_frozen:
-            self.backbone.eval()
-        return self
 
     def forward(self, pictures: Tensor) -> Tensor:
         """(N, 3, H, W) normalised pictures -> (N, 2) logits."""

@@ -94,10 +94,6 @@ class Scorer:
         """The logit of each crop, in order."""
         return self.logits(self._stacked(crops))
 
-    def score_and_locate(self, crops: Sequence[FaceCrop]) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-        """The logit of each crop, the very one of `score`, and its (S/16, S/16) map, in order."""
-        return self.logits_and_maps(self._stacked(crops))
-
     def _results(self, crops_rgb: NDArray[np.uint8], locate: bool) -> Iterator[LogitsAndMaps]:
         batches = (crops_rgb[start : start + self.batch_size] for start in range(0, len(crops_rgb), self.batch_size))
         for begun in in_flight((self._begin(batch, locate) for batch in batches), int(self.keeps_in_flight)):

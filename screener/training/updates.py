@@ -1,4 +1,4 @@
-"""What a training loop tells whoever watches it. Knows numbers only; `display` draws them."""
+"""What a training loop tells whoever watches it. Knows numbers only; `progress` draws them."""
 
 from __future__ import annotations
 

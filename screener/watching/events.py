@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import math
-from importlib import resources
 from typing import Any
 
 import numpy as np
@@ -18,13 +17,6 @@ from screener.watching.records import LiveEvent
 def event_line(event: LiveEvent) -> str:
     """One event as one line of ASCII, without its end. What is not a finite number becomes null; NumPy's scalars become plain ones."""
     return json.dumps(_plain(event.to_dict()), ensure_ascii=True, allow_nan=False)
-
-
-def load_live_schema() -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of one event."""
-    text = resources.files("screener.watching").joinpath("live_schema.json").read_text(encoding="utf-8")
-    schema: dict[str, Any] = json.loads(text)
-    return schema
 
 
 def _plain(value: Any) -> Any:

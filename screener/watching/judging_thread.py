@@ -19,7 +19,6 @@ from screener.scanning.models import Models
 from screener.settings import LiveSettings
 from screener.video.live.feed import Feed, LiveFrame
 from screener.watching.chronicle import Chronicle
-from screener.watching.delays import Delays
 from screener.watching.looking import Looker, Sight
 from screener.watching.people import Happening, People
 from screener.watching.records import LivePerson
@@ -222,3 +221,38 @@ class Judge:
 def crops_of(happenings: list[Happening]) -> dict[int, tuple[NDArray[np.uint8], ...]]:
     """The crops of the alarms among them, by track id."""
     return {happening.verdict.track_id: happening.crops_rgb for happening in happenings if happening.kind == "alarm"}
+
+
+RECENT_SECONDS = 60.0
+MOST_RECENT = 60 * 240
+LONGEST_MILLISECONDS = 60_000
+
+
+class Delays:
+    """How long after its capture a frame was judged, to the millisecond and up to a minute. Memory does not grow."""
+
+    def __init__(self) -> None:
+        self._recent: deque[tuple[float, float]] = deque(maxlen=MOST_RECENT)
+        self._counts = np.zeros(LONGEST_MILLISECONDS + 1, np.int64)
+
+    def add(self, now: float, delay_seconds: float) -> None:
+        self._recent.append((now, delay_seconds))
+        self._counts[min(max(round(delay_seconds * 1000), 0), LONGEST_MILLISECONDS)] += 1
+
+    def recent(self, now: float) -> tuple[float, float] | None:
+        """Median and 95th percentile, seconds, over the last minute; None if nothing was judged in it."""
+        while self._recent and self._recent[0][0] < now - RECENT_SECONDS:
+            self._recent.popleft()
+        if not self._recent:
+            return None
+        middle, late = np.percentile([delay for _, delay in self._recent], (50, 95))
+        return float(middle), float(late)
+
+    def overall(self) -> tuple[float, float] | None:
+        """The same over everything."""
+        total = int(self._counts.sum())
+        if not total:
+            return None
+        cumulated = np.cumsum(self._counts)
+        middle, late = (float(np.searchsorted(cumulated, share * total)) / 1000 for share in (0.5, 0.95))
+        return middle, late

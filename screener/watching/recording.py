@@ -1,4 +1,4 @@
-"""The annotated pictures of a live watch -> a video file. Knows when a picture is worth another frame; the writing is `video.writing`'s."""
+"""The annotated pictures of a live watch -> a video file. Knows when a picture is worth another frame; the writing is `video_writer`'s."""
 
 from __future__ import annotations
 

@@ -12,10 +12,12 @@ import os
 import pickle
 import threading
 import time
+import zlib
 from contextlib import closing
 from dataclasses import replace
 from typing import Any, BinaryIO
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,7 +25,6 @@ from screener.errors import SourceError
 from screener.settings import LiveSettings
 from screener.video.ledger import Complaints
 from screener.video.live.decoding import Arrival, LiveDecoding, decode_live
-from screener.video.live.stillness import Stillness
 from screener.video.sandbox.limits import confine
 from screener.video.sandbox.protocol import FAILED_STATUS, LENGTH
 from screener.video.sandbox.worker import prepare
@@ -143,3 +144,37 @@ def _send(arrival: Arrival, captured: float, stillness: Stillness, answers: Answ
     }
     answers.send({"frame": header}, picture)
     return True
+
+
+GRID_WH = (64, 36)
+CELL_TOLERANCE = 0.75
+"""Grey levels by which the mean of a cell may differ: as much as encoding the same picture once more makes of it."""
+
+SAME_SHARE = 0.5
+"""Share of the frames that must be the very frame before, bit by bit: an empty room keeps its cells too, but not the camera's noise."""
+
+
+class Stillness:
+    """How long a source has been sending one and the same picture: a frozen camera goes on sending. Given the frames of one connection."""
+
+    def __init__(self) -> None:
+        self._checksum: int | None = None
+        self._cells: NDArray[np.float32] | None = None
+        self._since = 0.0
+        self._frames = 0
+        self._same = 0
+
+    def unchanged_seconds(self, picture_rgb: NDArray[np.uint8], seconds: float) -> float:
+        """For how long the picture (H, W, 3), which came at `seconds`, has not changed; 0 for a new one."""
+        checksum = zlib.crc32(np.ascontiguousarray(picture_rgb).data, picture_rgb.shape[0])
+        # In two steps: whole numbers are precise enough for small cells, whose means are then taken without rounding.
+        small = cv2.resize(picture_rgb, (4 * GRID_WH[0], 4 * GRID_WH[1]), interpolation=cv2.INTER_AREA).mean(-1, dtype=np.float32)
+        grey = np.asarray(cv2.resize(small, GRID_WH, interpolation=cv2.INTER_AREA), np.float32)
+        same = checksum == self._checksum
+        self._checksum = checksum
+        if self._cells is None or float(np.abs(grey - self._cells).max()) > CELL_TOLERANCE:
+            self._cells, self._since, self._frames, self._same = grey, seconds, 0, 0
+            return 0.0
+        self._frames += 1
+        self._same += same
+        return seconds - self._since if self._same >= SAME_SHARE * self._frames else 0.0

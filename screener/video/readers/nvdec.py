@@ -1,7 +1,7 @@
 """Frames in order through an NVIDIA card, by PyAV: its FFmpeg reads the stream, the card (NVDEC) makes the pictures.
 
 Not torchcodec: it hears of no more errors, turns to the CPU in silence, has colours of its own, and needs PyTorch and a system's FFmpeg.
-Here packets, times, order, turns and colours are those of `pyav_reader`, and only wanted frames leave the card. Cannot tell damage inside
+Here packets, times, order, turns and colours are those of `pyav`, and only wanted frames leave the card. Cannot tell damage inside
 a picture, which the card conceals without a word. Whatever else goes wrong ends the reading, for the CPU to go on from there.
 """
 

@@ -14,10 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from screener.errors import SourceError
+from screener.video.readers.reader import DECODER_THREADS
 from screener.video.readers.upright import bgr_as_rgb, check_pixels, squared
 
-# Frames are decoded alike on any number of cores only where nothing is damaged; a fixed number makes damaged ones repeatable too.
-DECODER_THREADS = 4
 _ATTEMPTS = 64
 _ATTEMPTS_LIMIT = 100_000
 _OPTIONS_VARIABLE = "OPENCV_FFMPEG_CAPTURE_OPTIONS"

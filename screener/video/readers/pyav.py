@@ -18,7 +18,7 @@ from av.video.reformatter import Interpolation
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from screener.video.readers.opencv import DECODER_THREADS
+from screener.video.readers.reader import DECODER_THREADS
 from screener.video.readers.upright import bgr_as_rgb, check_pixels, squared, turned
 
 _UNHEARD = frozenset({"vp8", "av1"})

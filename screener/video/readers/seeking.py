@@ -18,7 +18,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from screener.video.container.timeline import UNTIMED
-from screener.video.readers.opencv import DECODER_THREADS
+from screener.video.readers.reader import DECODER_THREADS
 
 _TOLERANCE_SECONDS = 1e-4
 _STEPS_BACK_SECONDS = (0.0, 2.0, 10.0)

@@ -11,7 +11,6 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,32 +18,18 @@ from numpy.typing import NDArray
 from screener.errors import SourceError
 from screener.records import Frame
 from screener.settings import ScanSettings
-from screener.video.container.timeline import first_video, open_container, read_timeline
+from screener.video.container.timeline import Timeline, first_video, open_container, read_timeline
 from screener.video.ledger import Complaints, Ledger
 from screener.video.readers.card import CARD
-from screener.video.readers.clock import Clock
 from screener.video.readers.nvdec import NvdecReader, can_read
 from screener.video.readers.opencv import OpenCVReader
 from screener.video.readers.pyav import PyAVReader
+from screener.video.readers.reader import Reader
 from screener.video.readers.upright import check_pixels
 from screener.video.sampling import Sampling, Selector, chosen_seconds
 
 _SILENT_IN_OPENCV = frozenset({"vp8"})
 """Codecs whose lost pictures OpenCV neither counts nor complains of."""
-
-
-class Reader(Protocol):
-    """What all readers can do. `seconds`: container time of the frame, if it has one. `faults`: damage that no log tells of."""
-
-    name: str
-    frames_read: int
-    faults: int
-
-    def grab(self) -> bool: ...
-    @property
-    def seconds(self) -> float | None: ...
-    def picture(self) -> NDArray[np.uint8] | None: ...
-    def close(self) -> None: ...
 
 
 class FileDecoding:
@@ -222,3 +207,46 @@ class FileDecoding:
         ledger.duration_seconds = max(timeline.end_seconds, self._clock.last_seconds + timeline.frame_seconds)
         if ledger.decode_errors and timeline.whole is not False:
             ledger.note("corrupt")
+
+
+_TOLERANCE_SECONDS = 1e-4
+
+
+class Clock:
+    """Container time of a decoded frame -> seconds from the start, rising, also where the container is vague. Asked once for each frame."""
+
+    def __init__(self, timeline: Timeline) -> None:
+        self._timeline = timeline
+        self.frames = 0
+        self.last_seconds = -1.0
+
+    def is_past(self, container_seconds: float | None, frames_before: int) -> bool:
+        """Whether another reader already delivered this frame. frames_before: how many this reader has decoded before it."""
+        if self._timeline.timed and container_seconds is not None:
+            return container_seconds - self._timeline.origin_seconds <= self.last_seconds + _TOLERANCE_SECONDS
+        return frames_before < self.frames
+
+    def place(self, container_seconds: float | None) -> float:
+        """Time of the next frame: its own where that can be trusted, else the next of the timeline, else one frame after the last."""
+        seconds = self._own(container_seconds)
+        if seconds is None:
+            seconds = self._next_entry()
+        self.frames += 1
+        self.last_seconds = max(seconds, self.last_seconds)
+        return self.last_seconds
+
+    def _own(self, container_seconds: float | None) -> float | None:
+        if not self._timeline.timed or container_seconds is None:
+            return None
+        seconds = container_seconds - self._timeline.origin_seconds
+        return seconds if seconds >= max(self.last_seconds, -_TOLERANCE_SECONDS) - _TOLERANCE_SECONDS else None
+
+    def _next_entry(self) -> float:
+        seconds = self._timeline.seconds
+        if not self._timeline.timed:
+            following = self.frames
+        else:
+            following = int(seconds.searchsorted(self.last_seconds + _TOLERANCE_SECONDS, side="right"))
+        if following < len(seconds):
+            return float(seconds[following])
+        return max(self.last_seconds + self._timeline.frame_seconds, 0.0)

@@ -21,7 +21,7 @@ from screener.video.container.timeline import FILE_FORMATS, HDR_TRANSFERS, first
 from screener.video.ledger import Complaints, Ledger
 from screener.video.readers.opencv import OpenCVReader
 from screener.video.readers.pyav import PyAVReader
-from screener.video.readers.sequential import Reader
+from screener.video.readers.reader import Reader
 from screener.video.readers.upright import check_pixels
 from screener.video.remote.reaching import Reach
 from screener.video.sampling import Pacer

@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from screener.settings import ScanSettings
+from screener.video.readers.reader import DECODER_THREADS
 
 GRACE_SECONDS = 5.0
 """For the decoder to notice the time limit by itself, and again for the process to notice that the decoder did not."""
 
-_DECODER_THREADS = 4
 _OPEN_FILES = 256
 _WRITTEN_BYTES = 1 << 30
 _CHECK_SECONDS = 0.5
@@ -46,7 +46,7 @@ def confine(settings: ScanSettings) -> None:
         resource.RLIMIT_FSIZE: _WRITTEN_BYTES,
     }
     if settings.time_limit_seconds is not None:
-        spare = settings.time_limit_seconds * _DECODER_THREADS + 2 * GRACE_SECONDS
+        spare = settings.time_limit_seconds * DECODER_THREADS + 2 * GRACE_SECONDS
         wanted[resource.RLIMIT_CPU] = int(used.ru_utime + used.ru_stime + spare) + 1
     for kind, limit in wanted.items():
         _, hard = resource.getrlimit(kind)

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO
 
 import av
 import numpy as np
@@ -28,9 +28,10 @@ from screener.errors import DeviceError, SourceError
 from screener.records import Frame
 from screener.settings import ScanSettings
 from screener.video.container.gate import check_file
-from screener.video.ledger import Complaints, Ledger
+from screener.video.ledger import Complaints
 from screener.video.readers.card import CARD
 from screener.video.readers.pictures import AnimationDecoding, SequenceDecoding, StillDecoding
+from screener.video.readers.reader import Decoding
 from screener.video.readers.sequential import FileDecoding
 from screener.video.readers.spread import SpreadDecoding
 from screener.video.readers.streams import StreamDecoding
@@ -41,15 +42,6 @@ from screener.video.seek_plan import Look
 from screener.video.sources import Source
 
 _PROGRESS_SECONDS = 0.5
-
-
-class Decoding(Protocol):
-    """One pass over one input. `steps` yields sampled frames, and None on the way to the next."""
-
-    ledger: Ledger
-    expected_frames: int | None
-
-    def steps(self) -> Iterator[Frame | None]: ...
 
 
 def decode(

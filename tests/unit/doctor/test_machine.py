@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from screener.doctor import card, codecs, devices
-from screener.doctor import window as display
+from screener.doctor import card, codecs, devices, display
 from screener.doctor.codecs import CODECS, Codec
 from screener.doctor.findings import Examination, Finding
 

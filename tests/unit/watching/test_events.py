@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from builders import person, verdict
 from jsonschema import Draft202012Validator
-from live_updates import event, person_event, summary_event
+from live_updates import event, live_schema, person_event, summary_event
 
 from screener.report.json_document import load_schema
-from screener.watching.events import event_line, load_live_schema
+from screener.watching.events import event_line
 from screener.watching.records import EVENTS, LiveEvent
 
 CHECKPOINT = {"name": "made-up", "sha256": "a3" * 32}
@@ -30,14 +30,14 @@ REAL: dict[str, LiveEvent] = {
 
 @pytest.fixture(scope="module")
 def validator() -> Draft202012Validator:
-    schema = load_live_schema()
+    schema = live_schema()
     Draft202012Validator.check_schema(schema)
     return Draft202012Validator(schema)
 
 
 def test_there_is_an_example_of_every_kind() -> None:
     assert set(REAL) == set(EVENTS)
-    assert load_live_schema()["properties"]["event"]["enum"] == list(EVENTS)
+    assert live_schema()["properties"]["event"]["enum"] == list(EVENTS)
 
 
 @pytest.mark.parametrize("kind", EVENTS)
@@ -46,10 +46,10 @@ def test_every_kind_of_event_is_valid(validator: Draft202012Validator, kind: str
 
 
 def test_words_that_both_schemas_use_mean_the_same() -> None:
-    shared = set(load_schema()["$defs"]) & set(load_live_schema()["$defs"])
+    shared = set(load_schema()["$defs"]) & set(live_schema()["$defs"])
     assert {"person", "video", "reasons", "outcome_rules"} <= shared
     for name in shared:
-        assert load_live_schema()["$defs"][name] == load_schema()["$defs"][name], name
+        assert live_schema()["$defs"][name] == load_schema()["$defs"][name], name
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 Demuxers step over damage in silence: a lost cluster, a chunk whose name was hit, a packet that never came. What was lost there shows in
 no decoder and in no frame count, but in the container's own chains, counters and checksums. Says only how many faults there are; what they
-hit, and whether a file ends early (see `container_end`), is not known here.
+hit, and whether a file ends early (see `end`), is not known here.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ def gif_faults(file: BinaryIO, walked: Walked) -> int:
         else:
             return 1
         _skip_blocks(file)
-    return 0  # cut short: `container_end` says so
+    return 0  # cut short: `end` says so
 
 
 def _skip_colours(file: BinaryIO, flags: int) -> None:

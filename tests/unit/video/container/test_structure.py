@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 from video_media import noise, read, write_clip
 
-from screener.video.container.packet_faults import has_scan
-from screener.video.container.picture_numbers import PictureNumbers
+from screener.video.container.packet_faults import PictureNumbers, has_scan
 from screener.video.container.timeline import read_timeline
 
 Change = Callable[[bytearray], bytes | bytearray]

@@ -18,7 +18,7 @@ from screener.errors import DeviceError, SourceError
 from screener.settings import ScanSettings
 from screener.video import Look, equal_slices, open_video, start_decoder
 from screener.video.ledger import Complaints
-from screener.video.readers import card, files
+from screener.video.readers import card, sequential
 from screener.video.readers.card import TRIAL_COLOUR, TRIAL_LEVEL
 from screener.video.sandbox import child
 from screener.video.sandbox.opening import Video, _Worker
@@ -214,7 +214,7 @@ def test_pictures_of_more_than_8_bits_are_alike_in_both_readers_of_the_cpu(tmp_p
         tmp_path / "a.mp4", "libx265", 5, pixel_format="yuv420p10le", picture=noise, options={"x265-params": "log-level=none"}
     )
     with_opencv, ledger = read(path, all_frames=True)
-    monkeypatch.setattr(files, "_SILENT_IN_OPENCV", frozenset({"hevc"}))
+    monkeypatch.setattr(sequential, "_SILENT_IN_OPENCV", frozenset({"hevc"}))
     with_pyav, other = read(path, all_frames=True)
     assert (ledger.reader, other.reader) == ("opencv", "pyav")
     assert all((ours.picture_rgb == theirs.picture_rgb).all() for ours, theirs in zip(with_pyav, with_opencv, strict=True))

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from screener.checkpoint.quantisation import dequantise, quantise
+from screener.checkpoint.tensors import dequantise, quantise
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False, width=32)
 

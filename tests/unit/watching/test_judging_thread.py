@@ -1,11 +1,11 @@
-"""Delays against NumPy's percentiles."""
+"""What the judging thread counts: delays against NumPy's percentiles."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from screener.watching.delays import LONGEST_MILLISECONDS, Delays
+from screener.watching.judging_thread import LONGEST_MILLISECONDS, Delays
 
 
 def test_nothing_yet() -> None:
