@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from screener.checkpoint import Checkpoint, load_checkpoint
-from screener.model.network import copies_in, narrow
+from screener.model.widening import copies_in, narrow
 from screener.scoring import choose_dtype
 from screener.settings import TrainSettings
 from screener.training.extraction import FeatureMaker

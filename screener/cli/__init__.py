@@ -1,4 +1,4 @@
-"""The command line: parse, call the library, print, exit. The only place that prints or exits.
+"""Arguments in, text and an exit status out: parse, call the library, print, exit. The only place that prints or exits.
 
 One file for each command, called as the command is; `app` is what they register with, `exits` how they end. Heavy libraries are imported
 inside the commands, so that help answers at once.

@@ -16,8 +16,8 @@ from screener.errors import SourceError
 from screener.records import FaceCrop, FaceScore, TrackVerdict, Verdict, VideoFacts
 from screener.runtime.cores import use_cores
 from screener.runtime.file_hash import HashAhead
+from screener.scanning.conclusion import Findings, verdict_on
 from screener.scanning.cropping import Following, Glance, Glances
-from screener.scanning.findings import Findings, verdict_on
 from screener.scanning.models import Models
 from screener.scanning.rounds import CLOSER_AT_ONCE, FIRST_ROUND, Rounds, Slice
 from screener.scanning.single_pass import OnProgress

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from screener.errors import SettingsError, SourceError
 from screener.records import FaceScore, Verdict
-from screener.scanning.findings import Findings, verdict_on
+from screener.scanning.conclusion import Findings, verdict_on
 from screener.scanning.models import Models
 from screener.scanning.progressive_pass import ProgressivePass
 from screener.scanning.single_pass import OnProgress, SinglePass

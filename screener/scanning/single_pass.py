@@ -14,7 +14,7 @@ from screener.errors import SourceError
 from screener.records import FaceScore, TrackVerdict, Verdict, VideoFacts
 from screener.runtime.cores import use_cores
 from screener.runtime.file_hash import sha256_of
-from screener.scanning.findings import Findings, verdict_on
+from screener.scanning.conclusion import Findings, verdict_on
 from screener.scanning.models import Models
 from screener.scanning.stages import Course, FrameTransform, Stages
 from screener.verdict.evidence import TellingCrops

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from screener.model.network import Bottleneck, Network, fake_logit, without_copies
+from screener.model.network import Bottleneck, Network, fake_logit
 from screener.model.preprocessing import Preprocessing
+from screener.model.widening import without_copies
 from screener.scoring.acceleration import ACCELERATIONS
 from screener.scoring.devices import choose_device, choose_dtype
 from screener.scoring.engine import LogitsAndMaps, Pictures

@@ -23,8 +23,9 @@ from screener.checkpoint import Checkpoint
 from screener.datasets import LabelledItem, plan_folds, require_both_classes
 from screener.datasets.splits import Plan
 from screener.errors import DatasetError, DeviceError, OutputError
-from screener.model.network import STRIDE, without_copies
+from screener.model.network import STRIDE
 from screener.model.preprocessing import normalise
+from screener.model.widening import without_copies
 from screener.runtime.readahead import read_ahead
 from screener.scanning.models import build_detector
 from screener.scoring import choose_device, choose_dtype, fold_batch_norm

@@ -1,4 +1,4 @@
-"""The leak audit: what splits share, and whether anything but the face tells real from fake. Before training, not after.
+"""Labelled items in, warnings out: what splits share, and whether anything but the face tells real from fake. Before training, not after.
 
 Reads every file once. Knows items and files. Does not know networks or scores.
 """
