@@ -1,6 +1,6 @@
 """Many inputs, one after the other, with one set of models: a verdict for each, whatever happens to the others or to the run itself.
 
-Does not print or exit; knows the pipeline, the report folder and the journal.
+Does not print or exit; knows the screener, the report folder and the journal.
 """
 
 from __future__ import annotations

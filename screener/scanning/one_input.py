@@ -1,7 +1,7 @@
 """One call for one input: `screener.scan` and `screener.scan_stream`.
 
 The decoding process is started first, so that it loads its libraries while PyTorch and the weights are loaded here, which takes as long.
-What happens then is in `pipeline`.
+What happens then is in `screener`.
 """
 
 from __future__ import annotations
