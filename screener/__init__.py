@@ -4,7 +4,7 @@
     verdict = screener.scan("clip.mp4")
 
 Names load on first use, so that importing the package costs nothing. One thing is done at once, because it only works before PyTorch is
-loaded: threads are told to wait asleep (see `waiting`).
+loaded: threads are told to wait asleep (see `runtime/waiting.py`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from screener.waiting import wait_asleep
+from screener.runtime.waiting import wait_asleep
 
 if TYPE_CHECKING:
     from screener.checkpoint import Checkpoint as Checkpoint
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from screener.errors import ScreenerError as ScreenerError
     from screener.errors import SettingsError as SettingsError
     from screener.errors import SourceError as SourceError
-    from screener.one_input import scan as scan
-    from screener.one_input import scan_stream as scan_stream
-    from screener.pipeline import Screener as Screener
     from screener.records import FaceScore as FaceScore
     from screener.records import TrackVerdict as TrackVerdict
     from screener.records import Verdict as Verdict
+    from screener.scanning.one_input import scan as scan
+    from screener.scanning.one_input import scan_stream as scan_stream
+    from screener.scanning.screener import Screener as Screener
     from screener.settings import LiveSettings as LiveSettings
     from screener.settings import ScanSettings as ScanSettings
     from screener.watching.watch import live as live
@@ -42,9 +42,9 @@ _HOMES = {
     "ScreenerError": "errors",
     "SettingsError": "errors",
     "SourceError": "errors",
-    "Screener": "pipeline",
-    "scan": "one_input",
-    "scan_stream": "one_input",
+    "Screener": "scanning.screener",
+    "scan": "scanning.one_input",
+    "scan_stream": "scanning.one_input",
     "FaceScore": "records",
     "TrackVerdict": "records",
     "Verdict": "records",

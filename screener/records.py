@@ -60,7 +60,7 @@ class FaceBox:
 class FaceCrop:
     """A face cut from the full-size frame and resized to the network's input.
 
-    crop_rgb: (S, S, 3) uint8. frame_index, pts_seconds: of its frame. sharpness: see `preprocess.sharpness`.
+    crop_rgb: (S, S, 3) uint8. frame_index, pts_seconds: of its frame. sharpness: see `preprocessing.sharpness`.
     """
 
     crop_rgb: NDArray[np.uint8]

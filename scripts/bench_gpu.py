@@ -30,14 +30,15 @@ from measure_engines import parted
 from numpy.typing import NDArray
 from torch.utils.flop_counter import FlopCounterMode
 
-from screener.batch import Batch
 from screener.bench import SIZES_WH, make_clip, spending
 from screener.checkpoint import Checkpoint, load_checkpoint
 from screener.doctor.specimen import make_specimen
 from screener.faces import DETECTORS
-from screener.pipeline import Screener
 from screener.report.progress import QuietProgress
-from screener.scoring import Scorer, TorchEngine, choose_dtype, in_flight
+from screener.runtime.in_flight import in_flight
+from screener.scanning.batch import Batch, Judged
+from screener.scanning.screener import Screener
+from screener.scoring import Scorer, TorchEngine, choose_dtype
 from screener.scoring.acceleration import ACCELERATIONS
 from screener.settings import ScanSettings
 from screener.video import file_source
@@ -167,11 +168,11 @@ def waiting_for_each(scorer: Scorer, wait: bool) -> Iterator[None]:
 
 def videos_a_second(screener: Screener, clip: Path, workers: int, count: int) -> tuple[float, float]:
     """And processor seconds a video, decoders included."""
-    cores = screener.cores
+    cores, outcomes = screener.cores, list[Judged]()
     screener.cores = max(1, cores // workers)
     try:
         with spending() as spent:
-            outcomes = list(Batch([file_source(clip)] * count, screener, QuietProgress(), workers=workers).judged())
+            Batch([file_source(clip)] * count, screener, QuietProgress(), workers=workers).run(outcomes.append)
     finally:
         screener.cores = cores
     for judged in outcomes:

@@ -99,7 +99,7 @@ def main() -> None:
     else:
         screener = Screener(ScanSettings())
     first = FirstScript()
-    print(f"{screener.scorer.device}, {screener.scorer.dtype_name}, {screener.cores} cores; in turns, {arguments.repeats} times\n")
+    print(f"{screener.scorer.device}, {screener.scorer.dtype_name}, {screener.runtime.cores} cores; in turns, {arguments.repeats} times\n")
     with tempfile.TemporaryDirectory() as folder:
         made = [(size, people) for size in arguments.sizes for people in arguments.people] if not arguments.clips else []
         for size, people in made:

@@ -22,8 +22,8 @@ import torch
 
 from screener.checkpoint import FORMAT_VERSION, SPLIT_POINT, Calibration, Contract, DataSet, save_checkpoint
 from screener.faces import MtcnnDetector
-from screener.model import CLASS_NAMES, WIDE_RESNET50_2
-from screener.preprocess import Preprocessing
+from screener.model.network import CLASS_NAMES, WIDE_RESNET50_2
+from screener.model.preprocessing import Preprocessing
 
 NAME = "screener-default-2"
 POOLING = "trimmed_mean"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Everything that must hold before a change lands: style, types, tests. Makes its own environment, from package registries only.
+# Everything that must hold before a change lands: style, types, who imports whom, tests. Makes its own environment, from package registries only.
 #   sh scripts/check.sh
 set -eu
 cd "$(dirname "$0")/.."
@@ -8,5 +8,6 @@ cd "$(dirname "$0")/.."
 .venv/bin/ruff check .
 .venv/bin/ruff format --check .
 .venv/bin/mypy
+.venv/bin/lint-imports
 # Much of what the tests do is waiting for commands, servers and streams. Each worker takes about 2 GB, with what it starts.
 .venv/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile

@@ -22,7 +22,7 @@ import numpy as np
 import torch
 
 from screener.checkpoint import load_checkpoint
-from screener.preprocess import crop_face
+from screener.model.preprocessing import crop_face
 
 
 class FirstScript:

@@ -32,7 +32,7 @@ from mutants import FRAMES, KINDS, MUTATIONS, NO_DAMAGE, coded_pictures, cut_end
 
 from screener.errors import SourceError
 from screener.settings import ScanSettings
-from screener.verdict import coverage_of
+from screener.verdict.judging import coverage_of
 from screener.video import file_source, open_video
 
 HANG_SECONDS = 30.0

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from screener.checkpoint import load_checkpoint, save_checkpoint
-from screener.model import Architecture, Network
+from screener.model.network import Architecture, Network
 
 PORTRAIT = Path(__file__).resolve().parents[1] / "screener" / "doctor" / "portrait.jpg"
 FRAMES, RATE = 8, 8
@@ -22,7 +22,7 @@ FRAMES, RATE = 8, 8
 def save_tiny(path: Path) -> None:
     """The default contract over a tiny network of random weights."""
     contract = load_checkpoint().contract
-    architecture = Architecture("tiny", blocks=(1, 1, 1, 1), inner_width=8, outer_width=4)
+    architecture = Architecture("tiny", blocks=(1, 1, 1, 1), inner_width=8, outer_width=4, stem_width=4)
     network = Network(architecture).initialise(torch.Generator().manual_seed(0))
     preprocessing = replace(contract.preprocessing, input_size=64)
     save_checkpoint(path, replace(contract, name="tiny", architecture=architecture, preprocessing=preprocessing), network.state_dict())

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from screener.checkpoint import load_checkpoint
-from screener.pipeline import Screener
+from screener.scanning.screener import Screener
 from screener.scoring import TOLERANCE_P_FAKE
 from screener.settings import ScanSettings
 

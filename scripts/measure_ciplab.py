@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from screener.checkpoint import default_checkpoint_path, load_checkpoint, save_checkpoint
 from screener.datasets import read_data
-from screener.model import copies_in, narrow
+from screener.model.widening import copies_in, narrow
 from screener.settings import ExtractSettings, TrainSettings
 from screener.training.extraction import ExtractionProgress, extract
 from screener.training.fold_parts import parts_of
@@ -30,7 +30,7 @@ from screener.training.folds import open_folds
 from screener.training.head_figures import figures, spread
 from screener.training.head_run import HeadReport, train_heads
 from screener.training.pictures import VALIDATION_SHARE, held_out
-from screener.training.watching import EpochFigures, QuietWatch
+from screener.training.updates import EpochFigures, QuietWatch
 
 FOLDS = 5
 SEED = 20261122

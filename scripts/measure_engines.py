@@ -28,11 +28,12 @@ from screener.checkpoint import Checkpoint, load_checkpoint
 from screener.evaluation.metrics import roc_auc
 from screener.export import export_model
 from screener.export.writing import CALIBRATION_CROPS, TRIAL_CROPS
-from screener.pipeline import Screener, limits_of
 from screener.records import FaceCrop, FaceScore
+from screener.scanning.models import limits_of
+from screener.scanning.screener import Screener
 from screener.scoring import Begun, Engine, OnnxRuntimeEngine, Scorer, TorchEngine
 from screener.settings import ScanSettings
-from screener.verdict import Sighting, judge_person, judge_video, leading_person
+from screener.verdict.judging import Sighting, judge_person, judge_video, leading_person
 
 AUC_MAY_MOVE = 0.005
 BATCH, TIMED = 16, 5

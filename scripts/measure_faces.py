@@ -21,12 +21,12 @@ import cv2
 import numpy as np
 
 from screener import ScanSettings
-from screener.allocator import keep_freed_memory
 from screener.bench import SIZES_WH, make_clip
-from screener.cores import use_one_core
 from screener.faces import MtcnnDetector
-from screener.geometry import iou_matrix
 from screener.records import FaceBox
+from screener.runtime.allocator import keep_freed_memory
+from screener.runtime.cores import use_one_core
+from screener.tracking.boxes import iou_matrix
 from screener.video import SourceFailure, expand_sources, open_video
 
 FULL_SIZE_PX = 1 << 20

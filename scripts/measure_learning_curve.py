@@ -20,8 +20,8 @@ from screener.datasets import LabelledItem, read_manifest
 from screener.evaluation.methods import family_of
 from screener.evaluation.metrics import roc_auc
 from screener.faces import MtcnnDetector
-from screener.model import Architecture, Network, fake_logit
-from screener.preprocess import Preprocessing, crop_face, resize_square
+from screener.model.network import Architecture, Network, fake_logit
+from screener.model.preprocessing import Preprocessing, crop_face, resize_square
 from screener.training.end_to_end import prepare
 
 FRAMES = 8

@@ -19,10 +19,15 @@ from typing import Any
 import numpy as np
 
 from screener.checkpoint import Localisation, default_checkpoint_path, load_checkpoint, save_contract
+from screener.checkpoint.json_fields import to_plain
 from screener.checkpoint.localisation import FIGURE, RULE
-from screener.checkpoint.structure import to_plain
 from screener.errors import DatasetError
-from screener.evaluation.localisation import (
+from screener.evaluation.metrics import roc_auc
+from screener.faces import MtcnnDetector
+from screener.model.preprocessing import Preprocessing
+from screener.runtime.files import write_whole
+from screener.scoring import Scorer
+from screener.training.locator_figures import (
     PARTS,
     blended_pictures,
     edited_parts,
@@ -31,11 +36,6 @@ from screener.evaluation.localisation import (
     part_crop,
     part_values,
 )
-from screener.evaluation.metrics import roc_auc
-from screener.faces import MtcnnDetector
-from screener.preprocess import Preprocessing
-from screener.report.output import write_atomically
-from screener.scoring import Scorer
 from screener.training.pictures import VALIDATION_SHARE, LabelledFace, held_out, read_faces
 
 PICTURES = 400
@@ -114,7 +114,7 @@ def main() -> None:
     lines.append(f"the map is {'shown' if found.earned else 'not shown'} in reports; it is shown if {RULE}")
     print("\n".join(lines))
     figures = {"checkpoint": checkpoint.sha256, "earned": found.earned, "rule": RULE, "all": to_plain(found), "small": to_plain(of_small)}
-    write_atomically(arguments.run / "localisation.json", json.dumps(figures, indent=1) + "\n")
+    write_whole(arguments.run / "localisation.json", json.dumps(figures, indent=1) + "\n")
     if arguments.store:
         contract = checkpoint.contract
         save_contract(path, replace(contract, figures={**contract.figures, FIGURE: to_plain(found)}), path)

@@ -16,7 +16,7 @@ import torch
 from screener.checkpoint import load_checkpoint
 from screener.evaluation.metrics import roc_auc
 from screener.faces import MtcnnDetector
-from screener.model import WIDE_RESNET50_2, Network
+from screener.model.network import WIDE_RESNET50_2, Network
 from screener.scoring import Scorer
 from screener.training.pairs import PairMaker, Recipe
 from screener.training.pictures import VALIDATION_SHARE, held_out, read_faces

@@ -29,9 +29,9 @@ from numpy.typing import NDArray
 
 from screener import ScanSettings, Screener
 from screener.records import FaceScore, Verdict
-from screener.rounds import FIRST_ROUND, Rounds
-from screener.sureness import Standing, is_sure, standing_of
-from screener.verdict import Limits, Sighting, judge_person, judge_video
+from screener.scanning.rounds import FIRST_ROUND, Rounds
+from screener.verdict.judging import Limits, Sighting, judge_person, judge_video
+from screener.verdict.sureness import Standing, is_sure, standing_of
 from screener.video import Look, file_source, open_video
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"

@@ -42,9 +42,9 @@ def lap(name):
 import numpy; lap("import numpy")
 import torch; lap("import torch")
 import cv2; lap("import cv2")
-from screener.pipeline import Screener
-from screener.engines import build_scorer
-from screener.resolved import build_detector
+from screener.scanning.screener import Screener
+from screener.scanning.engines import build_scorer
+from screener.scanning.models import build_detector
 from screener.settings import ScanSettings
 from screener.checkpoint import load_checkpoint
 lap("import screener")

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from screener.checkpoint import Checkpoint, load_checkpoint
-from screener.model import copies_in, narrow
+from screener.model.widening import copies_in, narrow
 from screener.scoring import choose_dtype
 from screener.settings import TrainSettings
 from screener.training.extraction import FeatureMaker
@@ -27,7 +27,7 @@ from screener.training.fold_parts import parts_of
 from screener.training.folds import FeatureFold, FoldRow, FoldSplit
 from screener.training.head import FoldJob, train_head
 from screener.training.head_state import starting_weights
-from screener.training.watching import QuietWatch
+from screener.training.updates import QuietWatch
 from screener.training.workers import joined
 
 CROPS = 96

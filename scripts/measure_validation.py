@@ -15,8 +15,8 @@ import torch
 
 from screener.evaluation.metrics import roc_auc
 from screener.faces import MtcnnDetector
-from screener.model import WIDE_RESNET50_2, Architecture, Network
-from screener.preprocess import Preprocessing, resize_square
+from screener.model.network import WIDE_RESNET50_2, Architecture, Network
+from screener.model.preprocessing import Preprocessing, resize_square
 from screener.scoring import Scorer
 from screener.training.pairs import PairMaker, Recipe
 from screener.training.pictures import VALIDATION_SHARE, held_out, read_faces

@@ -25,9 +25,9 @@ import cv2
 from rich.console import Console
 
 import screener
-from screener.report.live_screen import LiveScreen
 from screener.watching.drawing import annotated
 from screener.watching.records import LiveEvent, LiveUpdate
+from screener.watching.screen import LiveScreen
 
 MESSAGES = {
     "opening": "",

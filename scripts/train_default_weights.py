@@ -17,7 +17,8 @@ import torch
 
 from screener.checkpoint import load_checkpoint
 from screener.faces import MtcnnDetector
-from screener.model import Architecture, Network, narrow, widen
+from screener.model.network import Architecture, Network
+from screener.model.widening import narrow, widen
 from screener.training.end_to_end import Stage, State, new_state, train_stage
 from screener.training.pairs import PairMaker
 from screener.training.pictures import VALIDATION_SHARE, held_out, read_faces

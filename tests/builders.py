@@ -9,13 +9,13 @@ import numpy as np
 import torch
 
 from screener.checkpoint import Calibration, Contract, OperatingPoint
-from screener.model import CLASS_NAMES, Architecture, Network
-from screener.preprocess import Preprocessing
+from screener.model.network import CLASS_NAMES, Architecture, Network
+from screener.model.preprocessing import Preprocessing
 from screener.records import FaceBox, FaceCrop, FaceScore, TrackVerdict, Verdict, VideoFacts
 from screener.training.pictures import LabelledFace
-from screener.verdict import Limits, Sighting
+from screener.verdict.judging import Limits, Sighting
 
-TINY = Architecture("tiny", blocks=(1, 1, 1, 1), inner_width=8, outer_width=4)
+TINY = Architecture("tiny", blocks=(1, 1, 1, 1), inner_width=8, outer_width=4, stem_width=4)
 TINY_PREPROCESSING = Preprocessing(input_size=64)
 DETECTOR = {
     "name": "mtcnn",

@@ -15,8 +15,9 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.video.frame import VideoFrame
 
-from screener.video import card, child
-from screener.video.timeline import open_container
+from screener.video.container.timeline import open_container
+from screener.video.readers import card
+from screener.video.sandbox import child
 
 LAYOUTS = {"yuv420p": "nv12", "yuvj420p": "nv12", "yuv420p10le": "p010le", "yuv420p12le": "p016le"}
 """What a card makes of each: colours interleaved, and more than 8 bits in the high ones of 16."""
@@ -27,7 +28,7 @@ Script = Callable[[int, list[Any]], list[Any]]
 START = child.START.replace(
     "main()",
     f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import card_stand_in as stand_in; "
-    "from screener.video.card import CARD; CARD.hold = lambda complaints: None; CARD.open = stand_in.opened({script}); main()",
+    "from screener.video.readers.card import CARD; CARD.hold = lambda complaints: None; CARD.open = stand_in.opened({script}); main()",
 )
 """{script}: an expression, in which `stand_in` is this module."""
 

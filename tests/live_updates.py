@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from importlib import resources
 from typing import Any
 
 import numpy as np
@@ -58,3 +60,9 @@ def person_event(kind: str = "alarm", outcome: str = "fake", p_fake: float | Non
 
 def summary_event(whole: Verdict) -> LiveEvent:
     return event("summary", 120.0, **whole.to_dict())
+
+
+def live_schema() -> dict[str, Any]:
+    """The JSON Schema of one event, which ships with the package."""
+    schema: dict[str, Any] = json.loads(resources.files("screener.watching").joinpath("live_schema.json").read_text(encoding="utf-8"))
+    return schema

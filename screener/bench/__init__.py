@@ -1,4 +1,4 @@
-"""Where the time of a scan goes on this machine, stage by stage, beside the least that it could take.
+"""A clip in, a table out: where the time of a scan goes on this machine, stage by stage, beside the least that it could take.
 
 Puts stages together as the pipeline does. Does not print; a timing is a measurement of one machine at one moment, never a promise.
 """

@@ -15,15 +15,15 @@ from statistics import median
 import numpy as np
 
 from screener.bench.spent import Spent, peak_bytes, spending
-from screener.cores import core_count, use_cores
 from screener.errors import SourceError
-from screener.pipeline import Screener
 from screener.records import FaceCrop, Frame
+from screener.runtime.cores import core_count, use_cores
+from screener.runtime.versions import versions
+from screener.scanning.screener import Screener
 from screener.scoring import Scorer
 from screener.settings import ScanSettings
-from screener.versions import versions
 from screener.video import Source, file_source, open_video
-from screener.video.opencv_reader import OpenCVReader
+from screener.video.readers.opencv import OpenCVReader
 
 BATCH_SIZES = (1, 8, 16, 32)
 

@@ -1,4 +1,4 @@
-"""Checkpoints: weights and the contract for using them, in one safetensors file.
+"""A safetensors file in, weights and the contract for using them out, and back.
 
 `contract` says what is promised, `structure` reads it strictly, `tensors` and `quantisation` know how weights are stored, `reading` opens
 files with distrust, `store` loads, verifies and saves, `localisation` says what the locator is worth, `description` puts it in words.

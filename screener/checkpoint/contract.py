@@ -1,6 +1,6 @@
 """What a checkpoint promises: everything besides the weights that is needed to use them right, checked field by field.
 
-Knows names, numbers and ranges. Does not know files or weights, nor how the promises are kept: `preprocess`, `faces`, `verdict` do that.
+Knows names, numbers and ranges. Does not know files or weights, nor how the promises are kept: `preprocessing`, `faces`, `verdict` do that.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from screener.checkpoint.json_fields import read, refuse, to_plain
 from screener.checkpoint.localisation import localisation_of
-from screener.checkpoint.structure import read, refuse, to_plain
 from screener.errors import CheckpointError
-from screener.model import CLASS_NAMES, Architecture
-from screener.preprocess import Preprocessing
+from screener.model.network import CLASS_NAMES, Architecture
+from screener.model.preprocessing import Preprocessing
 
 FORMAT_VERSION = 1
 """Version of the contract's fields and of the way tensors are stored."""
@@ -22,7 +22,7 @@ SPLIT_POINT = "layer3"
 """Last layer of the frozen backbone."""
 
 RANGE_NAMES = ("face_px", "sharpness")
-"""What a valid range can be stated for: shorter side of the face box in pixels, and `preprocess.sharpness`."""
+"""What a valid range can be stated for: shorter side of the face box in pixels, and `preprocessing.sharpness`."""
 
 MOST_BLOCKS = 64
 """Bottlenecks allowed in a layer; a file that asks for more is an attempt to exhaust the memory."""
@@ -152,7 +152,7 @@ class Contract:
         if isinstance(values, dict) and "format_version" in values:
             # First of all: a later version may rightly have other fields.
             _require_format(values["format_version"])
-        contract: Contract = read("", cls, values)
+        contract: Contract = read("", cls, _with_stem(values))
         return contract
 
     def operating_point(self, fpr: float) -> OperatingPoint:
@@ -166,6 +166,12 @@ class Contract:
         raise CheckpointError(
             f"fpr: checkpoint {self.name!r} was measured at {available}, not at {fpr:g}; choose one of these or set a threshold"
         )
+
+
+def _with_stem(values: dict[str, Any]) -> dict[str, Any]:
+    """Before the stem had a width of its own it had that of the outer channels."""
+    shape = values.get("architecture") if isinstance(values, dict) else None
+    return {**values, "architecture": {"stem_width": shape.get("outer_width"), **shape}} if isinstance(shape, dict) else values
 
 
 def _require_format(version: Any) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from screener.checkpoint.structure import read, refuse
+from screener.checkpoint.json_fields import read, refuse
 
 FIGURE = "localisation"
 """Name of the entry in a contract's figures that a `Localisation` is stored under."""

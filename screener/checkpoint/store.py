@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -20,9 +18,9 @@ from safetensors.torch import save as to_safetensors
 from torch import Tensor
 
 from screener.checkpoint.contract import Contract
+from screener.checkpoint.json_fields import refuse, to_plain
 from screener.checkpoint.localisation import FIGURE, localisation_of
 from screener.checkpoint.reading import METADATA_KEY, open_checkpoint
-from screener.checkpoint.structure import refuse, to_plain
 from screener.checkpoint.tensors import (
     BACKBONE,
     HEAD,
@@ -36,7 +34,8 @@ from screener.checkpoint.tensors import (
     weights_of,
 )
 from screener.errors import CheckpointError, OutputError
-from screener.model import Network
+from screener.model.network import Network
+from screener.runtime.files import write_whole
 
 PACKAGE_FOLDER = Path(__file__).resolve().parent.parent
 DEFAULT_NAME = "default.safetensors"
@@ -238,21 +237,4 @@ def _advice(advice: str) -> Iterator[None]:
 def _write(target: Path, contract: Contract, stored: Mapping[str, Tensor]) -> None:
     checked = Contract.from_dict(contract.to_dict())
     text = json.dumps(checked.to_dict(), ensure_ascii=True, allow_nan=False)
-    _write_atomically(target, to_safetensors(dict(stored), metadata={METADATA_KEY: text}))
-
-
-def _write_atomically(target: Path, content: bytes) -> None:
-    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.partial")
-    try:
-        try:
-            with temporary.open("xb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, target)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"{target}: the checkpoint cannot be written ({error.strerror or error}); check the folder and the space on it"
-        ) from error
+    write_whole(target, to_safetensors(dict(stored), metadata={METADATA_KEY: text}), follow=False)

@@ -1,7 +1,7 @@
-"""The command line: parse, call the library, print, exit. The only place that prints or exits.
+"""Arguments in, text and an exit status out: parse, call the library, print, exit. The only place that prints or exits.
 
-One file for each family of commands; `app` is what they register with, `exits` how they end. Heavy libraries are imported inside the
-commands, so that help answers at once.
+One file for each command, called as the command is; `app` is what they register with, `exits` how they end. Heavy libraries are imported
+inside the commands, so that help answers at once.
 """
 
 from __future__ import annotations
@@ -12,18 +12,8 @@ import os
 import sys
 from typing import NoReturn
 
-from screener.cli import (  # noqa: F401 - importing a family registers its commands
-    auditing,
-    benching,
-    calibration,
-    evaluation,
-    exporting,
-    extraction,
-    inspection,
-    scanning,
-    training,
-    watching,
-)
+# Importing a command registers it.
+from screener.cli import audit, bench, calibrate, evaluate, export, extract, inspect, live, scan, train  # noqa: F401
 from screener.cli.app import app, stops
 from screener.cli.exits import exits
 from screener.errors import ExitStatus

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from screener.stop_signals import StopSignals
+from screener.runtime.stop_signals import StopSignals
 
 ORDER = ("scan", "live", "audit", "extract", "train", "evaluate", "calibrate", "export", "bench", "doctor", "weights", "version")
 """Of the commands in the help: the way the work goes, not the way the modules are loaded."""

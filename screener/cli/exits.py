@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import NoReturn
 
 from screener.errors import ExitStatus, OutputError, ScreenerError
-from screener.stop_signals import Terminated
+from screener.runtime.stop_signals import Terminated
 
 
 @contextlib.contextmanager

@@ -15,15 +15,15 @@ from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
 
 from screener.cli.app import stops
-from screener.cli.keys import Keys
+from screener.cli.keyboard import Keys
 from screener.errors import DeviceError, OutputError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from screener.report.live_view import LiveView
     from screener.watching.records import LiveEvent, LiveUpdate
+    from screener.watching.view import LiveView
 
 QUIT_KEYS = frozenset("qQ")
 LAST_NOTICES_SECONDS = 5.0
@@ -117,7 +117,7 @@ class LiveOutputs:
             Output(sys.stdout, "standard output").write(text)
 
     def _write_events(self, update: LiveUpdate) -> None:
-        from screener.report.live_events import event_line
+        from screener.watching.events import event_line
 
         for event in update.events:
             self.write(event_line(event) + "\n")
@@ -178,7 +178,7 @@ class LiveOutputs:
     def _live_view(self) -> LiveView:
         from rich.console import Console
 
-        from screener.report.live_view import LiveView
+        from screener.watching.view import LiveView
 
         return LiveView(Console(stderr=True), self._source_name)
 

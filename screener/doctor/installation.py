@@ -13,7 +13,7 @@ from importlib import metadata
 from pathlib import Path
 
 from screener.doctor.findings import Examination, Fault
-from screener.versions import versions
+from screener.runtime.versions import versions
 
 ABSENT = "not installed"
 _COMPARISONS: dict[str, Callable[[tuple[int, ...], tuple[int, ...]], bool]] = {

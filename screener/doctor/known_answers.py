@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from screener.doctor.findings import Fault
 from screener.doctor.specimen import PATCHES_RGB, corner
-from screener.geometry import iou_matrix
-from screener.preprocess import Preprocessing, crop_face, normalise
+from screener.model.preprocessing import Preprocessing, crop_face, normalise
 from screener.records import FaceBox
+from screener.tracking.boxes import iou_matrix
 
 UInt8 = NDArray[np.uint8]
 Floats = NDArray[np.float64]

@@ -20,12 +20,12 @@ from screener.doctor.findings import Examination, Fault
 from screener.doctor.known_answers import box_fault, check_crop, check_normalisation, picture_fault
 from screener.doctor.specimen import FPS, FRAMES, SIDE_PX, Specimen, encode, make_specimen
 from screener.faces import DETECTORS
-from screener.pipeline import Screener
-from screener.preprocess import Preprocessing, crop_face
+from screener.model.preprocessing import Preprocessing, crop_face
 from screener.records import Verdict
+from screener.scanning.screener import Screener
 from screener.scoring import TOLERANCE_P_FAKE, choose_device
 from screener.settings import ScanSettings
-from screener.verdict import calibrated
+from screener.verdict.judging import calibrated
 from screener.video import file_source, open_video
 
 ENCODERS = ("libx264", "libopenh264", "mpeg4")

@@ -1,1 +1,1 @@
-"""How good scores are: the field's figures, and what calibration and thresholds follow from them."""
+"""Verdicts on labelled videos in, the field's figures out, and the calibration, thresholds, pages and cards that follow from them."""

@@ -20,7 +20,7 @@ from screener.evaluation.methods import family_of
 from screener.evaluation.results import Origin, Row
 from screener.evaluation.slices import headline_of, slices_of
 from screener.evaluation.videos import VideoScore, scores_of
-from screener.verdict import POOLING
+from screener.verdict.judging import POOLING
 
 NAMES = {label: name for name, label in LABELS.items()}
 

@@ -11,7 +11,7 @@ from scipy.optimize import minimize
 from screener.checkpoint import Calibration, OperatingPoint
 from screener.errors import DatasetError
 from screener.evaluation.metrics import threshold_at
-from screener.verdict import POOLING
+from screener.verdict.judging import POOLING
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]

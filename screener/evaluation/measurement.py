@@ -19,7 +19,7 @@ from screener.evaluation.figures import FIGURE_NAMES, INTERVAL_SHARE, Figure, Sa
 from screener.evaluation.metrics import Floats, Labels, Metric
 from screener.evaluation.resampling import Counts, Places, draws, numbered, strata_of
 from screener.evaluation.videos import VideoScore, labels_of
-from screener.verdict import calibrated
+from screener.verdict.judging import calibrated
 
 RESAMPLES = 1000
 SEED = 0

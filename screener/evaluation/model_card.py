@@ -23,8 +23,8 @@ from screener.evaluation.figures import FIGURE_NAMES, KINDS, Evaluation, Figure,
 from screener.evaluation.held_out import HELD_OUT_NAMES
 from screener.evaluation.recalibration import FIGURE as CALIBRATION
 from screener.evaluation.weaknesses import Weakness, weaknesses_of
-from screener.report.output import write_atomically
 from screener.report.wording import capitalised, spelt_out, visible
+from screener.runtime.files import write_whole
 
 RECIPE = "recipe"
 """Name of the entry in a contract's figures that says in words how the weights were made."""
@@ -56,7 +56,7 @@ class Card:
 
 def write_model_card(evaluation: Evaluation, checkpoint: Checkpoint, path: Path) -> None:
     """The card of a checkpoint from its evaluation, whole or not at all. Raises CheckpointError when the two do not belong together."""
-    write_atomically(path, model_card(evaluation, checkpoint))
+    write_whole(path, model_card(evaluation, checkpoint))
 
 
 def model_card(evaluation: Evaluation, checkpoint: Checkpoint) -> str:

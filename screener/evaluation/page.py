@@ -22,8 +22,8 @@ from screener.evaluation.plots import NEEDS_MATPLOTLIB, Chart, can_draw, charts_
 from screener.evaluation.slices import HEADLINES
 from screener.evaluation.weaknesses import Weakness, weaknesses_of
 from screener.report.html import page_environment
-from screener.report.output import write_atomically
 from screener.report.wording import capitalised, counted, spelt_out
+from screener.runtime.files import write_whole
 
 MOST_MISTAKEN = 5
 
@@ -75,12 +75,12 @@ class ComparisonPage:
 
 def write_evaluation_page(evaluation: Evaluation, path: Path, sections: Sequence[str] = ()) -> None:
     """The page of an evaluation, whole or not at all. sections: more of it, as HTML that is sound already. Raises OutputError."""
-    write_atomically(path, evaluation_html(evaluation, sections))
+    write_whole(path, evaluation_html(evaluation, sections))
 
 
 def write_comparison_page(comparison: Comparison, path: Path) -> None:
     """The page of a comparison, whole or not at all. Raises OutputError."""
-    write_atomically(path, comparison_html(comparison))
+    write_whole(path, comparison_html(comparison))
 
 
 def evaluation_html(evaluation: Evaluation, sections: Sequence[str] = ()) -> str:

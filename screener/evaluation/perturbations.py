@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from screener.encoding.h264 import through_h264
 from screener.errors import SettingsError
-from screener.video.h264 import through_h264
 
 UInt8 = NDArray[np.uint8]
 Rng = np.random.Generator

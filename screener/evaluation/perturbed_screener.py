@@ -10,15 +10,17 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from screener.encoding.h264 import write_h264
 from screener.errors import SettingsError, SourceError
 from screener.evaluation.perturbations import PERTURBATIONS, STRENGTHS, VERSION, Perturbation, random_numbers
-from screener.file_hash import sha256_of
-from screener.pipeline import FrameTransform, OnProgress, Screener, as_source
 from screener.records import Frame, Verdict
+from screener.runtime.file_hash import sha256_of
+from screener.scanning.screener import Screener, as_source
+from screener.scanning.single_pass import OnProgress
+from screener.scanning.stages import FrameTransform
 from screener.settings import ScanSettings
 from screener.video import Source, SourceFailure, file_source, open_video
-from screener.video.gate import check_file
-from screener.video.h264 import write_h264
+from screener.video.container.gate import check_file
 
 SETTING = "perturbation"
 """What verdicts on perturbed items say under this name in their settings, so that results of two conditions are never mixed."""

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from screener.checkpoint import Calibration, Contract, OperatingPoint
-from screener.checkpoint.structure import to_plain
+from screener.checkpoint.json_fields import to_plain
 from screener.datasets import SPLITS, LabelledItem
 from screener.errors import DatasetError, SettingsError
 from screener.evaluation.calibration import MISSED_SHARE, fit_calibration, operating_point, pooled_p_fake

@@ -26,9 +26,9 @@ from screener.evaluation.results import (
     read_rows,
     rows_of,
 )
-from screener.file_hash import sha256_of
-from screener.pipeline import Screener
 from screener.report import Output, ScanProgress, appended_lines
+from screener.runtime.file_hash import sha256_of
+from screener.scanning.screener import Screener
 from screener.video import SourceFailure, file_source
 
 StartProgress = Callable[[int, int], ScanProgress]

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,6 @@ from numpy.typing import NDArray
 
 from screener.datasets import LabelledItem
 from screener.errors import DatasetError
-from screener.evaluation.results import read_rows, rows_of
 
 Floats = NDArray[np.float64]
 
@@ -74,14 +72,6 @@ def video_score(video: LabelledItem, row: Mapping[str, Any]) -> VideoScore:
         min(facts.get("size_wh", (0, 0))),
         row.get("sha256") or "",
     )
-
-
-def read_scores(results: Path, videos: Sequence[LabelledItem]) -> list[VideoScore]:
-    """The scores of labelled videos from the file that `screener scan --jsonl -o` wrote; raises DatasetError when one is missing.
-
-    Files are matched by their real paths, relative ones from the present folder.
-    """
-    return scores_of(videos, rows_of(videos, read_rows(results), results))
 
 
 def scores_of(videos: Sequence[LabelledItem], rows: Sequence[Mapping[str, Any]]) -> list[VideoScore]:

@@ -14,7 +14,7 @@ from scipy.special import expit
 from screener.checkpoint import Checkpoint
 from screener.doctor.specimen import make_specimen
 from screener.errors import CheckpointError
-from screener.preprocess import crop_face
+from screener.model.preprocessing import crop_face
 from screener.scoring import Engine, OnnxRuntimeEngine, TorchEngine
 
 MOST_APART: dict[str, tuple[float, float]] = {"float32": (1e-4, 1e-3), "int8": (0.02, 0.1)}

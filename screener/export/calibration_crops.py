@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 
 from screener.checkpoint import Checkpoint
-from screener.model import STRIDE
-from screener.pipeline import Screener
+from screener.model.network import STRIDE
+from screener.scanning.screener import Screener
 from screener.scoring import Scorer
 from screener.settings import ScanSettings
 from screener.video import Source, SourceFailure

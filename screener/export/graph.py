@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from screener.checkpoint import Checkpoint, scored_alike
 from screener.errors import DeviceError
-from screener.model import fake_logit
+from screener.model.network import fake_logit
 from screener.scoring import Normalisation, TorchEngine
 from screener.scoring.onnxruntime_engine import BLEND_MAP, INPUT, LOGIT, METADATA_KEY, P_FAKE
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -12,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from screener.checkpoint import Checkpoint
-from screener.errors import OutputError, SettingsError
+from screener.errors import ScreenerError, SettingsError
 from screener.export.agreement import Agreement, measure_agreement, specimen_crops
 from screener.export.graph import describe_file, description, write_graph
 from screener.export.quantisation import CROPS_AT_ONCE, quantise_file
+from screener.runtime.files import put_in_place, unwritable
 
 CALIBRATION_CROPS = 64
 """Enough: with twice as many the scores hardly change."""
@@ -58,16 +58,12 @@ def export_model(path: Path, checkpoint: Checkpoint, batch: int | None = None, i
                 exported = _tried(made, checkpoint)
             else:
                 exported = _quantised(made, checkpoint, batch, int8_crops)
-            with made.open("rb") as file:
-                os.fsync(file.fileno())
             size = made.stat().st_size
-            os.replace(made, path)
+            put_in_place(made, path)
+    except ScreenerError:
+        raise
     except OSError as error:
-        if isinstance(error, OutputError):
-            raise
-        raise OutputError(
-            f"{path}: the model cannot be written ({error.strerror or error}); check the folder and the space on it"
-        ) from error
+        raise unwritable(path, error) from error
     return Exported(path, size, *exported)
 
 

@@ -9,10 +9,13 @@ Source: Zhang et al. 2016, Joint Face Detection and Alignment Using Multitask Ca
 
 from __future__ import annotations
 
+import importlib.util
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,7 +25,6 @@ from torch import Tensor, nn
 
 from screener.faces.area import AreaSums
 from screener.faces.pooling import largest_of_windows
-from screener.faces.suppression import surest_of_groups
 
 CELL_PX, STRIDE_PX = 12, 2
 """What one answer of the first network looks at, and how far it is to the next, pixels of the reduced picture."""
@@ -234,3 +236,38 @@ def _surest(boxes: NDArray[np.float32], certainties: NDArray[np.float32]) -> lis
         shared = np.maximum(overlap, 0).prod(1) / np.minimum(areas[best], areas[left])
         left = left[shared <= SAME_FACE_IOU]
     return kept
+
+
+# Non-maximum suppression by torchvision's own kernel, without importing torchvision, which takes a second.
+
+
+LIBRARY_SUFFIXES = (".so", ".pyd", ".dylib")
+
+
+def surest_of_groups(boxes_xyxy: Tensor, certainties: Tensor, groups: Tensor, most_iou: float) -> Tensor:
+    """Indices, the surest first, of the boxes (n, 4) that overlap no surer one of their group (n,) by more than `most_iou`.
+
+    As `torchvision.ops.batched_nms` does it: groups are moved so far apart that they cannot meet.
+    """
+    if not len(boxes_xyxy):
+        return torch.zeros(0, dtype=torch.int64, device=boxes_xyxy.device)
+    apart = groups.to(boxes_xyxy) * (boxes_xyxy.max() + 1)
+    kept: Tensor = _kernel()(boxes_xyxy + apart[:, None], certainties, most_iou)
+    return kept
+
+
+@cache
+def _kernel() -> Any:
+    """torchvision registers it with PyTorch when its library is loaded, by whomever."""
+    found = importlib.util.find_spec("torchvision")  # finds the package without importing it
+    for folder in (found.submodule_search_locations or ()) if found else ():
+        for library in sorted(Path(folder).glob("_C*")):
+            if library.suffix in LIBRARY_SUFFIXES:
+                try:
+                    torch.ops.load_library(str(library))  # type: ignore[no-untyped-call]
+                    return torch.ops.torchvision.nms.default
+                except (OSError, AttributeError, RuntimeError):
+                    break
+    from torchvision.ops import nms  # laid out differently: the long way
+
+    return nms

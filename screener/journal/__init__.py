@@ -1,6 +1,6 @@
-"""What a run over many inputs keeps so that a stop at any moment, kill -9 and power cuts included, repeats nothing that was finished.
+"""Verdicts in, and out again in the next run, so that a stop at any moment, kill -9 and power cuts included, repeats nothing finished.
 
-Knows records, files and what an input is. Does not judge anything, and does not know the pipeline.
+Knows records, files and what an input is. Does not judge anything, and does not know the stages.
 """
 
 from __future__ import annotations

@@ -28,11 +28,10 @@ from types import TracebackType
 from typing import Any, BinaryIO, Self
 
 from screener.errors import OutputError
-from screener.file_lock import try_lock
 from screener.journal.exact import from_plain, to_plain
 from screener.journal.keys import InputKey
 from screener.records import Verdict
-from screener.report import telling
+from screener.runtime.files import settle, telling, try_lock
 
 FORMAT = 1
 GIVEN_UP_AFTER = 10
@@ -65,11 +64,11 @@ class Journal:
         self._passing: set[str] = set()
         self._deaths: Counter[str] = Counter()
         self._torn = False
-        with telling(str(path)):
+        with telling(path):
             self._file: BinaryIO = open(path, "a+b", buffering=0)  # noqa: SIM115
         try:
             self._claim()
-            with telling(str(path)):
+            with telling(path):
                 self._reader = open(path, "rb")  # noqa: SIM115
         except BaseException:
             self._file.close()
@@ -94,7 +93,7 @@ class Journal:
         """
         plain = json.dumps(facts, sort_keys=True, default=str)
         self._run = hashlib.sha256(plain.encode()).hexdigest()[:32]
-        with telling(str(self._path)):
+        with telling(self._path):
             self._read()
         self._write({"event": "open", "run": self._run, "facts": json.loads(plain)})
 
@@ -106,7 +105,7 @@ class Journal:
         place = self._places.get((key.text, page))
         if place is None:
             return None
-        with telling(str(self._path)):
+        with telling(self._path):
             self._reader.seek(place)
             line = _parsed(self._reader.readline())
         try:
@@ -137,7 +136,7 @@ class Journal:
         self._write({"event": "finish"}, on_disk=True)
 
     def _claim(self) -> None:
-        with telling(str(self._path)):
+        with telling(self._path):
             if not stat.S_ISREG(os.fstat(self._file.fileno()).st_mode):
                 raise OutputError(f"{self._path}: is no regular file, so no journal can be kept in it; name another")
             if not try_lock(self._file.fileno()):
@@ -211,7 +210,7 @@ class Journal:
 
     def _write(self, line: Mapping[str, Any], on_disk: bool = False) -> int:
         """Add a line and return its place."""
-        with telling(str(self._path)):
+        with telling(self._path):
             place = self._file.seek(0, os.SEEK_END)
             self._append(json.dumps(line, ensure_ascii=True).encode("ascii") + b"\n", on_disk)
         return place
@@ -223,7 +222,7 @@ class Journal:
             left = left[self._file.write(left) :]
         self._torn = False
         if on_disk:
-            os.fsync(self._file.fileno())
+            settle(self._file)
 
 
 def _parsed(raw: bytes) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from screener.report.csv_table import CsvWriter
 from screener.report.html import ReportFolder, page_name, write_index, write_page
 from screener.report.json_document import JsonWriter, load_schema
 from screener.report.json_lines import JsonLinesWriter
-from screener.report.output import Output, appended_lines, atomic_output, remove_leftovers, telling
+from screener.report.output import Output, appended_lines, atomic_output
 from screener.report.progress import ScanProgress, progress_for
 from screener.report.summary import Summary
 from screener.report.text import TextWriter
@@ -40,8 +40,6 @@ __all__ = [
     "load_schema",
     "page_name",
     "progress_for",
-    "remove_leftovers",
-    "telling",
     "visible",
     "write_index",
     "write_page",

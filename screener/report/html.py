@@ -18,10 +18,11 @@ from typing import Any
 from jinja2 import BaseLoader, Environment, PackageLoader, StrictUndefined
 
 from screener.records import Verdict
-from screener.report.output import atomic_output, make_folder, remove_leftovers, write_atomically
+from screener.report.output import atomic_output
 from screener.report.page import Scale, page_of, scale_of
 from screener.report.summary import Summary
 from screener.report.wording import COVERAGE_WORDS, capitalised, headline, score, visible
+from screener.runtime.files import make_folder, remove_leftovers, write_whole
 
 INDEX_NAME = "index.html"
 
@@ -84,7 +85,7 @@ class ReportFolder:
 
 def write_page(verdict: Verdict, path: Path) -> None:
     """The page of one input, whole or not at all. Raises OutputError."""
-    write_atomically(path, page_html(verdict), follow=False)
+    write_whole(path, page_html(verdict), follow=False)
 
 
 def write_index(verdicts: Iterable[Verdict], path: Path) -> None:

@@ -12,8 +12,8 @@ from typing import Any
 
 from screener.records import FaceScore, TrackVerdict, Verdict
 from screener.report.outline import LOCALISATION, legend, outline_of
+from screener.report.score_chart import Timeline, timeline
 from screener.report.thumbnails import data_uri
-from screener.report.timeline import Timeline, timeline
 from screener.report.wording import (
     by_suspicion,
     capitalised,

@@ -5,14 +5,12 @@ file against the checkpoint. A further engine is one class with the members of `
 while the processor goes on.
 """
 
+from screener.runtime.in_flight import in_flight
 from screener.scoring.devices import choose_device, choose_dtype, keep_float32_whole
 from screener.scoring.engine import BeginningEngine, Engine, LogitsAndMaps, Pictures
-from screener.scoring.folding import fold_batch_norm
-from screener.scoring.in_flight import in_flight
-from screener.scoring.normalisation import Normalisation
 from screener.scoring.onnxruntime_engine import OnnxRuntimeEngine
 from screener.scoring.scorer import TOLERANCE_P_FAKE, Begun, Scorer
-from screener.scoring.torch_engine import TorchEngine
+from screener.scoring.torch_engine import Normalisation, TorchEngine, fold_batch_norm
 
 __all__ = [
     "TOLERANCE_P_FAKE",

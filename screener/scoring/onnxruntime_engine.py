@@ -16,8 +16,8 @@ import torch
 from numpy.typing import NDArray
 
 from screener.errors import CheckpointError, DeviceError
-from screener.model import STRIDE
-from screener.preprocess import Preprocessing
+from screener.model.network import STRIDE
+from screener.model.preprocessing import Preprocessing
 
 METADATA_KEY = "screener"
 """The one key of the file's metadata; its value is JSON, see `export.description`."""

@@ -11,11 +11,11 @@ import torch
 from numpy.typing import NDArray
 
 from screener.errors import DeviceError
-from screener.model import STRIDE, Network
-from screener.preprocess import Preprocessing
+from screener.model.network import STRIDE, Network
+from screener.model.preprocessing import Preprocessing
 from screener.records import FaceCrop
+from screener.runtime.in_flight import in_flight
 from screener.scoring.engine import BeginningEngine, Engine, LogitsAndMaps, Pictures
-from screener.scoring.in_flight import in_flight
 from screener.scoring.torch_engine import TorchEngine
 
 TOLERANCE_P_FAKE = {"float32": 1e-3, "bfloat16": 2e-2, "int8": 1e-3}
@@ -93,10 +93,6 @@ class Scorer:
     def score(self, crops: Sequence[FaceCrop]) -> NDArray[np.float64]:
         """The logit of each crop, in order."""
         return self.logits(self._stacked(crops))
-
-    def score_and_locate(self, crops: Sequence[FaceCrop]) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-        """The logit of each crop, the very one of `score`, and its (S/16, S/16) map, in order."""
-        return self.logits_and_maps(self._stacked(crops))
 
     def _results(self, crops_rgb: NDArray[np.uint8], locate: bool) -> Iterator[LogitsAndMaps]:
         batches = (crops_rgb[start : start + self.batch_size] for start in range(0, len(crops_rgb), self.batch_size))

@@ -11,16 +11,16 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from screener.model import Network, fake_logit, without_copies
-from screener.preprocess import Preprocessing
+from screener.model.network import Bottleneck, Network, fake_logit
+from screener.model.preprocessing import Preprocessing
+from screener.model.widening import without_copies
 from screener.scoring.acceleration import ACCELERATIONS
 from screener.scoring.devices import choose_device, choose_dtype
 from screener.scoring.engine import LogitsAndMaps, Pictures
-from screener.scoring.folding import fold_batch_norm
 from screener.scoring.lane import Lane
-from screener.scoring.normalisation import Normalisation
 
 
 class TorchEngine:
@@ -92,3 +92,42 @@ class TorchEngine:
 def _as_numpy(logits: Tensor, maps: Tensor | None = None) -> LogitsAndMaps:
     """Copies: the memory that answers arrive in is used again."""
     return logits.cpu().double().numpy(), None if maps is None else np.array(maps.cpu().numpy(), np.float32)
+
+
+def fold_batch_norm(network: Network) -> Network:
+    """Fold every batch norm of an `eval()` network into the convolution before it, in place."""
+    _fold(network.backbone, 1)
+    for block in network.modules():
+        if isinstance(block, Bottleneck):
+            for number in (1, 2, 3):
+                _fold(block, number)
+            if block.downsample is not None:
+                convolution, norm = block.downsample
+                assert isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)
+                block.downsample = nn.Sequential(fuse_conv_bn_eval(convolution, norm))
+    return network
+
+
+def _fold(module: nn.Module, number: int) -> None:
+    convolution, norm = f"conv{number}", f"bn{number}"
+    setattr(module, convolution, fuse_conv_bn_eval(getattr(module, convolution), getattr(module, norm)))
+    setattr(module, norm, nn.Identity())
+
+
+class Normalisation(nn.Module):
+    """(N, S, S, 3) uint8 -> (N, 3, S, S) float32 in channels-last memory order: `preprocessing.normalise`, to the last bit, on the device.
+
+    The bytes of a crop travel, a quarter of what its float32 values would be, and on the CPU PyTorch does it in a fifth of NumPy's time.
+    """
+
+    def __init__(self, contract: Preprocessing) -> None:
+        super().__init__()
+        self.mean: Tensor
+        self.scale: Tensor
+        self.register_buffer("mean", torch.tensor(contract.mean_rgb) * 255.0)
+        self.register_buffer("scale", 1.0 / (torch.tensor(contract.std_rgb) * 255.0))
+
+    def forward(self, crops_rgb: Tensor) -> Tensor:
+        # Row by row: against three numbers at a time it takes eight times as long, as much as a twentieth of the network.
+        mean, scale = (values.repeat(crops_rgb.shape[2]) for values in (self.mean, self.scale))
+        return ((crops_rgb.flatten(2).float() - mean) * scale).view(crops_rgb.shape).permute(0, 3, 1, 2)

@@ -1,4 +1,4 @@
-"""The settings of scanning, live watching, extraction and training, and the home of their defaults: frozen, and checked at construction.
+"""Values of options and files in, frozen settings out, checked at construction: scanning, watching, extraction, training and the audit.
 
 Those of the audit and of calibration lie beside what they set. None knows the command line, files or the checkpoint.
 """

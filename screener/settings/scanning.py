@@ -21,7 +21,7 @@ class ScanSettings:
         fpr: operating point, as a false-positive rate that the checkpoint was measured at. threshold: overrides it, between 0 and 1.
         min_face_px: a face with a shorter side than this, pixels, is a passer-by and is not judged.
         min_frames: a person judged in fewer frames than this is `too_short`; does not apply to still pictures.
-        min_sharpness: below it a crop is too blurred to judge (see `preprocess.sharpness`); None takes the checkpoint's.
+        min_sharpness: below it a crop is too blurred to judge (see `preprocessing.sharpness`); None takes the checkpoint's.
         pooling: rule over one person's frames; None takes the checkpoint's.
     Running:
         device, dtype: where and how precisely to score. batch_size: crops scored together.

@@ -1,1 +1,1 @@
-"""Making weights: pictures and self-blended fakes in, checkpoints out. Scanning never imports this package."""
+"""Labelled videos and pictures in, feature folds and checkpoints out. Scanning never imports this package."""

@@ -22,9 +22,9 @@ from screener.checkpoint import FORMAT_VERSION, SPLIT_POINT, Calibration, Checkp
 from screener.checkpoint.tensors import expected_shapes, require_shapes, require_values, weights_of
 from screener.errors import CheckpointError
 from screener.faces import MtcnnDetector
-from screener.model import CLASS_NAMES, WIDE_RESNET50_2, Architecture
-from screener.preprocess import Preprocessing
-from screener.versions import versions
+from screener.model.network import CLASS_NAMES, WIDE_RESNET50_2, Architecture
+from screener.model.preprocessing import Preprocessing
+from screener.runtime.versions import versions
 
 IMAGENET = "imagenet"
 """Name of torchvision's published weights, IMAGENET1K_V1."""

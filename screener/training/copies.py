@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from screener.preprocess import Preprocessing, crop_face, cut_square, square_around
+from screener.model.preprocessing import Preprocessing, crop_face, cut_square, square_around
 
 UInt8 = NDArray[np.uint8]
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from screener.datasets import LabelledItem
 from screener.errors import REASONS, SourceError
 from screener.faces import FaceDetector
-from screener.preprocess import Preprocessing, crop_face
+from screener.model.preprocessing import Preprocessing, crop_face
 from screener.records import FaceBox, Frame
 from screener.settings import ExtractSettings, ScanSettings
 from screener.training.copies import changed_crop, draw_change

@@ -6,12 +6,12 @@ Knows epochs' figures and matplotlib. Does not know how training goes.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-from screener.training.resuming import write_whole
-from screener.training.watching import EpochFigures
+from screener.runtime.files import telling, whole_file
+from screener.training.updates import EpochFigures
 
 FORMATS = ("png", "svg")
 SIZE_INCHES = (9.0, 3.6)
@@ -37,14 +37,11 @@ def draw_curves(stem: Path, rows: Sequence[EpochFigures]) -> list[Path]:
         figure = _figure(figure_type, rows)
         for kind in FORMATS:
             path = stem.with_name(f"{stem.name}.{kind}")
-            write_whole(path, _saver(figure, kind))
+            metadata = {"Date": None} if kind == "svg" else {"Software": None}
+            with whole_file(path) as stream, telling(path):
+                figure.savefig(stream, format=kind, dpi=120, metadata=metadata)
             paths.append(path)
     return paths
-
-
-def _saver(figure: Any, kind: str) -> Callable[[BinaryIO], object]:
-    metadata = {"Date": None} if kind == "svg" else {"Software": None}
-    return lambda stream: figure.savefig(stream, format=kind, dpi=120, metadata=metadata)
 
 
 def _figure(figure_type: Any, rows: Sequence[EpochFigures]) -> Any:

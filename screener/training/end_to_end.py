@@ -19,10 +19,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from screener.allocator import keep_freed_memory
 from screener.errors import OutputError
-from screener.model import Network
-from screener.preprocess import Preprocessing
+from screener.model.network import Network
+from screener.model.preprocessing import Preprocessing
+from screener.runtime.allocator import keep_freed_memory
 from screener.scoring import choose_dtype
 from screener.training.pairs import PairMaker, Recipe
 from screener.training.resuming import load_state, save_state

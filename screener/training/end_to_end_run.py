@@ -24,9 +24,10 @@ from screener.datasets.layouts import read_data
 from screener.errors import DatasetError
 from screener.evaluation.calibration import fit_calibration
 from screener.faces import MtcnnDetector
-from screener.model import Network
-from screener.preprocess import Preprocessing
-from screener.report.output import make_folder, write_atomically
+from screener.model.network import Network
+from screener.model.preprocessing import Preprocessing
+from screener.runtime.files import make_folder, write_whole
+from screener.runtime.versions import versions
 from screener.scoring import Scorer, choose_device
 from screener.settings import EndToEndSettings
 from screener.training.end_to_end import Stage, new_state, train_stage
@@ -36,7 +37,6 @@ from screener.training.pairs import PairMaker, Recipe
 from screener.training.pictures import SUFFIXES, VALIDATION_SHARE, LabelledFace, held_out, read_item_faces
 from screener.training.resuming import RunFolder
 from screener.training.starting_points import UNKNOWN_LICENCE, starting_point
-from screener.versions import versions
 
 Say = Callable[[str], None]
 
@@ -103,7 +103,7 @@ def train_end_to_end(data: Path, output: Path, settings: EndToEndSettings, say: 
         rows, calibration = run.all_stages()
         contract = replace(_contract(output.stem, settings, start, faces, rows), calibration=calibration)
         metrics = output.with_name(f"{output.stem}.metrics.csv")
-        write_atomically(metrics, _csv(rows))
+        write_whole(metrics, _csv(rows))
         save_checkpoint(output, contract, run.network.state_dict())
         folder.remove()
         return EndToEndReport(output, metrics, len(faces.training), sum(int(row["pictures"]) for row in rows), rows[-1])

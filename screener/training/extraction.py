@@ -23,10 +23,11 @@ from screener.checkpoint import Checkpoint
 from screener.datasets import LabelledItem, plan_folds, require_both_classes
 from screener.datasets.splits import Plan
 from screener.errors import DatasetError, DeviceError, OutputError
-from screener.model import STRIDE, without_copies
-from screener.preprocess import normalise
-from screener.readahead import read_ahead
-from screener.resolved import build_detector
+from screener.model.network import STRIDE
+from screener.model.preprocessing import normalise
+from screener.model.widening import without_copies
+from screener.runtime.readahead import read_ahead
+from screener.scanning.models import build_detector
 from screener.scoring import choose_device, choose_dtype, fold_batch_norm
 from screener.settings import ExtractSettings
 from screener.training.crops import BadFile, CropReader, ItemCrop, ItemEnd

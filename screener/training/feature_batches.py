@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from screener.errors import DatasetError
-from screener.readahead import read_ahead
+from screener.runtime.readahead import read_ahead
 from screener.training.fold_parts import Part, Positions
 
 READ_AHEAD = 2

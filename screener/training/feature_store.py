@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -20,13 +20,8 @@ from numpy.lib.format import write_array_header_1_0
 from numpy.typing import NDArray
 
 from screener.errors import OutputError, SettingsError
-from screener.report.output import make_folder, write_atomically
+from screener.runtime.files import lock_unless_held, make_folder, put_in_place, settle, telling, write_whole
 from screener.training.folds import UNFINISHED
-
-try:
-    import fcntl
-except ImportError:  # pragma: no cover - Windows has none
-    fcntl = None  # type: ignore[assignment]
 
 Rows = dict[str, list[list[Any]]]
 """Name of an array -> its rows, plain values for JSON."""
@@ -80,7 +75,7 @@ class FeatureStore:
         """Vouch for everything that was added, with the state to go on from; notes: plain values to keep. Raises OutputError."""
         for name, file in self._files.items():
             with _writing(self._growing(name)):
-                _settle(file)
+                settle(file)
         self._write_line({"rows": {name: rows for name, rows in self._fresh.items() if rows}, "state": state, "notes": notes})
         for name, rows in self._fresh.items():
             self.rows[name].extend(rows)
@@ -95,12 +90,11 @@ class FeatureStore:
         for name, file in self._files.items():
             with _writing(self._growing(name)):
                 _write_header(file, len(self.rows[name]), self._shape)
-                _settle(file)
                 file.close()
-                os.replace(self._growing(name), self.folder / array_file(name))
+                put_in_place(self._growing(name), self.folder / array_file(name))
         for place, text in documents.items():
             make_folder((self.folder / place).parent)
-            write_atomically(self.folder / place, text)
+            write_whole(self.folder / place, text)
         with _writing(self.folder / UNFINISHED):
             os.unlink(self.folder / UNFINISHED)
 
@@ -115,7 +109,7 @@ class FeatureStore:
     def _write_line(self, content: Mapping[str, Any]) -> None:
         with _writing(self.folder / UNFINISHED):
             self._journal.write(json.dumps(content, allow_nan=False).encode() + b"\n")
-            _settle(self._journal)
+            settle(self._journal)
 
     def _take_up(self, identity: Mapping[str, Any]) -> None:
         """Believe the journal as far as it is whole, and cut off the rest."""
@@ -211,29 +205,11 @@ def _write_header(file: BinaryIO, rows: int, shape: tuple[int, int, int]) -> Non
     write_array_header_1_0(file, {"descr": "<f2", "fortran_order": False, "shape": (rows, *shape)})
 
 
-def _settle(file: BinaryIO) -> None:
-    file.flush()
-    os.fsync(file.fileno())
-
-
 def _lock(journal: BinaryIO, folder: Path) -> None:
-    """Two extractions that write the same files would ruin both; the lock goes with the process, however it ends."""
-    if fcntl is None:
-        return
-    try:
-        fcntl.flock(journal, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise OutputError(f"{folder}: another extraction is writing there; wait for it, or name another folder") from error
-    except OSError:
-        return  # a file system without locks
+    """Two extractions that write the same files would ruin both."""
+    if not lock_unless_held(journal.fileno()):
+        raise OutputError(f"{folder}: another extraction is writing there; wait for it, or name another folder")
 
 
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise OutputError(
-            f"{path}: cannot be written: {error.strerror or error}; see to the space and the permissions there, then repeat the command: "
-            "it goes on where it stopped"
-        ) from error
+def _writing(path: Path) -> AbstractContextManager[None]:
+    return telling(path, "see to the space and the permissions there, then repeat the command: it goes on where it stopped")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from screener.checkpoint import Checkpoint
-from screener.checkpoint.structure import to_plain
+from screener.checkpoint.json_fields import to_plain
 from screener.datasets.item import LABELS, SPLITS, LabelledItem
 from screener.datasets.splits import Plan
 from screener.errors import DatasetError, OutputError

@@ -1,4 +1,4 @@
-"""A feature fold -> the rows to learn from, to validate on and to test on, checked before any training.
+"""A feature fold -> the rows to learn from, to validate on and to test on, checked before any training, leaks between them included.
 
 Knows folds and labels. Does not know networks or the loop. Where a fold has no validation split, whole groups of its training rows are
 held out.
@@ -6,13 +6,15 @@ held out.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from screener.datasets.audit.audit_report import leak_warnings
+from screener.datasets.audit.leaks import shared_names
 from screener.datasets.item import LABELS, LabelledItem
 from screener.datasets.splits import plan_folds
 from screener.errors import DatasetError
@@ -129,3 +131,23 @@ def _require_both(fold: FeatureFold, name: str, labels: NDArray[np.int64]) -> No
     if not _has_both(labels):
         found = f"{len(labels)} that are all {LABEL_NAMES[int(labels[0])]}" if len(labels) else "no plain rows"
         raise DatasetError(f"{fold.folder}: fold {fold.number}, split {name}: expected real and fake rows, has {found}; extract both")
+
+
+def fold_leaks(folds: Sequence[FeatureFold], strict: bool) -> list[str]:
+    """A warning for every kind of thing that two splits of one fold share; raises DatasetError instead when `strict`.
+
+    Legacy trees name no sources: of them only what their rows are called can be held against each other.
+    """
+    warnings = [f"{fold.folder}: fold {fold.number}: {text}" for fold in folds for text in leak_warnings(shared_names(list(_items(fold))))]
+    if strict and warnings:
+        raise DatasetError("; ".join(warnings))
+    return warnings
+
+
+def _items(fold: FeatureFold) -> Iterator[LabelledItem]:
+    """One item for each file in each split, whatever number of its frames and copies."""
+    for split in fold.splits.values():
+        for row in {row.name: row for row in split.rows}.values():
+            yield LabelledItem(
+                Path(row.name), row.name, row.label, row.group or row.name, split.name, row.method, "", row.identities, (row.source,)
+            )

@@ -17,10 +17,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from screener.checkpoint.structure import read
+from screener.checkpoint.json_fields import read
 from screener.datasets.item import LABELS, SPLITS
 from screener.errors import CheckpointError, DatasetError
-from screener.preprocess import Preprocessing
+from screener.model.preprocessing import Preprocessing
 from screener.training.legacy_folds import LegacyFeatures, legacy_files
 
 FOLD_VERSION = 1

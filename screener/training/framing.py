@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from screener.preprocess import resize_square
+from screener.model.preprocessing import resize_square
 from screener.training.pictures import LabelledFace
 from screener.training.self_blending import Face
 

@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from screener.allocator import keep_freed_memory
 from screener.errors import SettingsError
-from screener.model import CLASS_NAMES, Architecture, Head, fake_logit
+from screener.model.network import CLASS_NAMES, Architecture, Head, fake_logit
+from screener.runtime.allocator import keep_freed_memory
 from screener.scoring import choose_dtype
 from screener.settings import TrainSettings
 from screener.training.feature_batches import FeatureBatch, batch_count, judging_batches, order_of, training_batches
@@ -33,7 +33,7 @@ from screener.training.head_figures import figures
 from screener.training.head_state import PENALISED, HeadState, State, best_epoch, has_stalled, new_state, weights_of
 from screener.training.optimisation import add_l1_gradient, class_weights, l1_term, learning_rate, mix, row_losses, update_average
 from screener.training.resuming import load_state, save_state
-from screener.training.watching import EpochFigures, TrainingWatch
+from screener.training.updates import EpochFigures, TrainingWatch
 from screener.training.workers import Workers
 
 

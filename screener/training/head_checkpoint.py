@@ -31,13 +31,13 @@ from screener.checkpoint.localisation import FIGURE
 from screener.checkpoint.tensors import BACKBONE, from_stored, to_stored
 from screener.errors import DatasetError
 from screener.evaluation.calibration import MISSED_SHARE, fit_calibration, operating_point, pooled_p_fake
-from screener.preprocess import Preprocessing
+from screener.model.preprocessing import Preprocessing
+from screener.runtime.versions import versions
 from screener.training.fold_parts import FoldParts, Part
 from screener.training.folds import FeatureFold, row_to_list
 from screener.training.head_figures import groups_by_name
 from screener.training.head_state import HEAD, State
 from screener.training.starting_points import UNKNOWN_LICENCE
-from screener.versions import versions
 
 FALSE_POSITIVE_RATES = (0.01, 0.05, 0.10)
 """Operating points that are stored where enough real validation rows stand behind them."""

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from screener.checkpoint import Checkpoint, require_checkpoint_name
 from screener.errors import DatasetError, SettingsError
-from screener.model import Head
-from screener.report.output import make_folder
+from screener.model.network import Head
+from screener.runtime.files import make_folder
 from screener.settings import TrainSettings
 from screener.training.curves import MISSING, draw_curves
 from screener.training.fold_parts import FoldParts, Part, parts_of
@@ -38,7 +38,7 @@ from screener.training.head_state import State, starting_weights
 from screener.training.metrics_log import TensorBoardLog, write_metrics
 from screener.training.resuming import RunFolder, load_state, save_state
 from screener.training.starting_points import backbone_named
-from screener.training.watching import EpochFigures, QuietWatch, TrainingWatch
+from screener.training.updates import EpochFigures, QuietWatch, TrainingWatch
 from screener.training.workers import Workers, joined
 
 UNCHANGING = ("device", "dtype", "save_every_seconds")

@@ -13,10 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from screener.model import Architecture, Head, Network
+from screener.model.network import Architecture, Head, Network
 from screener.settings import TrainSettings
 from screener.training.optimisation import new_optimiser
-from screener.training.watching import EpochFigures
+from screener.training.updates import EpochFigures
 
 HEAD = "head."
 """Beginning of the head's names in `Network.state_dict()`."""

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from screener.errors import SettingsError
-from screener.report.output import write_atomically
-from screener.training.watching import EpochFigures
+from screener.runtime.files import write_whole
+from screener.training.updates import EpochFigures
 
 COLUMNS = tuple(field.name for field in fields(EpochFigures))
 
@@ -26,7 +26,7 @@ def write_metrics(path: Path, rows: Sequence[EpochFigures]) -> None:
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
     writer.writerows({name: _cell(value) for name, value in asdict(row).items()} for row in rows)
-    write_atomically(path, text.getvalue())
+    write_whole(path, text.getvalue())
 
 
 class TensorBoardLog:

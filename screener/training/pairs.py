@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from screener.errors import DatasetError
-from screener.preprocess import Preprocessing, resize_square
+from screener.model.preprocessing import Preprocessing, resize_square
 from screener.training import route
 from screener.training.decoders.copies import WHOLE_PICTURES, decoded_pairs, finished_decoders
 from screener.training.framing import Framing, draw_framing, framed

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from screener.datasets.item import LABELS, LabelledItem
 from screener.errors import DatasetError
 from screener.faces import FaceDetector
-from screener.preprocess import cut_square, square_around
+from screener.model.preprocessing import cut_square, square_around
 from screener.training.self_blending import Face
 
 VALIDATION_SHARE = 0.08

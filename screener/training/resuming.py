@@ -7,18 +7,15 @@ renamed, so that a kill leaves either the old one or the new one.
 from __future__ import annotations
 
 import json
-import os
-import secrets
 import shutil
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import torch
 
 from screener.errors import OutputError, SettingsError
-from screener.file_lock import try_lock
+from screener.runtime.files import lock_unless_held, remove_leftovers, telling, unwritable, whole_file, write_whole
 
 IDENTITY_FILE = "run.json"
 LOCK_FILE = "lock"
@@ -47,7 +44,7 @@ class RunFolder:
         """
         plain = json.loads(json.dumps(identity))
         file = self.path / IDENTITY_FILE
-        with _told(self.path):
+        with telling(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
             self._hold()
         if file.exists():
@@ -57,9 +54,9 @@ class RunFolder:
                     f"{self.path}: holds an unfinished run with another {', '.join(_differing(before, plain))}; "
                     f"repeat that command to finish it, or remove the folder to start anew"
                 )
-            self._sweep()
+            remove_leftovers(self.path)
             return
-        write_whole(file, lambda stream: stream.write(json.dumps(plain, indent=1).encode()))
+        write_whole(file, json.dumps(plain, indent=1))
 
     def file(self, name: str) -> Path:
         return self.path / name
@@ -69,10 +66,7 @@ class RunFolder:
         if self._held is not None:
             return
         self._held = (self.path / LOCK_FILE).open("ab")
-        is_free = True
-        with suppress(OSError):  # a file system without locks
-            is_free = try_lock(self._held.fileno())
-        if not is_free:
+        if not lock_unless_held(self._held.fileno()):
             self._let_go()
             raise OutputError(f"{self.path}: another training is at work there; wait for it, or name another output")
 
@@ -81,16 +75,10 @@ class RunFolder:
             self._held.close()
             self._held = None
 
-    def _sweep(self) -> None:
-        """Remove what a killed run was in the middle of writing."""
-        with _told(self.path):
-            for path in self.path.glob(".*.part"):
-                path.unlink(missing_ok=True)
-
     def remove(self) -> None:
         """Away with it, once the output is whole. The identity goes last: a kill on the way leaves a run that can be repeated."""
         self._let_go()
-        with _told(self.path):
+        with telling(self.path):
             for path in sorted(self.path.iterdir(), key=lambda path: path.name == IDENTITY_FILE):
                 shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
             self.path.rmdir()
@@ -98,7 +86,11 @@ class RunFolder:
 
 def save_state(path: Path, content: Mapping[str, Any]) -> None:
     """Plain values and tensors as the file `path`. Raises OutputError."""
-    write_whole(path, lambda stream: torch.save(dict(content), stream))
+    try:
+        with whole_file(path) as stream, telling(path):
+            torch.save(dict(content), stream)
+    except RuntimeError as error:  # how PyTorch's file writer reports a full disk
+        raise unwritable(path, error) from error
 
 
 def load_state(path: Path) -> dict[str, Any] | None:
@@ -113,20 +105,6 @@ def load_state(path: Path) -> dict[str, Any] | None:
             f"{path}: the saved state of the run cannot be read ({type(error).__name__}); remove {path.parent} to start anew"
         ) from error
     return content
-
-
-def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Let `write` fill a file that becomes `path` when it is whole and on the disk. Raises OutputError and leaves nothing behind."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
-    with _told(path):
-        try:
-            with temporary.open("xb") as stream:
-                write(stream)
-                stream.flush()
-                os.fsync(stream.fileno())
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
 
 
 def _read_identity(file: Path) -> dict[str, Any]:
@@ -148,15 +126,3 @@ def _differing(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = 
             short = max(len(str(old)), len(str(new))) <= 24
             names.append(f"{prefix}{name} ({old} then, {new} now)" if short else f"{prefix}{name}")
     return names
-
-
-@contextmanager
-def _told(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OutputError:
-        raise
-    except (OSError, RuntimeError) as error:
-        # PyTorch reports a full disk as a RuntimeError of its file writer.
-        why = getattr(error, "strerror", None) or str(error).splitlines()[0]
-        raise OutputError(f"{path}: cannot be written: {why}; check the folder, its permissions and the free space") from error

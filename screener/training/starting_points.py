@@ -12,11 +12,11 @@ import torch
 from screener.checkpoint import FORMAT_VERSION, SPLIT_POINT, Calibration, Checkpoint, Contract, load_checkpoint
 from screener.checkpoint.tensors import weights_of
 from screener.faces import MtcnnDetector
-from screener.model import CLASS_NAMES, WIDE_RESNET50_2, Network
-from screener.preprocess import Preprocessing
+from screener.model.network import CLASS_NAMES, WIDE_RESNET50_2, Network
+from screener.model.preprocessing import Preprocessing
+from screener.runtime.versions import versions
 from screener.settings import ScanSettings
 from screener.training.backbones import IMAGENET, POOLING, published_backbone
-from screener.versions import versions
 
 UNKNOWN_LICENCE = "not stated with the data; that of the pictures applies"
 

@@ -3,9 +3,9 @@
 The only user of cv2.VideoCapture, and of PyAV for reading. Knows nothing of faces or verdicts.
 """
 
-from screener.video.opening import Video, open_video, start_decoder
 from screener.video.sampling import Sampling
-from screener.video.slices import Look, Slice, equal_slices
+from screener.video.sandbox.opening import Video, open_video, start_decoder
+from screener.video.seek_plan import Look, Slice, equal_slices
 from screener.video.sources import Source, SourceFailure, expand_sources, file_source
 
 __all__ = [

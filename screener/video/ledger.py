@@ -10,7 +10,6 @@ import re
 from dataclasses import dataclass, field
 
 from screener.errors import REASONS, WARNINGS
-from screener.records import VideoFacts
 
 # Error-level lines that whole files cause too: references to frames before a clean cut, and the reader's own retries.
 _HARMLESS = re.compile(rb"mmco:|co located POCs|number of reference frames|Last message repeated|deprecated pixel format|\[ WARN|^\s*$")
@@ -46,23 +45,6 @@ class Ledger:
             raise ValueError(f"warning: expected one of {sorted(WARNINGS)}, got {warning!r}")
         if warning not in self.warnings:
             self.warnings.append(warning)
-
-    def facts(self) -> VideoFacts:
-        return VideoFacts(
-            duration_seconds=self.duration_seconds,
-            size_wh=self.size_wh,
-            fps=self.fps,
-            codec=self.codec,
-            reader=self.reader,
-            is_still=self.is_still,
-            frames_promised=self.frames_promised,
-            frames_decoded=self.frames_decoded,
-            frames_sampled=self.frames_sampled,
-            decode_errors=self.decode_errors,
-            decode_seconds=self.decode_seconds,
-            reasons=tuple(self.reasons),
-            warnings=tuple(self.warnings),
-        )
 
 
 class Complaints:

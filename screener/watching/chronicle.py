@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from screener.records import FaceScore, TrackVerdict
-from screener.verdict import Limits, Sighting, judge_person
+from screener.verdict.judging import Limits, Sighting, judge_person
 from screener.watching.looking import Sight
 
 MOST_ROWS = 2048

@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from screener.cores import use_cores, use_one_core
-from screener.pipeline import Screener
 from screener.records import FaceCrop, FaceScore, Frame
-from screener.tracks import Tracker
-from screener.verdict import score_of
+from screener.runtime.cores import use_cores, use_one_core
+from screener.scanning.models import Models
+from screener.tracking.tracker import Tracker
+from screener.verdict.judging import score_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,19 +36,19 @@ class Sight:
 class Looker:
     """Follows people from frame to frame; whoever is met after `start_segment` is someone new. For one thread only."""
 
-    def __init__(self, screener: Screener) -> None:
-        self._screener = screener
+    def __init__(self, models: Models) -> None:
+        self._models = models
         self._highest_id = 0
         self.start_segment()
 
     def start_segment(self) -> None:
         """Frames from here on have nothing to do with those before."""
-        self._cropper, self._tracker = self._screener.new_cropper(), Tracker()
+        self._cropper, self._tracker = self._models.new_cropper(), Tracker()
         self._ids_before = self._highest_id
 
     def look(self, frame: Frame) -> list[Sight]:
         """Every face that is found, in the detector's order."""
-        if self._screener.scorer.device.type == "cpu":
+        if self._models.scorer.device.type == "cpu":
             use_one_core()  # as in a scan: the steps of finding are too small to be shared
         ((glance, crops),) = self._cropper.glances([frame])
         ids = [self._ids_before + track_id for track_id in self._tracker.follow(glance.observation)]
@@ -64,10 +64,10 @@ class Looker:
         """By track id, which no two faces of one frame share."""
         if not crops:
             return {}
-        use_cores(self._screener.cores)
-        calibration = self._screener.checkpoint.contract.calibration
+        use_cores(self._models.cores)
+        calibration = self._models.checkpoint.contract.calibration
         judged = {}
-        for crop, logit in zip(crops, self._screener.scorer.score(crops), strict=True):
+        for crop, logit in zip(crops, self._models.scorer.score(crops), strict=True):
             score = score_of(crop, float(logit), calibration.temperature, calibration.bias)
             judged[crop.track_id] = Sight(crop.track_id, crop.box.box_xyxy, crop.box.size_px, score=score, crop_rgb=crop.crop_rgb)
         return judged

@@ -20,8 +20,8 @@ from contextlib import suppress
 from typing import IO, Any, Protocol
 
 from screener.errors import SettingsError
-from screener.report.live_events import event_line
 from screener.report.wording import counted, shortened, visible
+from screener.watching.events import event_line
 from screener.watching.records import LiveEvent
 from screener.watching.webhook import Webhook
 

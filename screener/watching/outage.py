@@ -7,7 +7,7 @@ picture could be had is one.
 from __future__ import annotations
 
 from screener.settings import LiveSettings
-from screener.video.feed import FeedStatus, LiveFrame
+from screener.video.live.feed import FeedStatus, LiveFrame
 
 BLOCKED_FACTOR = 3.0
 """A judgement that is this many times `stale_seconds` old, while frames come, says that the machine does not keep up at all."""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from screener.records import FaceScore, TrackVerdict
 from screener.settings import LiveSettings
-from screener.verdict import Limits, Sighting, judge_person
+from screener.verdict.judging import Limits, Sighting, judge_person
 from screener.watching.looking import Sight
 from screener.watching.records import LivePerson
 from screener.watching.steadiness import Steadiness, SteadyOutcome

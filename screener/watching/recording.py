@@ -1,4 +1,4 @@
-"""The annotated pictures of a live watch -> a video file. Knows when a picture is worth another frame; the writing is `video.writing`'s."""
+"""The annotated pictures of a live watch -> a video file. Knows when a picture is worth another frame; the writing is `video_writer`'s."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from screener.video.writing import Mp4Writer
+from screener.encoding.video_writer import Mp4Writer
 
 MOST_FPS = 30.0
 """A picture that comes sooner after the one before is left out: a recording need not be faster than what it shows."""

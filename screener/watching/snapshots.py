@@ -6,7 +6,6 @@ Knows files and OpenCV's encoder. Files of earlier watches are never touched.
 from __future__ import annotations
 
 import re
-import secrets
 from collections import deque
 from collections.abc import Iterable
 from contextlib import suppress
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from screener.errors import OutputError, SettingsError
+from screener.runtime.files import make_folder, write_whole
 from screener.watching.records import LiveEvent
 
 DEFAULT_LIMIT = 200
@@ -32,10 +32,7 @@ class Snapshots:
         self._folder = folder
         self._limit = limit
         self._kept: deque[Path] = deque()
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise self._failure(folder, error) from error
+        make_folder(folder)
 
     def keep(self, event: LiveEvent, crops_rgb: Iterable[NDArray[np.uint8]]) -> list[Path]:
         """Each (h, w, 3) uint8 RGB crop as `20261122T161203.400-person-1-fake-0.93-1.png`, without loss. Raises OutputError."""
@@ -52,14 +49,7 @@ class Snapshots:
         done, encoded = cv2.imencode(".png", cv2.cvtColor(crop_rgb, cv2.COLOR_RGB2BGR))
         if not done:
             raise OutputError(f"{path}: the crop could not be encoded as PNG")
-        temporary = self._folder / f".screener-{secrets.token_hex(8)}.part"
-        try:
-            temporary.write_bytes(encoded.tobytes())
-            temporary.replace(path)
-        except OSError as error:
-            with suppress(OSError):
-                temporary.unlink()
-            raise self._failure(path, error) from error
+        write_whole(path, encoded.tobytes(), follow=False)
         self._kept.append(path)
         return path
 
@@ -70,10 +60,6 @@ class Snapshots:
             number += 1
             path = self._folder / f"{stem}-{number}.png"
         return path
-
-    @staticmethod
-    def _failure(path: Path, error: OSError) -> OutputError:
-        return OutputError(f"{path}: cannot be written: {error.strerror or error}; check the folder, its permissions and the free space")
 
 
 def _name(event: LiveEvent) -> str:

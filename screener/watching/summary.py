@@ -9,15 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from screener.pipeline import Screener
 from screener.records import Verdict, VideoFacts
+from screener.runtime.versions import versions
+from screener.scanning.models import Models
 from screener.settings import LiveSettings
-from screener.verdict import coverage_of, judge_video, leading_person
-from screener.versions import versions
+from screener.verdict.judging import coverage_of, judge_video, leading_person
 from screener.video import Source
-from screener.video.feed import FeedStatus
+from screener.video.live.feed import FeedStatus
 from screener.watching.chronicle import Chronicle
-from screener.watching.judging import Counts
+from screener.watching.judging_thread import Counts
 from screener.watching.records import LiveStats
 
 
@@ -49,7 +49,7 @@ def stats_of(status: FeedStatus, counts: Counts) -> LiveStats:
     )
 
 
-def summary_verdict(screener: Screener, source: Source, settings: LiveSettings, chronicle: Chronicle, facts: WatchFacts) -> Verdict:
+def summary_verdict(models: Models, source: Source, settings: LiveSettings, chronicle: Chronicle, facts: WatchFacts) -> Verdict:
     """Everyone who was seen, the worst that was found of them, and how much of the watch was really judged."""
     status, counts = facts.status, facts.counts
     lost = facts.outages > 0 or not counts.looked_at
@@ -65,8 +65,8 @@ def summary_verdict(screener: Screener, source: Source, settings: LiveSettings, 
         reasons=reasons,
     )
     coverage = coverage_of(video)
-    people = chronicle.people(screener.limits)
-    outcome, why = judge_video(people, coverage, counts.looked_at, screener.limits.threshold)
+    people = chronicle.people(models.limits)
+    outcome, why = judge_video(people, coverage, counts.looked_at, models.limits.threshold)
     leader = leading_person(people)
     return Verdict(
         source=source.name,
@@ -74,16 +74,16 @@ def summary_verdict(screener: Screener, source: Source, settings: LiveSettings, 
         outcome=outcome,
         p_fake=leader.p_fake if leader else None,
         interval=leader.interval if leader else None,
-        threshold=screener.limits.threshold,
-        operating_point=screener.operating_point,
+        threshold=models.limits.threshold,
+        operating_point=models.operating_point,
         coverage=coverage,
         reasons=tuple(dict.fromkeys((*reasons, *why))),
         warnings=video.warnings,
         video=video,
         people=people,
         frames=(),
-        checkpoint=screener.checkpoint.summary(),
-        settings={**settings.to_dict(), **screener.scorer.ran_on()},
+        checkpoint=models.checkpoint.summary(),
+        settings={**settings.to_dict(), **models.scorer.ran_on()},
         versions=versions(),
         timing_seconds={"total": facts.watched_seconds},
         detail=_detail(facts, chronicle),

@@ -15,15 +15,15 @@ from types import TracebackType
 from typing import Any
 
 from screener.checkpoint import Checkpoint
-from screener.pipeline import Screener
 from screener.records import Verdict
+from screener.scanning.models import Models
 from screener.settings import LiveSettings
-from screener.verdict import judge_video
+from screener.verdict.judging import judge_video
 from screener.video import Source
-from screener.video.feed import Feed, FeedStatus, LiveFrame
-from screener.video.live_sources import live_source
+from screener.video.live.feed import Feed, FeedStatus, LiveFrame
+from screener.video.live.one_source import live_source
 from screener.watching.following import Follower
-from screener.watching.judging import Counts, Judge, Judgement, crops_of
+from screener.watching.judging_thread import Counts, Judge, Judgement, crops_of
 from screener.watching.outage import Outages, state_of
 from screener.watching.people import Happening
 from screener.watching.records import LiveEvent, LivePerson, LiveUpdate
@@ -41,15 +41,13 @@ DOWN = ("stale", "frozen", "lost")
 class Watch:
     """An iterator of `LiveUpdate`s, the last of which brings the `summary`; a context manager. Not for use from several threads."""
 
-    def __init__(
-        self, screener: Screener, source: Source, settings: LiveSettings, pictures: bool = True, clock: Any = time.monotonic
-    ) -> None:
-        """screener: with the settings `settings.judging()`. pictures: updates bring the newest frame, with boxes that follow the faces."""
-        self._screener, self._source, self._settings, self._pictures = screener, source, settings, pictures
+    def __init__(self, models: Models, source: Source, settings: LiveSettings, pictures: bool = True, clock: Any = time.monotonic) -> None:
+        """models: with the settings `settings.judging()`. pictures: updates bring the newest frame, with boxes that follow the faces."""
+        self._models, self._source, self._settings, self._pictures = models, source, settings, pictures
         self._clock = clock
         self._bell = threading.Event()
         self._feed = Feed(source, settings, self._bell.set if pictures else lambda: None)
-        self._judge = Judge(screener, settings, self._feed, self._bell)
+        self._judge = Judge(models, settings, self._feed, self._bell)
         self._follower = Follower()
         self._followed: Judgement | None = None
         self._outages = Outages()
@@ -102,7 +100,7 @@ class Watch:
         news = self._judge.news(now, newest.first if newest is not None else 0)
         lost = self._outages.seconds(now)
         facts = WatchFacts(self._moment[0], lost, self._outage_count, status, news.counts, self._judge.overall_delay())
-        verdict = summary_verdict(self._screener, self._source, self._settings, self._judge.chronicle, facts)
+        verdict = summary_verdict(self._models, self._source, self._settings, self._judge.chronicle, facts)
         self.verdict = verdict
         summary = self._event("summary", **summary_details(verdict, self._judge.chronicle, facts))
         events = (*self._told(news.before), *changes, *self._told(news.after), summary)
@@ -123,9 +121,9 @@ class Watch:
         self._feed.start()
         self._judge.start()
         self._state = "opening"
-        settings = {**self._settings.to_dict(), **self._screener.scorer.ran_on()}
-        details = {"source": self._source.name, "threshold": round(self._screener.limits.threshold, 4), "settings": settings}
-        start = self._event("start", **details, checkpoint=self._screener.checkpoint.summary())
+        settings = {**self._settings.to_dict(), **self._models.scorer.ran_on()}
+        details = {"source": self._source.name, "threshold": round(self._models.limits.threshold, 4), "settings": settings}
+        start = self._event("start", **details, checkpoint=self._models.checkpoint.summary())
         return self._composed("opening", "", FeedStatus(), Counts(), (), "undecided", (), (start,))
 
     def _is_over(self) -> bool:
@@ -226,7 +224,7 @@ class Watch:
         if judgement is None:
             return "undecided", ()
         people = [person.verdict for person in judgement.people]
-        return judge_video(people, "complete", judgement.frames_looked_at, self._screener.limits.threshold)
+        return judge_video(people, "complete", judgement.frames_looked_at, self._models.limits.threshold)
 
     def _people(self, judgement: Judgement | None, picture: Any) -> tuple[LivePerson, ...]:
         if judgement is None or picture is None:
@@ -272,7 +270,7 @@ class Watch:
             reasons=reasons,
             people=people,
             stats=stats_of(status, counts),
-            threshold=self._screener.limits.threshold,
+            threshold=self._models.limits.threshold,
             message=message,
             events=events,
             retry_seconds=retry,
@@ -294,4 +292,4 @@ def live(
     """
     settings = settings or LiveSettings()
     found = live_source(source)
-    return Watch(Screener(settings.judging(), checkpoint), found, settings, pictures)
+    return Watch(Models(settings.judging(), checkpoint), found, settings, pictures)

@@ -13,9 +13,9 @@ from http.client import HTTPException, HTTPMessage
 from typing import IO
 
 from screener.errors import SettingsError
-from screener.report.live_events import event_line
 from screener.report.wording import visible
-from screener.versions import versions
+from screener.runtime.versions import versions
+from screener.watching.events import event_line
 from screener.watching.records import LiveEvent
 
 TIMEOUT_SECONDS = 5.0

@@ -5,21 +5,21 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from face_media import portrait, write_clip
 from numpy.typing import NDArray
 
 from screener import ScanSettings, Screener
 from screener.errors import DeviceError, SourceError
-from screener.pipeline import Scanning
-from screener.progressive import ProgressiveScanning
 from screener.records import FaceScore, Frame
+from screener.scanning.stages import Course, Stages
 from screener.scoring import LogitsAndMaps, Pictures, Scorer, TorchEngine
-from screener.video import Video
+from screener.verdict.evidence import TellingCrops
+from screener.video import Video, file_source, open_video
 
 FRAMES, BATCH = 7, 2
 
@@ -104,41 +104,42 @@ def test_nothing_is_held_back_where_the_answer_is_there_at_once(build: Build, me
 
 
 @pytest.mark.parametrize("keeps", [False, True])
-def test_faces_in_flight_count_as_waiting_when_the_time_is_reckoned(
-    keeps: bool, build: Build, media: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_faces_in_flight_count_as_waiting_when_the_time_is_reckoned(keeps: bool, build: Build, media: Path) -> None:
     """One face in each frame: what is scored and what waits make up the frames that were looked at."""
-    asked: list[tuple[int, int]] = []
-
-    def is_late(scanning: Scanning, waiting: int = 0) -> bool:
-        asked.append((len(scanning._scores), waiting))
-        return False
-
-    monkeypatch.setattr(Scanning, "_is_late", is_late)
-    list(build(keeps)[0].scan_stream(media / "one.mp4"))
+    made, _ = build(keeps)
+    asked = looked_at(made, stages_asking(made), media / "one.mp4")
     assert [scored + waiting for scored, waiting in asked] == list(range(1, FRAMES + 1))
     assert [waiting for _, waiting in asked] == ([1, 2, 3, 2, 3, 2, 3] if keeps else [1, 0, 1, 0, 1, 0, 1])
 
 
-def test_scores_of_earlier_rounds_do_not_count_as_on_their_way(build: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[int] = []
-    began: list[int] = []
-    judged = Scanning._judged
+@pytest.mark.parametrize("keeps", [False, True])
+def test_scores_of_earlier_runs_do_not_count_as_on_their_way(keeps: bool, build: Build, media: Path) -> None:
+    made, _ = build(keeps)
+    stages = stages_asking(made)
+    first, second = ([waiting for _, waiting in looked_at(made, stages, media / "one.mp4")] for _ in range(2))
+    assert len(stages[0].scores) == 2 * FRAMES and second == first
 
-    def is_late(scanning: Scanning, waiting: int = 0) -> bool:
-        asked.append(waiting)
+
+def stages_asking(made: Screener) -> tuple[Stages, list[tuple[int, int]]]:
+    """The stages of a pass that is never late, and (scored, waiting) of each time it was asked."""
+    asked: list[tuple[int, int]] = []
+
+    def is_late(waiting: int) -> bool:
+        asked.append((len(stages.scores), waiting))
         return False
 
-    def counted(scanning: Scanning, video: Video) -> Iterator[FaceScore]:
-        began.append(len(scanning._scores))
-        return judged(scanning, video)
+    cropper = made.new_cropper()
+    stages = Stages(made, cropper, TellingCrops(0), Course(cropper.followed, lambda looked_at, expected: None, is_late))
+    return stages, asked
 
-    monkeypatch.setattr(ProgressiveScanning, "_is_late", is_late)
-    monkeypatch.setattr(Scanning, "_judged", counted)
-    write_clip(tmp_path / "longer.mp4", lambda number: portrait(number % 16), frames=48)
-    build(True, budget_seconds=3600.0)[0].scan(tmp_path / "longer.mp4")
-    assert len(began) > 1 and began[1] > 0 and asked.count(1) > 1
-    assert min(asked) == 0 and max(asked) == 2 * BATCH - 1
+
+def looked_at(made: Screener, stages: tuple[Stages, list[tuple[int, int]]], path: Path) -> list[tuple[int, int]]:
+    """One run over a file, and what was asked in it."""
+    running, asked = stages
+    asked.clear()
+    with closing(open_video(file_source(path), made.settings)) as video:
+        list(running.run(video))
+    return list(asked)
 
 
 def test_a_score_that_is_no_number_ends_the_scan_after_those_before_it(build: Build, media: Path) -> None:

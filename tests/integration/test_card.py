@@ -15,8 +15,9 @@ from jsonschema import Draft202012Validator
 from screener.errors import DeviceError
 from screener.report import load_schema
 from screener.settings import ScanSettings
-from screener.video import child, open_video, start_decoder
-from screener.video.opening import _Worker
+from screener.video import open_video, start_decoder
+from screener.video.sandbox import child
+from screener.video.sandbox.opening import _Worker
 from screener.video.sources import file_source
 
 CODECS = {"h264": ("libx264", "mp4"), "hevc": ("libx265", "mp4"), "vp9": ("libvpx-vp9", "webm"), "mpeg4": ("mpeg4", "mp4")}

@@ -13,9 +13,9 @@ import pytest
 import typer
 from command_line import environment, run_command, run_here
 
-from screener import cli
+from screener import ScanSettings, cli
 from screener.checkpoint import load_checkpoint
-from screener.versions import PACKAGES
+from screener.runtime.versions import PACKAGES
 
 HEAVY = ("torch", "torchvision", "cv2", "facenet_pytorch", "av", "scipy", "jinja2")
 

@@ -20,7 +20,7 @@ from command_line import environment, run_here
 from face_media import FRAMES, RATE, landscape, portrait, stranger, write_clip, write_picture
 from torchvision.models.resnet import Bottleneck, ResNet
 
-from screener.cli import extraction as command
+from screener.cli import extract as command
 from screener.training.folds import UNFINISHED, open_folds
 
 SAMPLED = 3
@@ -98,7 +98,7 @@ def test_the_same_features_as_a_scan_would_judge(clips: Path, checkpoint: Path, 
     """The head on an extracted feature gives the logit that the scan of the same picture gives."""
     from screener import ScanSettings, Screener
     from screener.checkpoint import load_checkpoint
-    from screener.model import fake_logit
+    from screener.model.network import fake_logit
 
     assert run_here(*arguments(clips, tmp_path / "folds", checkpoint), "--frames", str(SAMPLED), "-q").status == 0
     screener = Screener(ScanSettings(device="cpu", dtype="float32"), checkpoint)

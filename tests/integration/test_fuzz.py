@@ -31,7 +31,7 @@ def test_a_reader_that_believes_everything_is_found_out(tmp_path: Path) -> None:
     gullible = tmp_path / "gullible.py"
     gullible.write_text(
         f"import runpy, sys\nsys.path.insert(0, {str(FUZZER.parent)!r})\n"
-        "import screener.verdict\nscreener.verdict.coverage_of = lambda facts: 'complete'\n"
+        "import screener.verdict.judging\nscreener.verdict.judging.coverage_of = lambda facts: 'complete'\n"
         f"sys.argv[0] = {str(FUZZER)!r}\nrunpy.run_path({str(FUZZER)!r}, run_name='__main__')\n",
         encoding="utf-8",
     )

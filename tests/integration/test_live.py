@@ -13,11 +13,11 @@ from command_line import FAILS_ALL, PASSES_ALL, run_here
 from face_media import portrait, write_clip
 from jsonschema import Draft202012Validator
 from live_media import LIVE_RATE, JpegServer, PipeWriter, person, transport_chunks
+from live_updates import live_schema
 from live_watching import Event, kinds, watching
 
 from screener import LiveSettings, ScanSettings, Screener
-from screener.report.live_events import load_live_schema
-from screener.video.live_sources import live_source
+from screener.video.live.one_source import live_source
 from screener.watching.watch import Watch
 
 IMPATIENT = """
@@ -64,7 +64,7 @@ def pipe(tmp_path: Path) -> Path:
 
 def assert_sound(events: list[Event]) -> None:
     """Every event keeps to the schema, times rise, and each alarm is taken back at most once before the next."""
-    validator = Draft202012Validator(load_live_schema())
+    validator = Draft202012Validator(live_schema())
     for event in events:
         validator.validate(event)
     moments = [event["seconds"] for event in events]

@@ -14,7 +14,7 @@ from face_media import FRAMES, pair, write_picture
 
 from screener import ScanSettings, Screener
 from screener.checkpoint import Localisation, Measured, load_checkpoint, save_contract
-from screener.checkpoint.structure import to_plain
+from screener.checkpoint.json_fields import to_plain
 
 EARNED = Localisation(
     pictures=200,

@@ -12,7 +12,7 @@ import pytest
 
 from screener import Screener
 from screener.records import Frame
-from screener.tracks import Tracker
+from screener.tracking.tracker import Tracker
 from screener.video import Video
 
 ENDED_WITHIN_SECONDS = 20.0

@@ -18,9 +18,9 @@ from screener import ScanSettings, Screener
 from screener.datasets import LabelledItem
 from screener.evaluation.perturbed_screener import SETTING, Applied, PerturbedScreener
 from screener.evaluation.robustness import perturbed_evaluation
-from screener.file_hash import sha256_of
 from screener.records import Frame, Verdict
 from screener.report.progress import QuietProgress
+from screener.runtime.file_hash import sha256_of
 
 
 def logits(verdict: Verdict) -> list[float]:

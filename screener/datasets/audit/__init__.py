@@ -1,4 +1,4 @@
-"""The leak audit: what splits share, and whether anything but the face tells real from fake. Before training, not after.
+"""Labelled items in, warnings out: what splits share, and whether anything but the face tells real from fake. Before training, not after.
 
 Reads every file once. Knows items and files. Does not know networks or scores.
 """
@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
+from screener.datasets.audit.audit_report import AuditReport, Unread, require_clean
 from screener.datasets.audit.confounds import Confound, can_judge_together, find_confounds, independent_groups
 from screener.datasets.audit.facts import FileFacts, OnProgress, read_all
 from screener.datasets.audit.leaks import KINDS, Leak, find_leaks
-from screener.datasets.audit.report import AuditReport, Unread, require_clean
-from screener.datasets.audit.settings import AuditSettings
 from screener.datasets.item import LabelledItem
+from screener.settings.audit import AuditSettings
 
 __all__ = ["KINDS", "AuditReport", "Confound", "Leak", "Unread", "audit", "judge", "require_clean"]
 

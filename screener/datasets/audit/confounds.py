@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from scipy.stats import mannwhitneyu
 
 from screener.datasets.audit.facts import FACTS, Fact, FileFacts, Value
-from screener.datasets.audit.settings import AuditSettings
 from screener.datasets.item import LABELS
 from screener.datasets.splits import components, plan_folds
 from screener.errors import DatasetError
+from screener.settings.audit import AuditSettings
 
 EVERYWHERE = ""
 """The scope of all files."""

@@ -19,7 +19,7 @@ from screener.errors import SourceError
 from screener.records import VideoFacts
 from screener.settings import ScanSettings
 from screener.video import file_source, open_video
-from screener.video.container_facts import ContainerFacts, read_container_facts
+from screener.video.container.header import ContainerFacts, read_container_facts
 
 OnProgress = Callable[[int, int], None]
 """Called with (files read, files in all) after each file."""

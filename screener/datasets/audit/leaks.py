@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from screener.datasets.audit.facts import FileFacts
 from screener.datasets.audit.fingerprints import Places, near_pairs
-from screener.datasets.audit.settings import AuditSettings
 from screener.datasets.item import LabelledItem
+from screener.settings.audit import AuditSettings
 
 
 @dataclass(frozen=True)

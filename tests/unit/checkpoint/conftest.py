@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from screener.checkpoint import Calibration, Contract, DataSet, OperatingPoint, save_checkpoint
-from screener.model import CLASS_NAMES, Architecture, Network
-from screener.preprocess import Preprocessing
+from screener.model.network import CLASS_NAMES, Architecture, Network
+from screener.model.preprocessing import Preprocessing
 
-TINY = Architecture("tiny", blocks=(1, 1, 1, 1), inner_width=8, outer_width=4)
+TINY = Architecture("tiny", blocks=(1, 1, 1, 1), inner_width=8, outer_width=4, stem_width=4)
 
 
 def make_network(seed: int = 0) -> Network:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from screener.checkpoint import Checkpoint, Contract, Localisation, Measured, describe, localisation_of
-from screener.checkpoint.structure import to_plain
+from screener.checkpoint.json_fields import to_plain
 from screener.errors import CheckpointError
 
 from .conftest import make_contract

@@ -14,8 +14,8 @@ from safetensors.torch import load_file
 
 from screener.checkpoint import Calibration, Contract, load_checkpoint, save_checkpoint, save_contract, scored_alike
 from screener.errors import CheckpointError, OutputError
-from screener.model import Architecture
-from screener.preprocess import Preprocessing
+from screener.model.network import Architecture
+from screener.model.preprocessing import Preprocessing
 
 from .conftest import make_contract, make_network
 
@@ -65,7 +65,7 @@ def test_new_weights_are_not_taken_for_old_ones(original: Path, tmp_path: Path) 
 @pytest.mark.parametrize(
     "change",
     [
-        {"architecture": Architecture("tiny", blocks=(1, 1, 1, 2), inner_width=8, outer_width=4)},
+        {"architecture": Architecture("tiny", blocks=(1, 1, 1, 2), inner_width=8, outer_width=4, stem_width=4)},
         {"preprocessing": Preprocessing(input_size=64)},
         {"detector": {"name": "another"}},
         {"backbone_fingerprint": "ab" * 32},
@@ -98,7 +98,7 @@ def test_a_full_disk_keeps_what_was_there(original: Path, monkeypatch: pytest.Mo
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full_disk)
-    with pytest.raises(OutputError, match=r"original\.safetensors: the checkpoint cannot be written \(No space left"):
+    with pytest.raises(OutputError, match=r"original\.safetensors: cannot be written: No space left"):
         save_contract(original, contract, original)
     assert original.read_bytes() == before
     assert list(original.parent.iterdir()) == [original]

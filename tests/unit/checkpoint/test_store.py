@@ -25,7 +25,7 @@ from screener.checkpoint import (
     verify_checkpoint,
 )
 from screener.errors import CheckpointError, OutputError
-from screener.model import Architecture, Network
+from screener.model.network import Architecture, Network
 
 from .conftest import make_contract, make_network
 
@@ -51,7 +51,7 @@ def test_8_bits_answer_nearly_the_same(saved: Path, network: Network) -> None:
 
 
 def test_8_bits_take_about_a_quarter(tmp_path: Path) -> None:
-    wider = Architecture("wider", (1, 1, 1, 1), 32, 16)
+    wider = Architecture("wider", (1, 1, 1, 1), 32, 16, 16)
     network = Network(wider)
     sizes = {}
     for quantise in (True, False):
@@ -158,7 +158,7 @@ def test_failing_to_write_keeps_what_was_there(saved: Path, state: dict[str, Ten
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full_disk)
-    with pytest.raises(OutputError, match=r"tiny\.safetensors: the checkpoint cannot be written \(No space left"):
+    with pytest.raises(OutputError, match=r"tiny\.safetensors: cannot be written: No space left"):
         save_checkpoint(saved, make_contract(name="another"), state)
     assert saved.read_bytes() == before
     assert list(saved.parent.iterdir()) == [saved]

@@ -14,9 +14,9 @@ from live_updates import person_event, update
 
 from screener.cli.live_outputs import LiveOutputs, Wishes
 from screener.errors import DeviceError, OutputError
-from screener.report.live_view import LiveView
 from screener.watching import notifying, recording, window
 from screener.watching.records import LiveEvent
+from screener.watching.view import LiveView
 
 PICTURE = np.full((48, 64, 3), 90, np.uint8)
 ALARM = person_event("alarm", track_id=1)

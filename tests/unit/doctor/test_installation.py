@@ -12,7 +12,7 @@ import pytest
 
 from screener.doctor import installation
 from screener.doctor.findings import Examination, Finding
-from screener.versions import versions
+from screener.runtime.versions import versions
 
 
 @pytest.fixture(autouse=True)

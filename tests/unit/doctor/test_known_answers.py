@@ -14,7 +14,7 @@ from screener.doctor import known_answers
 from screener.doctor.findings import Fault
 from screener.doctor.known_answers import box_fault, check_crop, check_normalisation, picture_fault
 from screener.doctor.specimen import FRAMES, SIDE_PX, Specimen, make_specimen
-from screener.preprocess import Preprocessing, crop_face
+from screener.model.preprocessing import Preprocessing, crop_face
 from screener.records import FaceBox
 
 UInt8 = NDArray[np.uint8]

@@ -16,9 +16,9 @@ from screener.checkpoint import Checkpoint
 from screener.doctor import self_test
 from screener.doctor.findings import Examination, Finding
 from screener.doctor.self_test import Trial, trial_settings
-from screener.pipeline import Screener
-from screener.preprocess import sharpness
+from screener.model.preprocessing import sharpness
 from screener.records import FaceBox, FaceCrop, Frame
+from screener.scanning.screener import Screener
 from screener.scoring import Begun
 from screener.video import Video
 

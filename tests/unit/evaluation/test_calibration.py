@@ -13,7 +13,7 @@ from screener.checkpoint import Calibration
 from screener.errors import DatasetError
 from screener.evaluation.calibration import fit_calibration, operating_point, pooled_p_fake
 from screener.evaluation.metrics import expected_calibration_error
-from screener.verdict import POOLING, calibrated
+from screener.verdict.judging import POOLING, calibrated
 
 
 def videos(n: int, temperature: float, bias: float, seed: int = 0) -> tuple[list[np.ndarray], np.ndarray]:

@@ -11,7 +11,7 @@ import pytest
 from builders import tiny_contract, tiny_network
 
 from screener.checkpoint import Checkpoint, DataSet, Localisation, Measured, load_checkpoint, save_checkpoint
-from screener.checkpoint.structure import to_plain
+from screener.checkpoint.json_fields import to_plain
 from screener.errors import CheckpointError
 from screener.evaluation.figures import FIGURE_NAMES, Evaluation
 from screener.evaluation.model_card import model_card, write_model_card

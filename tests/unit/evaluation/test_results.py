@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from screener.datasets import LabelledItem
 from screener.errors import DatasetError
 from screener.evaluation.results import common_origin, difference, is_results, origin_of, read_rows, rows_of
 
@@ -25,6 +26,13 @@ def test_rows_come_in_the_order_of_the_items_and_the_last_of_several_counts(tmp_
     assert [one["frames"][0]["logit"] for one in found] == [2.0, 3.0]
     with pytest.raises(DatasetError, match=r"r\.jsonl: lacks 1 of 1 videos, such as c\.mp4"):
         rows_of([item("c.mp4")], read_rows(results), results)
+
+
+def test_rows_are_matched_by_real_paths_relative_ones_from_the_present_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    results = write(tmp_path / "r.jsonl", [row("clips/a.mp4", [2.0])])
+    (found,) = rows_of([LabelledItem(tmp_path / "clips" / "a.mp4", "a.mp4", 1, "g")], read_rows(results), results)
+    assert found["frames"][0]["logit"] == 2.0
 
 
 @pytest.mark.parametrize(

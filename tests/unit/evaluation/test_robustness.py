@@ -20,9 +20,9 @@ from screener.evaluation.perturbed_screener import SETTING, Applied
 from screener.evaluation.robustness import AS_IT_IS, Robustness, perturbed_evaluation
 from screener.evaluation.robustness_plots import robustness_charts
 from screener.evaluation.robustness_report import robustness_section, robustness_text
-from screener.file_hash import sha256_of
 from screener.records import Frame, Verdict
 from screener.report.progress import QuietProgress
+from screener.runtime.file_hash import sha256_of
 from screener.video import Source, SourceFailure
 
 THRESHOLD = 0.6

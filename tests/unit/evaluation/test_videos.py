@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import pytest
 from screener.datasets import LabelledItem
 from screener.errors import DatasetError
 from screener.evaluation.methods import BLENDING, FAMILIES, family_of, generator_of
-from screener.evaluation.videos import halves_by_group, labels_of, read_scores, scores_of, video_score
+from screener.evaluation.videos import halves_by_group, labels_of, scores_of, video_score
 
 from .made import frame
 from .made import row as whole_row
@@ -38,19 +37,6 @@ def test_the_leading_person_in_time_order() -> None:
 def test_nobody_judged_is_no_score() -> None:
     score = video_score(video(), row({3: ["too_short"]}, [frame(3, 5, 9.0)]))
     assert score.logits.shape == score.face_px.shape == (0,)
-
-
-def test_results_are_matched_by_real_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    results = tmp_path / "results.jsonl"
-    results.write_text(json.dumps(row({1: []}, [frame(1, 0, 2.0)], source="clips/a.mp4")) + "\n", encoding="utf-8")
-    (score,) = read_scores(results, [LabelledItem(tmp_path / "clips" / "a.mp4", "a.mp4", 1, "g")])
-    assert score.logits.tolist() == [2.0]
-    with pytest.raises(DatasetError, match=r"lacks 1 of 1 videos, such as b\.mp4"):
-        read_scores(results, [video("b.mp4")])
-    results.write_text("not json\n", encoding="utf-8")
-    with pytest.raises(DatasetError, match="cannot be read"):
-        read_scores(results, [video()])
 
 
 def test_facts_of_the_video_come_along() -> None:

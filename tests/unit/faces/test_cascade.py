@@ -1,17 +1,23 @@
-"""The cascade against facenet-pytorch's own way through the same three networks."""
+"""The cascade against facenet-pytorch's own way through the same three networks, and its suppression against torchvision's."""
 
 from __future__ import annotations
 
+import importlib.util
+import subprocess
+import sys
 import warnings
 from collections.abc import Sequence
 
 import cv2
 import numpy as np
 import pytest
+import torch
 from skimage.data import astronaut, coffee
+from torchvision.ops import batched_nms
 
 from screener.faces import MtcnnDetector
-from screener.faces.cascade import Cascade, Found
+from screener.faces import cascade as cascade_module
+from screener.faces.cascade import Cascade, Found, surest_of_groups
 
 TOLERANCE_PX = 2e-3
 
@@ -88,3 +94,35 @@ def test_scales_reach_from_the_smallest_face_to_the_whole_picture(cascade: Casca
     scales = cascade.scales(*size)
     assert len(scales) == count and scales[0] == pytest.approx(0.6)
     assert min(size) * scales[-1] >= 12 - 1e-6 > min(size) * scales[-1] * 0.709
+
+
+def boxes(count: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(count)
+    corners = torch.rand((count, 2), generator=generator) * 60
+    sides = 5 + torch.rand((count, 2), generator=generator) * 40
+    certainties = torch.rand(count, generator=generator)
+    return torch.cat([corners, corners + sides], 1), certainties, torch.randint(0, 3, (count,), generator=generator)
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, 300])
+@pytest.mark.parametrize("most_iou", [0.3, 0.7])
+def test_the_same_boxes_in_the_same_order(count: int, most_iou: float) -> None:
+    assert surest_of_groups(*boxes(count), most_iou).tolist() == batched_nms(*boxes(count), most_iou).tolist()
+
+
+def test_without_the_library_it_is_imported_the_long_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    cascade_module._kernel.cache_clear()
+    assert surest_of_groups(*boxes(50), 0.5).tolist() == batched_nms(*boxes(50), 0.5).tolist()
+    cascade_module._kernel.cache_clear()
+
+
+def test_finding_faces_imports_none_of_the_slow_libraries() -> None:
+    """Torchvision alone takes over a second; in a process of its own, for here they are loaded already."""
+    code = (
+        "import sys, numpy as np; from screener.scanning.screener import Screener; from screener.faces import MtcnnDetector;"
+        "MtcnnDetector().detect(np.zeros((64, 64, 3), np.uint8));"
+        "print([name for name in ('torchvision', 'facenet_pytorch', 'torch._dynamo', 'scipy') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

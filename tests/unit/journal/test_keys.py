@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from screener.journal import InputKey, key_of
-from screener.pipeline import sha256_of
+from screener.runtime.file_hash import sha256_of
 from screener.video import Source, SourceFailure, file_source
 
 

@@ -158,15 +158,6 @@ def test_maps_are_those_of_the_plain_network(crops_rgb: np.ndarray) -> None:
     assert np.ptp(maps) > 0.01
 
 
-def test_of_faces_maps_come_in_their_order(crops_rgb: np.ndarray) -> None:
-    made = scorer(batch_size=4)
-    logits, maps = made.score_and_locate([face_crop(crop) for crop in crops_rgb])
-    assert np.array_equal(logits, made.score([face_crop(crop) for crop in crops_rgb]))
-    assert np.array_equal(maps, made.logits_and_maps(crops_rgb)[1])
-    none, no_maps = made.score_and_locate([])
-    assert none.shape == (0,) and no_maps.shape == (0, 4, 4)
-
-
 # Begun first, asked for later.
 
 

@@ -11,7 +11,7 @@ from builders import portrait
 from hypothesis import given
 from hypothesis import strategies as st
 
-from screener.preprocess import Preprocessing, crop_face
+from screener.model.preprocessing import Preprocessing, crop_face
 from screener.training.copies import Change, changed_crop, draw_change
 
 SMALL = Preprocessing(input_size=64)

@@ -11,7 +11,7 @@ import pytest
 from builders import TINY_PREPROCESSING, box, portrait
 
 from screener.datasets import LabelledItem
-from screener.preprocess import crop_face, resize_square
+from screener.model.preprocessing import crop_face, resize_square
 from screener.records import FaceBox
 from screener.settings import ExtractSettings
 from screener.training.copies import changed_crop, draw_change

@@ -11,7 +11,7 @@ from builders import portrait
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from screener.preprocess import sharpness
+from screener.model.preprocessing import sharpness
 from screener.training.degradation import Degradation, apply, draw
 
 NOTHING = Degradation(1.0, 0.0, 1.0, False, 1.0, False, 0.0, 0.0, 0, ())

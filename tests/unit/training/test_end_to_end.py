@@ -16,8 +16,8 @@ from builders import TINY, labelled_face
 from torch import Tensor
 
 from screener.errors import OutputError
-from screener.model import Network
-from screener.preprocess import Preprocessing, normalise
+from screener.model.network import Network
+from screener.model.preprocessing import Preprocessing, normalise
 from screener.training import end_to_end
 from screener.training.end_to_end import Stage, State, new_state, prepare, train_stage
 from screener.training.pairs import PairMaker

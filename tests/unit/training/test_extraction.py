@@ -17,7 +17,7 @@ from builders import TINY_PREPROCESSING, portrait
 from screener.checkpoint import Checkpoint, load_checkpoint
 from screener.datasets import LabelledItem, read_data
 from screener.errors import DatasetError, DeviceError, OutputError, SettingsError
-from screener.preprocess import normalise
+from screener.model.preprocessing import normalise
 from screener.settings import ExtractSettings
 from screener.training import extraction
 from screener.training.extraction import ExtractionProgress, ExtractionReport, extract

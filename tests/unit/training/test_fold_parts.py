@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from screener.errors import DatasetError
-from screener.training.fold_parts import held_out_rows, parts_of
+from screener.training.fold_parts import fold_leaks, held_out_rows, parts_of
 from screener.training.folds import FeatureFold, FoldRow, FoldSplit
 
 from .feature_folds import SHAPE, feature_fold, features, rows, split
@@ -127,3 +127,34 @@ def test_a_feature_that_is_no_number_is_named_by_file_and_row() -> None:
     part.features(np.array([0, 1, 2, 3, 5]))
     with pytest.raises(DatasetError, match=r"row 4 of split train \(4\.png\)"):
         part.features(np.array([5, 4]))
+
+
+def fold(train: list[FoldRow], validation: list[FoldRow]) -> FeatureFold:
+    nothing = np.zeros((0, 2, 2, 2), np.float16)
+    splits = {name: FoldSplit(name, tuple(rows), nothing) for name, rows in (("train", train), ("validation", validation))}
+    return FeatureFold(Path("folds"), 1, "", None, (2, 2, 2), splits)
+
+
+A = FoldRow("real/a.mp4", 0, "a", "real/a.mp4", 0.0)
+B = FoldRow("fake/b.mp4", 1, "b", "fake/b.mp4", 0.0)
+
+
+def test_frames_and_copies_inside_one_split_are_no_leak() -> None:
+    assert fold_leaks([fold([A, replace(A, seconds=1.0), replace(A, augmentation=1)], [B])], strict=True) == []
+
+
+@pytest.mark.parametrize(
+    ("other", "word"),
+    [
+        (A, "video"),
+        (replace(B, source="real/a.mp4"), "source"),
+        (replace(B, group="a"), "group"),
+        (replace(B, identities=("ann",)), "person"),
+    ],
+)
+def test_what_two_splits_share_is_named(other: FoldRow, word: str) -> None:
+    shared = fold([replace(A, identities=("ann",))], [other])
+    warnings = fold_leaks([shared], strict=False)
+    assert any(f"fold 1: 1 {word} is in more than one split" in text for text in warnings)
+    with pytest.raises(DatasetError, match=f"1 {word} is in more than one split"):
+        fold_leaks([shared], strict=True)

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from screener.errors import DatasetError
-from screener.preprocess import Preprocessing
+from screener.model.preprocessing import Preprocessing
 from screener.training.folds import FoldRow, open_folds, require_backbone, require_finite
 
 SHAPE = (3, 2, 2)

@@ -15,7 +15,7 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 
 from screener.errors import DatasetError, OutputError, SettingsError
-from screener.model import Head
+from screener.model.network import Head
 from screener.settings import TrainSettings
 from screener.training import head as head_module
 from screener.training.fold_parts import FoldParts, parts_of
@@ -23,7 +23,7 @@ from screener.training.folds import FeatureFold, FoldSplit
 from screener.training.head import FoldJob, TrainedHead, head_logits, train_head
 from screener.training.head_state import starting_weights
 from screener.training.resuming import load_state
-from screener.training.watching import EpochFigures, QuietWatch
+from screener.training.updates import EpochFigures, QuietWatch
 from screener.training.workers import Workers
 
 from .feature_folds import feature_fold

@@ -12,7 +12,7 @@ from builders import TINY, TINY_PREPROCESSING, tiny_contract, tiny_network
 
 from screener.checkpoint import Calibration, Checkpoint, load_checkpoint, save_checkpoint
 from screener.errors import DatasetError
-from screener.preprocess import Preprocessing
+from screener.model.preprocessing import Preprocessing
 from screener.training.fold_parts import Part, parts_of
 from screener.training.folds import FoldRow
 from screener.training.head_checkpoint import (

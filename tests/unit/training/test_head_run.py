@@ -19,7 +19,7 @@ from screener.settings import TrainSettings
 from screener.training import head_run
 from screener.training.folds import FeatureFold
 from screener.training.head_run import HeadReport, train_heads
-from screener.training.watching import EpochFigures, QuietWatch
+from screener.training.updates import EpochFigures, QuietWatch
 
 from .feature_folds import feature_fold
 

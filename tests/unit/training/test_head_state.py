@@ -8,10 +8,10 @@ import pytest
 import torch
 from builders import TINY, tiny_network
 
-from screener.model import Head
+from screener.model.network import Head
 from screener.settings import HEAD_STARTS, L1_SCOPES, TrainSettings
 from screener.training.head_state import PENALISED, STARTS, best_epoch, has_stalled, new_state, starting_weights, weights_of
-from screener.training.watching import EpochFigures
+from screener.training.updates import EpochFigures
 
 CPU = torch.device("cpu")
 

@@ -12,7 +12,7 @@ import pytest
 
 from screener.errors import OutputError, SettingsError
 from screener.training.metrics_log import COLUMNS, TensorBoardLog, write_metrics
-from screener.training.watching import EpochFigures
+from screener.training.updates import EpochFigures
 
 
 def row(fold: int = 1, epoch: int = 1, **changes: Any) -> EpochFigures:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import errno
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import pytest
 import torch
 
 from screener.errors import OutputError, SettingsError
-from screener.training.resuming import RunFolder, load_state, save_state, write_whole
+from screener.training.resuming import RunFolder, load_state, save_state
 
 IDENTITY = {"settings": {"epochs": 3, "seed": 0}, "data": {"1": "a" * 64}}
 
@@ -29,20 +28,6 @@ def test_a_state_that_is_not_one_is_refused(tmp_path: Path) -> None:
     (tmp_path / "state").write_bytes(b"not a state")
     with pytest.raises(OutputError, match=rf"{tmp_path / 'state'}: the saved state of the run cannot be read.*remove {tmp_path}"):
         load_state(tmp_path / "state")
-
-
-def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
-    path = tmp_path / "state"
-    write_whole(path, lambda stream: stream.write(b"old"))
-
-    def break_off(stream: BinaryIO) -> None:
-        stream.write(b"half of the n")
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    with pytest.raises(OutputError, match=r"state: cannot be written: No space left on device; check .* free space"):
-        write_whole(path, break_off)
-    assert path.read_bytes() == b"old"
-    assert [file.name for file in tmp_path.iterdir()] == ["state"]
 
 
 def test_a_full_disk_below_pytorch_is_an_output_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,7 +69,7 @@ def test_the_same_run_is_taken_up_and_another_refused(tmp_path: Path) -> None:
 def test_what_a_kill_left_half_written_is_swept_away(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "head.safetensors")
     folder.open(IDENTITY)
-    folder.file(".fold-1.state.0123.part").write_bytes(b"half")
+    folder.file(f".screener-{'0' * 16}.part").write_bytes(b"half")
     folder.file("fold-1.state").write_bytes(b"whole")
     folder.open(IDENTITY)
     assert sorted(path.name for path in folder.path.iterdir()) == ["fold-1.state", "lock", "run.json"]

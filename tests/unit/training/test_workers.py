@@ -51,7 +51,7 @@ import sys
 from pathlib import Path
 import torch
 sys.path[:0] = sys.argv[2:]
-from training.test_workers import train_on_twins
+from unit.training.test_workers import train_on_twins
 torch.set_num_threads(1)
 state, rank = train_on_twins(Path(sys.argv[1]))
 torch.save(state, f"{sys.argv[1]}/rank-{rank}.pt")
@@ -71,7 +71,7 @@ def train_on_twins(folder: Path) -> tuple[dict[str, torch.Tensor], int]:
     from screener.training.folds import FeatureFold, FoldSplit
     from screener.training.head import FoldJob, train_head
     from screener.training.head_state import starting_weights
-    from screener.training.watching import QuietWatch
+    from screener.training.updates import QuietWatch
 
     from .feature_folds import SHAPE, features, rows, split
 
@@ -99,12 +99,12 @@ def test_two_processes_make_the_step_that_one_makes(tmp_path: Path, monkeypatch:
     for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"):
         monkeypatch.delenv(name, raising=False)
     alone, _ = train_on_twins(tmp_path)
-    unit = Path(__file__).resolve().parents[1]
+    tests = Path(__file__).resolve().parents[2]
     (tmp_path / "script.py").write_text(SCRIPT)
-    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", tmp_path / "script.py", tmp_path, unit, unit.parent]
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", tmp_path / "script.py", tmp_path, tests]
     ended = subprocess.run(
         [sys.executable, *map(str, launch)],
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(unit.parents[1])},
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(tests.parent)},
         capture_output=True,
         text=True,
         timeout=300,

@@ -8,18 +8,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sights import sight
 
 from screener import LiveSettings, Screener
 from screener.records import Frame
-from screener.video import feed as feed_module
-from screener.video.feed import Feed
-from screener.video.live_sources import live_source
-from screener.watching import judging
-from screener.watching.judging import Judge
+from screener.video.live import feed as feed_module
+from screener.video.live.feed import Feed
+from screener.video.live.one_source import live_source
+from screener.watching import judging_thread as judging
+from screener.watching.judging_thread import Judge
 from screener.watching.looking import Looker, Sight
 from screener.watching.records import LiveUpdate
 from screener.watching.watch import Watch
+
+from .sights import sight
 
 
 class Stage:

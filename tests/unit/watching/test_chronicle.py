@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from builders import limits, person
-from sights import sight
 
-from screener.verdict import judge_person
+from screener.verdict.judging import judge_person
 from screener.watching.chronicle import MOST_PEOPLE, MOST_ROWS, Chronicle, Thinned
+
+from .sights import sight
 
 LIMITS = limits()
 
@@ -31,7 +32,7 @@ def test_a_short_watch_is_judged_as_a_scan() -> None:
         assert one.score is not None
         chronicle.see(one.score.pts_seconds, [one])
     (found,) = chronicle.people(LIMITS)
-    from screener.verdict import Sighting
+    from screener.verdict.judging import Sighting
 
     seen = Sighting(1, 0.0, 3.9, 40, [100.0] * 40)
     assert found == judge_person(seen, [one.score for one in sights if one.score], LIMITS, is_still=False)

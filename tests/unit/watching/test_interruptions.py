@@ -9,12 +9,13 @@ import cv2
 import numpy as np
 import pytest
 from builders import portrait
-from stage import Stage
 
-from screener.video import feed as feed_module
-from screener.watching.judging import Judge
+from screener.video.live import feed as feed_module
+from screener.watching.judging_thread import Judge
 from screener.watching.looking import Looker
 from screener.watching.people import CROPS_KEPT
+
+from .stage import Stage
 
 
 @pytest.fixture

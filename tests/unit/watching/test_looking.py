@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,10 @@ import pytest
 from skimage.data import astronaut
 
 from screener import LiveSettings, ScanSettings, Screener
-from screener.cores import use_cores
-from screener.pipeline import Scanning
-from screener.records import Frame
-from screener.video import Source
+from screener.records import FaceCrop, FaceScore, Frame
+from screener.scanning.cropping import Glances
+from screener.scanning.stages import Course, Stages
+from screener.verdict.evidence import TellingCrops
 from screener.watching.looking import Looker
 
 
@@ -28,17 +29,44 @@ def frames(count: int) -> list[Frame]:
     return [Frame(np.roll(PORTRAIT, 2 * number, 1), number / 5, number) for number in range(count)]
 
 
+class Played:
+    """Frames as an opened video gives them."""
+
+    expected_frames = None
+
+    def __init__(self, frames: list[Frame]) -> None:
+        self._frames = frames
+
+    def frames(self) -> Iterator[Frame]:
+        return iter(self._frames)
+
+    def close(self) -> None:
+        pass
+
+
+def scanned(loaded: Screener, seen: list[Frame]) -> list[tuple[FaceScore, FaceCrop]]:
+    """What the stages of a scan make of the frames."""
+    cropper, cut = loaded.new_cropper(), []
+
+    def crops_of(glances: Glances) -> list[list[FaceCrop]]:
+        found = cropper.followed(glances)
+        cut.extend(crop for crops in found for crop in crops)
+        return found
+
+    stages = Stages(loaded, cropper, TellingCrops(0), Course(crops_of, lambda looked_at, expected: None))
+    scores = list(stages.run(Played(seen)))  # type: ignore[arg-type]
+    return list(zip(scores, cut, strict=True))
+
+
 def test_what_is_seen_is_what_a_scan_finds(loaded: Screener) -> None:
-    looker, scanning = Looker(loaded), Scanning(loaded, Source("a.mp4", "file", "a.mp4", None), None)
-    for frame in frames(3):
+    looker = Looker(loaded)
+    for frame, (score, crop) in zip(frames(3), scanned(loaded, frames(3)), strict=True):
         (sight,) = looker.look(frame)
-        use_cores(1)
-        ((crop,),) = scanning._cropper.crops([frame])
-        use_cores(loaded.cores)
-        (score,) = scanning._scored([crop], scanning._begin([crop]))
         assert sight.score is not None and sight.crop_rgb is not None
         assert (sight.track_id, sight.flaw, sight.face_px) == (1, "", crop.box.size_px)
-        assert (sight.score.logit, sight.score.p_fake, sight.score.sharpness) == (score.logit, score.p_fake, score.sharpness)
+        assert (sight.score.logit, sight.score.p_fake, sight.score.sharpness) == pytest.approx(
+            (score.logit, score.p_fake, score.sharpness), rel=1e-6
+        )
         assert np.array_equal(sight.box_xyxy, score.box_xyxy) and np.array_equal(sight.crop_rgb, crop.crop_rgb)
         assert sight.box_xyxy.dtype == np.float32
 

@@ -9,7 +9,7 @@ import pytest
 
 from screener.records import Frame
 from screener.settings import LiveSettings
-from screener.video.feed import FeedStatus, LiveFrame
+from screener.video.live.feed import FeedStatus, LiveFrame
 from screener.watching.outage import Outages, state_of
 
 SETTINGS = LiveSettings()

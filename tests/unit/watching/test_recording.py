@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from builders import portrait
 
+from screener.encoding.video_writer import LONGEST_SIDE_PX, fitted
 from screener.errors import OutputError
-from screener.video.writing import LONGEST_SIDE_PX, fitted
 from screener.watching.recording import Recorder
 
 PICTURE = np.ascontiguousarray(portrait(2, 96)[:, :64])

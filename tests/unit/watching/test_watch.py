@@ -13,7 +13,7 @@ import screener
 from screener import LiveSettings, Screener
 from screener.errors import SourceError
 from screener.records import Frame
-from screener.video.live_sources import live_source
+from screener.video.live.one_source import live_source
 from screener.watching.looking import Looker, Sight
 from screener.watching.watch import Watch
 

@@ -14,9 +14,9 @@ from screener.datasets.audit import confounds
 from screener.datasets.audit.confounds import EVERYWHERE, Confound, find_confounds, independent_groups
 from screener.datasets.audit.facts import FACTS, FileFacts
 from screener.datasets.audit.jpeg import PictureHeader
-from screener.datasets.audit.settings import AuditSettings
 from screener.records import VideoFacts
-from screener.video.container_facts import ContainerFacts
+from screener.settings.audit import AuditSettings
+from screener.video.container.header import ContainerFacts
 
 from .files import file_facts, item
 

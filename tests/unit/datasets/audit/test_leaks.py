@@ -10,7 +10,7 @@ from builders import portrait
 from screener.datasets.audit.facts import FileFacts
 from screener.datasets.audit.fingerprints import fingerprint
 from screener.datasets.audit.leaks import Leak, find_leaks
-from screener.datasets.audit.settings import AuditSettings
+from screener.settings.audit import AuditSettings
 
 from .files import file_facts, item
 

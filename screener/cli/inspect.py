@@ -1,0 +1,58 @@
+"""Commands that look at the installation and at checkpoints: doctor, weights, version."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from screener.cli.app import CheckpointOption, DeviceOption, InOrder, app
+from screener.cli.exits import exits
+from screener.errors import ExitStatus
+
+weights_app = typer.Typer(cls=InOrder, help="The checkpoint's contract.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(weights_app, name="weights")
+
+
+@app.command()
+def doctor(checkpoint: CheckpointOption = None, device: DeviceOption = None) -> None:
+    """Prove on this machine that decoding, faces, weights, polarity and device work, and say what to do where they do not."""
+    with exits():
+        from screener.doctor import diagnose, render
+
+        findings = diagnose(checkpoint, device or "auto")
+        sys.stdout.write(render(findings))
+        sys.exit(ExitStatus.GENUINE if all(finding.ok for finding in findings) else ExitStatus.COULD_NOT_RUN)
+
+
+@weights_app.command("show")
+def weights_show(checkpoint: Annotated[Path | None, typer.Argument(help="A checkpoint; the default one if left out.")] = None) -> None:
+    """What a checkpoint promises: shape, preprocessing, calibration, thresholds, training data, figures, licence."""
+    with exits():
+        from screener.checkpoint import describe, load_checkpoint
+
+        _print_rows(describe(load_checkpoint(checkpoint)))
+
+
+@weights_app.command("verify")
+def weights_verify(checkpoint: Annotated[Path | None, typer.Argument(help="A checkpoint; the default one if left out.")] = None) -> None:
+    """Check a checkpoint's file, contract, shapes, values and fingerprint; exit 2 at the first fault."""
+    with exits():
+        from screener.checkpoint import verify_checkpoint
+
+        _print_rows(verify_checkpoint(checkpoint))
+
+
+@app.command()
+def version() -> None:
+    """Versions of screener and of the libraries that its results depend on."""
+    from screener.runtime.versions import versions
+
+    _print_rows(list(versions().items()))
+
+
+def _print_rows(rows: list[tuple[str, str]]) -> None:
+    width = max(len(name) for name, _ in rows)
+    sys.stdout.write("".join(f"{name:<{width}}  {value}\n" for name, value in rows))

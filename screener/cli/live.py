@@ -1,0 +1,145 @@
+"""The live command."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from screener.cli.app import CheckpointOption, DeviceOption, app, stops
+from screener.cli.configuration import command_settings
+from screener.cli.exits import exits
+from screener.cli.live_outputs import LiveOutputs, Wishes, tell
+from screener.errors import ExitStatus, SettingsError, exit_status
+from screener.runtime.stop_signals import Terminated
+
+if TYPE_CHECKING:
+    from screener.settings import LiveSettings
+    from screener.watching.watch import Watch
+
+
+@app.command()
+def live(
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", help="Camera index, /dev/video0, named pipe, http(s) or rtsp URL, or a file.")
+    ] = "0",
+    list_: Annotated[bool, typer.Option("--list", help="Show the cameras, and which of them open.")] = False,
+    realtime: Annotated[bool, typer.Option("--realtime", help="Play a file at its own speed.")] = False,
+    show: Annotated[bool, typer.Option("--show", help="A window with the picture; q closes it.")] = False,
+    record: Annotated[Path | None, typer.Option("--record", help="Write the picture, with what is said of it, to this mp4 file.")] = None,
+    snapshot: Annotated[Path | None, typer.Option("--snapshot", help="Folder for the faces that raised an alarm.")] = None,
+    jsonl: Annotated[bool, typer.Option("--jsonl", help="One line of JSON per event, as it happens.")] = False,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write there instead of standard output; the file grows.")] = None,
+    exec_: Annotated[
+        str | None, typer.Option("--exec", metavar="CMD", help="Run this on an alarm, without a shell; the event comes on standard input.")
+    ] = None,
+    webhook: Annotated[
+        str | None, typer.Option("--webhook", metavar="URL", help="POST the event there on an alarm (http or https).")
+    ] = None,
+    duration: Annotated[float | None, typer.Option("--duration", help="End by itself after so many seconds.")] = None,
+    window: Annotated[float | None, typer.Option("--window", help="Judge each person over so many last seconds (10).")] = None,
+    judged_fps: Annotated[float | None, typer.Option("--judged-fps", help="Judge at most so many frames per second (10).")] = None,
+    fpr: Annotated[
+        float | None, typer.Option("--fpr", help="Operating point, as a false-positive rate the checkpoint was measured at (0.05).")
+    ] = None,
+    threshold: Annotated[float | None, typer.Option("--threshold", help="Decide at this p_fake instead of an operating point.")] = None,
+    min_face_px: Annotated[int | None, typer.Option("--min-face-px", help="Do not judge smaller faces (40).")] = None,
+    allow_private: Annotated[
+        bool | None, typer.Option("--allow-private", help="Let a public address lead on into a private network.")
+    ] = None,
+    checkpoint: CheckpointOption = None,
+    device: DeviceOption = None,
+    dtype: Annotated[str | None, typer.Option("--dtype", help="auto, float32 or bfloat16.")] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", help="TOML file with a [tool.screener.live] or [screener.live] table of settings.")
+    ] = None,
+    allow_incomplete: Annotated[
+        bool, typer.Option("--allow-incomplete", help="Exit 0, not 3, when something is undecided or partial.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No live view on standard error.")] = False,
+) -> None:
+    """Watch a camera or stream: a steady, current verdict on each person in view. q or Ctrl-C ends it.
+
+    Exit status: 0 all genuine, 1 there was an alarm, 3 something is undecided or time was lost, 2 could not run, 130 interrupted.
+    A recording or snapshot that cannot be written any more does not end the watch; its exit status is then 2.
+    """
+    given = {
+        "duration_seconds": duration, "window_seconds": window, "judged_fps": judged_fps, "fpr": fpr, "threshold": threshold,
+        "min_face_px": min_face_px, "allow_private": allow_private, "device": device, "dtype": dtype,
+    }  # fmt: skip
+    with exits():
+        if list_:
+            _list_cameras()
+            sys.exit(ExitStatus.GENUINE)
+        settings = _settings(config, {name: value for name, value in given.items() if value is not None})
+        wishes = Wishes(jsonl, output, show, record, snapshot, exec_, webhook, quiet)
+        sys.exit(_watch(source, realtime, settings, checkpoint, wishes, allow_incomplete))
+
+
+def _settings(config: Path | None, given: dict[str, Any]) -> LiveSettings:
+    from screener.settings import LiveSettings
+
+    return command_settings(LiveSettings, "live", config, given)
+
+
+def _list_cameras() -> None:
+    from screener.video.live.cameras import list_cameras
+
+    cameras = list_cameras()
+    for camera in cameras:
+        state = "" if camera.opens else "  gives no picture: in use, or no camera"
+        sys.stdout.write(f"{camera.index}  {camera.name or 'camera'}{state}\n")
+    if not cameras:
+        sys.stderr.write("screener: no camera was found\n")
+
+
+def _watch(argument: str, realtime: bool, settings: LiveSettings, checkpoint: Path | None, wishes: Wishes, allow_incomplete: bool) -> int:
+    from screener.video.live.one_source import live_source
+
+    stops.only_first()
+    source = live_source(argument)
+    if realtime and source.kind != "file":
+        raise SettingsError(f"--realtime: {source.name} is no file; everything else runs at its own speed anyway")
+    if not realtime and source.kind == "file" and not wishes.quiet:
+        sys.stderr.write(f"screener: {source.name} is a file: played at its own speed; `screener scan` reads files whole, and faster\n")
+
+    from screener.scanning.models import Models
+    from screener.watching.watch import Watch
+
+    models = Models(settings.judging(), checkpoint)
+    with LiveOutputs(wishes, source.name) as outputs, Watch(models, source, settings, wishes.pictures) as watch:
+        status = _follow(watch, outputs)
+        verdict = watch.verdict
+        outputs.close_view()
+        if verdict is not None and not wishes.jsonl:
+            from screener.report import WRITERS
+
+            outputs.write(WRITERS["text"](1, False).one(verdict))
+    for error in outputs.failures.values():
+        tell(f"not everything was kept: {error}")
+    if status is not None:
+        return int(status)
+    if outputs.failures:
+        return int(ExitStatus.COULD_NOT_RUN)
+    assert verdict is not None
+    return int(exit_status([(verdict.outcome, verdict.coverage)], allow_incomplete))
+
+
+def _follow(watch: Watch, outputs: LiveOutputs) -> ExitStatus | None:
+    """To the end of the watch; gives the status if it was a signal that ended it."""
+    status, wanted = None, True
+    try:
+        while wanted:
+            # Held back for both: what the watch has told once it does not tell again. It waits for a quarter of a second at most.
+            with stops.held_back():
+                update = next(watch, None)
+                wanted = update is not None and outputs.show(update)
+    except (KeyboardInterrupt, Terminated) as stop:
+        status = ExitStatus.TERMINATED if isinstance(stop, Terminated) else ExitStatus.INTERRUPTED
+    stops.ignore()
+    if watch.verdict is None:
+        outputs.show(watch.finish())
+        outputs.hurry()
+    return status

@@ -1,0 +1,211 @@
+"""The train command: the head on feature folds, or backbone and head together on pictures."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+
+import typer
+
+from screener.cli.app import DeviceOption, app
+from screener.cli.audit import AuditOption, StrictOption, show_warnings, warn_of_leaks
+from screener.cli.configuration import command_settings
+from screener.cli.exits import exits
+from screener.errors import SettingsError
+
+if TYPE_CHECKING:
+    from screener.training.head_run import HeadReport
+
+FIGURES_SHOWN = ("auc", "accuracy", "f1")
+"""Of each fold, in the table that is printed at the end."""
+
+ONLY_HEAD = "only for training on feature folds"
+ONLY_WHOLE = "only with --end-to-end"
+
+
+class Leaks(NamedTuple):
+    """audit: look for leaks first. strict: stop when one is found."""
+
+    audit: bool
+    strict: bool
+
+
+@app.command()
+def train(
+    data: Annotated[Path, typer.Argument(metavar="FOLDS|DATA", help="Feature folds; with --end-to-end a folder of labelled pictures.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The checkpoint to write; it appears when it is whole.")],
+    end_to_end: Annotated[bool, typer.Option("--end-to-end", help="Train backbone and head together from pictures.")] = False,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option("--checkpoint", help="Holds the backbone that the folds come from; the default one ships with screener."),
+    ] = None,
+    backbone: Annotated[
+        str | None, typer.Option("--backbone", help="Instead of a checkpoint: imagenet, or a .pth file of torchvision's weights.")
+    ] = None,
+    preset: Annotated[str | None, typer.Option("--preset", help="Settings to start from: published (the default) or improved.")] = None,
+    fold: Annotated[
+        int | None, typer.Option("--fold", help="Train this fold alone; else all, and keep the best by validation AUC.")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option("--epochs", help="Passes over the training rows (10).")] = None,
+    batch_size: Annotated[int | None, typer.Option("--batch-size", help="Features in a step (120).")] = None,
+    learning_rate: Annotated[float | None, typer.Option("--learning-rate", help="At its peak (0.001; end to end 0.0005).")] = None,
+    weight_decay: Annotated[float | None, typer.Option("--weight-decay", help="Pull of every weight towards zero (0.1).")] = None,
+    l1_factor: Annotated[float | None, typer.Option("--l1-factor", help="Times the sum of |w|, added to the loss (0.001).")] = None,
+    l1_scope: Annotated[str | None, typer.Option("--l1-scope", help="Weights that the sum is over: head or answer.")] = None,
+    dropout: Annotated[float | None, typer.Option("--dropout", help="Before the linear layer (0.5).")] = None,
+    optimiser: Annotated[str | None, typer.Option("--optimiser", help="adam, adamw or sgd.")] = None,
+    schedule: Annotated[str | None, typer.Option("--schedule", help="Of the learning rate: constant or cosine.")] = None,
+    warm_up_epochs: Annotated[float | None, typer.Option("--warm-up-epochs", help="Epochs in which the learning rate rises (0).")] = None,
+    head_start: Annotated[
+        str | None, typer.Option("--head-start", help="From the checkpoint: layer4, or its linear layer too (checkpoint); or random.")
+    ] = None,
+    keep: Annotated[str | None, typer.Option("--keep", help="Weights of the last epoch, or of the best by validation AUC.")] = None,
+    patience: Annotated[
+        int | None, typer.Option("--patience", help="Stop after so many epochs without a better one; 0 never does.")
+    ] = None,
+    class_balance: Annotated[
+        bool | None, typer.Option("--class-balance/--no-class-balance", help="Both classes weigh the same in the loss.")
+    ] = None,
+    label_smoothing: Annotated[float | None, typer.Option("--label-smoothing", help="Share of the label spread over both (0).")] = None,
+    mixup: Annotated[float | None, typer.Option("--mixup", help="Mix pairs of features by Beta(X, X); 0 for none.")] = None,
+    average_decay: Annotated[float | None, typer.Option("--average-decay", help="Of the running average of weights; 0 for none.")] = None,
+    validation_share: Annotated[
+        float | None, typer.Option("--validation-share", help="Held out where a fold has no validation split (0.2).")
+    ] = None,
+    init: Annotated[
+        str | None, typer.Option("--init", help="End to end, start from: default, random, imagenet, a checkpoint or a .pth file.")
+    ] = None,
+    minutes: Annotated[float | None, typer.Option("--minutes", help="End to end: how long (60).")] = None,
+    input_size: Annotated[int | None, typer.Option("--input-size", help="End to end: side of the crops at the end, pixels (224).")] = None,
+    pairs: Annotated[int | None, typer.Option("--pairs", help="End to end: pairs of a real and a fake picture in a batch (16).")] = None,
+    hardness: Annotated[
+        tuple[float, float] | None, typer.Option("--hardness", help="End to end: of the degradation, at first and last (0.1 0.25).")
+    ] = None,
+    strength: Annotated[
+        tuple[float, float] | None, typer.Option("--strength", help="End to end: of the mismatch in fakes, at first and last (1.1 0.8).")
+    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Of everything that is random (0).")] = None,
+    device: DeviceOption = None,
+    dtype: Annotated[str | None, typer.Option("--dtype", help="auto, float32 or bfloat16.")] = None,
+    save_every: Annotated[float | None, typer.Option("--save-every", help="Seconds of work that a stop may cost (120).")] = None,
+    tensorboard: Annotated[Path | None, typer.Option("--tensorboard", help="Folder for TensorBoard, if it is installed.")] = None,
+    config: Annotated[Path | None, typer.Option("--config", help="TOML file with a [tool.screener.train] table of settings.")] = None,
+    audit: AuditOption = True,
+    strict: StrictOption = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on standard error.")] = False,
+) -> None:
+    """Train a head on feature folds, or with --end-to-end the whole network on pictures, into a checkpoint.
+
+    Beside it: a CSV file of every epoch and, with matplotlib, the curves. Stopped at any moment, the same command goes on where it was.
+    On several graphics cards: torchrun --nproc-per-node 4 -m screener train FOLDS -o CHECKPOINT.
+    """
+    shared = {"learning_rate": learning_rate, "seed": seed, "device": device}
+    head_only = {
+        "preset": preset, "epochs": epochs, "batch_size": batch_size, "weight_decay": weight_decay, "l1_factor": l1_factor,
+        "l1_scope": l1_scope, "dropout": dropout, "optimiser": optimiser, "schedule": schedule, "warm_up_epochs": warm_up_epochs,
+        "head_start": head_start, "keep": keep, "patience": patience, "class_balance": class_balance, "label_smoothing": label_smoothing,
+        "mixup": mixup, "average_decay": average_decay, "validation_share": validation_share, "dtype": dtype,
+        "save_every_seconds": save_every,
+    }  # fmt: skip
+    whole_only = {
+        "init": init, "minutes": minutes, "input_size": input_size, "pairs": pairs, "hardness": hardness, "strength": strength,
+    }  # fmt: skip
+    with exits():
+        if checkpoint and backbone:
+            raise SettingsError("choose one of --checkpoint and --backbone, not both")
+        if strict and not audit:
+            raise SettingsError("choose one of --strict and --no-audit, not both")
+        leaks = Leaks(audit, strict)
+        if end_to_end:
+            _refuse({**head_only, "checkpoint": checkpoint, "backbone": backbone, "fold": fold, "tensorboard": tensorboard}, ONLY_HEAD)
+            _train_whole(data, output, _given({**shared, **whole_only}), config, leaks, quiet)
+        else:
+            _refuse(whole_only, ONLY_WHOLE)
+            _train_head(data, output, _given({**shared, **head_only}), config, leaks, quiet, backbone or checkpoint, fold, tensorboard)
+
+
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _refuse(options: dict[str, Any], why: str) -> None:
+    if wrong := sorted(_given(options)):
+        raise SettingsError(f"{', '.join('--' + name.replace('_', '-') for name in wrong)}: {why}")
+
+
+def _train_head(
+    folds: Path,
+    output: Path,
+    given: dict[str, Any],
+    config: Path | None,
+    leaks: Leaks,
+    quiet: bool,
+    backbone: str | Path | None,
+    fold: int | None,
+    tensorboard: Path | None,
+) -> None:
+    from screener.settings import TrainSettings
+    from screener.training.fold_parts import fold_leaks
+    from screener.training.folds import open_folds
+    from screener.training.head_run import train_heads
+    from screener.training.progress import display_for
+    from screener.training.workers import started_as_first
+
+    settings = command_settings(TrainSettings, "train", config, given)
+    if leaks.audit and started_as_first():
+        show_warnings(fold_leaks(open_folds(folds), leaks.strict))
+    with display_for(sys.stderr, quiet or not started_as_first()) as display:
+        report = train_heads(folds, output, settings, backbone, fold, display, tensorboard)
+    if report is not None:
+        sys.stdout.write(_head_summary(report))
+
+
+def _train_whole(data: Path, output: Path, given: dict[str, Any], config: Path | None, leaks: Leaks, quiet: bool) -> None:
+    from screener.datasets import read_data
+    from screener.settings import EndToEndSettings
+    from screener.training.end_to_end_run import train_end_to_end
+
+    def say(message: str) -> None:
+        if not quiet:
+            sys.stderr.write(message + "\n")
+            sys.stderr.flush()
+
+    settings = command_settings(EndToEndSettings, "end-to-end", config, given)
+    if leaks.audit:
+        warn_of_leaks(read_data(data), leaks.strict, quiet)
+    report = train_end_to_end(data, output, settings, say)
+    figures = "  ".join(f"{name.replace('_', ' ')} {_shown(value)}" for name, value in report.figures.items())
+    sys.stdout.write(f"{report.faces:,} faces, {report.pictures:,} pictures made of them\nvalidation: {figures}\n")
+    sys.stdout.write(f"written: {report.output}, {report.metrics}\n")
+
+
+def _shown(value: float) -> str:
+    """Counts without decimals, figures with four."""
+    return f"{value:g}" if value == int(value) else f"{value:.4f}"
+
+
+def _head_summary(report: HeadReport) -> str:
+    lines = [f"{'fold':<12}{'epoch':>6}" + "".join(f"{f'{split} {name}':>21}" for split in _splits(report) for name in FIGURES_SHOWN)]
+    for result in report.folds:
+        mark = " *" if result.number == report.chosen and len(report.folds) > 1 else ""
+        row = {"validation": result.validation, "test": result.test}
+        shown = [row[split].get(name) for split in _splits(report) for name in FIGURES_SHOWN]
+        lines.append(
+            f"{result.number}{mark:<{12 - len(str(result.number))}}{result.epoch:>6}" + "".join(f"{_number(v):>21}" for v in shown)
+        )
+    if len(report.folds) > 1:
+        spreads = {"validation": report.validation, "test": report.test}
+        found = [spreads[split].get(name) for split in _splits(report) for name in FIGURES_SHOWN]
+        lines.append(f"{'mean ± sd':<18}" + "".join(f"{f'{s.mean:.4f} ± {s.deviation:.4f}' if s else '-':>21}" for s in found))
+    lines += [f"note: {note}" for note in report.notes]
+    lines.append(f"written: {', '.join(str(path) for path in (report.output, report.metrics, *report.curves))}")
+    return "\n".join(lines) + "\n"
+
+
+def _splits(report: HeadReport) -> list[str]:
+    return ["validation", "test"] if any(result.test for result in report.folds) else ["validation"]
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"

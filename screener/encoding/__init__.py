@@ -1,0 +1,1 @@
+"""Pictures in, coded video out. Knows encoders and containers, not what the pictures show."""

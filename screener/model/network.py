@@ -1,0 +1,177 @@
+"""Wide ResNet50-2 split at `layer3`: a backbone, and the head that answers real or fake.
+
+Knows tensors and layers. Does not know files, devices, checkpoints or pictures: `checkpoint` fills the weights in, `scoring` places the
+network on a device, `preprocessing` makes its input.
+
+Source of the network: Zagoruyko and Komodakis 2016, arXiv:1605.07146, as built by torchvision (`wide_resnet50_2`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+CLASS_NAMES = ("real", "fake")
+"""Order of the two logits: fake is 1, everywhere."""
+
+STRIDE = 16
+"""Pixels of the input behind one cell of the `layer3` features."""
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """The shape of a network; enough to build it empty.
+
+    name: what people call it.
+    blocks: bottlenecks in layer1 .. layer4.
+    inner_width: inner channels of layer1's bottlenecks, doubled from layer to layer.
+    outer_width: the layers put out 4, 8, 16 and 32 times as many channels.
+    stem_width: channels of the stem.
+
+    128, 64 and 64 are Wide ResNet50-2; each divided by a factor of its own gives a narrower network of the same depth.
+    """
+
+    name: str = "wide_resnet50_2"
+    blocks: tuple[int, int, int, int] = (3, 4, 6, 3)
+    inner_width: int = 128
+    outer_width: int = 64
+    stem_width: int = 64
+
+    def __post_init__(self) -> None:
+        if len(self.blocks) != 4 or min(self.blocks) < 1:
+            raise ValueError(f"blocks: expected four counts of at least 1, got {self.blocks!r}")
+        for name in ("inner_width", "outer_width", "stem_width"):
+            width = getattr(self, name)
+            if not 1 <= width <= 512:
+                raise ValueError(f"{name}: expected 1 to 512, got {width!r}")
+
+    @property
+    def feature_channels(self) -> int:
+        """Channels of the `layer3` features."""
+        return 16 * self.outer_width
+
+
+WIDE_RESNET50_2 = Architecture()
+
+
+class Bottleneck(nn.Module):
+    """torchvision's block of this name, layer for layer: 1 x 1, 3 x 3 with the stride, 1 x 1, and the input on top.
+
+    Built here because importing torchvision takes longer than scanning a short clip.
+    """
+
+    def __init__(self, incoming: int, inner: int, outgoing: int, stride: int = 1, downsample: nn.Sequential | None = None) -> None:
+        super().__init__()
+        self.conv1, self.bn1 = nn.Conv2d(incoming, inner, 1, bias=False), nn.BatchNorm2d(inner)
+        self.conv2, self.bn2 = nn.Conv2d(inner, inner, 3, stride, 1, bias=False), nn.BatchNorm2d(inner)
+        self.conv3, self.bn3 = nn.Conv2d(inner, outgoing, 1, bias=False), nn.BatchNorm2d(outgoing)
+        self.relu = nn.ReLU(inplace=True)
+        self.downsample = downsample
+
+    def forward(self, x: Tensor) -> Tensor:
+        inner = self.relu(self.bn1(self.conv1(x)))
+        inner = self.relu(self.bn2(self.conv2(inner)))
+        outgoing: Tensor = self.bn3(self.conv3(inner))
+        outgoing += x if self.downsample is None else self.downsample(x)
+        activated: Tensor = self.relu(outgoing)
+        return activated
+
+
+def _layer(architecture: Architecture, number: int) -> nn.Sequential:
+    """layer1 .. layer4 with torchvision's names and strides."""
+    outgoing = 4 * architecture.outer_width * 2 ** (number - 1)
+    inner = architecture.inner_width * 2 ** (number - 1)
+    incoming = architecture.stem_width if number == 1 else outgoing // 2
+    stride = 1 if number == 1 else 2
+    shortcut = nn.Sequential(nn.Conv2d(incoming, outgoing, 1, stride, bias=False), nn.BatchNorm2d(outgoing))
+    rest = [Bottleneck(outgoing, inner, outgoing) for _ in range(architecture.blocks[number - 1] - 1)]
+    return nn.Sequential(Bottleneck(incoming, inner, outgoing, stride, shortcut), *rest)
+
+
+class Backbone(nn.Module):
+    """Stem to `layer3`: (N, 3, H, W) float -> (N, 1024, H/16, W/16).
+
+    copies: how often each channel of the answer is repeated, see `without_copies`.
+    """
+
+    copies: int = 1
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, architecture.stem_width, 7, 2, 3, bias=False)
+        self.bn1 = nn.BatchNorm2d(architecture.stem_width)
+        self.relu = nn.ReLU(inplace=True)
+        self.maxpool = nn.MaxPool2d(3, 2, 1)
+        self.layer1, self.layer2, self.layer3 = (_layer(architecture, n) for n in (1, 2, 3))
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        x = self.maxpool(self.relu(self.bn1(self.conv1(pictures))))
+        features: Tensor = self.layer3(self.layer2(self.layer1(x)))
+        return features if self.copies == 1 else features.repeat_interleave(self.copies, 1)
+
+
+class Head(nn.Module):
+    """`layer4`, average pool, dropout, linear: (N, 1024, h, w) -> (N, 2) logits in the order of `CLASS_NAMES`."""
+
+    def __init__(self, architecture: Architecture, dropout: float) -> None:
+        super().__init__()
+        self.layer4 = _layer(architecture, 4)
+        self.dropout = nn.Dropout(dropout)
+        self.fc = nn.Linear(32 * architecture.outer_width, len(CLASS_NAMES))
+
+    def forward(self, features: Tensor) -> Tensor:
+        logits: Tensor = self.fc(self.dropout(self.pooled(features)))
+        return logits
+
+    def pooled(self, features: Tensor) -> Tensor:
+        """(N, 1024, h, w) -> (N, 2048): what the linear layer sees, in float32."""
+        pooled: Tensor = self.layer4(features).float().mean((2, 3))
+        return pooled
+
+
+class Network(nn.Module):
+    """Backbone and head, and the `locator`: a 1 x 1 convolution on `layer3` that learns where a face was blended.
+
+    The locator speeds training up (its target is known for self-blended fakes) and is never part of the score.
+    """
+
+    def __init__(self, architecture: Architecture = WIDE_RESNET50_2, dropout: float = 0.5) -> None:
+        super().__init__()
+        self.architecture = architecture
+        self.backbone = Backbone(architecture)
+        self.head = Head(architecture, dropout)
+        self.locator = nn.Conv2d(architecture.feature_channels, 1, 1)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """(N, 3, H, W) normalised pictures -> (N, 2) logits."""
+        logits: Tensor = self.head(self.backbone(pictures))
+        return logits
+
+    def forward_with_map(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, 3, H, W) -> logits (N, 2) and blend-map logits (N, H/16, W/16)."""
+        features = self.backbone(pictures)
+        return self.head(features), self.locator(features)[:, 0]
+
+    def initialise(self, generator: torch.Generator | None = None) -> Network:
+        """Random weights for training from scratch: He et al. 2015 for convolutions, and every residual branch silent at first.
+
+        Source of the silent branches: Goyal et al. 2017, arXiv:1706.02677, section 5.1.
+        """
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu", generator=generator)
+            elif isinstance(module, Bottleneck):
+                nn.init.zeros_(module.bn3.weight)
+        nn.init.normal_(self.head.fc.weight, std=0.01, generator=generator)
+        nn.init.normal_(self.locator.weight, std=0.01, generator=generator)
+        for bias in (self.head.fc.bias, self.locator.bias):
+            if bias is not None:
+                nn.init.zeros_(bias)
+        return self
+
+
+def fake_logit(logits: Tensor) -> Tensor:
+    """The one number per crop that everything downstream uses: log-odds of fake, (N, 2) -> (N,)."""
+    return logits[:, 1] - logits[:, 0]

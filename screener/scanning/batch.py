@@ -1,0 +1,229 @@
+"""Many inputs, one after the other, with one set of models: a verdict for each, whatever happens to the others or to the run itself.
+
+Does not print or exit; knows the screener, the report folder and the journal.
+"""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, closing, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from screener.errors import ExitStatus, ScreenerError, SourceError, exit_status
+from screener.journal import GIVEN_UP_AFTER, InputKey, Journal, key_of
+from screener.records import SCHEMA_VERSION, Verdict
+from screener.report import ReportFolder, ScanProgress, Summary
+from screener.runtime.file_hash import sha256_of
+from screener.scanning.screener import Screener
+from screener.scanning.single_pass import OnProgress
+from screener.settings import ScanSettings
+from screener.video import Source, SourceFailure
+
+FAILED_HERE = "decoder_crash"
+"""The reason of an input that screener itself, and not only its decoder, failed on."""
+
+LONGEST_WORDS = 300
+"""Characters of an error's own words that go into a row."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One input of the run. known: an earlier run has judged it. fault: what screener itself failed with, None when it did not."""
+
+    source: Source | SourceFailure
+    verdict: Verdict
+    key: InputKey | None = None
+    known: bool = False
+    fault: Exception | None = None
+
+
+class Batch:
+    """One run over several inputs; `summary` and `exit_status` hold what was finished, also after an interrupt."""
+
+    def __init__(
+        self,
+        inputs: Sequence[Source | SourceFailure],
+        screener: Screener,
+        progress: ScanProgress,
+        folder: ReportFolder | None = None,
+        journal: Journal | None = None,
+        workers: int = 1,
+    ) -> None:
+        """workers: inputs that are judged at once, with the one set of models; verdicts come in the order of the inputs all the same."""
+        self._workers = workers
+        self._inputs, self._screener, self._progress, self._folder, self._journal = inputs, screener, progress, folder, journal
+        self._started = time.monotonic()
+        self._counts = Summary()
+        self._results: set[tuple[str, str]] = set()
+        self._faults = 0
+        self.known = 0
+        if journal is not None:
+            journal.open_run(_facts_of(screener))
+
+    @property
+    def summary(self) -> Summary:
+        return self._counts.lasting(time.monotonic() - self._started)
+
+    def exit_status(self, allow_incomplete: bool = False) -> ExitStatus:
+        """COULD_NOT_RUN when screener itself failed on every single input; one that it got through is a result."""
+        if self._faults and self._faults == self._counts.inputs:
+            return ExitStatus.COULD_NOT_RUN
+        return exit_status(self._results, allow_incomplete)
+
+    def run(self, sink: Callable[[Judged], None], whole: Callable[[], AbstractContextManager[object]] = nullcontext) -> None:
+        """Judge every input, in order: write the page of each, note it in the journal, count it, and give it to `sink`.
+
+        whole: entered around all of that for one input; it may hold interrupts back, so that none falls between a verdict and its row.
+        Raises DeviceError, OutputError, and whatever the sink raises.
+        """
+        with self._progress, closing(self._judged()) as each:
+            for judged in each:
+                with whole():
+                    self._keep(judged)
+                    sink(judged)
+
+    def _judged(self) -> Generator[Judged]:
+        if self._workers > 1:
+            yield from self._judged_side_by_side()
+            return
+        for source in self._inputs:
+            self._progress.start(source.name)
+            yield self._begun(source, self._progress.advance)()
+
+    def _judged_side_by_side(self) -> Generator[Judged]:
+        """Journal and order are kept here; threads do nothing but scan."""
+        pool = ThreadPoolExecutor(self._workers, thread_name_prefix="scan")
+        under_way: deque[tuple[str, Future[Judged]]] = deque()
+        try:
+            for source in self._inputs:
+                under_way.append((source.name, pool.submit(self._begun(source, None))))
+                if len(under_way) > self._workers:  # one more than are judged, so that none has to wait for the row of the first
+                    yield self._awaited(*under_way.popleft())
+            while under_way:
+                yield self._awaited(*under_way.popleft())
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _awaited(self, name: str, judging: Future[Judged]) -> Judged:
+        self._progress.start(name)
+        return judging.result()
+
+    def _begun(self, source: Source | SourceFailure, on_progress: OnProgress | None) -> Callable[[], Judged]:
+        """What is left to do for an input once the journal knows that it is being judged."""
+        key = None if self._journal is None else key_of(source, sha256_of)
+        recalled = self._recalled(source, key)
+        if recalled is not None:
+            return lambda: recalled
+        if self._journal is not None and key is not None:
+            if self._journal.given_up(key):
+                words = f"screener was ended {GIVEN_UP_AFTER} times while it judged this; it is left alone until the journal is removed"
+                return lambda: Judged(source, self._unjudged(source, words), key)
+            self._journal.begin(key, source.name)
+        return lambda: self._judge(source, key, on_progress)
+
+    def _keep(self, judged: Judged) -> None:
+        verdict = judged.verdict
+        if judged.known:
+            self._keep_known(verdict)
+        else:
+            self._keep_new(judged)
+        self._counts = self._counts.plus(verdict)
+        self._results.add((verdict.outcome, verdict.coverage))
+
+    def _keep_known(self, verdict: Verdict) -> None:
+        if self._folder is not None:
+            self._folder.enlist(verdict)
+        self.known += 1
+        self._progress.known(verdict)
+
+    def _keep_new(self, judged: Judged) -> None:
+        if self._folder is not None:
+            self._folder.add(judged.verdict)
+        if self._journal is not None and judged.key is not None:
+            page = None if self._folder is None else self._folder.kept_page(judged.verdict.source)
+            if judged.fault is None and _same_content(judged, judged.key):
+                self._journal.done(judged.key, judged.verdict, page)
+            else:
+                self._journal.drop(judged.key)
+        self._faults += judged.fault is not None
+        self._progress.done(judged.verdict)
+
+    def _judge(self, source: Source | SourceFailure, key: InputKey | None, on_progress: OnProgress | None) -> Judged:
+        try:
+            return Judged(source, self._screener.scan(source, on_progress), key)
+        except BrokenPipeError:
+            raise
+        except Exception as error:
+            if isinstance(error, ScreenerError) and not isinstance(error, SourceError):
+                raise
+            return Judged(source, self._unjudged(source, _fault_in_words(error)), key, fault=error)
+
+    def _recalled(self, source: Source | SourceFailure, key: InputKey | None) -> Judged | None:
+        """What the journal holds of this content, under its present name; None when it must be judged.
+
+        A page shows pictures, which the journal does not hold: it must be there, and as it was written.
+        """
+        if self._journal is None or key is None:
+            return None
+        page = None if self._folder is None else self._folder.kept_page(source.name)
+        if self._folder is not None and page is None:
+            return None
+        entry = self._journal.find(key, page[0] if page else None)
+        if entry is None or (page is not None and entry.page != page):
+            return None
+        verdict, before = entry.verdict, f"{entry.verdict.source}: "
+        detail = f"{source.name}: {verdict.detail.removeprefix(before)}" if verdict.detail.startswith(before) else verdict.detail
+        return Judged(source, replace(verdict, source=source.name, detail=detail), key, known=True)
+
+    def _unjudged(self, source: Source | SourceFailure, words: str) -> Verdict:
+        row = self._screener.scan(SourceFailure(source.name, FAILED_HERE, f"{source.name}: {words}"))
+        path = source.path if isinstance(source, Source) else None
+        return row if path is None else replace(row, sha256=sha256_of(path))
+
+
+def scan_all(
+    inputs: Sequence[Source | SourceFailure],
+    settings: ScanSettings,
+    checkpoint: Path | None,
+    progress: ScanProgress,
+    folder: ReportFolder | None = None,
+    journal: Journal | None = None,
+    workers: int = 1,
+) -> Batch:
+    """Load the models and return the run; nothing is judged until its `run` is called."""
+    screener = Screener(settings, checkpoint)
+    screener.cores = max(1, screener.cores // workers)
+    return Batch(inputs, screener, progress, folder, journal, workers)
+
+
+def _facts_of(screener: Screener) -> dict[str, object]:
+    """All that a verdict rests on besides the input: those for which this is the same are the same."""
+    row = screener.scan(SourceFailure("nothing", "not_found", ""))  # a row of its own without anything being opened
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "checkpoint": row.checkpoint["sha256"],
+        "threshold": row.threshold,
+        "settings": row.settings,
+        "versions": row.versions,
+    }
+
+
+def _same_content(judged: Judged, key: InputKey) -> bool:
+    """Whether the input is still what the key was made of; one that was changed meanwhile is to be judged again."""
+    if isinstance(judged.source, Source) and judged.source.kind == "sequence":
+        return key_of(judged.source, sha256_of) == key
+    path = judged.source.path if isinstance(judged.source, Source) else None
+    return path is None or key_of(judged.source, lambda _: judged.verdict.sha256) == key
+
+
+def _fault_in_words(error: Exception) -> str:
+    """What failed and where, in a line that helps whoever gets the report."""
+    last = traceback.extract_tb(error.__traceback__)[-1:]
+    where = f" at {Path(last[0].filename).name}:{last[0].lineno}" if last else ""
+    words = f"{type(error).__name__}: {error}"[:LONGEST_WORDS]
+    return f"screener itself failed on this{where} ({words}); please report it"

@@ -1,0 +1,74 @@
+"""What a pass over one input has found -> the verdict on it. Does not know how it was found."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from screener.errors import SourceError
+from screener.records import FaceScore, TrackVerdict, Verdict, VideoFacts
+from screener.runtime.versions import versions
+from screener.scanning.models import Models
+from screener.verdict.evidence import TellingCrops
+from screener.verdict.judging import coverage_of, judge_video, leading_person
+from screener.video import Source
+
+_NO_STAGE_SECONDS = {"faces": 0.0, "score": 0.0}
+
+
+@dataclass(frozen=True, eq=False)
+class Findings:
+    """All that is known of one input once its pass has ended.
+
+    started: of the pass, by `time.perf_counter`. sha256: of the file, None where there is none. scores: in the order of the report.
+    evidence: the crops that the report shows. failure: what ended the reading early. seconds: that each stage took.
+    """
+
+    source: Source
+    started: float
+    facts: VideoFacts = field(default_factory=VideoFacts)
+    sha256: str | None = None
+    people: tuple[TrackVerdict, ...] = ()
+    scores: Sequence[FaceScore] = ()
+    evidence: TellingCrops = field(default_factory=lambda: TellingCrops(0))
+    failure: SourceError | None = None
+    seconds: Mapping[str, float] = field(default_factory=lambda: _NO_STAGE_SECONDS)
+
+
+def verdict_on(models: Models, found: Findings) -> Verdict:
+    """The verdict that the findings lead to; undecided, with the reason, where nothing could be read."""
+    facts, failure = found.facts, found.failure
+    if failure is not None and not facts.frames_sampled:
+        return _row(models, replace(found, people=()), "undecided", "none", (failure.reason,))
+    if failure is not None and failure.reason not in facts.reasons:
+        facts = replace(facts, reasons=(*facts.reasons, failure.reason))
+    coverage = coverage_of(facts)
+    outcome, reasons = judge_video(found.people, coverage, facts.frames_sampled, models.limits.threshold)
+    return _row(models, replace(found, facts=facts), outcome, coverage, tuple(dict.fromkeys((*facts.reasons, *reasons))))
+
+
+def _row(models: Models, found: Findings, outcome: str, coverage: str, reasons: tuple[str, ...]) -> Verdict:
+    threshold, people, facts = models.limits.threshold, found.people, found.facts
+    leader = leading_person(people)
+    fakes = {person.track_id for person in people if person.outcome == "fake"}
+    return Verdict(
+        source=found.source.name,
+        sha256=found.sha256,
+        outcome=outcome,
+        p_fake=leader.p_fake if leader else None,
+        interval=leader.interval if leader else None,
+        threshold=threshold,
+        operating_point=models.operating_point,
+        coverage=coverage,
+        reasons=reasons,
+        warnings=facts.warnings,
+        video=facts,
+        people=people,
+        frames=found.evidence.attach(found.scores, lambda face: face.track_id in fakes and face.p_fake >= threshold),
+        checkpoint=models.checkpoint.summary(),
+        settings={**models.settings.to_dict(), **models.scorer.ran_on()},
+        versions=versions(),
+        timing_seconds={"decode": facts.decode_seconds, **found.seconds, "total": time.perf_counter() - found.started},
+        detail=found.failure.message if found.failure else "",
+    )

@@ -1,0 +1,150 @@
+"""Frames -> the face crops that are worth scoring, each with the person it belongs to; every face is noted as seen.
+
+Puts the detector, the tracker and the crop together. Finding and cutting need no order of time; following people does. Does not know
+scores or files.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from screener.faces import FaceDetector
+from screener.model.preprocessing import Preprocessing, crop_face, sharpness
+from screener.records import FaceBox, FaceCrop, Frame
+from screener.runtime.side_by_side import side_by_side
+from screener.tracking.tracker import Observation, Tracker, observe
+from screener.verdict.judging import Sighting
+
+INSTANT_SECONDS = 0.2
+"""Faces are followed from one frame to the next only over so short a time."""
+
+
+@dataclass(frozen=True, eq=False)
+class Glance:
+    """What is kept of one frame in which faces were looked for: no pixels.
+
+    faces: (shorter side in pixels, what became of it) of each face, in the detector's order; `crop`, `too_small` or `too_blurred`.
+    """
+
+    frame_index: int
+    pts_seconds: float
+    observation: Observation
+    faces: tuple[tuple[float, str], ...]
+
+
+Glances = list[tuple[Glance, list[FaceCrop]]]
+"""Of some frames, each with its crops."""
+
+
+class Following:
+    """People through the glances of one video, in the order of time. `sightings`: what was seen of each, by track id."""
+
+    def __init__(self) -> None:
+        self._tracker = Tracker()
+        self.sightings: dict[int, Sighting] = {}
+
+    def place(self, glance: Glance) -> list[int]:
+        """The track id of each face of the next glance."""
+        tracks = self._tracker.follow(glance.observation)
+        for track_id, (size_px, fate) in zip(tracks, glance.faces, strict=True):
+            seen = self.sightings.setdefault(track_id, Sighting(track_id, glance.pts_seconds, glance.pts_seconds, 0, []))
+            seen.last_seconds = glance.pts_seconds
+            seen.frames_seen += 1
+            seen.face_px.append(size_px)
+            seen.too_small += fate == "too_small"
+            seen.too_blurred += fate == "too_blurred"
+        return tracks
+
+
+class Cropper:
+    """The faces of one video."""
+
+    def __init__(
+        self, detector: FaceDetector, contract: Preprocessing, min_face_px: int, min_sharpness: float, detect_every: int = 1
+    ) -> None:
+        """min_face_px, min_sharpness: a face below either is seen, and not cropped. detect_every: of frames that follow each other within
+        an instant, whole pictures are searched only every so many; in between faces are followed."""
+        self._detector, self._contract = detector, contract
+        self._min_face_px, self._min_sharpness = min_face_px, min_sharpness
+        self._detect_every = detect_every
+        self._followed = 0
+        self._last: tuple[Frame, list[FaceBox]] | None = None
+        self._following = Following()
+
+    @property
+    def may_be_shared(self) -> bool:
+        """Whether `glances` may run in several threads at once: what is found in a frame then does not rest on the frame before."""
+        return self._detect_every == 1
+
+    @property
+    def sightings(self) -> dict[int, Sighting]:
+        """What was seen of each person so far, by track id, where frames came in the order of time."""
+        return self._following.sightings
+
+    def crops(self, frames: Sequence[Frame]) -> list[list[FaceCrop]]:
+        """The crops of each of some frames, which follow those of the call before in time."""
+        return self.followed(self.glances(frames))
+
+    def followed(self, glances: Glances) -> list[list[FaceCrop]]:
+        """The crops of glances that follow those of the call before in time, each with the person it belongs to."""
+        followed = []
+        for glance, crops in glances:
+            tracks = self._following.place(glance)
+            followed.append([replace(crop, track_id=tracks[crop.track_id]) for crop in crops])
+        return followed
+
+    def glances(self, frames: Sequence[Frame]) -> Glances:
+        """Each of some frames, in any order, with its crops. Their `track_id` is the place of the face in the glance, from 0."""
+        if self._detect_every > 1:
+            return [self._glance(frame, self._followed_or_found(frame)) for frame in frames]
+        found = self._detector.detect_all([frame.picture_rgb for frame in frames])
+        return [self._glance(frame, boxes) for frame, boxes in zip(frames, found, strict=True)]
+
+    def _followed_or_found(self, frame: Frame) -> list[FaceBox]:
+        """A face that is lost, and a picture without one, are reasons to search the whole picture at once."""
+        boxes: list[FaceBox] = []
+        if self._last is not None and self._followed + 1 < self._detect_every:
+            before, faces = self._last
+            if frame.size_wh == before.size_wh and 0 <= frame.pts_seconds - before.pts_seconds <= INSTANT_SECONDS:
+                boxes = self._detector.follow(frame.picture_rgb, faces)
+                boxes = boxes if len(boxes) == len(faces) else []
+        self._followed = self._followed + 1 if boxes else 0
+        boxes = boxes or self._detector.detect(frame.picture_rgb)
+        self._last = frame, boxes
+        return boxes
+
+    def _glance(self, frame: Frame, boxes: list[FaceBox]) -> tuple[Glance, list[FaceCrop]]:
+        fates, crops = [], []
+        for place, box in enumerate(boxes):
+            fate, crop = self._cut(frame, box, place)
+            fates.append((box.size_px, fate))
+            crops += [crop] if crop else []
+        return Glance(frame.index, frame.pts_seconds, observe(frame, boxes), tuple(fates)), crops
+
+    def _cut(self, frame: Frame, box: FaceBox, place: int) -> tuple[str, FaceCrop | None]:
+        if box.size_px < self._min_face_px:
+            return "too_small", None
+        picture = crop_face(frame.picture_rgb, box.box_xyxy, self._contract)
+        sharp = sharpness(picture)
+        if sharp < self._min_sharpness:
+            return "too_blurred", None
+        return "crop", FaceCrop(picture, box, frame.index, frame.pts_seconds, place, sharp)
+
+
+def glances_of(
+    cropper: Cropper, frames: Iterator[Frame], at_once: int, threads: int, prepare: Callable[[], None]
+) -> Generator[tuple[Glances, float]]:
+    """What `Cropper.glances` says of so many frames at once, in order, and the seconds it took.
+
+    threads: how many look at frames side by side, where what is found does not rest on the frame before. prepare: called first in each.
+    """
+
+    def look(group: list[Frame]) -> tuple[Glances, float]:
+        started = time.perf_counter()
+        return cropper.glances(group), time.perf_counter() - started
+
+    groups = iter(lambda: list(islice(frames, at_once)), [])
+    return side_by_side(look, groups, threads if cropper.may_be_shared else 1, prepare)

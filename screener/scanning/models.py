@@ -1,0 +1,96 @@
+"""What judging needs loaded: settings and a checkpoint in, detector, limits and scorer out. Every pass over an input stands on it.
+
+Does not know sources, passes or verdicts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Any
+
+from screener.checkpoint import Checkpoint, load_checkpoint, localisation_of
+from screener.errors import CheckpointError, SettingsError
+from screener.faces import DETECTORS, FaceDetector
+from screener.records import Frame
+from screener.runtime.allocator import keep_freed_memory
+from screener.runtime.cores import core_count, use_one_core
+from screener.scanning.cropping import Cropper, Glances, glances_of
+from screener.scanning.engines import build_scorer
+from screener.scoring import keep_float32_whole
+from screener.settings import ScanSettings
+from screener.verdict.judging import POOLING, Limits
+
+FACE_THREADS = 4
+"""Pictures in which faces are looked for at once, at most, on a processor."""
+
+
+class Models:
+    """Detector, scorer and limits, loaded once for any number of inputs and threads.
+
+    cores: how many of the processor's cores PyTorch may use for one input; whoever judges several at once sets it lower.
+    """
+
+    def __init__(self, settings: ScanSettings | None = None, checkpoint: Checkpoint | str | Path | None = None) -> None:
+        """checkpoint: loaded, its path, or None for the default one. Raises CheckpointError, SettingsError, DeviceError."""
+        keep_float32_whole()
+        self.settings = settings or ScanSettings()
+        self.checkpoint = checkpoint if isinstance(checkpoint, Checkpoint) else load_checkpoint(checkpoint)
+        contract = self.checkpoint.contract
+        located = localisation_of(contract.figures)
+        self.locates = located is not None and located.earned
+        self.limits = limits_of(self.checkpoint, self.settings)
+        self.operating_point = operating_point_of(self.checkpoint, self.settings)
+        self.scorer = build_scorer(self.checkpoint, self.settings)
+        self.detector = build_detector(self.settings.detector or contract.detector["name"], self.scorer.device, contract.detector)
+        self.least_sharpness = self.limits.sharpness[0] if self.settings.min_sharpness is None else self.settings.min_sharpness
+        self.cores = core_count()
+        keep_freed_memory()
+
+    def new_cropper(self) -> Cropper:
+        """For one video, or for frames without a gap of one: it remembers faces."""
+        settings, contract = self.settings, self.checkpoint.contract
+        return Cropper(self.detector, contract.preprocessing, settings.min_face_px, self.least_sharpness, settings.detect_every)
+
+    def glances(self, cropper: Cropper, frames: Iterator[Frame]) -> Generator[tuple[Glances, float]]:
+        """What faces are found in some frames at a time, in order, and the seconds it took. On a processor with one core a picture, as the
+        steps are too small to be shared, and several pictures at once; half the cores are left to decoding and scoring."""
+        on_processor = self.scorer.device.type == "cpu"
+        threads = max(1, min(self.cores // 2, FACE_THREADS)) if on_processor else 1
+        return glances_of(cropper, frames, self.detector.pictures_at_once, threads, use_one_core if on_processor else lambda: None)
+
+
+def limits_of(checkpoint: Checkpoint, settings: ScanSettings) -> Limits:
+    """Where the decision falls: the settings' threshold, or the checkpoint's operating point at the settings' false-positive rate."""
+    contract = checkpoint.contract
+    pooling = settings.pooling or contract.pooling
+    if pooling not in POOLING:
+        raise SettingsError(f"pooling: expected one of {', '.join(POOLING)}, got {pooling!r}")
+    if settings.threshold is not None:
+        threshold = genuine_below = settings.threshold
+    else:
+        point = contract.operating_point(settings.fpr)
+        threshold, genuine_below = point.threshold, point.genuine_below
+    everything = (0.0, float("inf"))
+    return Limits(
+        threshold, genuine_below, settings.min_frames, pooling,
+        contract.valid_range.get("face_px", everything), contract.valid_range.get("sharpness", everything),
+    )  # fmt: skip
+
+
+def operating_point_of(checkpoint: Checkpoint, settings: ScanSettings) -> dict[str, float]:
+    """The operating point in use, for the report; empty when the threshold was given by hand."""
+    if settings.threshold is not None:
+        return {}
+    point = checkpoint.contract.operating_point(settings.fpr)
+    return {"fpr": point.fpr, "genuine_below": point.genuine_below, "real_videos": point.real_videos, "fake_videos": point.fake_videos}
+
+
+def build_detector(name: str, device: Any, contract: dict[str, Any]) -> FaceDetector:
+    """The named detector; one that would find other boxes than those the checkpoint was made with is refused."""
+    if name not in DETECTORS:
+        raise SettingsError(f"detector: expected one of {', '.join(DETECTORS)}, got {name!r}")
+    detector = DETECTORS[name](device=device)
+    if name == contract["name"] and detector.contract() != contract:
+        raise CheckpointError(f"detector {name}: this screener runs it with {detector.contract()}, the checkpoint was made with {contract}")
+    return detector

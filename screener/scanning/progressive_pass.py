@@ -1,0 +1,214 @@
+"""One input looked at in rounds, each closer than the one before, until the outcome is sure or the time is up.
+
+The stages are those of any scan. Frames come in no order of time, so people are followed anew after each round, from what was observed of
+every frame so far. What stays of a frame is a few kilobytes; its pixels die at scoring.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+
+from screener.errors import SourceError
+from screener.records import FaceCrop, FaceScore, TrackVerdict, Verdict, VideoFacts
+from screener.runtime.cores import use_cores
+from screener.runtime.file_hash import HashAhead
+from screener.scanning.conclusion import Findings, verdict_on
+from screener.scanning.cropping import Following, Glance, Glances
+from screener.scanning.models import Models
+from screener.scanning.rounds import CLOSER_AT_ONCE, FIRST_ROUND, Rounds, Slice
+from screener.scanning.single_pass import OnProgress
+from screener.scanning.stages import Course, FrameTransform, Stages
+from screener.settings import ScanSettings
+from screener.verdict.evidence import TellingCrops
+from screener.verdict.judging import coverage_of, judge_person, judge_video
+from screener.verdict.sureness import Standing, is_sure, standing_of
+from screener.video import Look, Source, open_video
+
+KEPT_CROPS = 64
+"""Of the faces in one place of the detector's order, before it is known whose they are."""
+
+_MARGIN_SECONDS = 0.2
+"""For following, judging and writing down, at the end of a budget."""
+
+_FIRST_GUESS_SECONDS = 0.1
+"""How long a face takes to score, before any was."""
+
+FaceKey = tuple[int, int]
+"""Place of a face in its glance, and the index of the frame."""
+
+
+class ProgressivePass:
+    """Rounds over one source; `scores` yields the scores of all of them as they come, before it is known whose they are."""
+
+    def __init__(
+        self, models: Models, source: Source, on_progress: OnProgress | None = None, frame_transform: FrameTransform | None = None
+    ) -> None:
+        self._models, self._source, self._on_progress = models, source, on_progress
+        self._budget_seconds = models.settings.budget_seconds
+        self._rounds = Rounds(ScanSettings().frames)
+        self._glances: dict[int, Glance] = {}
+        self._closer: set[int] = set()
+        self._looked_into: set[int] = set()
+        self._arriving: deque[Glance] = deque()
+        self._track_ids: dict[FaceKey, int] = {}
+        self._people: tuple[TrackVerdict, ...] = ()
+        self._evidence = TellingCrops(KEPT_CROPS if models.settings.thumbnails else 0)
+        course = Course(self._crops_of, self._note_look, self._is_late)
+        self._stages = Stages(models, models.new_cropper(), self._evidence, course, frame_transform)
+        self._hash = HashAhead(source.path)
+        self._facts = VideoFacts()
+        self._started = time.perf_counter()
+        self.failure: SourceError | None = None
+
+    def scores(self) -> Iterator[FaceScore]:
+        use_cores(self._models.cores)
+        with closing(self._hash):
+            try:
+                yield from self._all_rounds()
+            except SourceError as error:
+                self.failure = error
+            self._follow()
+            if self._is_late() and len(self._glances) < FIRST_ROUND and "limit_time" not in self._facts.reasons:
+                self._facts = replace(self._facts, reasons=(*self._facts.reasons, "limit_time"))
+            self._hash.wait(self._seconds_left())
+
+    def verdict(self) -> Verdict:
+        """The verdict from everything that was scored so far."""
+        named = [replace(score, track_id=self._track_of(score)) for score in self._stages.scores]
+        return verdict_on(
+            self._models,
+            Findings(
+                source=self._source,
+                started=self._started,
+                facts=replace(self._facts, frames_judged=len(self._stages.judged_frames)),
+                sha256=self._hash.result(),
+                people=self._people,
+                scores=sorted(named, key=lambda score: (score.pts_seconds, score.track_id)),
+                evidence=self._evidence.by_person(self._track_ids, self._models.settings.thumbnails),
+                failure=self.failure,
+                seconds=self._stages.seconds,
+            ),
+        )
+
+    def _all_rounds(self) -> Iterator[FaceScore]:
+        slices, before = self._rounds.first(), None
+        while slices and not self._is_late():
+            yield from self._round(slices)
+            if "sparse" not in self._facts.warnings:
+                return  # it could only be read as ever, and was
+            self._follow()
+            if suspects := self._suspects():
+                yield from self._look_closer(suspects)
+            now = self._standing()
+            if self._models.settings.until_sure and is_sure(before, now):
+                return
+            before = now
+            spread = (glance.pts_seconds for index, glance in self._glances.items() if index not in self._closer)
+            slices = self._rounds.next(self._facts.duration_seconds, spread)
+
+    def _round(self, slices: tuple[Slice, ...]) -> Iterator[FaceScore]:
+        taken = tuple((glance.pts_seconds, index) for index, glance in self._glances.items())
+        settings, left = self._models.settings, self._seconds_left()
+        if left is not None:
+            limit = settings.time_limit_seconds
+            settings = replace(settings, time_limit_seconds=left if limit is None else min(limit, left))
+        facts = self._facts
+        with closing(open_video(self._source, settings, Look(slices, taken))) as video:
+            try:
+                yield from self._stages.run(video)
+            finally:
+                self._facts = _together(facts, video.facts)
+        if "sparse" in self._facts.warnings:  # frames that were still on their way when the time was up were not looked at
+            self._facts = replace(self._facts, frames_sampled=len(self._glances))
+
+    def _look_closer(self, suspects: list[FaceScore]) -> Iterator[FaceScore]:
+        moments = [suspect.pts_seconds for suspect in suspects]
+        self._looked_into.update(suspect.frame_index for suspect in suspects)
+        seen = (glance.pts_seconds for glance in self._glances.values())
+        slices, known = self._rounds.closer(moments, self._facts.duration_seconds, seen), set(self._glances)
+        if slices and not self._is_late():
+            yield from self._round(slices)
+            self._closer |= set(self._glances) - known
+            self._follow()
+
+    def _crops_of(self, glances: Glances) -> list[list[FaceCrop]]:
+        self._arriving.extend(glance for glance, _ in glances)
+        return [crops for _, crops in glances]
+
+    def _note_look(self, looked_at: int, expected: int | None) -> None:
+        glance = self._arriving.popleft()
+        self._glances[glance.frame_index] = glance
+        if self._on_progress is not None:
+            self._on_progress(len(self._glances), None if expected is None else len(self._glances) - looked_at + expected)
+
+    def _is_late(self, waiting: int = 0) -> bool:
+        """Whether what is left of the budget is needed to score what waits: one look more would be too much."""
+        left = self._seconds_left()
+        if left is None:
+            return False
+        score = self._stages.seconds["score"] / len(self._stages.scores) if self._stages.scores else _FIRST_GUESS_SECONDS
+        look = (time.perf_counter() - self._started) / len(self._glances) if len(self._glances) >= FIRST_ROUND else 0.0
+        return left <= _MARGIN_SECONDS + look + waiting * score
+
+    def _seconds_left(self) -> float | None:
+        if self._budget_seconds is None:
+            return None
+        return max(1e-3, self._budget_seconds - (time.perf_counter() - self._started))
+
+    def _follow(self) -> None:
+        """Everyone through all that was seen so far, in the order of time, and the verdict on each as it stands."""
+        following = Following()
+        self._track_ids = {}
+        for glance in sorted(self._glances.values(), key=lambda glance: (glance.pts_seconds, glance.frame_index)):
+            for place, track_id in enumerate(following.place(glance)):
+                self._track_ids[place, glance.frame_index] = track_id
+        spread: dict[int, list[FaceScore]] = {track_id: [] for track_id in following.sightings}
+        closer: dict[int, list[FaceScore]] = {track_id: [] for track_id in following.sightings}
+        for score in self._stages.scores:
+            (closer if score.frame_index in self._closer else spread)[self._track_of(score)].append(score)
+        self._people = tuple(
+            judge_person(seen, spread[track_id], self._models.limits, self._facts.is_still, closer[track_id])
+            for track_id, seen in sorted(following.sightings.items())
+        )
+
+    def _track_of(self, score: FaceScore) -> int:
+        return self._track_ids[score.track_id, score.frame_index]
+
+    def _suspects(self) -> list[FaceScore]:
+        """Suspicious faces of people who are not fake as they stand, at moments that were not looked at more closely, the worst first."""
+        fakes = {person.track_id for person in self._people if person.outcome == "fake"}
+        threshold = self._models.limits.threshold
+        found = [
+            score
+            for score in self._stages.scores
+            if score.p_fake >= threshold
+            and score.frame_index not in self._closer | self._looked_into
+            and self._track_of(score) not in fakes
+        ]
+        return sorted(found, key=lambda score: (-score.p_fake, score.frame_index))[:CLOSER_AT_ONCE]
+
+    def _standing(self) -> Standing:
+        facts, limits = self._facts, self._models.limits
+        outcome, _ = judge_video(self._people, coverage_of(facts), facts.frames_sampled, limits.threshold)
+        return standing_of(outcome, self._people, facts.frames_sampled, limits, len(self._suspects()))
+
+
+def _together(before: VideoFacts, now: VideoFacts) -> VideoFacts:
+    """The facts of two looks at one file."""
+    if not before.frames_sampled:
+        return now
+    changed = ("resolution_change",) * (before.size_wh != now.size_wh and now.frames_sampled > 0)
+    return replace(
+        before,
+        duration_seconds=min(before.duration_seconds, now.duration_seconds) or before.duration_seconds,
+        frames_decoded=before.frames_decoded + now.frames_decoded,
+        frames_sampled=before.frames_sampled + now.frames_sampled,
+        decode_errors=before.decode_errors + now.decode_errors,
+        decode_seconds=before.decode_seconds + now.decode_seconds,
+        reasons=tuple(dict.fromkeys((*before.reasons, *now.reasons))),
+        warnings=tuple(dict.fromkeys((*before.warnings, *now.warnings, *changed))),
+    )

@@ -1,0 +1,63 @@
+"""`Screener`: models loaded once, and inputs judged with them by whichever pass the settings ask for.
+
+Does not know the command line, report formats or runs over many inputs.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from screener.errors import SettingsError, SourceError
+from screener.records import FaceScore, Verdict
+from screener.scanning.conclusion import Findings, verdict_on
+from screener.scanning.models import Models
+from screener.scanning.progressive_pass import ProgressivePass
+from screener.scanning.single_pass import OnProgress, SinglePass
+from screener.scanning.stages import FrameTransform
+from screener.video import Source, SourceFailure, expand_sources
+
+
+class Screener(Models):
+    """Models loaded once, for any number of inputs, also for several at once, each in a thread of its own."""
+
+    def scan(
+        self,
+        source: Source | SourceFailure | str | Path,
+        on_progress: OnProgress | None = None,
+        frame_transform: FrameTransform | None = None,
+    ) -> Verdict:
+        """Judge one input. Never raises for a bad input: the verdict is then undecided, coverage none, with the reason."""
+        found = as_source(source)
+        if isinstance(found, SourceFailure):
+            failure = SourceError(found.reason, found.message)
+            nowhere = Source(found.name, "file", found.name, None)
+            return verdict_on(self, Findings(nowhere, time.perf_counter(), failure=failure))
+        kind = ProgressivePass if self.settings.progressive else SinglePass
+        looking = kind(self, found, on_progress, frame_transform)
+        for _ in looking.scores():
+            pass
+        return looking.verdict()
+
+    def scan_stream(self, source: Source | str | Path) -> Iterator[FaceScore]:
+        """The scores of one input as they come, in the order of its frames; raises SourceError when it cannot be read at all."""
+        found = as_source(source)
+        if isinstance(found, SourceFailure):
+            raise SourceError(found.reason, found.message)
+        if self.settings.progressive:
+            raise SettingsError("scan_stream gives scores in the order of frames; until_sure and budget_seconds have none: use scan")
+        looking = SinglePass(self, found)
+        yield from looking.scores()
+        if looking.failure is not None:
+            raise looking.failure
+
+
+def as_source(source: Source | SourceFailure | str | Path) -> Source | SourceFailure:
+    """One path, URL or camera -> the input it names; raises SettingsError when it names several."""
+    if isinstance(source, (Source, SourceFailure)):
+        return source
+    found = expand_sources([source])
+    if len(found) != 1:
+        raise SettingsError(f"{source}: names {len(found)} inputs; give them one at a time to Screener.scan")
+    return found[0]

@@ -1,0 +1,49 @@
+"""What a container's header says of how a video was made: format, pixel format, profile, sound, software.
+
+Reads the header and no packet. For files that the decoding process has read already: this looks at them in the present one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from screener.video.container.timeline import first_video, open_container
+
+_SOFTWARE_TAGS = ("encoder", "software", "encoding_tool", "encoded_by", "com.apple.quicktime.software")
+
+
+@dataclass(frozen=True)
+class ContainerFacts:
+    """Of the first video stream; empty where the header does not say.
+
+    container: such as `mov/mp4` or `matroska/webm`. pixel_format: such as `yuv420p`. profile: of the codec. sound: codec of the first sound
+    track. software: the tag of the program that wrote the file.
+    """
+
+    container: str = ""
+    pixel_format: str = ""
+    profile: str = ""
+    sound: str = ""
+    software: str = ""
+
+
+def read_container_facts(path: Path, name: str) -> ContainerFacts:
+    """The header of a video file, called `name` in messages. Raises SourceError when it is none or holds no video."""
+    with open_container(path, name) as container:
+        stream, _ = first_video(container, name)
+        sounds = [track.codec_context.name for track in container.streams.audio if track.codec_context is not None]
+        return ContainerFacts(
+            container="/".join(container.format.name.split(",")[:2]),
+            pixel_format=stream.codec_context.pix_fmt or "",
+            profile=stream.codec_context.profile or "",
+            sound=sounds[0] if sounds else "none",
+            software=_software(container.metadata) or _software(stream.metadata),
+        )
+
+
+def _software(tags: Mapping[str, str]) -> str:
+    """What the tags say wrote the file; containers call and spell it differently."""
+    named = {name.lower(): value for name, value in tags.items()}
+    return next((named[name] for name in _SOFTWARE_TAGS if named.get(name)), "")

@@ -1,0 +1,88 @@
+"""MPEG transport streams: packets in step, the counter of the video, and pictures that were announced but never came (ISO/IEC 13818-1)."""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from screener.video.container.structure.walked import Walked
+
+LAYOUTS = ((188, 0), (192, 4), (204, 0))
+"""Length of a packet, and where in it the sync byte lies: plain, with a time stamp in front, with a checksum behind."""
+
+_SYNC = 0x47
+_PACKETS_AT_ONCE = 20_000
+_TIME_RANGE = 1 << 33
+_SEPARATE_FIELDS = 1 / 3
+"""Above this share of announced times without a picture, the stream announces both fields of each picture."""
+
+
+def transport_faults(file: BinaryIO, walked: Walked) -> int:
+    layout = _layout(file.read(5 * 204))
+    if layout is None:
+        return 1  # it begins, or soon goes on, with something else
+    length, start = layout
+    file.seek(0)
+    faults, last = 0, None
+    times: list[int] = []
+    while block := file.read(length * _PACKETS_AT_ONCE):
+        walked.alive()
+        packets = np.frombuffer(block[: len(block) // length * length], np.uint8).reshape(-1, length)[:, start : start + 188]
+        in_step = packets[:, 0] == _SYNC
+        faults += int((~in_step).sum()) + int((packets[in_step, 1] & 0x80 > 0).sum())
+        video = packets[in_step & (_identifier(packets) == walked.stream_id)]
+        broken, last = _counter_breaks(video, last)
+        faults += broken
+        for packet in video[(video[:, 1] & 0x40 > 0) & (video[:, 3] & 0x10 > 0)]:
+            announced, sound = _announced(packet.tobytes())
+            faults += not sound
+            times += [] if announced is None else [announced]
+    return faults + _never_came(times, walked.ticks)
+
+
+def _layout(head: bytes) -> tuple[int, int] | None:
+    for length, start in LAYOUTS:
+        places = range(start, len(head), length)
+        if len(places) and all(head[place] == _SYNC for place in places):
+            return length, start
+    return None
+
+
+def _identifier(packets: NDArray[np.uint8]) -> NDArray[np.uint16]:
+    return np.asarray((packets[:, 1].astype(np.uint16) & 0x1F) << 8 | packets[:, 2], np.uint16)
+
+
+def _counter_breaks(video: NDArray[np.uint8], last: int | None) -> tuple[int, int | None]:
+    """Places where the continuity counter neither goes on nor repeats itself, nor says that it starts anew; and its last value."""
+    video = video[video[:, 3] & 0x10 > 0]  # it counts packets that carry something
+    if not len(video):
+        return 0, last
+    counters = (video[:, 3] & 0x0F).astype(np.int64)
+    steps = np.diff(counters, prepend=counters[0] - 1 if last is None else last) % 16
+    adapted = (video[:, 3] & 0x20 > 0) & (video[:, 4] > 0)
+    announced = adapted & (video[:, 5] & 0x80 > 0)
+    # Another recording, strung to the end of this one, begins its count at 0 with a picture that can be entered at.
+    anew = adapted & (video[:, 5] & 0x40 > 0) & (video[:, 1] & 0x40 > 0) & (counters == 0)
+    return int(((steps > 1) & ~announced & ~anew).sum()), int(counters[-1])
+
+
+def _announced(packet: bytes) -> tuple[int | None, bool]:
+    """(presentation time in ticks of 90 kHz, whether a picture begins here as its packet says)."""
+    start = 4 + (1 + packet[4] if packet[3] & 0x20 else 0)
+    head = packet[start : start + 14]
+    if len(head) < 14:
+        return None, True
+    if packet[3] & 0xC0:
+        return None, True  # scrambled
+    if head[:3] != b"\0\0\1":
+        return None, False
+    if not head[7] & 0x80:
+        return None, True
+    return (head[9] >> 1 & 7) << 30 | head[10] << 22 | (head[11] >> 1) << 15 | head[12] << 7 | head[13] >> 1, True
+
+
+def _never_came(announced: list[int], ticks: NDArray[np.int64]) -> int:
+    missing = np.setdiff1d(np.asarray(announced, np.int64), ticks % _TIME_RANGE)
+    return len(missing) if len(missing) <= _SEPARATE_FIELDS * len(announced) else 0

@@ -1,0 +1,284 @@
+"""A live source, frame by frame and without end: a camera, an address, a named pipe, or a file at its own speed.
+
+Unlike a scan's reader it opens a source once, holds nothing back, decodes without waiting for later frames, and turns only those frames
+into pictures that are asked for. Does not know processes, or who looks at the frames; see `worker`.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.packet import Packet
+from numpy.typing import NDArray
+
+from screener.errors import SourceError
+from screener.settings import LiveSettings
+from screener.video.container.timeline import FILE_FORMATS, first_video, sample_aspect_ratio
+from screener.video.ledger import Complaints
+from screener.video.readers.opencv import OpenCVReader
+from screener.video.readers.pyav import PyAVReader
+from screener.video.readers.sequential import FileDecoding
+from screener.video.readers.streams import ADDRESS_OPTIONS, opening_failure
+from screener.video.readers.upright import check_pixels
+from screener.video.remote.addresses import names_private
+from screener.video.remote.reaching import Reach
+from screener.video.sources import Source
+
+REANCHOR_SECONDS = 1.0
+"""A frame that is later than this against the pace starts the pace anew."""
+
+JUMP_SECONDS = 10.0
+"""A step in a stream's own time of more than this is no wait but a new beginning."""
+
+BAD_PACKETS_IN_A_ROW = 64
+BAD_GRABS_IN_A_ROW = 16
+
+# Two seconds of the stream at most are looked at before the first picture; garbage of up to four megabytes is passed over.
+_LOOK_AHEAD = {"analyzeduration": "2000000", "probesize": "5000000", "resync_size": str(4 << 20)}
+# Playlists of segments are followed over http(s) alone: neither list leaves a way to a file.
+_LIVE_ADDRESS_OPTIONS = {**ADDRESS_OPTIONS, "format_whitelist": f"{ADDRESS_OPTIONS['format_whitelist']},hls,webvtt", **_LOOK_AHEAD}
+_PIPE_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": f"{FILE_FORMATS},mpjpeg", **_LOOK_AHEAD}
+
+
+@dataclass(frozen=True, eq=False)
+class Arrival:
+    """A frame that has been decoded. index: counts all frames, from 0. pts_seconds: the source's own time, or None.
+
+    picture: makes the (H, W, 3) uint8 RGB picture, upright, with square pixels; None if it cannot be had. Only until the next arrival.
+    """
+
+    index: int
+    pts_seconds: float | None
+    picture: Callable[[], NDArray[np.uint8] | None]
+
+
+class LiveDecoding(Protocol):
+    """fps: what the source claims, 0 if nothing. reader: its name. finite: its end, once reached, is the one it was known to have;
+    `reasons` says how well it was read."""
+
+    fps: float
+    reader: str
+
+    @property
+    def finite(self) -> bool: ...
+    @property
+    def reasons(self) -> tuple[str, ...]: ...
+    def arrivals(self) -> Iterator[Arrival]: ...
+    def close(self) -> None: ...
+
+
+def decode_live(source: Source, settings: LiveSettings, complaints: Complaints, alive: Callable[[], None] = lambda: None) -> LiveDecoding:
+    """Open a source in this process. alive: called now and then while a wait is on purpose. Raises SourceError."""
+    if source.kind == "camera" and isinstance(source.target, int):
+        return CameraDecoding(source.target, source.name, settings, complaints)
+    if source.kind == "file":
+        return PlayedFile(source, settings, complaints, alive)
+    return StreamPlaying(source, settings, complaints, alive)
+
+
+class Pace:
+    """When a frame of a recording is due, if it is played at its own speed from its first frame on."""
+
+    def __init__(self) -> None:
+        self._anchor: float | None = None
+        self._last = 0.0
+
+    def wait_seconds(self, pts_seconds: float, now: float) -> float:
+        """How long to hold the frame back; 0 for one that is late."""
+        stepped = abs(pts_seconds - self._last) > JUMP_SECONDS or pts_seconds < self._last - REANCHOR_SECONDS
+        if self._anchor is None or stepped or now - (self._anchor + pts_seconds) > REANCHOR_SECONDS:
+            self._anchor = now - pts_seconds
+        self._last = pts_seconds
+        return max(0.0, self._anchor + pts_seconds - now)
+
+
+def hold_back(seconds: float, alive: Callable[[], None]) -> None:
+    """Sleep, and say now and then that it is on purpose."""
+    until = time.monotonic() + seconds
+    while (left := until - time.monotonic()) > 0:
+        alive()
+        time.sleep(min(left, 0.5))
+
+
+class CameraDecoding:
+    """A camera through OpenCV, which keeps as few frames back as the driver allows."""
+
+    finite = False
+    reasons: tuple[str, ...] = ()
+
+    def __init__(self, index: int, name: str, settings: LiveSettings, complaints: Complaints) -> None:
+        self._complaints = complaints
+        try:
+            self._reader = OpenCVReader(index, {}, shown_name=name, max_pixels=settings.max_pixels)
+        except SourceError as error:
+            advice = "check that it is connected and not in use; `screener live --list` shows the cameras"
+            raise SourceError("not_found", f"{name}: cannot be opened; {advice}") from error
+        self.reader = self._reader.name
+        fps = self._reader.fps
+        self.fps = fps if 0 < fps < 1000 else 0.0
+
+    def arrivals(self) -> Iterator[Arrival]:
+        index = failed = 0
+        while failed < BAD_GRABS_IN_A_ROW:
+            self._complaints.new()  # emptied, so that days of complaints do not fill the disk
+            if self._reader.grab():
+                failed = 0
+                yield Arrival(index, None, self._reader.picture)
+                index += 1
+            else:
+                failed += 1
+                time.sleep(0.02)
+
+    def close(self) -> None:
+        self._reader.close()
+
+
+class PlayedFile:
+    """A file, read as a scan of every frame reads it, and played at its own speed."""
+
+    finite = True
+
+    def __init__(self, source: Source, settings: LiveSettings, complaints: Complaints, alive: Callable[[], None]) -> None:
+        assert source.path is not None
+        self._decoding = FileDecoding(source.path, source.name, settings.judging(), complaints, alive)
+        self._alive = alive
+        self.fps = self._decoding.ledger.fps
+        self.reader = "opencv"
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        return tuple(self._decoding.ledger.reasons)
+
+    def arrivals(self) -> Iterator[Arrival]:
+        pace = Pace()
+        for frame in self._decoding.steps():
+            if frame is not None:
+                hold_back(pace.wait_seconds(frame.pts_seconds, time.monotonic()), self._alive)
+                picture = frame.picture_rgb
+                yield Arrival(frame.index, frame.pts_seconds, lambda picture=picture: picture)  # type: ignore[misc]
+
+    def close(self) -> None:
+        return
+
+
+class _LiveReader(PyAVReader):
+    """Goes on past packets that cannot be read, and remembers what ended the stream."""
+
+    failure: FFmpegError | None = None
+
+    def _packets(self) -> Iterator[Packet[Any] | None]:
+        bad = 0
+        while bad < BAD_PACKETS_IN_A_ROW:
+            try:
+                for packet in self._container.demux(self._stream):
+                    if packet.size:
+                        bad = 0
+                        yield packet
+                break
+            except av.error.InvalidDataError as error:
+                self.failure = error
+                bad += 1
+            except FFmpegError as error:
+                self.failure = error
+                break
+        yield None
+
+
+class StreamPlaying:
+    """An address or a named pipe through PyAV.
+
+    What comes as it is filmed is taken as it comes. What could be had faster than that (a recording on a server, segments of a playlist)
+    is played at its own speed: it would otherwise rush by and then stand still.
+    """
+
+    def __init__(self, source: Source, settings: LiveSettings, complaints: Complaints, alive: Callable[[], None]) -> None:
+        self._name, self._complaints, self._alive = source.name, complaints, alive
+        self._reach: Reach | None = None
+        container = self._open(source, settings)
+        try:
+            stream, _ = first_video(container, source.name)
+            context = stream.codec_context
+            check_pixels(context.width, context.height, settings.max_pixels, source.name)
+            self._reader = _LiveReader(
+                container,
+                stream,
+                shown_name=source.name,
+                max_pixels=settings.max_pixels,
+                sample_aspect_ratio=sample_aspect_ratio(stream),
+            )
+        except BaseException:
+            container.close()
+            self._close_reach()
+            raise
+        # Threads that take a frame each would hold back as many frames as there are threads.
+        context.thread_type = "SLICE"
+        self.fps = float(stream.guessed_rate or stream.average_rate or 0)
+        self.reader = self._reader.name
+        self._promised_seconds = 0.0 if source.kind == "pipe" else max(0.0, (container.duration or 0) / av.time_base)
+        self._paced = self._promised_seconds > 0 or "hls" in container.format.name
+        self._origin_seconds: float | None = None
+        self._last_seconds = 0.0
+        self._ended_well = False
+
+    @property
+    def finite(self) -> bool:
+        """Known only in the end: a promised length was kept."""
+        return self._ended_well
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        return ()
+
+    def arrivals(self) -> Iterator[Arrival]:
+        pace = Pace()
+        index = 0
+        while self._reader.grab():
+            self._complaints.new()  # emptied, so that days of complaints do not fill the disk
+            own = self._reader.seconds
+            if own is not None:
+                self._origin_seconds = own if self._origin_seconds is None else self._origin_seconds
+                self._last_seconds = own - self._origin_seconds
+                if self._paced:
+                    hold_back(pace.wait_seconds(own, time.monotonic()), self._alive)
+            yield Arrival(index, own, self._reader.picture)
+            index += 1
+        self._judge_end()
+
+    def _judge_end(self) -> None:
+        frame_seconds = 1 / self.fps if self.fps > 0 else 1 / 25
+        reached = self._last_seconds + max(0.5, 2 * frame_seconds) >= self._promised_seconds
+        self._ended_well = self._promised_seconds > 0 and reached and not isinstance(self._reader.failure, av.error.ExitError)
+        if self._reader.failure is not None and not self._ended_well:
+            raise self._failure(self._reader.failure)
+
+    def close(self) -> None:
+        self._reader.close()
+        self._close_reach()
+
+    def _close_reach(self) -> None:
+        if self._reach is not None:
+            self._reach.close()
+
+    def _failure(self, error: FFmpegError) -> SourceError:
+        return (self._reach.refusal() if self._reach else None) or opening_failure(error, self._name)
+
+    def _open(self, source: Source, settings: LiveSettings) -> InputContainer:
+        target = os.fsdecode(source.target) if isinstance(source.target, bytes) else str(source.target)
+        options = _PIPE_OPTIONS
+        if source.kind != "pipe":
+            self._reach = Reach(target, source.name, settings.allow_private or names_private(target), settings.timeout_seconds)
+            target, options = self._reach.address, {**_LIVE_ADDRESS_OPTIONS, **self._reach.options}
+        try:
+            return av.open(target, options=options, timeout=(settings.timeout_seconds,) * 2, metadata_errors="replace")
+        except FFmpegError as error:
+            failure = self._failure(error)
+            self._close_reach()
+            raise failure from error

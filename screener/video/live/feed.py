@@ -1,0 +1,295 @@
+"""A live source that comes back: the newest frame of it, whatever happens to the connection.
+
+A thread asks the decoding process for frames and keeps the newest; another ends a process that hangs. A lost source is tried again and
+again, with waits between. Does not know what the frames are for.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from screener.errors import SourceError
+from screener.records import Frame
+from screener.settings import LiveSettings
+from screener.video.live.child import LiveChild
+from screener.video.live.named_pipe import HeldPipe
+from screener.video.live.reconnecting import BackOff
+from screener.video.sources import Source
+
+PATIENCE_SECONDS = 0.1
+LOADING_SECONDS = 120.0
+"""For the decoding process to load its libraries, on however slow a machine."""
+
+GRACE_SECONDS = 0.5
+"""For the decoder to notice a time-out by itself, and say which."""
+
+RATE_SECONDS = 5.0
+FATAL_AT_FIRST = frozenset({"permission", "refused_playlist", "refused_protocol", "not_regular", "limit_pixels"})
+"""What no waiting mends, if it is met before the first frame."""
+
+
+@dataclass(frozen=True, eq=False)
+class LiveFrame:
+    """frame: with its time in seconds since the start of the watch, or, of a file, in the file. number: rises over all connections.
+    captured: when it was decoded, by `time.monotonic`. unchanged_seconds: for how long the picture has been the same.
+    first: number of the first frame since the source was connected to, or since it was silent for more than `stale_seconds`."""
+
+    frame: Frame
+    number: int
+    segment: int
+    captured: float
+    unchanged_seconds: float
+    first: int
+
+
+@dataclass(frozen=True)
+class FeedStatus:
+    """phase: "opening", "open", "lost" or "ended". reason: from `errors.REASONS`, and message, of the last loss or of the end.
+
+    last_arrival: when the newest frame was captured, by `time.monotonic`; None before the first of this connection. retry_at: likewise,
+    of the next attempt.
+    segments: connections that brought a frame. end_reasons: what was wrong with a source that came to its end.
+    """
+
+    phase: str = "opening"
+    reason: str = ""
+    message: str = ""
+    segments: int = 0
+    frames_received: int = 0
+    received_fps: float = 0.0
+    last_arrival: float | None = None
+    retry_at: float | None = None
+    source_fps: float = 0.0
+    size_wh: tuple[int, int] = (0, 0)
+    end_reasons: tuple[str, ...] = ()
+
+
+class Feed:
+    """Frames of one source from `start` to `close`. on_frame: called in the receiving thread after each; must not block."""
+
+    def __init__(self, source: Source, settings: LiveSettings, on_frame: Callable[[], None] = lambda: None) -> None:
+        self._source = source
+        self._settings = settings
+        self._on_frame = on_frame
+        self._changed = threading.Condition()
+        self._status = FeedStatus()
+        self._newest: LiveFrame | None = None
+        self._failure: SourceError | None = None
+        self._child: LiveChild | None = None
+        self._closed = threading.Event()
+        self._connected_at = self._first_arrival = 0.0
+        self._received_before = self._number = self._first_number = 0
+        self._asleep_seconds = 0.0
+        self._counts: deque[tuple[float, int]] = deque(maxlen=2048)
+        self._threads = [
+            threading.Thread(target=work, name=name, daemon=True) for name, work in (("feed", self._run), ("feed watch", self._watch))
+        ]
+        self.started = 0.0
+
+    def start(self) -> None:
+        self.started = time.monotonic()
+        for thread in self._threads:
+            thread.start()
+
+    def status(self) -> FeedStatus:
+        """Raises SourceError if the source turned out to be one that will never do."""
+        with self._changed:
+            if self._failure is not None:
+                raise self._failure
+            while self._counts and self._counts[0][0] < time.monotonic() - RATE_SECONDS:
+                self._counts.popleft()
+            first = self._counts[0] if self._counts else (0.0, 0)
+            span = time.monotonic() - first[0]
+            rate = (self._status.frames_received - first[1]) / span if span > 0.5 else 0.0
+            return replace(self._status, received_fps=rate if self._counts else 0.0)
+
+    def look(self) -> tuple[FeedStatus, LiveFrame | None]:
+        """The status, and the newest frame of that very moment. Raises as `status` does."""
+        with self._changed:
+            return self.status(), self._newest
+
+    def newer_than(self, number: int, timeout_seconds: float) -> LiveFrame | None:
+        """The newest frame, once it is newer than the one of that number; None if none came in time."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._newest is not None and self._newest.number > number, timeout_seconds)
+            return self._newest if self._newest is not None and self._newest.number > number else None
+
+    def close(self) -> None:
+        """At once, also while the source hangs."""
+        self._closed.set()
+        child = self._child
+        if child is not None:
+            child.kill()
+        for thread in self._threads:
+            if thread.is_alive() and thread is not threading.current_thread():
+                thread.join(2.0)
+
+    def _run(self) -> None:
+        # Inherited by the decoding process: a signal to the whole group ends the watch, and must not look like a loss of the source.
+        if hasattr(signal, "pthread_sigmask"):
+            signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+        pipe: HeldPipe | None = None
+        try:
+            if self._source.kind == "pipe" and self._source.path is not None:
+                pipe = HeldPipe(self._source.path)
+            self._connect_for_ever(pipe)
+        except SourceError as error:
+            self._fail(error)
+        except OSError as error:
+            self._fail(SourceError("not_found", f"{self._source.name}: cannot be opened: {error.strerror}"))
+        except BaseException as error:
+            self._fail(SourceError("decoder_crash", f"{self._source.name}: cannot be watched: {type(error).__name__}: {error}"))
+        finally:
+            if pipe is not None:
+                pipe.close()
+
+    def _connect_for_ever(self, pipe: HeldPipe | None) -> None:
+        settings = self._settings
+        back_off = BackOff(settings.retry_seconds, settings.retry_jitter, settings.healthy_seconds)
+        while not self._closed.is_set():
+            if pipe is not None:
+                self._await_writer(pipe)
+            loss = self._connection()
+            if loss is None or self._closed.is_set():
+                return
+            first = self._status.segments == 0
+            if first and (loss.reason in FATAL_AT_FIRST or self._source.kind == "file" or self._is_missing_camera(loss)):
+                raise loss
+            if self._source.kind == "file":
+                self._update(phase="ended", reason=loss.reason, message=loss.message, end_reasons=(loss.reason,))
+                return
+            watched = (self._status.last_arrival or 0.0) - self._first_arrival if self._first_arrival else 0.0
+            wait = back_off.wait_seconds(watched)
+            if pipe is not None:
+                wait = min(wait, settings.retry_seconds[0])
+            self._update(phase="lost", reason=loss.reason, message=loss.message, retry_at=time.monotonic() + wait, last_arrival=None)
+            if pipe is not None:
+                pipe.drain()
+            self._closed.wait(wait)
+
+    def _is_missing_camera(self, loss: SourceError) -> bool:
+        return self._source.kind == "camera" and loss.reason == "not_found"
+
+    def _await_writer(self, pipe: HeldPipe) -> None:
+        while not self._closed.is_set() and not pipe.has_data(PATIENCE_SECONDS):
+            if not self._status.message or self._status.retry_at is not None:
+                self._update(message=f"{self._source.name}: nobody is writing to it", retry_at=None)
+
+    def _connection(self) -> SourceError | None:
+        """One connection from opening to its end: None if the source ended as it should, or we did; else why it was lost."""
+        if self._status.phase == "lost":
+            self._update(retry_at=None)
+        self._first_arrival = 0.0
+        self._received_before = self._status.frames_received
+        child = self._child = LiveChild(self._source, self._settings)
+        try:
+            if self._closed.is_set():
+                return None
+            child.ask()
+            while (received := child.receive()) is not None:
+                message, picture = received
+                if "frame" in message and picture is not None:
+                    self._take(message["frame"], picture)
+                    child.ask()
+                elif "open" in message:
+                    self._update(source_fps=float(message["open"]["fps"]))
+                elif "failed" in message:
+                    return SourceError(str(message["failed"]), str(message["message"]))
+                elif "end" in message:
+                    return self._end(message["end"])
+            return self._death(child)
+        except SourceError as error:
+            return error
+        except (ValueError, KeyError, TypeError) as error:
+            return SourceError("decoder_crash", f"{self._source.name}: the decoder sent what makes no sense ({type(error).__name__})")
+        finally:
+            child.kill()
+            child.close_pipes()
+
+    def _take(self, header: dict[str, Any], picture: NDArray[np.uint8]) -> None:
+        now, captured = time.monotonic(), float(header["captured"])
+        index, own = int(header["index"]), header["pts_seconds"]
+        seconds = float(own) if self._source.kind == "file" and own is not None else captured - self.started
+        with self._changed:
+            status = self._status
+            new_segment = not self._first_arrival
+            self._number += 1
+            if new_segment or self._was_silent(captured):
+                self._first_number = self._number
+            if new_segment:
+                self._first_arrival = captured
+            status = self._status = replace(
+                status,
+                phase="open",
+                reason="",
+                message="",
+                segments=status.segments + new_segment,
+                frames_received=self._received_before + index + 1,
+                last_arrival=captured,
+                retry_at=None,
+                size_wh=(picture.shape[1], picture.shape[0]),
+            )
+            self._counts.append((now, status.frames_received))
+            frame = Frame(picture, seconds, index)
+            unchanged = float(header["unchanged_seconds"])
+            self._newest = LiveFrame(frame, self._number, status.segments, captured, unchanged, self._first_number)
+            self._changed.notify_all()
+        self._on_frame()
+
+    def _was_silent(self, captured: float) -> bool:
+        """Whether what is known from before this frame is stale, though nobody may have looked meanwhile."""
+        before, self._asleep_seconds = self._asleep_seconds, asleep_seconds()
+        since = captured if self._status.last_arrival is None else self._status.last_arrival
+        return captured - since + self._asleep_seconds - before > self._settings.stale_seconds
+
+    def _end(self, end: dict[str, Any]) -> SourceError | None:
+        self._update(frames_received=self._received_before + int(end["received"]))
+        if not end["finite"]:
+            return SourceError("stream_lost", f"{self._source.name}: the stream ended")
+        self._update(phase="ended", message="", end_reasons=tuple(str(reason) for reason in end["reasons"]))
+        return None
+
+    def _death(self, child: LiveChild) -> SourceError:
+        name = self._source.name
+        if child.exit_status is not None and child.killed_for:
+            return SourceError("timeout", f"{name}: {child.killed_for}")
+        child.kill()
+        return SourceError("decoder_crash", f"{name}: the decoder failed (exit status {child.exit_status})")
+
+    def _watch(self) -> None:
+        """Ends a decoding process that has been silent for too long."""
+        while not self._closed.wait(PATIENCE_SECONDS):
+            child = self._child
+            if child is None or child.exit_status is not None:
+                continue
+            limit = self._settings.timeout_seconds + GRACE_SECONDS if child.is_ready else LOADING_SECONDS
+            if child.silence_seconds > limit:
+                opened = self._first_arrival > 0
+                what = "no frame" if opened else "no answer"
+                child.kill(f"{what} for {self._settings.timeout_seconds:g} seconds")
+
+    def _update(self, **changes: Any) -> None:
+        with self._changed:
+            self._status = replace(self._status, **changes)
+            self._changed.notify_all()
+
+    def _fail(self, error: SourceError) -> None:
+        with self._changed:
+            self._failure = error
+            self._changed.notify_all()
+
+
+def asleep_seconds() -> float:
+    """For how long the machine has slept since it was started, as far as the system tells: `time.monotonic` stands still meanwhile."""
+    if not hasattr(time, "CLOCK_BOOTTIME"):
+        return 0.0
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - time.monotonic()

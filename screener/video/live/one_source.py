@@ -1,0 +1,59 @@
+"""What the user named -> the one source that a live watch looks at: a camera, a named pipe, an address, or a file at its own speed.
+
+Looks at names and kinds of files only, and opens nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from pathlib import Path
+
+from screener.errors import SourceError
+from screener.video.container.gate import check_file
+from screener.video.sources import Source, SourceFailure, expand_sources, file_source, printable_name
+
+_VIDEO_DEVICE = re.compile(r"/dev/video(\d+)")
+
+
+def live_source(source: Source | str | int | Path) -> Source:
+    """The source that a camera index, device path, pipe, address or file names. Raises SourceError for anything else.
+
+    The source's kind is "camera", "pipe", "url" or "file".
+    """
+    if isinstance(source, Source):
+        return source
+    text = os.fspath(source) if isinstance(source, (str, Path)) else str(source)
+    if os.path.lexists(text):
+        return _from_path(text)
+    found = expand_sources([text])
+    if len(found) != 1:
+        raise SourceError("not_found", f"{printable_name(text)}: names {len(found)} inputs; a live watch has one source")
+    (one,) = found
+    if isinstance(one, SourceFailure):
+        raise SourceError(one.reason, one.message)
+    if one.path is not None:
+        return _from_path(os.fspath(one.path))
+    return one
+
+
+def _from_path(text: str) -> Source:
+    name = printable_name(text)
+    absolute = os.path.abspath(text)
+    try:
+        mode = os.stat(text).st_mode
+    except OSError as error:
+        raise SourceError("not_found", f"{name}: cannot be opened: {error.strerror}") from error
+    if stat.S_ISFIFO(mode):
+        return Source(os.fsencode(absolute), "pipe", name, Path(absolute))
+    if stat.S_ISCHR(mode):
+        device = _VIDEO_DEVICE.fullmatch(os.path.realpath(text))
+        if device is None:
+            raise SourceError("not_regular", f"{name}: a device that is no camera; cameras are called /dev/video0 and so on")
+        return Source(int(device.group(1)), "camera", name)
+    if not stat.S_ISREG(mode):
+        raise SourceError("not_regular", f"{name}: neither a file, a named pipe nor a camera; give one of these, or an address")
+    if check_file(Path(absolute), name) != "video":
+        raise SourceError("not_media", f"{name}: a picture does not run; judge it with `screener scan`")
+    return file_source(absolute, name)

@@ -1,0 +1,84 @@
+"""Frames in order through an NVIDIA card, by PyAV: its FFmpeg reads the stream, the card (NVDEC) makes the pictures.
+
+Not torchcodec: it hears of no more errors, turns to the CPU in silence, has colours of its own, and needs PyTorch and a system's FFmpeg.
+Here packets, times, order, turns and colours are those of `pyav`, and only wanted frames leave the card. Cannot tell damage inside
+a picture, which the card conceals without a word. Whatever else goes wrong ends the reading, for the CPU to go on from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import numpy as np
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from screener.video.container.timeline import Timeline
+from screener.video.ledger import Complaints
+from screener.video.readers.card import CARD_FORMAT
+from screener.video.readers.pyav import PyAVReader, picture_of
+
+CODECS = frozenset({"h264", "hevc", "vp9"})
+"""Those that FFmpeg parses as it does for the CPU and that are slow there. PyAV gives AV1 to dav1d, which knows no card."""
+
+PIXEL_FORMATS = frozenset({"yuv420p", "yuvj420p", "yuv420p10le", "yuv420p12le"})
+
+
+class NvdecReader(PyAVReader):
+    """Sequential reader of one stream of a container that was opened on the card. has_failed: it ended before the stream did."""
+
+    name = "nvdec"
+
+    def __init__(
+        self,
+        container: InputContainer,
+        stream: VideoStream,
+        timeline: Timeline,
+        complaints: Complaints,
+        *,
+        shown_name: str,
+        max_pixels: int,
+    ) -> None:
+        super().__init__(container, stream, shown_name=shown_name, max_pixels=max_pixels, sample_aspect_ratio=timeline.sample_aspect_ratio)
+        stream.codec_context.thread_count = 1  # the card does the work; more would only hold more of its memory
+        self._pixel_format, self._size_wh = timeline.pixel_format, timeline.size_wh
+        self._complaints = complaints
+        self.has_failed = False
+
+    def picture(self) -> NDArray[np.uint8] | None:
+        """As the CPU's: the planes are laid out as its decoder would first, for FFmpeg makes other colours of a card's layout."""
+        if self._frame is None:
+            return None
+        try:
+            planar = self._frame.reformat(format=self._pixel_format)
+        except (FFmpegError, ValueError):
+            return None
+        return picture_of(planar, self._max_pixels, self._shown_name, self._ratio)
+
+    def _decode(self) -> Generator[VideoFrame, None, None]:
+        for packet in self._packets():
+            try:
+                frames = list(self._stream.decode(packet))
+            except FFmpegError:
+                self.has_failed = True
+                return
+            if self._complaints.new():
+                self.has_failed = True
+                return
+            for frame in frames:
+                if not self._is_as_promised(frame):
+                    self.has_failed = True
+                    return
+                yield frame
+
+    def _is_as_promised(self, frame: VideoFrame) -> bool:
+        """On the card, and of the header's size: of a picture that is cropped at its left or top a card shows another part."""
+        return frame.format.name == CARD_FORMAT and (frame.width, frame.height) == self._size_wh
+
+
+def can_read(timeline: Timeline) -> bool:
+    """Whether the card is to be tried on a file."""
+    return timeline.codec in CODECS and timeline.pixel_format in PIXEL_FORMATS and not timeline.sizes_change

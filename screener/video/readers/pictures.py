@@ -1,0 +1,245 @@
+"""Still pictures, short animations in picture formats, and numbered series of pictures.
+
+OpenCV decodes them all and turns them as their EXIF data says. A picture that cannot be decoded whole is not delivered.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from screener.errors import SourceError
+from screener.records import Frame
+from screener.settings import ScanSettings
+from screener.video.container.gate import check_file
+from screener.video.ledger import Complaints, Ledger
+from screener.video.readers.upright import bgr_as_rgb, check_pixels
+from screener.video.sampling import Sampling, Selector, chosen_seconds
+from screener.video.sources import printable_name
+
+SEQUENCE_FPS = 25.0
+_LARGEST_FILE_BYTES = 1 << 30
+
+
+class StillDecoding:
+    """One still picture, as one frame at 0.0 s. Raises SourceError at construction if it cannot be decoded."""
+
+    expected_frames: int | None = 1
+
+    def __init__(self, path: Path, shown_name: str, settings: ScanSettings, complaints: Complaints) -> None:
+        self._picture = read_picture(path, shown_name, settings.max_pixels)
+        height, width = self._picture.shape[:2]
+        self.ledger = Ledger(size_wh=(width, height), codec=_codec(path), reader="opencv", is_still=True, frames_promised=1)
+        if complaints.new():
+            self.ledger.decode_errors = 1
+            self.ledger.note("corrupt")
+
+    def steps(self) -> Iterator[Frame | None]:
+        self.ledger.frames_decoded = self.ledger.frames_sampled = 1
+        yield Frame(self._picture, 0.0, 0)
+
+
+class AnimationDecoding:
+    """An animated PNG, WebP or AVIF, which OpenCV reads only as a whole. Its pixels are limited, as they are all in memory at once."""
+
+    def __init__(self, path: Path, shown_name: str, settings: ScanSettings, complaints: Complaints) -> None:
+        data = _read(path, shown_name)
+        _check_header(data, shown_name, settings.max_pixels)
+        read, animation = cv2.imdecodeanimation(data)
+        pictures = list(animation.frames) if read else []
+        if not pictures:
+            raise SourceError("corrupt", f"{shown_name}: its animation cannot be decoded")
+        check_pixels(pictures[0].shape[1], pictures[0].shape[0], settings.max_pixels, shown_name)
+        self._pictures = pictures
+        durations = np.maximum(np.asarray(animation.durations, np.float64).reshape(-1)[: len(pictures)] / 1000, 0.001)
+        self._seconds = np.concatenate([[0.0], np.cumsum(durations)[:-1]])
+        end_seconds = float(durations.sum())
+        self._targets = chosen_seconds(self._seconds, end_seconds, Sampling.from_settings(settings))
+        self.expected_frames: int | None = len(self._targets)
+        self.ledger = Ledger(
+            duration_seconds=end_seconds,
+            size_wh=(pictures[0].shape[1], pictures[0].shape[0]),
+            fps=len(pictures) / end_seconds,
+            codec=_codec(path),
+            reader="opencv",
+            frames_promised=len(pictures),
+            decode_errors=len(complaints.new()),
+        )
+        if self.ledger.decode_errors:
+            self.ledger.note("corrupt")
+
+    def steps(self) -> Iterator[Frame | None]:
+        selector = Selector(self._targets)
+        for index, (picture, seconds) in enumerate(zip(self._pictures, self._seconds, strict=True)):
+            self.ledger.frames_decoded += 1
+            if selector.wants(float(seconds)):
+                self.ledger.frames_sampled += 1
+                yield Frame(bgr_as_rgb(picture), float(seconds), index)
+
+
+class SequenceDecoding:
+    """Pictures in order as a video of 25 frames per second. One that cannot be read is counted as lost, and the rest goes on."""
+
+    def __init__(self, paths: tuple[Path, ...], shown_name: str, settings: ScanSettings, complaints: Complaints) -> None:
+        self._paths = paths
+        self._name = shown_name
+        self._settings = settings
+        self._complaints = complaints
+        limit = settings.time_limit_seconds
+        self._deadline = None if limit is None else time.monotonic() + limit
+        self._seconds = np.arange(len(paths)) / SEQUENCE_FPS
+        self._targets = chosen_seconds(self._seconds, len(paths) / SEQUENCE_FPS, Sampling.from_settings(settings))
+        self._errors: list[SourceError] = []
+        self.expected_frames: int | None = len(self._targets)
+        self.ledger = Ledger(
+            duration_seconds=len(paths) / SEQUENCE_FPS,
+            fps=SEQUENCE_FPS,
+            codec=_codec(paths[0]),
+            reader="opencv",
+            frames_promised=len(paths),
+        )
+
+    def steps(self) -> Iterator[Frame | None]:
+        """Decodes the pictures that are judged and looks into the others; the next one stands in for one that cannot be read."""
+        selector = Selector(self._targets)
+        owed = False
+        for index, (path, seconds) in enumerate(zip(self._paths, self._seconds, strict=True)):
+            if self._deadline is not None and time.monotonic() > self._deadline:
+                self.ledger.note("limit_time")
+                break
+            owed |= selector.wants(float(seconds))
+            picture = self._picture(path, decode=owed)
+            owed &= picture is None
+            yield None if picture is None else Frame(picture, float(seconds), index)
+        if not self.ledger.frames_decoded and self._errors:
+            raise self._errors[0]
+
+    def _picture(self, path: Path, decode: bool) -> NDArray[np.uint8] | None:
+        try:
+            check_file(path)
+            picture = read_picture(path, printable_name(os.fspath(path)), self._settings.max_pixels) if decode else None
+        except SourceError as error:
+            self._errors.append(error)
+            self._note_damage("limit_pixels" if error.reason == "limit_pixels" else "corrupt")
+            return None
+        if self._complaints.new():
+            self._note_damage("corrupt")
+        if picture is not None:
+            self._note_picture(picture.shape[1], picture.shape[0])
+        return picture
+
+    def _note_damage(self, reason: str) -> None:
+        self.ledger.decode_errors += 1
+        self.ledger.note(reason)
+
+    def _note_picture(self, width: int, height: int) -> None:
+        ledger = self.ledger
+        if not ledger.frames_decoded:
+            ledger.size_wh = (width, height)
+        elif (width, height) != ledger.size_wh:
+            ledger.warn("resolution_change")
+        ledger.frames_decoded += 1
+        ledger.frames_sampled += 1
+
+
+def read_picture(path: Path, shown_name: str, max_pixels: int) -> NDArray[np.uint8]:
+    """A picture file -> (H, W, 3) uint8 RGB, upright. Raises SourceError."""
+    data = _read(path, shown_name)
+    _check_header(data, shown_name, max_pixels)
+    try:
+        picture = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    except cv2.error as error:
+        raise SourceError("corrupt", f"{shown_name}: the picture cannot be decoded: {error.err}") from error
+    if picture is None:
+        if data[4:8].tobytes() == b"ftyp":
+            raise SourceError("unsupported_codec", f"{shown_name}: no reader here decodes this picture; convert it to PNG or JPEG")
+        raise SourceError("corrupt", f"{shown_name}: the picture is damaged or cut short")
+    check_pixels(picture.shape[1], picture.shape[0], max_pixels, shown_name)
+    return bgr_as_rgb(picture)
+
+
+def _read(path: Path, shown_name: str) -> NDArray[np.uint8]:
+    try:
+        if path.stat().st_size > _LARGEST_FILE_BYTES:
+            raise SourceError("limit_pixels", f"{shown_name}: a picture file of over {_LARGEST_FILE_BYTES} bytes is not read")
+        return np.fromfile(os.fsencode(path), dtype=np.uint8)
+    except SourceError:
+        raise
+    except OSError as error:
+        raise SourceError("permission", f"{shown_name}: the file cannot be read: {error.strerror}") from error
+
+
+def _codec(path: Path) -> str:
+    with open(path, "rb") as file:
+        head = file.read(16)
+    for name, (offset, magic) in _MAGIC.items():
+        if head[offset : offset + len(magic)] == magic:
+            return name
+    return path.suffix.lower().lstrip(".")
+
+
+_MAGIC = {"png": (1, b"PNG"), "mjpeg": (0, b"\xff\xd8"), "webp": (8, b"WEBP"), "bmp": (0, b"BM"), "avif": (8, b"avi")}
+
+
+def _check_header(data: NDArray[np.uint8], shown_name: str, max_pixels: int) -> None:
+    head = data[: 1 << 20].tobytes()
+    for magic, size in _SIZES.items():
+        if head.startswith(magic):
+            try:
+                width, height = size(head)
+            except (struct.error, ValueError):
+                return  # too damaged for its own header; decoding says so
+            check_pixels(width, height, max_pixels, shown_name)
+
+
+def _png_size(head: bytes) -> tuple[int, int]:
+    width, height = struct.unpack_from(">II", head, 16)
+    return width, height
+
+
+def _jpeg_size(head: bytes) -> tuple[int, int]:
+    """Walk the segments to the frame header (ITU T.81, B.2.2)."""
+    position = 2
+    while position + 9 < len(head):
+        marker = head[position + 1]
+        if marker == 0xFF:
+            position += 1
+            continue
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            height, width = struct.unpack_from(">HH", head, position + 5)
+            return width, height
+        position += 2 + struct.unpack_from(">H", head, position + 2)[0]
+    raise ValueError("no frame header")
+
+
+def _webp_size(head: bytes) -> tuple[int, int]:
+    if head[12:16] == b"VP8X":
+        return int.from_bytes(head[24:27], "little") + 1, int.from_bytes(head[27:30], "little") + 1
+    if head[12:16] == b"VP8L":
+        bits = int.from_bytes(head[21:25], "little")
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    width, height = struct.unpack_from("<HH", head, 26)
+    return width & 0x3FFF, height & 0x3FFF
+
+
+def _bmp_size(head: bytes) -> tuple[int, int]:
+    if head[14:18] == b"\x0c\0\0\0":
+        width, height = struct.unpack_from("<HH", head, 18)
+    else:
+        width, height = struct.unpack_from("<ii", head, 18)
+    return abs(width), abs(height)
+
+
+_SIZES: dict[bytes, Callable[[bytes], tuple[int, int]]] = {
+    b"\x89PNG": _png_size,
+    b"\xff\xd8": _jpeg_size,
+    b"RIFF": _webp_size,
+    b"BM": _bmp_size,
+}

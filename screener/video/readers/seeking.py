@@ -1,0 +1,232 @@
+"""Single frames from anywhere in a file, through PyAV: a key frame costs one frame's decoding, any other the way from the key frame before.
+
+Seconds here count from the first picture. Believes no seek: what it gives is placed by its own time. Does not know which moments are
+wanted, or what the frames are for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Any
+
+import av
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from screener.video.container.timeline import UNTIMED
+from screener.video.readers.reader import DECODER_THREADS
+
+_TOLERANCE_SECONDS = 1e-4
+_STEPS_BACK_SECONDS = (0.0, 2.0, 10.0)
+"""Where a seek lands behind the moment it was told, it is told an earlier one."""
+
+_FEW_KEYS = 8
+_LONG_SECONDS = 120.0
+"""A long video with so few key frames would be decoded almost from end to end for every look."""
+
+_CONTINUE_SECONDS = 1.0
+_PROBES = 16
+
+
+class SeekingReader:
+    """Frames of one stream of an open container, which it closes in the end. ended_seconds: where the packets ended, if that was
+    seen. decode_failures: packets that gave an error."""
+
+    name = "pyav"
+
+    def __init__(self, container: InputContainer, stream: VideoStream) -> None:
+        self._container, self._stream = container, stream
+        self._base = float(stream.time_base or 0)
+        self._names = frozenset(container.format.name.split(","))
+        self._origin_ticks = stream.start_time or 0
+        self._indexed = False
+        self._running: Generator[VideoFrame, None, None] | None = None
+        self._at_seconds = 0.0
+        self._ahead: VideoFrame | None = None
+        self.ended_seconds: float | None = None
+        self.decode_failures = 0
+        stream.codec_context.thread_type = "AUTO"
+        stream.codec_context.thread_count = DECODER_THREADS
+
+    @property
+    def duration_seconds(self) -> float:
+        """What the header says of the stream, else of the whole file; 0 where it says nothing."""
+        if self._stream.duration:
+            return float(self._stream.duration * self._base)
+        return (self._container.duration or 0) / av.time_base
+
+    def can_seek(self) -> bool:
+        """Whether frames can be had from anywhere: there are times and a duration, a seek lands near its goal, key frames are not rare."""
+        seconds = self.duration_seconds
+        if self._names & UNTIMED or self._base <= 0 or seconds <= 0 or self._stream.start_time is None:
+            return False
+        try:
+            landed = self._land(0.75 * seconds)
+        except FFmpegError:
+            return False
+        index = self._stream.index_entries
+        self._indexed = bool(self._names & {"mov", "matroska"}) and len(index) > 1
+        if landed is None or (seconds > _LONG_SECONDS and not 0.25 * seconds <= landed[0] <= 0.75 * seconds + _CONTINUE_SECONDS):
+            return False
+        return not self._indexed or seconds <= _LONG_SECONDS or self._keys_probed(seconds) >= _FEW_KEYS
+
+    def index_fits(self, path: Path) -> bool:
+        """Whether the bytes that the index names last are there, if there is an index."""
+        index = self._stream.index_entries
+        if "mov" not in self._names or not len(index):
+            return True
+        last = index[len(index) - 1]
+        return bool(last.pos + last.size <= path.stat().st_size)
+
+    def key_is_near(self, width_seconds: float) -> bool:
+        """Whether slices of that width mostly hold a key frame."""
+        seconds = self.duration_seconds
+        return self._indexed and self._keys_probed(seconds) >= min(_PROBES, seconds / width_seconds) / 2
+
+    def find(self, start: float, target: float, end: float) -> Iterator[VideoFrame | None]:
+        """None while it works its way, and in the end the frame for the slice: the key frame in it that is nearest the target, else the
+        frame on screen there. Nothing more where there is none."""
+        key = self._key_within(start, target, end)
+        if key is not None and (frame := self._decoded_alone(key)) is not None:
+            yield frame
+            return
+        yield from self._on_screen(target)
+
+    def seconds_of(self, frame: VideoFrame) -> float | None:
+        """Time of a frame, from the first picture; None if it has none."""
+        return None if frame.pts is None else max(0.0, (frame.pts - self._origin_ticks) * self._base)
+
+    def close(self) -> None:
+        self._leave()
+        self._container.close()
+
+    def _key_within(self, start: float, target: float, end: float) -> Packet[Any] | None:
+        """The packet of a key frame in the slice: where there is an index the one nearest the target, else the one before it."""
+        goal = target
+        if self._indexed:
+            found = [self._indexed_key(target, backward) for backward in (True, False)]
+            inside = [key for key in found if key is not None and start <= key < end]
+            if not inside:
+                return None
+            goal = min(inside, key=lambda key: abs(key - target)) + _TOLERANCE_SECONDS
+        elif end - start < _CONTINUE_SECONDS:
+            return None  # a key frame may lie in it, but looking costs as much as it saves
+        self._leave()
+        try:
+            landed = self._land(goal)
+        except FFmpegError:
+            self.decode_failures += 1
+            return None
+        return landed[1] if landed is not None and start <= landed[0] < end else None
+
+    def _indexed_key(self, seconds: float, backward: bool) -> float | None:
+        index = self._stream.index_entries
+        # The index of MP4 holds decoding times, which lie before those of showing by a constant.
+        shift = self._origin_ticks - index[0].timestamp if "mov" in self._names else 0
+        ticks = round(seconds / self._base) + self._origin_ticks
+        place = index.search_timestamp(ticks - shift, backward=backward)
+        return None if place < 0 else (index[place].timestamp + shift - self._origin_ticks) * self._base
+
+    def _keys_probed(self, seconds: float) -> int:
+        return len({self._indexed_key((number + 0.5) * seconds / _PROBES, True) for number in range(_PROBES)} - {None})
+
+    def _decoded_alone(self, key: Packet[Any]) -> VideoFrame | None:
+        """The picture of a key frame; whatever follows it stays undecoded."""
+        try:
+            frames = [*self._stream.decode(key), *self._stream.decode(None)]
+        except FFmpegError:
+            self.decode_failures += 1
+            return None
+        return frames[0] if frames else None
+
+    def _on_screen(self, seconds: float) -> Iterator[VideoFrame | None]:
+        """Decodes on from where it is if no key frame lies between, else from the key frame before."""
+        if not self._is_on_the_way(seconds):
+            self._leave()
+            self._running = self._from_key(seconds)
+        assert self._running is not None
+        shown, ahead = None, self._ahead
+        while True:
+            frame = ahead or next(self._running, None)
+            ahead = None
+            if frame is None:
+                self._leave()
+                break
+            at = self.seconds_of(frame)
+            if at is not None and at > seconds + _TOLERANCE_SECONDS:
+                self._ahead = frame
+                break
+            shown, self._at_seconds = frame, at if at is not None else self._at_seconds
+            yield None
+        if shown is None:
+            shown = self._ahead
+        if shown is not None:
+            yield shown
+
+    def _is_on_the_way(self, seconds: float) -> bool:
+        if self._running is None or self._ahead is None or seconds < (self.seconds_of(self._ahead) or 0.0):
+            return False
+        if not self._indexed:
+            return seconds - self._at_seconds < _CONTINUE_SECONDS
+        key = self._indexed_key(seconds, True)
+        return key is None or key <= self._at_seconds
+
+    def _from_key(self, seconds: float) -> Generator[VideoFrame, None, None]:
+        """Frames in order from the key frame before a moment; pictures that refer to what lies before it are left out."""
+        try:
+            landed = self._land(seconds)
+        except FFmpegError:
+            self.decode_failures += 1
+            return
+        if landed is None:
+            return
+        _, key, packets = landed
+        end_seconds = self._end_of(key)
+        yield from self._decoded(key)
+        while True:
+            try:
+                packet = next(packets, None)
+            except FFmpegError:
+                packet = None
+            if packet is not None and packet.pts is not None and key.pts is not None and packet.pts < key.pts:
+                continue
+            if packet is None or not packet.size:
+                yield from self._decoded(None)
+                self.ended_seconds = end_seconds
+                return
+            end_seconds = max(end_seconds, self._end_of(packet))
+            yield from self._decoded(packet)
+
+    def _decoded(self, packet: Packet[Any] | None) -> list[VideoFrame]:
+        try:
+            return list(self._stream.decode(packet))
+        except FFmpegError:
+            self.decode_failures += packet is not None
+            return []
+
+    def _land(self, seconds: float) -> tuple[float, Packet[Any], Iterator[Packet[Any]]] | None:
+        """Seek; the time of the first key frame from there, its packet, and those after it. None where there is none."""
+        for back in _STEPS_BACK_SECONDS:
+            goal = max(0.0, seconds - back)
+            self._container.seek(round(goal / self._base) + self._origin_ticks, stream=self._stream)
+            packets = iter(self._container.demux(self._stream))
+            key = next((packet for packet in packets if packet.is_keyframe and packet.size and packet.pts is not None), None)
+            if key is not None and key.pts is not None:
+                at = (key.pts - self._origin_ticks) * self._base
+                if at <= seconds + _TOLERANCE_SECONDS or not goal:
+                    return at, key, packets
+        return None
+
+    def _leave(self) -> None:
+        """Forget where it is."""
+        if self._running is not None:
+            self._running.close()
+        self._running, self._ahead = None, None
+
+    def _end_of(self, packet: Packet[Any]) -> float:
+        """When its picture leaves the screen."""
+        return 0.0 if packet.pts is None else (packet.pts - self._origin_ticks + (packet.duration or 0)) * self._base

@@ -1,0 +1,174 @@
+"""A video file looked at here and there: one frame of each slice that is asked for, and nothing between is read.
+
+Whether the file is whole is told from its structure alone; damage between the frames goes unnoticed, and the facts say so (`sparse`).
+Does not know why the slices are wanted.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+
+from av.video.frame import VideoFrame
+
+from screener.errors import SourceError
+from screener.records import Frame
+from screener.settings import ScanSettings
+from screener.video.container.end import ends_early
+from screener.video.container.timeline import (
+    HDR_TRANSFERS,
+    check_duration,
+    check_stream,
+    encrypted,
+    first_video,
+    is_encrypted,
+    open_container,
+    sample_aspect_ratio,
+)
+from screener.video.ledger import Complaints, Ledger
+from screener.video.readers.pyav import picture_of
+from screener.video.readers.seeking import SeekingReader
+from screener.video.readers.upright import check_pixels
+from screener.video.seek_plan import Look, Slice, spread_order
+
+_END_SECONDS = 0.5
+"""How much earlier than promised a whole video may end: muxers differ in counting the last frame and the padding of audio."""
+
+_DEFAULT_FPS = 25.0
+
+
+class SpreadDecoding:
+    """One look at a file. `steps` yields a frame for each slice that has a new one, in no order of time, and None on the way to it.
+
+    `can_seek` is False where single frames cannot be had: then decode it in order. Raises SourceError at construction if the file holds no
+    video.
+    """
+
+    def __init__(
+        self, path: Path, shown_name: str, settings: ScanSettings, complaints: Complaints, look: Look, alive: Callable[[], None]
+    ) -> None:
+        self._name, self._settings, self._complaints = shown_name, settings, complaints
+        limit = settings.time_limit_seconds
+        self._deadline = None if limit is None else time.monotonic() + limit
+        self._taken = {round(seconds, 6) for seconds, _ in look.taken}
+        self._indices = {index for _, index in look.taken}
+        container = open_container(path, shown_name)
+        try:
+            stream, count = first_video(container, shown_name)
+            check_stream(container, stream, settings, shown_name)
+            if any(is_encrypted(packet) for packet in islice(container.demux(stream), 1)):
+                raise encrypted(shown_name)
+            self._reader = SeekingReader(container, stream)
+            self._ratio = sample_aspect_ratio(stream)
+            context = stream.codec_context
+            check_pixels(context.width, context.height, settings.max_pixels, shown_name)
+            check_duration(self._reader.duration_seconds, settings, shown_name)
+            alive()
+            self.can_seek = self._reader.can_seek()
+            self._whole = self._is_whole(path)
+        except BaseException:
+            container.close()
+            raise
+        fps = float(stream.guessed_rate or stream.average_rate or _DEFAULT_FPS)
+        self.ledger = Ledger(
+            duration_seconds=self._reader.duration_seconds,
+            size_wh=(context.width, context.height),
+            fps=fps,
+            codec=context.codec.canonical_name,
+            reader=self._reader.name,
+            frames_promised=max(0, stream.frames),
+            warnings=["sparse", *["multi_video"] * (count > 1), *["hdr"] * (context.color_trc in HDR_TRANSFERS)],
+        )
+        if self._whole is None:
+            self.ledger.warn("end_unverified")
+        self._slices = self._in_order(look.slices)
+        self.expected_frames: int | None = len(self._slices)
+
+    def close(self) -> None:
+        self._reader.close()
+
+    def steps(self) -> Iterator[Frame | None]:
+        try:
+            self._complaints.new()  # of opening and of trying a seek: damage is told from the frames
+            for part in self._slices:
+                if self._out_of_time():
+                    break
+                yield from self._frame_of(part)
+        finally:
+            self.close()
+        self._judge_coverage()
+
+    def _is_whole(self, path: Path) -> bool | None:
+        early = ends_early(path)
+        if early or not self._reader.index_fits(path):
+            return False
+        return None if early is None else True
+
+    def _in_order(self, slices: tuple[Slice, ...]) -> list[Slice]:
+        """Far apart first where each is a seek anyway; else in the order of time, so that what lies between is decoded once."""
+        if not self.can_seek or not slices:
+            return list(slices)
+        width_seconds = min(end - start for start, _, end in slices) * self._reader.duration_seconds
+        return spread_order(slices) if self._reader.key_is_near(width_seconds) else sorted(slices)
+
+    def _frame_of(self, part: Slice) -> Iterator[Frame | None]:
+        duration = self._reader.duration_seconds
+        start, target, end = (fraction * duration for fraction in part)
+        if self._reader.ended_seconds is not None and start >= self._reader.ended_seconds:
+            return
+        found: VideoFrame | None = None
+        for found in self._reader.find(start, target, end):
+            if found is None:
+                yield None
+                if self._out_of_time():
+                    return
+        if self._complaints.new():
+            self.ledger.decode_errors += 1
+        if found is None:
+            self.ledger.decode_errors += self._reader.ended_seconds is None
+            return
+        self.ledger.frames_decoded += 1
+        frame = self._as_frame(found)
+        if frame is not None:
+            yield frame
+
+    def _as_frame(self, found: VideoFrame) -> Frame | None:
+        """None for a frame that was given before, or whose picture cannot be had."""
+        seconds = self._reader.seconds_of(found)
+        if seconds is None or round(seconds, 6) in self._taken:
+            return None
+        picture = picture_of(found, self._settings.max_pixels, self._name, self._ratio)
+        if picture is None:
+            self.ledger.decode_errors += 1
+            return None
+        self._taken.add(round(seconds, 6))
+        index = round(seconds * self.ledger.fps)
+        while index in self._indices:  # where the rate varies
+            index += 1
+        self._indices.add(index)
+        size_wh = (picture.shape[1], picture.shape[0])
+        if self.ledger.frames_sampled and size_wh != self.ledger.size_wh:
+            self.ledger.warn("resolution_change")
+        else:
+            self.ledger.size_wh = size_wh
+        self.ledger.frames_sampled += 1
+        return Frame(picture, seconds, index)
+
+    def _out_of_time(self) -> bool:
+        return self._deadline is not None and time.monotonic() >= self._deadline
+
+    def _judge_coverage(self) -> None:
+        ledger, ended = self.ledger, self._reader.ended_seconds
+        ledger.decode_errors += self._reader.decode_failures
+        promised = ledger.duration_seconds
+        if self._whole is False or (ended is not None and ended + max(_END_SECONDS, 2 / ledger.fps) < promised):
+            ledger.note("truncated")
+        elif ledger.decode_errors:
+            ledger.note("corrupt")
+        if ended is not None:
+            ledger.duration_seconds = min(promised, ended)
+        if not self._taken and not self._out_of_time():
+            reason = "truncated" if "truncated" in ledger.reasons else "corrupt"
+            raise SourceError(reason, f"{self._name}: no frame of its {ledger.codec} video could be decoded where it was tried")

@@ -1,0 +1,96 @@
+"""A process that decodes, and the pipes to it: how it is started, told something and heard.
+
+Knows processes and the form of what is said, and nothing of its meaning. Answers are JSON, and pixels raw: whatever a hostile file might
+make of that process, nothing it says is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, cast
+
+from screener.video.sandbox.protocol import LENGTH
+
+MESSAGE_BYTES = 1 << 20
+
+# The package is taken from where this process has it, without touching the search path, on which its neighbours could shadow others.
+START = (
+    "import sys, types; package = types.ModuleType('screener'); package.__path__ = [sys.argv[1]]; sys.modules['screener'] = package; "
+    "from screener.{worker} import main; main()"
+)
+
+
+class Child:
+    """One such process. What is sent to one that has died is lost without a word: the missing answer tells."""
+
+    def __init__(
+        self,
+        worker: str,
+        arguments: Sequence[str] = (),
+        pass_fds: Sequence[int] = (),
+        heard: Callable[[], None] = lambda: None,
+    ) -> None:
+        """worker: the module of this package whose `main` it runs. heard: called whenever anything was received."""
+        package = Path(__file__).resolve().parents[2]
+        self._heard = heard
+        self.popen = subprocess.Popen(
+            # -P: nothing is imported from the folder that the user happens to be in.
+            [sys.executable, "-P", "-c", START.replace("{worker}", worker), os.fspath(package), *arguments],
+            pass_fds=pass_fds,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def request(self, *asked: Any) -> None:
+        """Values of ours, pickled."""
+        data = pickle.dumps(asked)
+        self.write(LENGTH.pack(len(data)) + data)
+
+    def write(self, data: bytes) -> None:
+        assert self.popen.stdin is not None
+        with suppress(OSError, ValueError):  # ValueError: closed by another thread
+            self.popen.stdin.write(data)
+            self.popen.stdin.flush()
+
+    def receive(self) -> dict[str, Any] | None:
+        """The next answer; None if the process died before it was whole. Raises ValueError for what is no JSON."""
+        length = bytearray(LENGTH.size)
+        if not self.receive_into(memoryview(length)):
+            return None
+        text = bytearray(min(LENGTH.unpack(length)[0], MESSAGE_BYTES))
+        if not self.receive_into(memoryview(text)):
+            return None
+        answer: dict[str, Any] = json.loads(text)
+        return answer
+
+    def receive_into(self, buffer: memoryview) -> bool:
+        """Fill the buffer; False if the process died before it was full."""
+        assert self.popen.stdout is not None
+        received = 0
+        with suppress(ValueError):  # closed by another thread
+            while received < len(buffer):
+                count = cast(io.BufferedReader, self.popen.stdout).readinto(buffer[received:])
+                if not count:
+                    break
+                received += count
+                self._heard()
+        return received == len(buffer)
+
+    def kill(self) -> None:
+        self.popen.kill()
+        self.popen.wait()
+
+    def close_pipes(self) -> None:
+        for pipe in (self.popen.stdin, self.popen.stdout):
+            if pipe is not None:
+                with suppress(OSError):
+                    pipe.close()

@@ -1,0 +1,251 @@
+"""The process that decodes. It takes one input after the other from its standard input and sends frames and facts back.
+
+A decoder that crashes or hangs takes this process with it, and not the scan. Requests come pickled from the parent; answers go back
+as JSON, and pixels raw in shared memory or through the pipe, so that what a hostile file might make of this process is never unpickled by
+the parent.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import json
+import os
+import pickle
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any, BinaryIO
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from screener.errors import DeviceError, SourceError
+from screener.records import Frame
+from screener.settings import ScanSettings
+from screener.video.container.gate import check_file
+from screener.video.ledger import Complaints
+from screener.video.readers.card import CARD
+from screener.video.readers.pictures import AnimationDecoding, SequenceDecoding, StillDecoding
+from screener.video.readers.reader import Decoding
+from screener.video.readers.sequential import FileDecoding
+from screener.video.readers.spread import SpreadDecoding
+from screener.video.readers.streams import StreamDecoding
+from screener.video.sandbox.frame_memory import SLOTS, FrameMemory
+from screener.video.sandbox.limits import confine, stall_seconds
+from screener.video.sandbox.protocol import EMPTIED, FAILED_STATUS, LENGTH
+from screener.video.seek_plan import Look
+from screener.video.sources import Source
+
+_PROGRESS_SECONDS = 0.5
+
+
+def decode(
+    source: Source,
+    settings: ScanSettings,
+    complaints: Complaints | None = None,
+    alive: Callable[[], None] = lambda: None,
+    look: Look | None = None,
+) -> Decoding:
+    """Open an input in this process. alive: called now and then while that takes long. Raises SourceError.
+
+    look: of a video file, only these parts are decoded if that is possible.
+    """
+    complaints = complaints or Complaints()
+    if isinstance(source.target, tuple):
+        return SequenceDecoding(source.target, source.name, settings, complaints)
+    if source.path is None:
+        target = os.fsdecode(source.target) if isinstance(source.target, bytes) else source.target
+        return StreamDecoding(target, source.name, settings, complaints)
+    kind = check_file(source.path, source.name)
+    if kind == "picture":
+        return StillDecoding(source.path, source.name, settings, complaints)
+    if kind == "animation":
+        return AnimationDecoding(source.path, source.name, settings, complaints)
+    if look is not None:
+        spread = SpreadDecoding(source.path, source.name, settings, complaints, look, alive)
+        if spread.can_seek:
+            return spread
+        spread.close()
+    return FileDecoding(source.path, source.name, settings, complaints, alive)
+
+
+def main() -> None:
+    """Serve requests until standard input closes."""
+    requests, pipe, complaints = prepare()
+    answers = Answers(pipe, requests, _frame_memory())
+    try:
+        while length := requests.read(LENGTH.size):
+            source, settings, look = pickle.loads(requests.read(LENGTH.unpack(length)[0]))
+            _serve(source, settings, look, complaints, answers)
+            answers.settle()
+    except BrokenPipeError:
+        os._exit(0)
+    except BaseException:
+        os._exit(FAILED_STATUS)
+
+
+def prepare() -> tuple[BinaryIO, BinaryIO, Complaints]:
+    """Make this process fit to decode what nobody vouches for: requests in, answers out, and what the decoders print."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides; the terminal tells both
+    av.logging.set_libav_level(av.logging.ERROR)  # as OpenCV does for its own FFmpeg: complaints, and no chatter
+    av.logging.restore_default_callback()  # without it PyAV drops what its FFmpeg says, and damage goes unheard
+    requests = os.fdopen(os.dup(0), "rb")
+    answers = os.fdopen(os.dup(1), "wb")
+    return requests, answers, Complaints(_redirect_output())
+
+
+def _serve(source: Source | None, settings: ScanSettings, look: Look | None, complaints: Complaints, answers: Answers) -> None:
+    """Decode one input; without a source, only get ready for one."""
+    confine(settings)
+    complaints.new()  # of the input before, if that was given up
+    watchdog, clock = _Watchdog(stall_seconds(settings)), _BusyClock()
+    decoding: Decoding | None = None
+    try:
+        watchdog.alive()
+        if settings.decodes_on_card:
+            CARD.hold(complaints)
+        if source is None:
+            answers.send({"ready": True})
+            return
+        decoding = decode(source, settings, complaints, _Opening(watchdog, answers).alive, look)
+        answers.send({"expected_frames": decoding.expected_frames, "facts": _facts(decoding, clock)})
+        reported = time.monotonic()
+        for frame in decoding.steps():
+            if frame is None and time.monotonic() - reported < _PROGRESS_SECONDS:
+                continue
+            watchdog.rest()  # how long the parent takes to receive is not the decoder's fault
+            with clock.stopped():
+                answers.send({"facts": _facts(decoding, clock)}, frame)
+            reported = time.monotonic()
+            watchdog.alive()
+        answers.send({"end": True, "spent": CARD.is_spent, "facts": _facts(decoding, clock)})
+    except DeviceError as error:
+        answers.send({"no_device": str(error)})
+    except SourceError as error:
+        answers.send(_failed(error.reason, error.message, decoding, clock))
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        # Such as OpenCV's own error on running out of the memory it may use.
+        name = "decoder cuda" if source is None else source.name
+        answers.send(_failed("decoder_crash", f"{name}: the decoder failed: {type(error).__name__}: {error}", decoding, clock))
+    finally:
+        watchdog.rest()
+
+
+def _failed(reason: str, message: str, decoding: Decoding | None, clock: _BusyClock) -> dict[str, Any]:
+    known = {"facts": _facts(decoding, clock)} if decoding else {}
+    return {"failed": reason, "message": message, "spent": CARD.is_spent, **known}
+
+
+class _Opening:
+    """Tells the parent now and then that a long input is still being looked through."""
+
+    def __init__(self, watchdog: _Watchdog, answers: Answers) -> None:
+        self._watchdog, self._answers = watchdog, answers
+        self._told = time.monotonic()
+
+    def alive(self) -> None:
+        if time.monotonic() - self._told > _PROGRESS_SECONDS:
+            self._told = time.monotonic()
+            self._answers.send({"opening": True})
+        self._watchdog.alive()
+
+
+class _Watchdog:
+    """Ends this process from a thread of C if a single step hangs, whether or not that step holds the interpreter."""
+
+    def __init__(self, limit_seconds: float) -> None:
+        self._limit_seconds = limit_seconds
+
+    def alive(self) -> None:
+        faulthandler.dump_traceback_later(self._limit_seconds, exit=True)
+
+    def rest(self) -> None:
+        faulthandler.cancel_dump_traceback_later()
+
+
+class _BusyClock:
+    """Counts the seconds since it was made, without those in which it was stopped."""
+
+    def __init__(self) -> None:
+        self._started, self._stopped = time.monotonic(), 0.0
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self._started - self._stopped
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            self._stopped += time.monotonic() - started
+
+
+class Answers:
+    """What goes back to the parent: messages through a pipe, pictures through shared memory where there is some."""
+
+    def __init__(self, pipe: BinaryIO, requests: BinaryIO, memory: FrameMemory | None) -> None:
+        """requests: where the parent says that a slot was emptied."""
+        self._pipe, self._requests, self._memory = pipe, requests, memory
+        self._sent = self._emptied = 0
+
+    def send(self, message: dict[str, Any], frame: Frame | None = None) -> None:
+        """A message, and the picture that goes with it. Raises BrokenPipeError when nobody listens any more."""
+        pixels: Any = b""
+        if frame is not None:
+            slot = self._fill(frame.picture_rgb)
+            if slot is None:
+                pixels = np.ascontiguousarray(frame.picture_rgb).data
+            message["frame"] = {"size_wh": list(frame.size_wh), "pts_seconds": frame.pts_seconds, "index": frame.index, "slot": slot}
+        text = json.dumps(message).encode()
+        self._pipe.write(LENGTH.pack(len(text)) + text)
+        self._pipe.write(pixels)
+        self._pipe.flush()
+
+    def settle(self) -> None:
+        """Wait until every slot was emptied."""
+        self._wait(0)
+
+    def _fill(self, picture_rgb: NDArray[np.uint8]) -> int | None:
+        """The slot that the picture is in now; None if it has to go through the pipe."""
+        if self._memory is None:
+            return None
+        self._wait(SLOTS - 1)
+        slot = self._sent % SLOTS
+        if not self._memory.write(slot, picture_rgb):
+            return None
+        self._sent += 1
+        return slot
+
+    def _wait(self, most: int) -> None:
+        """Until at most so many slots are full."""
+        while self._sent - self._emptied > most:
+            if self._requests.read(len(EMPTIED)) != EMPTIED:
+                raise BrokenPipeError
+            self._emptied += 1
+
+
+def _facts(decoding: Decoding, clock: _BusyClock) -> dict[str, Any]:
+    decoding.ledger.decode_seconds = clock.seconds
+    return asdict(decoding.ledger)
+
+
+def _frame_memory() -> FrameMemory | None:
+    """What the parent has handed down, if anything."""
+    return FrameMemory(int(sys.argv[2])) if len(sys.argv) > 2 else None
+
+
+def _redirect_output() -> int:
+    """Standard output and error into a file without a name: nothing a decoder prints reaches the user's terminal or our answers."""
+    with tempfile.TemporaryFile(mode="a+b", buffering=0) as file:  # appending, so that emptying it starts it anew
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+        return os.dup(file.fileno())

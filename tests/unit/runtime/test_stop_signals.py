@@ -1,0 +1,59 @@
+"""A signal is raised where it may be, and once the tidying up has begun no further one spoils it."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from screener.runtime.stop_signals import StopSignals, Terminated
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
+
+
+@pytest.fixture
+def stops() -> Iterator[StopSignals]:
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    listening = StopSignals()
+    listening.listen()
+    yield listening
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+def test_each_signal_has_its_exception(stops: StopSignals) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+    with pytest.raises(Terminated):
+        signal.raise_signal(signal.SIGTERM)
+
+
+def test_what_is_held_back_comes_after_the_block(stops: StopSignals) -> None:
+    done = []
+    with pytest.raises(Terminated), stops.held_back():
+        signal.raise_signal(signal.SIGTERM)
+        done.append("whole")
+    assert done == ["whole"]
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_after_the_first_the_others_change_nothing(stops: StopSignals, held: bool) -> None:
+    stops.only_first()
+    with pytest.raises(KeyboardInterrupt):
+        if held:
+            with stops.held_back():
+                signal.raise_signal(signal.SIGINT)
+        else:
+            signal.raise_signal(signal.SIGINT)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGINT):
+        signal.raise_signal(number)
+
+
+def test_ignored_signals_change_nothing_until_it_listens_again(stops: StopSignals) -> None:
+    stops.ignore()
+    signal.raise_signal(signal.SIGINT)
+    stops.listen()
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)

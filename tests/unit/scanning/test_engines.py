@@ -1,0 +1,60 @@
+"""Which engine the settings get, and what is refused. What needs a model file is in `export/test_export.py`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from screener.checkpoint import load_checkpoint
+from screener.errors import CheckpointError, DeviceError, SettingsError
+from screener.scanning.engines import ENGINES, build_scorer, model_beside
+from screener.settings import ScanSettings
+
+
+def on_cpu(**settings: object) -> ScanSettings:
+    return ScanSettings.from_mapping({"device": "cpu", **settings})
+
+
+@pytest.mark.parametrize("engine", ["auto", "torch"])
+def test_without_a_model_beside_the_checkpoint_pytorch_scores(engine: str, tiny_checkpoint: Path) -> None:
+    scorer = build_scorer(load_checkpoint(tiny_checkpoint), on_cpu(engine=engine, dtype="float32", batch_size=3))
+    assert scorer.ran_on() == {"engine": "torch", "device": "cpu", "dtype": "float32"}
+    assert scorer.batch_size == 3
+
+
+def test_an_unknown_engine_is_refused_with_the_known_ones(tiny_checkpoint: Path) -> None:
+    with pytest.raises(SettingsError, match=rf"engine: expected one of {', '.join(ENGINES)} or the path.*'tensorrt'"):
+        build_scorer(load_checkpoint(tiny_checkpoint), on_cpu(engine="tensorrt"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"), [({"device": "cuda"}, "it runs on the CPU"), ({"device": "cpu", "dtype": "bfloat16"}, "its dtype")]
+)
+def test_settings_that_a_model_file_cannot_keep_are_refused(settings: dict[str, str], words: str, tiny_checkpoint: Path) -> None:
+    with pytest.raises(SettingsError, match=f"engine onnxruntime: {words}"):
+        build_scorer(load_checkpoint(tiny_checkpoint), ScanSettings.from_mapping({"engine": "model.onnx", **settings}))
+
+
+def test_a_missing_onnx_runtime_names_the_extra(monkeypatch: pytest.MonkeyPatch, tiny_checkpoint: Path) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(DeviceError, match=r'pip install "screener\[onnxruntime\]"'):
+        build_scorer(load_checkpoint(tiny_checkpoint), on_cpu(engine="onnxruntime"))
+
+
+def test_a_missing_model_says_how_to_make_one(tiny_checkpoint: Path) -> None:
+    pytest.importorskip("onnxruntime", reason="needs the extra onnxruntime")
+    checkpoint = load_checkpoint(tiny_checkpoint)
+    beside = model_beside(checkpoint)
+    assert beside == tiny_checkpoint.with_name("tiny.int8.onnx")
+    with pytest.raises(CheckpointError, match=r"tiny.int8.onnx: there is no such file; make one with screener export"):
+        build_scorer(checkpoint, on_cpu(engine="onnxruntime"))
+
+
+def test_a_file_that_is_no_model_is_refused(tmp_path: Path, tiny_checkpoint: Path) -> None:
+    pytest.importorskip("onnxruntime", reason="needs the extra onnxruntime")
+    model = tmp_path / "broken.onnx"
+    model.write_bytes(b"no model at all")
+    with pytest.raises(CheckpointError, match=r"broken.onnx: ONNX Runtime cannot load it"):
+        build_scorer(load_checkpoint(tiny_checkpoint), on_cpu(engine=str(model)))

@@ -1,0 +1,94 @@
+"""What the descriptors must not notice, and what they must."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from skimage.data import astronaut
+
+from screener.records import FaceBox
+from screener.tracking.appearance import appearance_distance, describe_face, describe_scene, scene_distance
+
+FACE_XYXY = np.array([174, 64, 270, 188], np.float32)
+LANDMARKS_XY = np.array([[203, 101], [247, 102], [224, 126], [203, 143], [243, 144]], np.float32)
+
+
+@pytest.fixture(scope="module")
+def portrait() -> NDArray[np.uint8]:
+    return np.asarray(astronaut(), np.uint8)
+
+
+def box(shift_xy: tuple[float, float] = (0.0, 0.0), scale: float = 1.0) -> FaceBox:
+    shift = np.array(shift_xy, np.float32)
+    return FaceBox(scale * (FACE_XYXY + np.tile(shift, 2)), 0.99, scale * (LANDMARKS_XY + shift))
+
+
+def scaled(picture: NDArray[np.uint8], gain: float) -> NDArray[np.uint8]:
+    return np.clip(picture * gain, 0, 255).astype(np.uint8)
+
+
+def greyed(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.repeat(picture.mean(axis=2, keepdims=True).astype(np.uint8), 3, axis=2)
+
+
+def test_a_face_equals_itself(portrait: NDArray[np.uint8]) -> None:
+    face = describe_face(portrait, box())
+    assert set(face.parts) == {"face", "aligned", "hair", "clothing"}
+    assert appearance_distance(face, face) == pytest.approx(0, abs=1e-2)
+
+
+@pytest.mark.parametrize("gain", [0.5, 0.8])
+def test_exposure_is_hardly_noticed(portrait: NDArray[np.uint8], gain: float) -> None:
+    assert appearance_distance(describe_face(portrait, box()), describe_face(scaled(portrait, gain), box())) < 0.25
+
+
+def test_the_size_of_the_picture_is_not_noticed(portrait: NDArray[np.uint8]) -> None:
+    doubled = portrait.repeat(2, axis=0).repeat(2, axis=1)
+    assert appearance_distance(describe_face(portrait, box()), describe_face(doubled, box(scale=2.0))) < 0.1
+
+
+def test_where_the_face_is_in_the_picture_is_not_noticed(portrait: NDArray[np.uint8]) -> None:
+    moved = np.roll(portrait, (30, 60), axis=(0, 1))
+    first, second = describe_face(portrait, box()), describe_face(moved, box((60, 30)))
+    assert appearance_distance(first, second) == pytest.approx(0, abs=1e-2)
+
+
+@pytest.mark.parametrize("colour", [lambda p: p, greyed], ids=["colour", "grey"])
+def test_another_face_hair_and_clothing_are_noticed(portrait: NDArray[np.uint8], colour) -> None:  # type: ignore[no-untyped-def]
+    picture = colour(portrait)
+    face = describe_face(picture, box())
+    elsewhere = describe_face(picture, box((120.0, 230.0)))
+    assert appearance_distance(face, elsewhere) > 0.8
+    assert appearance_distance(face, elsewhere) == appearance_distance(elsewhere, face)
+
+
+def test_a_recoloured_person_is_noticed(portrait: NDArray[np.uint8]) -> None:
+    recoloured = np.ascontiguousarray(portrait[..., ::-1])
+    assert appearance_distance(describe_face(portrait, box()), describe_face(recoloured, box())) > 0.8
+
+
+def test_what_lies_outside_the_picture_does_not_count(portrait: NDArray[np.uint8]) -> None:
+    tight = portrait[64:188]
+    cut = describe_face(tight, box((0.0, -64.0)))
+    assert set(cut.parts) == {"face", "aligned"}
+    assert appearance_distance(describe_face(portrait, box()), cut) < 0.2
+
+
+def test_without_landmarks_the_box_has_to_do(portrait: NDArray[np.uint8]) -> None:
+    blind = FaceBox(FACE_XYXY, 0.99, np.full((5, 2), np.nan, np.float32))
+    assert np.isfinite(appearance_distance(describe_face(portrait, box()), describe_face(portrait, blind)))
+
+
+def test_scenes(portrait: NDArray[np.uint8]) -> None:
+    scene = describe_scene(portrait)
+    assert scene_distance(scene, scene) == pytest.approx(0, abs=1e-2)
+    assert scene_distance(scene, describe_scene(scaled(portrait, 0.6))) < 0.2
+    assert scene_distance(scene, describe_scene(np.roll(portrait, 8, axis=1))) < 0.25
+    assert scene_distance(scene, describe_scene(np.ascontiguousarray(portrait[::-1, :, ::-1]))) > 0.4
+
+
+def test_flat_scenes_are_alike_and_unlike_others(portrait: NDArray[np.uint8]) -> None:
+    black = describe_scene(np.zeros((40, 60, 3), np.uint8))
+    assert scene_distance(black, describe_scene(np.zeros((20, 20, 3), np.uint8))) == pytest.approx(0, abs=1e-2)
+    assert scene_distance(black, describe_scene(portrait)) > 0.5

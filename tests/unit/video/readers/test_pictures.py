@@ -1,0 +1,156 @@
+"""Still pictures, animations and series."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from video_media import level, number_of
+
+from screener.errors import SourceError
+from screener.settings import ScanSettings
+from screener.video import expand_sources
+from screener.video.sandbox.worker import Decoding, decode
+from screener.video.sources import file_source
+
+COLOURS = np.zeros((40, 60, 3), np.uint8)
+COLOURS[:20, :30], COLOURS[:20, 30:] = (200, 30, 40), (30, 200, 60)
+
+
+def opened(path: Path, **settings: object) -> Decoding:
+    return decode(file_source(path), ScanSettings(**settings))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".bmp", ".tiff", ".avif"])
+def test_a_still_is_one_frame(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a{suffix}"
+    assert cv2.imwrite(str(path), COLOURS[:, :, ::-1])
+    decoding = opened(path)
+    (frame,) = decoding.steps()
+    assert frame is not None
+    assert (frame.pts_seconds, frame.index, frame.size_wh) == (0.0, 0, (60, 40))
+    assert np.abs(frame.picture_rgb[10, [10, 50]].astype(int) - COLOURS[10, [10, 50]]).max() < 12
+    facts = decoding.ledger
+    assert (facts.is_still, facts.frames_decoded, facts.frames_sampled, facts.reasons, facts.size_wh) == (True, 1, 1, [], (60, 40))
+
+
+@pytest.mark.parametrize(
+    ("pixels", "expected"),
+    [
+        (np.full((4, 5), 77, np.uint8), (77, 77, 77)),
+        (np.full((4, 5), 40000, np.uint16), (156, 156, 156)),
+        (np.full((4, 5, 3), (1000, 20000, 65535), np.uint16), (255, 78, 3)),
+        (np.full((4, 5, 4), (10, 20, 30, 128), np.uint8), (30, 20, 10)),
+    ],
+    ids=["gray", "gray of 16 bits", "colour of 16 bits", "with alpha"],
+)
+def test_every_depth_becomes_rgb_of_8_bits(tmp_path: Path, pixels: np.ndarray, expected: tuple[int, int, int]) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), pixels)
+    (frame,) = opened(tmp_path / "a.png").steps()
+    assert frame is not None and frame.picture_rgb.dtype == np.uint8 and frame.picture_rgb.shape == (4, 5, 3)
+    assert frame.picture_rgb[0, 0].tolist() == list(expected)
+
+
+def test_exif_turns_the_picture_upright(tmp_path: Path) -> None:
+    encoded = cv2.imencode(".jpg", COLOURS[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 100])[1].tobytes()
+    tiff = b"MM\0*\0\0\0\x08" + struct.pack(">H", 1) + struct.pack(">HHIHH", 0x0112, 3, 1, 6, 0) + bytes(4)
+    segment = b"Exif\0\0" + tiff
+    path = tmp_path / "a.jpg"
+    path.write_bytes(encoded[:2] + b"\xff\xe1" + struct.pack(">H", len(segment) + 2) + segment + encoded[2:])
+    (frame,) = opened(path).steps()
+    assert frame is not None and frame.size_wh == (40, 60)
+    expected = np.rot90(COLOURS, -1)
+    assert np.abs(frame.picture_rgb[8:-8:16, 8:-8:16].astype(int) - expected[8:-8:16, 8:-8:16]).max() < 12
+
+
+@pytest.mark.parametrize("suffix", [".png", ".webp", ".avif"])
+def test_an_animation_is_a_video(tmp_path: Path, suffix: str) -> None:
+    animation = cv2.Animation()
+    animation.frames = [np.full((40, 60, 4), (*[level(10 * n)] * 3, 255), np.uint8) for n in range(6)]
+    animation.durations = np.array([100, 200, 100, 100, 100, 100], np.int32)
+    assert cv2.imwriteanimation(str(tmp_path / f"a{suffix}"), animation)
+    decoding = opened(tmp_path / f"a{suffix}")
+    frames = [frame for frame in decoding.steps() if frame is not None]
+    assert [number_of(frame.picture_rgb) for frame in frames] == [0, 10, 20, 30, 40, 50]
+    assert [round(frame.pts_seconds, 3) for frame in frames] == [0.0, 0.1, 0.3, 0.4, 0.5, 0.6]
+    assert not decoding.ledger.is_still and decoding.ledger.duration_seconds == pytest.approx(0.7)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".bmp", ".tiff"])
+def test_a_cut_picture_is_not_delivered(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a{suffix}"
+    cv2.imwrite(str(path), np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(SourceError) as caught:
+        opened(path)
+    assert caught.value.reason == "corrupt"
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".bmp", ".tiff"])
+def test_the_limit_of_size(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a{suffix}"
+    cv2.imwrite(str(path), COLOURS)
+    assert opened(path, max_pixels=2400).expected_frames == 1
+    with pytest.raises(SourceError) as caught:
+        opened(path, max_pixels=2399)
+    assert caught.value.reason == "limit_pixels"
+
+
+def test_a_huge_picture_is_refused_by_its_header_alone(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), COLOURS)
+    data = bytearray((tmp_path / "a.png").read_bytes())
+    struct.pack_into(">II", data, 16, 60000, 60000)
+    (tmp_path / "a.png").write_bytes(data)
+    with pytest.raises(SourceError) as caught:
+        opened(tmp_path / "a.png")
+    assert caught.value.reason == "limit_pixels"
+
+
+def series(folder: Path, count: int = 6) -> Path:
+    folder.mkdir()
+    for number in range(count):
+        cv2.imwrite(str(folder / f"f{number + 7}.png"), np.full((8, 10, 3), level(number), np.uint8))
+    return folder
+
+
+def test_a_series_is_a_video_of_25_frames_per_second(tmp_path: Path) -> None:
+    (source,) = expand_sources([series(tmp_path / "s")])
+    decoding = decode(source, ScanSettings())  # type: ignore[arg-type]
+    frames = [frame for frame in decoding.steps() if frame is not None]
+    assert [number_of(frame.picture_rgb) for frame in frames] == [0, 1, 2, 3, 4, 5]
+    assert [round(frame.pts_seconds, 6) for frame in frames] == [0.0, 0.04, 0.08, 0.12, 0.16, 0.2]
+    facts = decoding.ledger
+    assert (facts.reasons, facts.fps, facts.is_still, facts.size_wh, facts.frames_promised) == ([], 25.0, False, (10, 8), 6)
+
+
+@pytest.mark.parametrize("frames", [3, 6])
+def test_a_lost_picture_of_a_series_is_counted_even_if_it_was_not_sampled(tmp_path: Path, frames: int) -> None:
+    folder = series(tmp_path / "s")
+    (source,) = expand_sources([folder])
+    (folder / "f9.png").write_bytes(b"")
+    decoding = decode(source, ScanSettings(frames=frames))  # type: ignore[arg-type]
+    delivered = [number_of(frame.picture_rgb) for frame in decoding.steps() if frame is not None]
+    assert delivered == ([0, 1, 3, 4, 5] if frames == 6 else [1, 3, 5])
+    assert (decoding.ledger.decode_errors, decoding.ledger.reasons) == (1, ["corrupt"])
+
+
+def test_a_series_without_one_good_picture(tmp_path: Path) -> None:
+    folder = series(tmp_path / "s")
+    (source,) = expand_sources([folder])
+    for path in folder.iterdir():
+        path.write_bytes(b"\x89PNG\r\n\x1a\n broken")
+    with pytest.raises(SourceError) as caught:
+        list(decode(source, ScanSettings()).steps())  # type: ignore[arg-type]
+    assert caught.value.reason == "corrupt"
+
+
+def test_a_series_that_changes_size(tmp_path: Path) -> None:
+    folder = series(tmp_path / "s")
+    cv2.imwrite(str(folder / "f9.png"), np.zeros((20, 30, 3), np.uint8))
+    (source,) = expand_sources([folder])
+    decoding = decode(source, ScanSettings())  # type: ignore[arg-type]
+    assert {frame.size_wh for frame in decoding.steps() if frame is not None} == {(10, 8), (30, 20)}
+    assert decoding.ledger.warnings == ["resolution_change"]
