@@ -163,6 +163,7 @@ def portrait_landmarks(side: int = 160) -> np.ndarray[Any, np.dtype[np.float32]]
     return np.array([[0.38, 0.42], [0.62, 0.42], [0.5, 0.53], [0.41, 0.64], [0.59, 0.64]], np.float32) * side
 
 
-def labelled_face(label: str = "real", seed: int = 0, set_name: str = "made", side: int = 160) -> LabelledFace:
+def labelled_face(label: str = "real", seed: int = 0, set_name: str = "made", side: int = 160, group: str = "") -> LabelledFace:
     box_xyxy = np.array([0.28, 0.25, 0.72, 0.75], np.float32) * side
-    return LabelledFace(set_name, label, f"{set_name}/{label}/{seed}.png", portrait(seed, side), box_xyxy, portrait_landmarks(side))
+    name = f"{set_name}/{label}/{seed}.png"
+    return LabelledFace(set_name, label, name, portrait(seed, side), (side, side), box_xyxy, portrait_landmarks(side), group)

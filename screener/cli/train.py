@@ -79,12 +79,34 @@ def train(
     minutes: Annotated[float | None, typer.Option("--minutes", help="End to end: how long (60).")] = None,
     input_size: Annotated[int | None, typer.Option("--input-size", help="End to end: side of the crops at the end, pixels (224).")] = None,
     pairs: Annotated[int | None, typer.Option("--pairs", help="End to end: pairs of a real and a fake picture in a batch (16).")] = None,
+    grow: Annotated[bool | None, typer.Option("--grow/--no-grow", help="End to end: begin with smaller pictures.")] = None,
+    hold: Annotated[
+        float | None, typer.Option("--hold", help="End to end: share of the time before the learning rate begins to fall (0).")
+    ] = None,
+    share: Annotated[
+        list[str] | None,
+        typer.Option("--share", metavar="SOURCE=X", help="End to end: how often fakes come from a source; may be repeated."),
+    ] = None,
+    decoder: Annotated[
+        list[str] | None,
+        typer.Option("--decoder", metavar="NAME[=SECONDS]", help="End to end: what draws faces for fakes first; may be repeated."),
+    ] = None,
+    autoencoder: Annotated[
+        str | None, typer.Option("--autoencoder", help="End to end: folder of the autoencoder's two files, for its passes.")
+    ] = None,
     hardness: Annotated[
-        tuple[float, float] | None, typer.Option("--hardness", help="End to end: of the degradation, at first and last (0.1 0.25).")
+        tuple[float, float] | None,
+        typer.Option("--hardness", help="End to end: of the way to the viewer, at first and last (0.25 0.55)."),
     ] = None,
     strength: Annotated[
-        tuple[float, float] | None, typer.Option("--strength", help="End to end: of the mismatch in fakes, at first and last (1.1 0.8).")
+        tuple[float, float] | None, typer.Option("--strength", help="End to end: of the mismatch in fakes, at first and last (1.0 0.8).")
     ] = None,
+    video: Annotated[float | None, typer.Option("--video", help="End to end: share of pairs through a video codec (0.7).")] = None,
+    tone: Annotated[float | None, typer.Option("--tone", help="End to end: share of pictures softened or sharpened whole (0.35).")] = None,
+    same_route: Annotated[
+        float | None, typer.Option("--same-route", help="End to end: share of pairs of which both go the same way (0.5).")
+    ] = None,
+    moments: Annotated[int | None, typer.Option("--moments", help="End to end: pairs taken from one clip (1).")] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Of everything that is random (0).")] = None,
     device: DeviceOption = None,
     dtype: Annotated[str | None, typer.Option("--dtype", help="auto, float32 or bfloat16.")] = None,
@@ -108,10 +130,12 @@ def train(
         "mixup": mixup, "average_decay": average_decay, "validation_share": validation_share, "dtype": dtype,
         "save_every_seconds": save_every,
     }  # fmt: skip
-    whole_only = {
-        "init": init, "minutes": minutes, "input_size": input_size, "pairs": pairs, "hardness": hardness, "strength": strength,
-    }  # fmt: skip
     with exits():
+        whole_only = {
+            "init": init, "minutes": minutes, "input_size": input_size, "pairs": pairs, "grow": grow, "hold": hold,
+            "shares": _numbers("--share", share), "decoders": _numbers("--decoder", decoder, 0.0), "autoencoder": autoencoder,
+            "hardness": hardness, "strength": strength, "video": video, "tone": tone, "same_route": same_route, "moments": moments,
+        }  # fmt: skip
         if checkpoint and backbone:
             raise SettingsError("choose one of --checkpoint and --backbone, not both")
         if strict and not audit:
@@ -125,13 +149,28 @@ def train(
             _train_head(data, output, _given({**shared, **head_only}), config, leaks, quiet, backbone or checkpoint, fold, tensorboard)
 
 
+def _numbers(option: str, words: list[str] | None, default: float | None = None) -> dict[str, float] | None:
+    """`NAME=NUMBER` words -> numbers by name; a bare name has the default, where there is one."""
+    if not words:
+        return None
+    found: dict[str, float] = {}
+    for word in words:
+        name, sign, number = word.partition("=")
+        try:
+            found[name] = float(number) if sign or default is None else default
+        except ValueError:
+            raise SettingsError(f"{option}: expected NAME=NUMBER, got {word!r}") from None
+    return found
+
+
 def _given(options: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
 def _refuse(options: dict[str, Any], why: str) -> None:
     if wrong := sorted(_given(options)):
-        raise SettingsError(f"{', '.join('--' + name.replace('_', '-') for name in wrong)}: {why}")
+        named = {"shares": "share", "decoders": "decoder"}
+        raise SettingsError(f"{', '.join('--' + named.get(name, name).replace('_', '-') for name in wrong)}: {why}")
 
 
 def _train_head(

@@ -47,7 +47,7 @@ def _channels(name: str) -> tuple[str, str]:
     """Which channels a tensor writes and which it reads: stem, inner, outer, or others, which are never repeated."""
     if name.startswith(("head.fc.", "locator.")):
         return "answer", "outer"
-    if name.startswith("backbone.conv1.") or name.startswith("backbone.bn1."):
+    if name.startswith(("backbone.conv1.", "backbone.bn1.")):
         return "stem", "picture"
     before = "stem" if ".layer1.0." in name else "outer"
     if ".downsample." in name:

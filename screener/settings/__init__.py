@@ -4,6 +4,7 @@ Those of the audit and of calibration lie beside what they set. None knows the c
 """
 
 from screener.settings.checks import DECODERS, DEVICES, DTYPES
+from screener.settings.end_to_end import AUTOENCODER_PASSES, FAKE_SOURCES, SWAP_DECODERS, EndToEndSettings
 from screener.settings.extraction import ExtractSettings
 from screener.settings.live import LiveSettings
 from screener.settings.scanning import ScanSettings
@@ -14,20 +15,22 @@ from screener.settings.training import (
     OPTIMISERS,
     PRESETS,
     SCHEDULES,
-    EndToEndSettings,
     TrainSettings,
 )
 
 __all__ = [
+    "AUTOENCODER_PASSES",
     "DECODERS",
     "DEVICES",
     "DTYPES",
+    "FAKE_SOURCES",
     "HEAD_STARTS",
     "KEEPS",
     "L1_SCOPES",
     "OPTIMISERS",
     "PRESETS",
     "SCHEDULES",
+    "SWAP_DECODERS",
     "EndToEndSettings",
     "ExtractSettings",
     "LiveSettings",

@@ -92,14 +92,15 @@ def _untrained(key: str, shape: tuple[int, ...], generator: torch.Generator) -> 
 
 def architecture_of(weights: Mapping[str, Tensor]) -> Architecture:
     """The shape of a network, read off weights with torchvision's names; raises CheckpointError when it is no ResNet with bottlenecks."""
-    stem, first = weights.get("conv1.weight"), weights.get("layer1.0.conv1.weight")
+    stem, first, last = (weights.get(f"{name}.weight") for name in ("conv1", "layer1.0.conv1", "layer1.0.conv3"))
     names = [re.match(r"layer([1-4])\.(\d+)\.conv3\.weight", key) for key in weights]
     found = [(int(match[1]), int(match[2])) for match in names if match]
     blocks = [sum(layer == number for layer, _ in found) for number in (1, 2, 3, 4)]
-    if stem is None or first is None or not all(blocks):
+    if stem is None or first is None or last is None or not all(blocks):
         raise CheckpointError("not the state dict of a ResNet with bottlenecks, such as torchvision's wide_resnet50_2; give one of these")
     try:
-        shape: dict[str, Any] = {"blocks": tuple(blocks), "inner_width": first.shape[0], "outer_width": stem.shape[0]}
+        shape: dict[str, Any] = {"blocks": tuple(blocks), "inner_width": first.shape[0], "outer_width": last.shape[0] // 4}
+        shape["stem_width"] = stem.shape[0]
         architecture = Architecture(f"resnet{'_'.join(map(str, blocks))}", **shape)
     except ValueError as error:
         raise CheckpointError(f"not a network of a shape that screener knows: {error}") from error

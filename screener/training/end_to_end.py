@@ -1,8 +1,7 @@
 """The training loop: backbone and head together, from pairs made on the fly.
 
-Time-boxed and resumable: a stage has so many minutes, checkpoints every few, and a stop loses only what came after the last. Where making
-pictures takes longer than learning from them, several networks learn from the same ones. Knows tensors, networks and the pair stream. Does
-not know files of pictures, clips or checkpoint contracts.
+Time-boxed and resumable: a stage has so many minutes, checkpoints every few, and a stop loses only what came after the last. Knows tensors,
+the network and the pair stream. Does not know files of pictures, clips or checkpoint contracts.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import math
 import multiprocessing
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,6 +38,7 @@ LOWEST_RATE = 0.02
 
 SAVE_EVERY_SECONDS = 240.0
 SAY_EVERY_SECONDS = 60.0
+LOOK_EVERY_SECONDS = 1800.0
 
 
 @dataclass(frozen=True)
@@ -85,97 +85,61 @@ def _between(ends: tuple[float, float], share: float) -> float:
 
 
 @dataclass(eq=False)
-class Learner:
-    """A network that learns: with its running average and its optimiser.
+class State:
+    """Everything a resumed run needs: the network, its running average, the optimiser, and how far it came in the stage.
 
-    forward: `network.forward_with_map`, perhaps compiled; the network's device is where it trains.
+    forward: `network.forward_with_map`, perhaps compiled; the network's device is where it trains. losses: of label and map, of the steps
+    since they were last said.
     """
 
     network: Network
     average: dict[str, Tensor]
     optimiser: torch.optim.Optimizer
+    seconds: float = 0.0
+    pictures: int = 0
     forward: Forward | None = None
     losses: list[Tensor] = field(default_factory=list)
-
-    @classmethod
-    def of(cls, network: Network, stage: Stage) -> Learner:
-        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        decayed = [p for p in network.parameters() if p.dim() > 1]
-        plain = [p for p in network.parameters() if p.dim() <= 1]
-        groups = [{"params": decayed, "weight_decay": stage.weight_decay}, {"params": plain, "weight_decay": 0.0}]
-        optimiser = torch.optim.AdamW(groups, lr=stage.learning_rate, fused=next(network.parameters()).is_cuda)
-        return cls(network, {k: v.detach().clone() for k, v in network.state_dict().items()}, optimiser)
 
     @property
     def device(self) -> torch.device:
         return next(self.network.parameters()).device
 
-    def step(self, batch: Batch, learning_rate: float, steps: float) -> None:
-        """Learn from one batch. steps: taken before, for the running average, which follows faster at first."""
-        for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate
-        network = self.network.train()
-        forward = self.forward or network.forward_with_map
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=choose_dtype("auto", self.device) is torch.bfloat16):
-            logits, where = forward(prepare(batch.pictures))
-        label_loss = F.cross_entropy(logits.float(), batch.labels, label_smoothing=LABEL_SMOOTHING)
-        per_picture = F.binary_cross_entropy_with_logits(where.float(), batch.where, reduction="none").mean((1, 2))
-        map_loss = (per_picture * batch.is_known).sum() / batch.is_known.sum().clamp(min=1)
-        self.optimiser.zero_grad(set_to_none=True)
-        (label_loss + MAP_WEIGHT * map_loss).backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(network.parameters(), 5.0)
-        self.optimiser.step()
-        self.losses.append(torch.stack([label_loss.detach(), map_loss.detach()]))
-        self._update_average(min(AVERAGE_DECAY, (1 + steps) / (10 + steps)))
+    def save(self, path: Path) -> None:
+        """Raises OutputError."""
+        content = {
+            "network": self.network.state_dict(),
+            "average": self.average,
+            "optimiser": self.optimiser.state_dict(),
+            "seconds": self.seconds,
+            "pictures": self.pictures,
+        }
+        save_state(path, content)
 
-    def _update_average(self, decay: float) -> None:
-        state = self.network.state_dict()
-        floating = [name for name, value in state.items() if value.is_floating_point()]
-        with torch.no_grad():
-            torch._foreach_lerp_([self.average[name] for name in floating], [state[name] for name in floating], 1 - decay)
-        for name in state.keys() - set(floating):
-            self.average[name].copy_(state[name])
+    def load(self, path: Path) -> None:
+        """Take up what `save` wrote, on the network's device. Raises OutputError when there is nothing to read."""
+        content = load_state(path)
+        if content is None:
+            raise OutputError(f"{path}: does not exist")
+        self.network.load_state_dict(content["network"])
+        self.average = {name: tensor.to(self.device) for name, tensor in content["average"].items()}
+        self.optimiser.load_state_dict(content["optimiser"])
+        self.seconds, self.pictures = content["seconds"], content["pictures"]
 
     def mean_losses(self) -> tuple[float, float]:
         """Of label and map, since this was last asked for."""
-        label, where = torch.stack(self.losses).mean(0).tolist()
+        label, where = torch.stack(self.losses).mean(0).tolist() if self.losses else (math.nan, math.nan)
         self.losses.clear()
         return label, where
 
 
-@dataclass(eq=False)
-class State:
-    """Everything a resumed run needs: who learns, and how far they came in the stage."""
-
-    learners: list[Learner]
-    seconds: float = 0.0
-    pictures: int = 0
-
-    @property
-    def device(self) -> torch.device:
-        return self.learners[0].device
-
-    def save(self, path: Path) -> None:
-        """Raises OutputError."""
-        learners = [
-            {"network": one.network.state_dict(), "average": one.average, "optimiser": one.optimiser.state_dict()} for one in self.learners
-        ]
-        save_state(path, {"learners": learners, "seconds": self.seconds, "pictures": self.pictures})
-
-    def load(self, path: Path) -> None:
-        """Take up what `save` wrote, on the networks' device. Raises OutputError when there is nothing to read."""
-        content = load_state(path)
-        if content is None:
-            raise OutputError(f"{path}: does not exist")
-        for one, saved in zip(self.learners, content["learners"], strict=True):
-            one.network.load_state_dict(saved["network"])
-            one.average = {name: tensor.to(self.device) for name, tensor in saved["average"].items()}
-            one.optimiser.load_state_dict(saved["optimiser"])
-        self.seconds, self.pictures = content["seconds"], content["pictures"]
-
-
-def new_state(networks: Sequence[Network], stage: Stage) -> State:
-    return State([Learner.of(network, stage) for network in networks])
+def new_state(network: Network, stage: Stage) -> State:
+    """A state at the beginning of a stage; only weights of more than one dimension decay."""
+    network.to(memory_format=torch.channels_last)
+    decayed = [p for p in network.parameters() if p.dim() > 1]
+    plain = [p for p in network.parameters() if p.dim() <= 1]
+    groups = [{"params": decayed, "weight_decay": stage.weight_decay}, {"params": plain, "weight_decay": 0.0}]
+    optimiser = torch.optim.AdamW(groups, lr=stage.learning_rate, fused=next(network.parameters()).is_cuda)
+    return State(network, {k: v.detach().clone() for k, v in network.state_dict().items()}, optimiser)
 
 
 def train_stage(
@@ -185,54 +149,86 @@ def train_stage(
     path: Path,
     seed: int,
     say: Say,
+    *,
     compiled: bool = False,
     look: Callable[[State], str] | None = None,
 ) -> None:
     """Train until the stage's minutes are spent, saving to `path` on the way and at the end.
 
     compiled: fuse the network's small operations first, which takes a minute or two and a C++ compiler and then gains about a quarter.
-    look: what it says of the state is said beside the losses whenever the state is saved.
+    look: what it says of the state is said every `LOOK_EVERY_SECONDS` and at the end; its time is not the stage's.
     """
+    total = stage.minutes * 60
+    if state.seconds >= total:
+        return
     keep_freed_memory()
     if compiled:
-        for one in state.learners:
-            one.forward = torch.compile(one.network.forward_with_map)
-    total, started, before = stage.minutes * 60, time.monotonic(), state.seconds
-    last_save = last_word = started
+        state.forward = torch.compile(state.network.forward_with_map)
     progress: Progress = multiprocessing.get_context().Value("d", state.seconds / total)
-    stream = batches(maker, stage.recipe, progress, stage.pairs, seed + state.pictures, _workers(state.device))
+    stream = batches(maker, stage.recipe, progress, stage.pairs, seed + state.pictures, pair_workers(state.device))
+    last = time.monotonic()
+    saved = said = looked = state.seconds
     while state.seconds < total:
-        _step(state, next(stream), stage)
+        step(state, next(stream), stage)
         now = time.monotonic()
-        state.seconds = before + now - started
+        state.seconds += now - last
+        last = now
         progress.value = state.seconds / total
-        if now - last_save > SAVE_EVERY_SECONDS or state.seconds >= total:
-            last_save = now
-            state.save(path)
-            if look is not None:
-                say(look(state))
-        if now - last_word > SAY_EVERY_SECONDS:
-            last_word = now
+        if state.seconds - said > SAY_EVERY_SECONDS:
+            said = state.seconds
             say(_word(state, stage))
+        if state.seconds - saved > SAVE_EVERY_SECONDS or state.seconds >= total:
+            saved = state.seconds
+            state.save(path)
+        if look is not None and (state.seconds - looked > LOOK_EVERY_SECONDS or state.seconds >= total):
+            looked = state.seconds
+            say(look(state))
+            last = time.monotonic()
 
 
-def _step(state: State, batch: Batch, stage: Stage) -> None:
-    on_device = Batch(*(tensor.to(state.device, non_blocking=True) for tensor in batch))
-    rate = stage.rate(state.seconds / (stage.minutes * 60), state.pictures)
-    for one in state.learners:
-        one.step(on_device, rate, state.pictures / len(batch.labels))
-    state.pictures += len(batch.labels)
+def step(state: State, batch: Batch, stage: Stage) -> None:
+    """Learn from one batch."""
+    pictures, labels, maps, is_known = (tensor.to(state.device, non_blocking=True) for tensor in batch)
+    for group in state.optimiser.param_groups:
+        group["lr"] = stage.rate(state.seconds / (stage.minutes * 60), state.pictures)
+    network = state.network.train()
+    forward = state.forward or network.forward_with_map
+    with torch.autocast(state.device.type, torch.bfloat16, enabled=choose_dtype("auto", state.device) is torch.bfloat16):
+        logits, where = forward(prepare(pictures))
+    label_loss = F.cross_entropy(logits.float(), labels, label_smoothing=LABEL_SMOOTHING)
+    per_picture = F.binary_cross_entropy_with_logits(where.float(), maps, reduction="none").mean((1, 2))
+    map_loss = (per_picture * is_known).sum() / is_known.sum().clamp(min=1)
+    state.optimiser.zero_grad(set_to_none=True)
+    (label_loss + MAP_WEIGHT * map_loss).backward()  # type: ignore[no-untyped-call]
+    nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+    state.optimiser.step()
+    state.losses.append(torch.stack([label_loss.detach(), map_loss.detach()]))
+    state.pictures += len(labels)
+    _update_average(state, len(labels))
+
+
+def _update_average(state: State, batch: int) -> None:
+    """Its decay starts low, so that it soon forgets where it started."""
+    steps = state.pictures / batch
+    decay = min(AVERAGE_DECAY, (1 + steps) / (10 + steps))
+    now = state.network.state_dict()
+    floating = [name for name, value in now.items() if value.is_floating_point()]
+    with torch.no_grad():
+        torch._foreach_lerp_([state.average[name] for name in floating], [now[name] for name in floating], 1 - decay)
+    for name in now.keys() - set(floating):
+        state.average[name].copy_(now[name])
 
 
 def _word(state: State, stage: Stage) -> str:
-    losses = "  ".join("label {:.4f} map {:.4f}".format(*one.mean_losses()) for one in state.learners)
+    label, where = state.mean_losses()
     hardness = stage.recipe(state.seconds / (stage.minutes * 60)).hardness
     return (
-        f"{state.seconds / 60:6.1f} min {state.pictures:9,d} pictures {state.pictures / state.seconds:6.1f}/s  {losses}  hard {hardness:.2f}"
+        f"{state.seconds / 60:6.1f} min {state.pictures:9,d} pictures {state.pictures / state.seconds:6.1f}/s  "
+        f"label {label:.4f}  map {where:.4f}  hard {hardness:.2f}"
     )
 
 
-def _workers(device: torch.device) -> int:
+def pair_workers(device: torch.device) -> int:
     """On a graphics card every core makes pairs; on the processor one worker keeps up with the network and takes little from it."""
     return 1 if device.type == "cpu" else max(1, (os.cpu_count() or 2) - 1)
 

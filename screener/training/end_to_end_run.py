@@ -1,60 +1,52 @@
-"""A folder of labelled pictures -> one checkpoint: backbone and head trained together, from small pictures to full ones.
+"""A folder of labelled pictures -> one checkpoint: backbone and head trained together.
 
-Puts data, faces, stages and the checkpoint together. Does not know how a pair is made or how a step is. A stop loses minutes: each stage
-keeps its state beside the output, and the same call goes on from there.
+Puts data, faces, decoders, stages and the checkpoint together. Does not know how a pair is made or how a step is. A stop loses minutes:
+each stage keeps its state beside the output, and the same call goes on from there.
 """
 
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from screener.checkpoint import Calibration, Checkpoint, Contract, DataSet, require_checkpoint_name, save_checkpoint
-from screener.datasets import LabelledItem
-from screener.datasets.layouts import read_data
-from screener.errors import DatasetError
-from screener.evaluation.calibration import fit_calibration
 from screener.faces import MtcnnDetector
 from screener.model.network import Network
 from screener.model.preprocessing import Preprocessing
 from screener.runtime.files import make_folder, write_whole
 from screener.runtime.versions import versions
-from screener.scoring import Scorer, choose_device
+from screener.scoring import choose_device
 from screener.settings import EndToEndSettings
-from screener.training.end_to_end import Stage, new_state, train_stage
+from screener.training.decoders.decoding import decode_faces
+from screener.training.end_to_end import Stage, State, new_state, pair_workers, train_stage
+from screener.training.end_to_end_data import SplitFaces, identity_of, pictures_of, split_faces
 from screener.training.head_checkpoint import plain_record
-from screener.training.head_figures import figures
-from screener.training.pairs import PairMaker, Recipe
-from screener.training.pictures import SUFFIXES, VALIDATION_SHARE, LabelledFace, held_out, read_item_faces
+from screener.training.pairs import PairMaker
 from screener.training.resuming import RunFolder
 from screener.training.starting_points import UNKNOWN_LICENCE, starting_point
+from screener.training.validation import Validation, in_words
 
 Say = Callable[[str], None]
 
 PROGRESSION: tuple[tuple[float, float, float], ...] = ((0.45, 4 / 7, 1.0), (0.2, 5 / 7, 0.7), (0.35, 1.0, 0.5))
-"""Share of the minutes, of the input size and of the learning rate of each stage: small pictures teach most in the same time."""
+"""Share of the minutes, of the input size and of the learning rate of each stage, where pictures grow."""
+
+AT_ONCE: tuple[tuple[float, float, float], ...] = ((1.0, 1.0, 1.0),)
+"""The same where they do not."""
 
 SMALLEST_PX = 64
 WARM_UP_PICTURES = (4000, 1000, 1000)
 
-VALIDATION_PAIRS = 200
-"""Drawn from the held-out faces, with a seed of their own; a real and a fake picture each."""
-
-VALIDATION_SEED = 1
-
 LIMITS = (
-    "Backbone and head trained together on pictures of faces and on fakes blended from them. Until `screener calibrate` fits them to "
-    "labelled videos, temperature and bias come from blended fakes of held-out pictures, which are easier than what people pass on, and no "
-    "threshold is measured. Run `screener evaluate` before you trust it."
+    "Backbone and head trained together on pictures of faces, on fakes blended from them and on what decoders drew of them. Until "
+    "`screener calibrate` fits them to labelled videos, temperature and bias come from fakes made of held-out pictures, which are easier "
+    "than what people pass on, and no threshold is measured. Run `screener evaluate` before you trust it."
 )
 
 
@@ -67,16 +59,6 @@ class EndToEndReport:
     faces: int
     pictures: int
     figures: dict[str, float]
-
-
-@dataclass(frozen=True, eq=False)
-class _Faces:
-    """Split so that pictures of one group are on one side. sha256: over the names, labels and splits of the pictures."""
-
-    training: list[LabelledFace]
-    validation: list[LabelledFace]
-    name: str
-    sha256: str
 
 
 def train_end_to_end(data: Path, output: Path, settings: EndToEndSettings, say: Say) -> EndToEndReport:
@@ -94,11 +76,11 @@ def train_end_to_end(data: Path, output: Path, settings: EndToEndSettings, say: 
         folder.open(
             {
                 "settings": {name: value for name, value in settings.to_dict().items() if name != "device"},
-                "data": _sha256(items),
+                "data": identity_of(items),
                 "start": start.sha256,
             }
         )
-        faces = _split(items, data, folder.file("faces.npz"), say)
+        faces = split_faces(items, data, folder.file("faces.npz"), say)
         run = _Run(settings, start, faces, folder, device, say)
         rows, calibration = run.all_stages()
         contract = replace(_contract(output.stem, settings, start, faces, rows), calibration=calibration)
@@ -112,7 +94,7 @@ def train_end_to_end(data: Path, output: Path, settings: EndToEndSettings, say: 
 def stages_of(settings: EndToEndSettings) -> list[Stage]:
     """The stages that the settings come to: growing pictures, a falling learning rate, hardness and strength on a line over all of them."""
     stages, begun = [], 0.0
-    for (share, size, rate), warm_up in zip(PROGRESSION, WARM_UP_PICTURES, strict=True):
+    for (share, size, rate), warm_up in zip(PROGRESSION if settings.grow else AT_ONCE, WARM_UP_PICTURES, strict=False):
         stages.append(
             Stage(
                 minutes=settings.minutes * share,
@@ -122,28 +104,22 @@ def stages_of(settings: EndToEndSettings) -> list[Stage]:
                 hardness=_stretch(settings.hardness, begun, begun + share),
                 strength=_stretch(settings.strength, begun, begun + share),
                 warm_up_pictures=warm_up,
+                hold=settings.hold,
+                moments=settings.moments,
+                video=settings.video,
+                tone=settings.tone,
+                same_route=settings.same_route,
             )
         )
         begun += share
     return stages
 
 
-def pictures_of(data: Path, say: Say) -> list[LabelledItem]:
-    """The labelled pictures of a data set. Raises DatasetError when there are none."""
-    items = read_data(data)
-    pictures = [item for item in items if item.path.suffix.lower() in SUFFIXES and item.split != "test"]
-    if not pictures:
-        raise DatasetError(f"{data}: has {len(items)} files, none of which is a picture to train on ({', '.join(sorted(SUFFIXES))})")
-    if left := len(items) - len(pictures):
-        say(f"{left} of {len(items)} files are left out: videos, or pictures of the test split")
-    return pictures
-
-
 class _Run:
     """The stages of one training, the network as it is after the last of them."""
 
     def __init__(
-        self, settings: EndToEndSettings, start: Checkpoint, faces: _Faces, folder: RunFolder, device: torch.device, say: Say
+        self, settings: EndToEndSettings, start: Checkpoint, faces: SplitFaces, folder: RunFolder, device: torch.device, say: Say
     ) -> None:
         self._settings, self._faces, self._folder, self._device, self._say = settings, faces, folder, device, say
         self.network = Network(start.contract.architecture, dropout=0.0)
@@ -151,71 +127,37 @@ class _Run:
 
     def all_stages(self) -> tuple[list[dict[str, float]], Calibration]:
         """Train; a row of figures for each stage, and the calibration of the last."""
-        maker, rows, calibration = PairMaker(self._faces.training), [], Calibration()
-        for number, stage in enumerate(stages_of(self._settings), 1):
+        settings, decoded = self._settings, self._folder.file("decoded")
+        every_face = [*self._faces.training, *self._faces.validation]
+        decode_faces(every_face, decoded, settings.decoders, Path(settings.autoencoder), self._device, settings.seed, self._say)
+        maker, held = (PairMaker(faces, decoded, settings.shares or None) for faces in (self._faces.training, self._faces.validation))
+        rows, calibration = [], Calibration()
+        for number, stage in enumerate(stages_of(settings), 1):
             path = self._folder.file(f"stage-{number}.pt")
             state = new_state(self.network.to(self._device), stage)
             if path.exists():
                 state.load(path)
             self._say(f"stage {number}: {stage.minutes:g} min at {stage.input_size} px, {state.seconds / 60:.1f} min done")
+            validation = Validation.draw(held, stage.recipe(1.0), pair_workers(self._device))
+
+            def look(state: State, validation: Validation = validation) -> str:
+                return in_words(validation.judge(state.network.architecture, state.average, self._device.type)[1], held.sources)
+
             # Compiling pays where the network waits for memory rather than for arithmetic.
             compiled = self._device.type == "cuda"
-            train_stage(state, stage, maker, path, self._settings.seed + number, self._say, compiled)
+            train_stage(state, stage, maker, path, settings.seed + number, self._say, compiled=compiled, look=look)
             self.network.load_state_dict(state.average)
-            calibration, found = self.judge(stage.input_size)
+            calibration, found = validation.judge(self.network.architecture, state.average, self._device.type)
             rows.append({"stage": number, "input_size": stage.input_size, "minutes": stage.minutes, "pictures": state.pictures, **found})
             self._say(f"stage {number}: validation AUC {found['auc']:.4f} after {state.pictures:,} pictures")
         return rows, calibration
-
-    def judge(self, input_size: int) -> tuple[Calibration, dict[str, float]]:
-        """Calibration and figures of the present weights on pairs from the held-out faces, scored the way a scan scores."""
-        rules, rng = Preprocessing(input_size=input_size), np.random.default_rng(VALIDATION_SEED)
-        recipe = Recipe(input_size, rules.crop_margin, self._settings.hardness[1], self._settings.strength[1])
-        maker = PairMaker(self._faces.validation)
-        pairs = [maker.draw(rng, recipe) for _ in range(VALIDATION_PAIRS)]
-        crops = np.stack([pair[0] for pair in pairs] + [pair[1] for pair in pairs])
-        # A copy: scoring folds batch norms away.
-        network = Network(self.network.architecture, dropout=0.0)
-        network.load_state_dict(self.network.state_dict())
-        logits = Scorer(network, rules, self._device.type).logits(crops)
-        labels = np.repeat(np.array([0, 1], np.int64), len(pairs))
-        found = figures(labels, logits, [str(n) for n in range(len(labels))])
-        blended = np.tile([pair[3] for pair in pairs], 2)
-        for name, marks in (("blended_auc", blended), ("labelled_auc", ~blended)):
-            if marks.any():
-                found[name] = figures(labels[marks], logits[marks], [str(n) for n in range(int(marks.sum()))])["auc"]
-        return fit_calibration([logits[i : i + 1] for i in range(len(logits))], labels, "mean"), found
-
-
-def _split(items: Sequence[LabelledItem], data: Path, cache: Path, say: Say) -> _Faces:
-    """Given splits are kept; without a validation split, a hash of the group decides, so that more data moves nothing."""
-    found = read_item_faces(items, MtcnnDetector(), cache)
-    of = {item.name: item for item in items}
-    given = any(item.split == "validation" for item in items)
-
-    def is_held(face: LabelledFace) -> bool:
-        item = of[face.name]
-        return item.split == "validation" if given else held_out(item.group or item.name, VALIDATION_SHARE)
-
-    validation = [face for face in found if is_held(face)]
-    training = [face for face in found if not is_held(face)]
-    say(f"{len(training):,} faces to train on, {len(validation):,} held out; {len(items) - len(found):,} pictures show none")
-    for name, faces in (("train on", training), ("validate on", validation)):
-        if not any(face.label == "real" for face in faces):
-            raise DatasetError(f"{data}: no real face to {name} among {len(items)} pictures; more real pictures are needed")
-    return _Faces(training, validation, data.resolve().name, _sha256(items))
-
-
-def _sha256(items: Sequence[LabelledItem]) -> str:
-    rows = [[item.name, item.label, item.group, item.split] for item in items]
-    return hashlib.sha256(json.dumps(rows, ensure_ascii=True).encode()).hexdigest()
 
 
 def _stretch(ends: tuple[float, float], first: float, last: float) -> tuple[float, float]:
     return ends[0] + (ends[1] - ends[0]) * first, ends[0] + (ends[1] - ends[0]) * last
 
 
-def _contract(name: str, settings: EndToEndSettings, start: Checkpoint, faces: _Faces, rows: list[dict[str, float]]) -> Contract:
+def _contract(name: str, settings: EndToEndSettings, start: Checkpoint, faces: SplitFaces, rows: list[dict[str, float]]) -> Contract:
     data = DataSet(faces.name, faces.sha256, len(faces.training), UNKNOWN_LICENCE)
     record: dict[str, Any] = {
         "settings": {key: value for key, value in settings.to_dict().items() if key not in ("device", "init")},

@@ -58,8 +58,10 @@ def blended_pictures(faces: Sequence[LabelledFace], count: int, preprocessing: P
     """`count` pairs made of the real faces among `faces`, which training must not have seen; raises DatasetError when there are none."""
     maker, rng = PairMaker([face for face in faces if face.label == "real"]), np.random.default_rng(seed)
     recipe = Recipe(preprocessing.input_size, preprocessing.crop_margin, HARDNESS, STRENGTH)
-    drawn = [maker.draw(rng, recipe) for _ in range(count)]
-    return BlendedPictures(*(np.stack([pair[i] for pair in drawn]) for i in (1, 0, 2)))
+    drawn = [maker.draw(rng, recipe)[0] for _ in range(count)]
+    return BlendedPictures(
+        np.stack([pair.fake for pair in drawn]), np.stack([pair.real for pair in drawn]), np.stack([pair.where for pair in drawn])
+    )
 
 
 def measure_localisation(fake_maps: Maps, real_maps: Maps, masks: Maps, parts: dict[str, Any] | None = None) -> Localisation:

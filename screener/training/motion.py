@@ -19,7 +19,10 @@ Plane = TypeVar("Plane", UInt8, NDArray[np.float32])
 def _walk(rng: Rng, count: int, scale: float) -> NDArray[np.float64]:
     """A smooth random path of `count` values that start at 0."""
     t, (trend, slow, fast) = np.linspace(0, 1, count), rng.normal(0, 1, 3)
-    return scale * (trend * t + slow * np.sin(2 * np.pi * t * rng.uniform(0.3, 1.2)) + 0.3 * fast * np.sin(4 * np.pi * t))
+    path: NDArray[np.float64] = scale * (
+        trend * t + slow * np.sin(2 * np.pi * t * rng.uniform(0.3, 1.2)) + 0.3 * fast * np.sin(4 * np.pi * t)
+    )
+    return path
 
 
 def moving(picture: UInt8, rng: Rng, count: int) -> list[UInt8]:
@@ -49,7 +52,8 @@ def _moved(picture: Plane, shift_xy: NDArray[np.float64], turn: float, size: flo
         return picture
     side = picture.shape[0]
     matrix = cv2.getRotationMatrix2D((side / 2, side / 2), turn, size)
-    matrix[:, 2] += shift_xy
+    matrix[0, 2] += float(shift_xy[0])
+    matrix[1, 2] += float(shift_xy[1])
     return cv2.warpAffine(picture, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)  # type: ignore[return-value]
 
 

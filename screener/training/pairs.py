@@ -225,7 +225,7 @@ class PairMaker:
     def refresh(self) -> None:
         """Take in what decoders have finished since."""
         finished = finished_decoders(self._decoded) if self._decoded else []
-        if finished and finished != self._decoders:
+        if self._decoded and finished and finished != self._decoders:
             self._decoders = finished
             self.pools = replace(self.pools, decoded=decoded_pairs(self._decoded, self._faces))
             self._set_shares()

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from screener.encoding.round_trip import encode_and_decode
 from screener.training import codecs, degradation
 from screener.training.motion import moving
 
@@ -23,6 +24,9 @@ SHORTEST, LONGEST = 5, 14
 
 SECOND_GENERATION = 0.35
 """Share of the clips that are encoded again in another size, as uploads are."""
+
+ENLARGED_SHARE = 0.3
+"""Of the pictures that `degradation.draw` enlarges again after shrinking, how many are: soft faces in large pictures are not the rule."""
 
 SMALLEST_PX = 48
 
@@ -51,7 +55,8 @@ def shown(picture: UInt8, route: Route, count: int = 1) -> list[UInt8]:
     if route.is_toned:
         picture = tone(picture, rng.random(), rng.random())
     how = degradation.draw(rng, route.hardness)
-    how = replace(how, shrink=max(how.shrink, picture.shape[0] / route.shown_px))
+    enlarged = how.enlarge_again and rng.random() < ENLARGED_SHARE
+    how = replace(how, shrink=max(how.shrink, picture.shape[0] / route.shown_px), enlarge_again=enlarged)
     if not route.is_video:
         return [degradation.apply(picture, how)] * count
     picture = _even(degradation.apply(picture, replace(how, codecs=())))
@@ -59,10 +64,10 @@ def shown(picture: UInt8, route: Route, count: int = 1) -> list[UInt8]:
     frames = moving(picture, rng, length)
     wanted = sorted(rng.choice(np.arange(length // 3, length), count, replace=count > length - length // 3).tolist())
     if rng.random() < SECOND_GENERATION:
-        frames = codecs.encode_and_decode(frames, codecs.draw(rng, route.hardness), range(length))
+        frames = encode_and_decode(frames, codecs.draw(rng, route.hardness), range(length))
         side = picture.shape[0] * rng.uniform(0.65, 1.35)
         frames = [_even(_resized(frame, side)) for frame in frames]
-    return codecs.encode_and_decode(frames, codecs.draw(rng, route.hardness), wanted)
+    return encode_and_decode(frames, codecs.draw(rng, route.hardness), wanted)
 
 
 def tone(picture: UInt8, kind: float, amount: float) -> UInt8:

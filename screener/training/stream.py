@@ -56,7 +56,7 @@ class PairStream(IterableDataset[Batch]):
             least = self._pairs + (MIXED_OVER * recipe.moments if recipe.moments > 1 else 0)
             while len(held) < least:
                 held.extend(self._maker.draw(rng, recipe))
-            rng.shuffle(held)  # type: ignore[arg-type]
+            rng.shuffle(held)
             yield collate([held.pop() for _ in range(self._pairs)])
 
 

@@ -17,7 +17,7 @@ from command_line import environment, run_here, start_command
 from face_media import portrait, stranger, write_picture
 
 from screener.checkpoint import load_checkpoint, verify_checkpoint
-from screener.training import end_to_end_run
+from screener.training import validation
 
 QUICK = ("--epochs", "2", "--batch-size", "8", "--learning-rate", "0.003", "--l1-factor", "0", "--dtype", "float32", "--device", "cpu")
 
@@ -214,7 +214,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_end_to_end_on_pictures(pictures: Path, tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(end_to_end_run, "VALIDATION_PAIRS", 12)
+    monkeypatch.setattr(validation, "PAIRS", 12)
     output = tmp_path / "own.safetensors"
     ended = run_here(
         "train", "--end-to-end", pictures, "-o", output, "--init", tiny_checkpoint, "--minutes", "0.1", "--input-size", "64",

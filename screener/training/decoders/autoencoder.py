@@ -69,8 +69,10 @@ class Autoencoder(nn.Module):
             _conv(3, 64), _Block(), _halve(), *_three(), _halve(), *_three(), _halve(), *_three(True), _conv(64, 32)
         )
         self.decoder = nn.Sequential(
-            _Clamp(), _conv(32, 64), nn.ReLU(), *_three(True), *_double(), *_three(), *_double(), *_three(), *_double(), _Block(), _conv(64, 3)
-        )  # fmt: skip
+            *(_Clamp(), _conv(32, 64), nn.ReLU(), *_three(True)),
+            *(*_double(), *_three(), *_double(), *_three(), *_double()),
+            *(_Block(), _conv(64, 3)),
+        )
 
     def forward(self, pictures: Tensor, generator: torch.Generator, mixed: float = 0.0) -> Tensor:
         """Decoded from the pictures' latents as they are, with noise, or smoothed, by chance for each picture.

@@ -61,13 +61,20 @@ class Aligned:
 
 
 def decode_faces(
-    faces: Sequence[LabelledFace], folder: Path, kinds: Mapping[str, float], autoencoder: Path | None, device: torch.device, seed: int, say: Say
+    faces: Sequence[LabelledFace],
+    folder: Path,
+    kinds: Mapping[str, float],
+    autoencoder: Path,
+    device: torch.device,
+    seed: int,
+    say: Say,
 ) -> None:
     """Draw every real face by each of `kinds` that `folder` does not hold yet, and write the pictures there.
 
     kinds: name of a decoder -> seconds for which it is trained first. A name that begins with `autoencoder` or `face-autoencoder` is a pass
     of the autoencoder in the folder `autoencoder`, which comes trained, over the whole pictures or over the aligned faces; the others are
-    of `SPECS`, and one that has not learnt to draw a face in its time is left out. Raises CheckpointError when the autoencoder cannot be read, OutputError when a picture cannot be written.
+    of `SPECS`, and one that has not learnt to draw a face in its time is left out. Raises CheckpointError when the autoencoder cannot be
+    read, OutputError when a picture cannot be written.
     """
     reals = [face for face in faces if face.label == "real"]
     with ThreadPoolExecutor() as pool:
@@ -78,9 +85,9 @@ def decode_faces(
             target.mkdir(parents=True, exist_ok=True)
             rng = np.random.default_rng([seed, number])
             if kind.startswith(WHOLE_PICTURES):
-                drawn = _whole_pictures(reals, load_autoencoder(autoencoder or Path()).to(device), device, rng, pool)
+                drawn = _whole_pictures(reals, load_autoencoder(autoencoder).to(device), device, rng, pool)
             elif kind.startswith(FACES_ALONE):
-                drawn = _faces_alone(reals, load_autoencoder(autoencoder or Path()).to(device), device, rng, pool)
+                drawn = _faces_alone(reals, load_autoencoder(autoencoder).to(device), device, rng, pool)
             else:
                 network, aligned = _trained(reals, kind, seconds, device, seed, pool, say)
                 if network is None:
@@ -168,8 +175,11 @@ def _trained(
     some = crops[:: max(1, len(crops) // 256)].to(device).float() / 255
     with torch.inference_mode():
         error = float((network(some) - some).abs().mean())
+    if error > MOST_ERROR:
+        say(f"{kind}: left out, for after {seconds:g} s it draws faces {error:.3f} off on average; give it more time")
+        return None, aligned
     say(f"{kind}: draws faces {error:.3f} off on average")
-    return (network if error <= MOST_ERROR else None), aligned
+    return network, aligned
 
 
 def _swapped_faces(
@@ -199,7 +209,8 @@ def _aligned(face: LabelledFace, size: int) -> tuple[UInt8, NDArray[np.float64] 
     if matrix is None or not 0.1 < np.hypot(matrix[0, 0], matrix[1, 0]) < 10:
         return np.zeros((size, size, 3), np.uint8), None
     how = cv2.INTER_AREA if np.hypot(matrix[0, 0], matrix[1, 0]) < 1 else cv2.INTER_CUBIC
-    return np.asarray(cv2.warpAffine(face.picture_rgb, matrix, (size, size), flags=how, borderMode=cv2.BORDER_REFLECT_101), np.uint8), matrix
+    crop = cv2.warpAffine(face.picture_rgb, matrix, (size, size), flags=how, borderMode=cv2.BORDER_REFLECT_101)
+    return np.asarray(crop, np.uint8), np.asarray(matrix, np.float64)
 
 
 def _put_back(aligned: Aligned, patch: UInt8, rng: Rng) -> UInt8:

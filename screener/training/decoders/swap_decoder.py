@@ -106,7 +106,8 @@ def train_swap_decoder(
 ) -> SwapDecoder:
     """A decoder that has learnt for so many seconds. faces: (N, 3, S, S) uint8, aligned, on any device."""
     torch.manual_seed(seed)
-    network = SwapDecoder(spec).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = SwapDecoder(spec)
+    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = torch.optim.AdamW(network.parameters(), lr=4e-4, betas=(0.5, 0.99), weight_decay=0.01)
     critic = _critic(spec.width).to(device) if spec.is_adversarial else None
     critic_optimiser = torch.optim.Adam(critic.parameters(), lr=3e-4, betas=(0.5, 0.99)) if critic is not None else None
@@ -133,7 +134,8 @@ def train_swap_decoder(
         if steps % 50 == 0:
             losses.append(float(loss.detach()))
     say(f"swap decoder of {spec.size} px: {steps} steps of {batch} faces in {seconds:.0f} s, loss {losses[-1]:.4f}")
-    return network.requires_grad_(False).eval()
+    network.requires_grad_(False).eval()
+    return network
 
 
 def _teach_critic(critic: nn.Module, optimiser: torch.optim.Optimizer, plain: Tensor, drawn: Tensor, half: bool) -> None:

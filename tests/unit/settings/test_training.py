@@ -43,12 +43,18 @@ WRONG: dict[str, list[Any]] = {
 }
 WRONG_END_TO_END: dict[str, list[Any]] = {
     "init": ["", 3, None],
+    "grow": [1, "yes", None],
+    "hold": NO_SHARE,
+    "shares": [{"matched": -1}, {"elsewhere": 1.0}, {"matched": 0.0}, [0.3], None],
+    "decoders": [{"swap-96": -1}, {"swap-97": 10}, "swap-96", None],
+    "moments": [0, *NO_COUNT],
     "minutes": [0, *NO_AMOUNT],
     "input_size": [48, 100, 1040, *NO_COUNT],
     "learning_rate": [0, *NO_AMOUNT],
     "pairs": [0, *NO_COUNT],
     "hardness": [0.1, (0.1,), (0.1, 1.1), (-0.1, 0.5), ("a", "b"), None],
     "strength": [1.0, (1.0, 2.5), (math.nan, 1.0)],
+    **{name: [-0.1, 1.1, math.nan, "0.5", True, None] for name in ("video", "tone", "same_route")},
     "seed": NO_COUNT,
     "device": NO_NAME,
 }
@@ -56,12 +62,12 @@ WRONG_END_TO_END: dict[str, list[Any]] = {
 
 @pytest.mark.parametrize(("kind", "wrong"), [(TrainSettings, WRONG), (EndToEndSettings, WRONG_END_TO_END)])
 def test_wrong_values_are_refused_by_name(kind: Any, wrong: dict[str, list[Any]]) -> None:
-    assert set(wrong) == {field.name for field in dataclasses.fields(kind)}
+    assert set(wrong) == {field.name for field in dataclasses.fields(kind)} - {"autoencoder"}
     for name, values in wrong.items():
         for value in values:
-            with pytest.raises(SettingsError, match=rf"^{name}: expected .*, got "):
+            with pytest.raises(SettingsError, match=rf"^{name}(\.[\w-]+)?: expected "):
                 kind(**{name: value})
-            with pytest.raises(SettingsError, match=rf"^{name}: expected .*, got "):
+            with pytest.raises(SettingsError, match=rf"^{name}(\.[\w-]+)?: expected "):
                 kind.from_mapping({name: value})
 
 
@@ -84,6 +90,13 @@ def test_what_is_given_lies_over_the_preset() -> None:
 def test_lists_from_toml_are_ends() -> None:
     assert EndToEndSettings.from_mapping({"hardness": [0.0, 0.5]}).hardness == (0.0, 0.5)
     assert EndToEndSettings.from_mapping(EndToEndSettings(minutes=3).to_dict()) == EndToEndSettings(minutes=3)
+
+
+def test_passes_of_the_autoencoder_need_its_files() -> None:
+    with pytest.raises(SettingsError, match=r"^autoencoder: expected the folder of its two files, for face-autoencoder"):
+        EndToEndSettings(decoders={"face-autoencoder": 0, "swap-96": 60})
+    assert EndToEndSettings(decoders={"swap-96": 60}).autoencoder == ""
+    assert EndToEndSettings(decoders={"autoencoder": 0}, autoencoder="weights").decoders == {"autoencoder": 0}
 
 
 @pytest.mark.parametrize("kind", [TrainSettings, EndToEndSettings])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -19,11 +19,11 @@ from screener.errors import OutputError
 from screener.model.network import Network
 from screener.model.preprocessing import Preprocessing, normalise
 from screener.training import end_to_end
-from screener.training.end_to_end import Stage, State, new_state, prepare, train_stage
+from screener.training.end_to_end import Stage, State, new_state, prepare, step, train_stage
 from screener.training.pairs import PairMaker
+from screener.training.stream import Batch
 
 STAGE = Stage(minutes=1 / 60, input_size=64, pairs=4, learning_rate=3e-3, hardness=(0.0, 0.5), strength=(1.0, 0.5), warm_up_pictures=8)
-Batch = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 def fresh(seed: int = 0, stage: Stage = STAGE) -> State:
@@ -37,7 +37,7 @@ def easy_batch(seed: int, pairs: int = 4) -> Batch:
     levels = np.repeat([60, 190], pairs)[:, None, None, None] + rng.integers(-40, 41, (2 * pairs, 64, 64, 3))
     labels = torch.arange(2).repeat_interleave(pairs)
     maps = labels.float()[:, None, None].expand(-1, 4, 4).clone()
-    return torch.from_numpy(levels.astype(np.uint8)), labels, maps, torch.ones(2 * pairs, dtype=torch.bool)
+    return Batch(torch.from_numpy(levels.astype(np.uint8)), labels, maps, torch.ones(2 * pairs, dtype=torch.bool))
 
 
 def tick_by(seconds: float, now: list[float]) -> Callable[[], float]:
@@ -59,7 +59,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 def easy_stream(seeds: list[int]) -> Callable[..., Iterator[Batch]]:
     """Easy batches in place of pairs; notes the seeds that it was asked for."""
 
-    def stream(maker: object, recipe: object, pairs: int, seed: int, workers: int) -> Iterator[Batch]:
+    def stream(maker: object, recipe: object, progress: object, pairs: int, seed: int, workers: int) -> Iterator[Batch]:
         seeds.append(seed)
         yield from (easy_batch(seed + number, pairs) for number in count())
 
@@ -81,7 +81,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     start = {name: tensor.clone() for name, tensor in state.average.items()}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(end_to_end.time, "monotonic", tick_by(0.02, [0.0]))
-        patch.setattr(end_to_end, "_stream", easy_stream(seeds))
+        patch.setattr(end_to_end, "batches", easy_stream(seeds))
         train_stage(state, STAGE, None, path, 0, lambda _: None)  # type: ignore[arg-type]
     return Trained(state, path, start, seeds)
 
@@ -103,15 +103,21 @@ def test_preparing_is_the_arithmetic_of_scanning() -> None:
     assert prepared.is_contiguous(memory_format=torch.channels_last)
 
 
+def losses_of(network: Network, batch: Batch) -> tuple[float, float]:
+    """Of label and map, of one step of a copy."""
+    state = new_state(copy.deepcopy(network), STAGE)
+    step(state, batch, STAGE)
+    return state.mean_losses()
+
+
 def test_loss_falls_on_an_easy_task_and_the_answers_are_right(trained: Trained) -> None:
-    network = copy.deepcopy(trained.state.network)
-    losses = [end_to_end._step(new_state(copy.deepcopy(start), STAGE), easy_batch(900), STAGE, 1.0) for start in (fresh().network, network)]
-    (label_before, map_before), (label_after, map_after) = losses
+    label_before, map_before = losses_of(fresh().network, easy_batch(900))
+    label_after, map_after = losses_of(trained.state.network, easy_batch(900))
     assert label_before == pytest.approx(0.7, abs=0.2)
     assert map_before == pytest.approx(0.7, abs=0.2)
     assert label_after < 0.3
     assert map_after < 0.3
-    assert answers(network) == [0] * 4 + [1] * 4
+    assert answers(copy.deepcopy(trained.state.network)) == [0] * 4 + [1] * 4
 
 
 def test_the_average_follows_the_network_and_is_kept(trained: Trained) -> None:
@@ -132,7 +138,7 @@ def test_the_average_by_hand() -> None:
     name = "head.fc.weight"
     expected = state.average[name].clone()
     for n in (1, 2, 3):
-        end_to_end._step(state, easy_batch(n), STAGE, 0.0)
+        step(state, easy_batch(n), STAGE)
         decay = (1 + n) / (10 + n)
         expected = decay * expected + (1 - decay) * state.network.state_dict()[name]
     assert torch.allclose(state.average[name], expected, atol=1e-6)
@@ -148,16 +154,16 @@ def test_the_average_does_not_share_its_tensors_with_the_network() -> None:
 def test_a_resumed_run_goes_on_exactly(tmp_path: Path) -> None:
     """Two steps, a save, and two more: the same as four in a row, optimiser and average included."""
     straight, first, resumed = fresh(), fresh(), fresh(seed=99)
+    straight.seconds = first.seconds = 0.25
     for n in range(4):
-        end_to_end._step(straight, easy_batch(n), STAGE, 0.1)
+        step(straight, easy_batch(n), STAGE)
     for n in range(2):
-        end_to_end._step(first, easy_batch(n), STAGE, 0.1)
-    first.seconds = 12.5
+        step(first, easy_batch(n), STAGE)
     first.save(tmp_path / "run.pt")
     resumed.load(tmp_path / "run.pt")
-    assert (resumed.pictures, resumed.seconds) == (16, 12.5)
+    assert (resumed.pictures, resumed.seconds) == (16, 0.25)
     for n in (2, 3):
-        end_to_end._step(resumed, easy_batch(n), STAGE, 0.1)
+        step(resumed, easy_batch(n), STAGE)
     assert same(resumed.network.state_dict(), straight.network.state_dict())
     assert same(resumed.average, straight.average)
     assert resumed.pictures == straight.pictures == 32
@@ -165,9 +171,7 @@ def test_a_resumed_run_goes_on_exactly(tmp_path: Path) -> None:
 
 def test_a_stage_ends_when_its_minutes_are_spent_and_not_before(trained: Trained) -> None:
     assert 1.0 <= trained.state.seconds < 1.1
-    assert len(trained.seeds) == end_to_end.RECIPE_STEPS
-    # Each stream starts from other pictures.
-    assert len(set(trained.seeds)) == end_to_end.RECIPE_STEPS
+    assert trained.seeds == [0]
 
 
 def test_a_finished_stage_does_nothing_when_started_again(trained: Trained, tmp_path: Path) -> None:
@@ -182,17 +186,17 @@ def test_a_stopped_stage_resumes_with_new_pictures_and_only_the_time_that_is_lef
     tmp_path: Path, clock: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, state, seeds = tmp_path / "run.pt", fresh(), list[int]()
-    monkeypatch.setattr(end_to_end, "_stream", easy_stream(seeds))
+    monkeypatch.setattr(end_to_end, "batches", easy_stream(seeds))
     monkeypatch.setattr(end_to_end, "SAVE_EVERY_SECONDS", 0.2)
-    step, taken = end_to_end._step, [0]
+    taken = [0]
 
-    def stopped(*arguments: Any) -> tuple[float, float]:
+    def stopped(*arguments: Any) -> None:
         taken[0] += 1
         if taken[0] == 30:
             raise KeyboardInterrupt
-        return step(*arguments)
+        step(*arguments)
 
-    monkeypatch.setattr(end_to_end, "_step", stopped)
+    monkeypatch.setattr(end_to_end, "step", stopped)
     with pytest.raises(KeyboardInterrupt):
         train_stage(state, STAGE, None, path, 5, lambda _: None)  # type: ignore[arg-type]
     resumed = fresh(seed=1)
@@ -223,25 +227,34 @@ def test_saving_never_leaves_half_a_file(tmp_path: Path, monkeypatch: pytest.Mon
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_the_rate_warms_up_and_falls_to_its_end() -> None:
-    state, rates = fresh(), []
+def test_the_rate_warms_up_holds_and_falls_to_its_end() -> None:
     stage = Stage(1, 64, 4, learning_rate=1e-3, hardness=(0, 0), strength=(1, 1), warm_up_pictures=16)
-    for n, done in enumerate((0.0, 0.0, 0.0, 0.5, 1.0)):
-        end_to_end._step(state, easy_batch(n), stage, done)
-        rates.append(state.optimiser.param_groups[0]["lr"])
+    rates = [stage.rate(done, seen) for done, seen in ((0.0, 0), (0.0, 8), (0.0, 16), (0.5, 16), (1.0, 16))]
     assert rates == pytest.approx([1e-3 / 16, 1e-3 * 9 / 16, 1e-3, 1e-3 * 0.51, 1e-3 * 0.02])
-    assert {group["lr"] for group in state.optimiser.param_groups} == {rates[-1]}
+    held = replace(stage, hold=0.6)
+    assert [held.rate(done, 16) for done in (0.3, 0.6, 0.8, 1.0)] == pytest.approx([1e-3, 1e-3, 1e-3 * 0.51, 1e-3 * 0.02])
+    state = fresh(stage=stage)
+    state.seconds = 30.0
+    step(state, easy_batch(0), stage)
+    assert {group["lr"] for group in state.optimiser.param_groups} == {stage.rate(0.5, 0)}
+
+
+def test_the_recipe_hardens_over_two_thirds_and_stays() -> None:
+    stage = Stage(1, 64, 4, 1e-3, hardness=(0.2, 0.8), strength=(1.0, 0.7), moments=3, video=0.4, tone=0.1, same_route=0.9)
+    recipes = [stage.recipe(done) for done in (0.0, 1 / 3, 2 / 3, 1.0)]
+    assert [recipe.hardness for recipe in recipes] == pytest.approx([0.2, 0.5, 0.8, 0.8])
+    assert [recipe.strength for recipe in recipes] == pytest.approx([1.0, 0.85, 0.7, 0.7])
+    assert {(r.input_size, r.moments, r.video, r.tone, r.same_route) for r in recipes} == {(64, 3, 0.4, 0.1, 0.9)}
 
 
 def test_an_unknown_map_teaches_nothing() -> None:
     """The locator of a batch of which no map is known gets no gradient, and the loss is not divided by zero."""
-    pictures, labels, maps, _ = easy_batch(0)
-    state = fresh()
+    batch, state = easy_batch(0), fresh()
     before = state.network.locator.weight.detach().clone()
     for group in state.optimiser.param_groups:
         group["weight_decay"] = 0.0
-    _, map_loss = end_to_end._step(state, (pictures, labels, maps, torch.zeros(8, dtype=torch.bool)), STAGE, 0.0)
-    assert map_loss == 0
+    step(state, batch._replace(is_known=torch.zeros(8, dtype=torch.bool)), STAGE)
+    assert state.mean_losses()[1] == 0
     assert torch.equal(state.network.locator.weight, before)
 
 
@@ -255,27 +268,30 @@ def test_only_weights_of_more_than_one_dimension_decay() -> None:
 
 
 def test_the_whole_loop_on_made_up_faces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: list[float]) -> None:
-    """Through the real stream and its worker process: the recipe hardens from step to step, and what is said is measured."""
-    monkeypatch.setattr(end_to_end, "RECIPE_STEPS", 2)
-    recipes, said = [], []
-    stream = end_to_end._stream
+    """Through the real stream and its worker process: what is said is measured, and a look's time is not the stage's."""
+    stream, progress, said = end_to_end.batches, list[float](), list[str]()
 
-    def listening(maker: PairMaker, recipe: Any, *rest: Any) -> Iterator[Any]:
-        recipes.append(recipe)
-        for batch in stream(maker, recipe, *rest):
-            # Two batches a recipe, and a minute between two words.
+    def listening(maker: PairMaker, recipe: Any, shared: Any, *rest: Any) -> Iterator[Batch]:
+        for batch in stream(maker, recipe, shared, *rest):
+            progress.append(shared.value)
             clock[0] += 61
             yield batch
 
-    monkeypatch.setattr(end_to_end, "_stream", listening)
+    def look(state: State) -> str:
+        clock[0] += 10_000
+        return f"looked at {state.pictures}"
+
+    monkeypatch.setattr(end_to_end, "batches", listening)
+    monkeypatch.setattr(end_to_end, "LOOK_EVERY_SECONDS", 100.0)
     stage = Stage(minutes=4, input_size=64, pairs=2, learning_rate=1e-3, hardness=(0.0, 0.5), strength=(1.0, 0.5))
     state = fresh(stage=stage)
     maker = PairMaker([labelled_face("real", n, side=96) for n in range(3)])
-    train_stage(state, stage, maker, tmp_path / "run.pt", 0, said.append)
+    train_stage(state, stage, maker, tmp_path / "run.pt", 0, said.append, look=look)
     assert state.pictures == 4 * 2 * 2
-    assert [recipe.input_size for recipe in recipes] == [64, 64]
-    assert [recipe.hardness for recipe in recipes] == pytest.approx([0.0, 0.25], abs=0.01)
-    assert [recipe.strength for recipe in recipes] == pytest.approx([1.0, 0.75], abs=0.01)
-    assert [line.split()[2] for line in said] == ["4", "8", "12", "16"]
+    assert progress == pytest.approx([0.0, 0.25, 0.51, 0.76], abs=0.02)
+    words = [line.split()[2] for line in said if "pictures" in line]
+    assert words == ["4", "8", "12", "16"]
+    assert [line for line in said if line.startswith("looked")] == ["looked at 8", "looked at 16"]
+    assert state.seconds < 250
     assert (tmp_path / "run.pt").exists()
     assert all(bool(torch.isfinite(tensor.float()).all()) for tensor in state.average.values())

@@ -18,9 +18,10 @@ from screener.checkpoint import load_checkpoint, verify_checkpoint
 from screener.datasets import LabelledItem
 from screener.errors import DatasetError, OutputError, SettingsError
 from screener.settings import EndToEndSettings
-from screener.training import end_to_end_run
+from screener.training import end_to_end_data, end_to_end_run, validation
 from screener.training.end_to_end import Stage, State
-from screener.training.end_to_end_run import EndToEndReport, pictures_of, stages_of, train_end_to_end
+from screener.training.end_to_end_data import pictures_of
+from screener.training.end_to_end_run import EndToEndReport, stages_of, train_end_to_end
 from screener.training.pictures import LabelledFace
 
 SETTINGS = EndToEndSettings(minutes=1.0, input_size=64, pairs=2, device="cpu")
@@ -42,11 +43,12 @@ def face_of(its: LabelledItem) -> LabelledFace:
 @pytest.fixture
 def data(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Sets what `read_data` finds; a face is found in every picture, and few pairs are judged."""
-    monkeypatch.setattr(end_to_end_run, "VALIDATION_PAIRS", 12)
-    monkeypatch.setattr(end_to_end_run, "read_item_faces", lambda items, detector, cache: [face_of(its) for its in items])
+    monkeypatch.setattr(validation, "PAIRS", 12)
+    monkeypatch.setattr(validation, "BATCH", 4)
+    monkeypatch.setattr(end_to_end_data, "read_item_faces", lambda items, detector, cache: [face_of(its) for its in items])
 
     def put(items: list[LabelledItem]) -> None:
-        monkeypatch.setattr(end_to_end_run, "read_data", lambda path: items)
+        monkeypatch.setattr(end_to_end_data, "read_data", lambda path: items)
 
     put([item(n, "validation" if n > 5 else "train") for n in range(9)])
     return put
@@ -57,7 +59,7 @@ def loop(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Stage, float]]:
     """In place of the loop: moves the average a little, counts a hundred pictures, and notes the stage and the seconds it began with."""
     heard: list[tuple[Stage, float]] = []
 
-    def train_stage(state: State, stage: Stage, maker: Any, path: Path, seed: int, say: Any, compiled: bool = False) -> None:
+    def train_stage(state: State, stage: Stage, maker: Any, path: Path, seed: int, say: Any, **rest: Any) -> None:
         heard.append((stage, state.seconds))
         if state.seconds < stage.minutes * 60:
             with torch.no_grad():
@@ -86,6 +88,9 @@ def test_pictures_grow_and_the_rate_falls() -> None:
         assert before.hardness[1] == pytest.approx(after.hardness[0])
         assert before.strength[1] == pytest.approx(after.strength[0])
     assert [stage.input_size for stage in stages_of(SETTINGS)] == [64, 64, 64]
+    (at_once,) = stages_of(EndToEndSettings(minutes=100, grow=False, hold=0.7, moments=2, video=0.9, tone=0.1, same_route=0.2))
+    assert (at_once.minutes, at_once.input_size, at_once.learning_rate, at_once.hold) == (100, 224, 5e-4, 0.7)
+    assert (at_once.moments, at_once.video, at_once.tone, at_once.same_route) == (2, 0.9, 0.1, 0.2)
 
 
 def test_pictures_become_a_checkpoint(data: Any, loop: list[Any], tiny_checkpoint: Path, tmp_path: Path) -> None:
@@ -103,7 +108,7 @@ def test_pictures_become_a_checkpoint(data: Any, loop: list[Any], tiny_checkpoin
     assert record["start"]["sha256"] == start.sha256
     assert written.contract.operating_points == ()
     assert written.contract.training_data[-1].pictures == 6
-    assert "Until `screener calibrate` fits them to labelled videos, temperature and bias come from blended" in written.contract.limits
+    assert "Until `screener calibrate` fits them to labelled videos, temperature and bias come from fakes made" in written.contract.limits
     with report.metrics.open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["stage"] for row in rows] == ["1", "2", "3"]
@@ -119,10 +124,10 @@ def test_a_killed_run_goes_on_with_the_stage_it_was_in(
     loop.clear()
     killed, real = tmp_path / "killed.safetensors", end_to_end_run.train_stage
 
-    def killed_in_the_second(state: State, stage: Stage, maker: Any, path: Path, *rest: Any) -> None:
+    def killed_in_the_second(state: State, stage: Stage, maker: Any, path: Path, *rest: Any, **named: Any) -> None:
         if path.name == "stage-2.pt":
             raise KeyboardInterrupt
-        real(state, stage, maker, path, *rest)
+        real(state, stage, maker, path, *rest, **named)
 
     with monkeypatch.context() as patch:
         patch.setattr(end_to_end_run, "train_stage", killed_in_the_second)
@@ -149,13 +154,23 @@ def test_without_given_splits_groups_are_held_out(data: Any, loop: list[Any], ti
         run(tmp_path / "other.safetensors", tiny_checkpoint)
 
 
-def test_labelled_fakes_are_judged_apart(
+def test_each_source_of_fakes_is_judged_apart(data: Any, loop: list[Any], tiny_checkpoint: Path, tmp_path: Path) -> None:
+    data([replace(item(n, "validation" if n % 2 else "train", label), set_name="made") for n in range(12) for label in (0, 1)])
+    report = run(tmp_path / "own.safetensors", tiny_checkpoint)
+    assert {"auc", "auc_unmatched", "auc_self_blended", "auc_swapped"} <= report.figures.keys()
+    assert all(0 <= value <= 1 for name, value in report.figures.items() if name.startswith("auc"))
+
+
+def test_decoders_draw_before_the_first_stage_and_are_part_of_the_run(
     data: Any, loop: list[Any], tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    data([item(n, "validation" if n % 2 else "train", label) for n in range(12) for label in (0, 1)])
-    monkeypatch.setattr(end_to_end_run, "VALIDATION_PAIRS", 60)
-    report = run(tmp_path / "own.safetensors", tiny_checkpoint)
-    assert {"auc", "blended_auc", "labelled_auc"} <= report.figures.keys()
+    heard: list[Any] = []
+    monkeypatch.setattr(end_to_end_run, "decode_faces", lambda faces, folder, kinds, *rest: heard.append((len(faces), folder.name, kinds)))
+    settings = replace(SETTINGS, decoders={"swap-96": 5.0}, shares={"self_blended": 1.0})
+    report = run(tmp_path / "own.safetensors", tiny_checkpoint, settings)
+    assert heard == [(9, "decoded", {"swap-96": 5.0})]
+    assert "auc_swapped" not in report.figures
+    assert load_checkpoint(report.output).contract.figures["end_to_end_training"]["settings"]["decoders"] == {"swap-96": 5.0}
 
 
 def test_what_is_no_picture_or_for_testing_is_left_out(data: Any) -> None:

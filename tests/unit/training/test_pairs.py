@@ -1,52 +1,76 @@
-"""Pairs: real first, fake second, framed and degraded alike, with a map that says where they differ."""
+"""Pairs: real and fake, framed and degraded alike, with a map that says where they differ; each source of fakes by itself."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
-from itertools import islice
+from pathlib import Path
+from typing import Any
 
+import cv2
 import numpy as np
 import pytest
-import torch
 from builders import labelled_face
 
 from screener.errors import DatasetError
-from screener.training import degradation, pairs
-from screener.training.pairs import MAP_STRIDE, PairMaker, PairStream, Recipe, collate
+from screener.settings import FAKE_SOURCES
+from screener.training import pairs
+from screener.training.decoders.copies import INDEX
+from screener.training.pairs import MAP_STRIDE, SHARES, SOURCES, Made, PairMaker, Recipe, Sample
+from screener.training.pictures import LabelledFace
+from screener.training.route import Route
 
-RECIPE = Recipe(input_size=64, crop_margin=1.3, hardness=0.0, strength=1.0)
+RECIPE = Recipe(input_size=64, crop_margin=1.3, hardness=0.0, strength=1.0, video=0.0, tone=0.0)
 REALS = [labelled_face("real", seed) for seed in range(4)]
 
 
-def same(first: object, second: object) -> bool:
-    return all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))  # type: ignore[call-overload]
+@pytest.fixture
+def undegraded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pairs.route, "shown", lambda picture, route, count=1: [picture] * count)
+
+
+def draw(maker: PairMaker, source: str, seed: int = 0, recipe: Recipe = RECIPE) -> Sample:
+    (sample,) = maker.draw(np.random.default_rng(seed), recipe, source)
+    return sample
+
+
+def by_cell(apart: np.ndarray) -> np.ndarray:
+    return apart.reshape(4, MAP_STRIDE, 4, MAP_STRIDE).mean((1, 3))
+
+
+def painted(label: str, colour: int, set_name: str = "a", group: str = "", seed: int = 0) -> LabelledFace:
+    """One colour says whose face it is."""
+    return replace(labelled_face(label, seed, set_name, group=group), source=np.full((160, 160, 3), colour, np.uint8))
+
+
+def test_every_source_has_a_share_and_a_setting() -> None:
+    assert tuple(SOURCES) == tuple(SHARES) == FAKE_SOURCES
 
 
 @pytest.mark.parametrize("hardness", [0.0, 1.0])
-def test_shapes_and_ranges(hardness: float) -> None:
-    rng = np.random.default_rng(0)
-    for _ in range(20):
-        real, fake, where, known = PairMaker(REALS).draw(rng, Recipe(64, 1.3, hardness, 1.0))
-        for picture in (real, fake):
+@pytest.mark.parametrize("video", [0.0, 1.0])
+def test_shapes_and_ranges(hardness: float, video: float) -> None:
+    rng, maker = np.random.default_rng(0), PairMaker(REALS)
+    for _ in range(8):
+        (sample,) = maker.draw(rng, Recipe(64, 1.3, hardness, 1.0, video=video))
+        for picture in (sample.real, sample.fake):
             assert picture.shape == (64, 64, 3)
             assert picture.dtype == np.uint8
-        assert where.shape == (64 // MAP_STRIDE, 64 // MAP_STRIDE)
-        assert where.dtype == np.float32
-        assert 0 <= where.min() <= where.max() <= 1 + 1e-6
-        assert known is True
+        assert sample.where.shape == (64 // MAP_STRIDE, 64 // MAP_STRIDE)
+        assert sample.where.dtype == np.float32
+        assert 0 <= sample.where.min() <= sample.where.max() <= 1 + 1e-6
+        assert sample.is_known
+        assert sample.source in ("self_blended", "swapped")
 
 
-def test_the_map_says_where_a_swapped_face_differs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_map_says_where_a_swapped_face_differs(undegraded: None) -> None:
     """Cell by cell, with swaps only and no degradation: no difference where the map is empty, some where it is full."""
-    monkeypatch.setattr(pairs, "SWAP_SHARE", 1.0)
-    monkeypatch.setattr(pairs.degradation, "apply", lambda picture, route: picture)
-    rng = np.random.default_rng(1)
     empty, full = [], []
-    for _ in range(60):
-        real, fake, where, _ = PairMaker(REALS).draw(rng, RECIPE)
-        apart = np.abs(real.astype(float) - fake).mean(2).reshape(4, MAP_STRIDE, 4, MAP_STRIDE).mean((1, 3))
-        empty += list(apart[where == 0])
-        full += list(apart[where > 0.8])
+    for seed in range(60):
+        sample = draw(PairMaker(REALS), "swapped", seed)
+        apart = by_cell(np.abs(sample.real.astype(float) - sample.fake).mean(2))
+        empty += list(apart[sample.where == 0])
+        full += list(apart[sample.where > 0.8])
     assert len(empty) > 20
     assert len(full) > 20
     # A cell's mask is averaged to exactly 0 only where all its pixels are; resizing blurs across its edge by a pixel.
@@ -55,46 +79,115 @@ def test_the_map_says_where_a_swapped_face_differs(monkeypatch: pytest.MonkeyPat
     assert np.mean(full) > 20
 
 
-def test_a_pair_shares_its_frame_and_its_degradation(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the blend taken out, real and fake are the same picture to the last bit, however hard the route."""
+def test_pairs_of_one_route_share_frame_and_degradation_and_the_others_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the blend taken out, real and fake are the same picture to the last bit where they go one route, however hard it is."""
 
-    def unblended(face: pairs.Face, *rest: object) -> tuple[np.ndarray, np.ndarray]:
-        return face.crop_rgb.copy(), np.ones(face.crop_rgb.shape[:2], np.float32)
+    def unblended(pools: Any, rng: Any, recipe: Recipe, framing: Any, shown_px: float) -> Made:
+        face = pairs.framed(pools.real(rng), framing, recipe.crop_margin, shown_px)
+        return Made(face.crop_rgb, face.crop_rgb.copy(), np.ones(face.crop_rgb.shape[:2], np.float32))
 
-    monkeypatch.setattr(pairs, "self_blend", unblended)
-    monkeypatch.setattr(pairs, "swap_blend", unblended)
-    rng = np.random.default_rng(2)
-    for _ in range(30):
-        real, fake, _, _ = PairMaker(REALS).draw(rng, Recipe(64, 1.3, 1.0, 1.0))
-        assert (real == fake).all()
+    monkeypatch.setitem(SOURCES, "self_blended", unblended)
+    maker = PairMaker(REALS)
+    for seed in range(12):
+        one = draw(maker, "self_blended", seed, Recipe(64, 1.3, 1.0, 1.0, video=0.5, same_route=1.0))
+        assert (one.real == one.fake).all()
+        two = draw(maker, "self_blended", seed, Recipe(64, 1.3, 1.0, 1.0, video=0.5, same_route=0.0))
+        assert (two.real != two.fake).any()
 
 
-def test_labelled_fakes_come_in_their_share_with_an_unknown_map_and_reals_of_their_own_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each picture is one colour that says whose it is: 10 and 20 for the reals of two sets, 200 for the fakes of the first."""
-    faces = []
-    for set_name, label, colour in (("a", "real", 10), ("a", "fake", 200), ("b", "real", 20)):
-        face = labelled_face(label, 0, set_name)
-        face.picture_rgb[:] = colour
-        faces.append(face)
-    monkeypatch.setattr(pairs, "WORN_SHARE", 0.0)
-    monkeypatch.setattr(pairs.degradation, "apply", lambda picture, route: picture)
-    rng = np.random.default_rng(3)
-    drawn = [PairMaker(faces).draw(rng, RECIPE) for _ in range(200)]
-    labelled = [(int(real[0, 0, 0]), int(fake[0, 0, 0]), where.max()) for real, fake, where, known in drawn if not known]
-    assert set(labelled) == {(10, 200, 0.0)}
-    assert len(labelled) / 200 == pytest.approx(pairs.REAL_FAKE_SHARE, abs=0.08)
-    # A labelled fake is never a real to blend into.
-    assert {int(real[0, 0, 0]) for real, _, _, known in drawn if known} == {10, 20}
+def test_routes_of_their_own_are_both_video_or_both_stills_and_either_may_be_the_larger(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Route] = []
+    monkeypatch.setattr(pairs.route, "shown", lambda picture, route, count=1: seen.append(route) or [picture] * count)
+    maker = PairMaker(REALS)
+    for seed in range(60):
+        draw(maker, "self_blended", seed, replace(RECIPE, same_route=0.0, video=0.5, tone=0.5))
+    couples = list(zip(seen[::2], seen[1::2], strict=True))
+    assert all(real.is_video == fake.is_video and real.seed != fake.seed for real, fake in couples)
+    assert {real.is_video for real, _ in couples} == {True, False}
+    assert {real.is_toned for real, fake in couples if real.is_toned != fake.is_toned} == {True, False}
+    larger = np.mean([real.shown_px > fake.shown_px for real, fake in couples])
+    assert 0.25 < larger < 0.75
+
+
+def test_a_fake_of_the_same_group_lies_over_its_original(undegraded: None) -> None:
+    """The fake differs in a square: that is where the map is, whether it is taken whole or blended in."""
+    real = labelled_face("real", 0, group="one")
+    changed = real.picture_rgb.copy()
+    changed[60:100, 60:100] = 255 - changed[60:100, 60:100]
+    fake = replace(labelled_face("fake", 1, group="one"), source=changed)
+    maker = PairMaker([real, fake])
+    assert "matched" in maker.sources and "unmatched" not in maker.sources
+    inside, outside = [], []
+    for seed in range(30):
+        sample = draw(maker, "matched", seed)
+        assert sample.is_known
+        apart = by_cell(np.abs(sample.real.astype(float) - sample.fake).mean(2))
+        inside += list(apart[sample.where > 0.7])
+        outside += list(apart[sample.where == 0])
+    assert np.mean(inside) > 20
+    assert np.mean(outside) < 3
+
+
+def test_a_fake_in_another_framing_is_not_laid_over_its_original() -> None:
+    real, fake = labelled_face("real", 0, group="one"), labelled_face("fake", 1, side=120, group="one")
+    maker = PairMaker([real, fake])
+    assert "unmatched" in maker.sources and "matched" not in maker.sources
+
+
+def test_unmatched_fakes_have_an_unknown_map_and_reals_of_their_own_set(undegraded: None) -> None:
+    faces = [painted("real", 10), painted("fake", 200), painted("real", 20, "b")]
+    rng, maker = np.random.default_rng(3), PairMaker(faces, shares={"unmatched": 0.25, "self_blended": 0.75})
+    drawn = [maker.draw(rng, RECIPE)[0] for _ in range(200)]
+    found = [(int(s.real[0, 0, 0]), int(s.fake[0, 0, 0]), float(s.where.max())) for s in drawn if not s.is_known]
+    assert set(found) == {(10, 200, 0.0)}
+    assert len(found) / 200 == pytest.approx(0.25, abs=0.08)
+    # A fake is never a real to blend into. Wear may move a plain colour by a little.
+    assert {round(int(s.real[0, 0, 0]) / 10) for s in drawn if s.is_known} == {1, 2}
 
 
 def test_fakes_without_reals_of_their_own_set_are_left_out() -> None:
     maker = PairMaker([*REALS, labelled_face("fake", 1, "fakes only")])
-    rng = np.random.default_rng(4)
-    assert all(maker.draw(rng, RECIPE)[3] for _ in range(50))
+    assert maker.sources == ["self_blended", "swapped"]
+
+
+def write_copies(folder: Path, kind: str, face: LabelledFace, colour: int) -> None:
+    (folder / kind).mkdir(parents=True)
+    cv2.imwrite(str(folder / kind / "0.png"), np.full((160, 160, 3), colour, np.uint8))
+    (folder / kind / INDEX).write_text(json.dumps({face.name: "0.png"}), encoding="utf-8")
+
+
+def test_what_decoders_drew_is_taken_in_when_they_are_finished(tmp_path: Path, undegraded: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a copy of the whole picture everywhere is made; of one of the face only where it differs."""
+    monkeypatch.setattr(pairs, "SHARPENED_SHARE", 0.0)
+    monkeypatch.setattr(pairs, "WHOLE_SHARE", 1.0)
+    real = painted("real", 100)
+    maker = PairMaker([real], tmp_path)
+    assert "decoded" not in maker.sources
+    write_copies(tmp_path, "face-autoencoder", real, 100)
+    maker.refresh()
+    assert "decoded" in maker.sources
+    sample = draw(maker, "decoded")
+    assert (sample.real == 100).all()
+    assert sample.where.max() == 0
+    write_copies(tmp_path, "autoencoder", real, 180)
+    maker.refresh()
+    assert len(maker.pools.decoded) == 2
+    levels = {(int(s.fake[5, 5, 0]), round(float(s.where.min()), 3)) for s in (draw(maker, "decoded", seed) for seed in range(20))}
+    assert levels == {(100, 0.0), (180, 1.0)}
+
+
+def test_shares_are_kept_and_what_is_lacking_goes_to_the_others() -> None:
+    rng, maker = np.random.default_rng(0), PairMaker(REALS, shares={"swapped": 3, "self_blended": 1, "matched": 6})
+    drawn = [maker.draw(rng, RECIPE)[0].source for _ in range(300)]
+    assert drawn.count("swapped") / 300 == pytest.approx(0.75, abs=0.08)
+    with pytest.raises(DatasetError, match=r"shares: expected some of matched, decoded, .*, got painted"):
+        PairMaker(REALS, shares={"painted": 1.0})
+    with pytest.raises(DatasetError, match="shares: none of matched can be drawn from these 4 faces"):
+        PairMaker(REALS, shares={"matched": 1.0})
 
 
 @pytest.mark.parametrize("faces", [[], [labelled_face("fake", 0)]])
-def test_without_real_faces_there_is_nothing_to_make(faces: list) -> None:
+def test_without_real_faces_there_is_nothing_to_make(faces: list[LabelledFace]) -> None:
     with pytest.raises(DatasetError, match=rf"needs real faces .* none among {len(faces)} faces"):
         PairMaker(faces)
 
@@ -102,83 +195,61 @@ def test_without_real_faces_there_is_nothing_to_make(faces: list) -> None:
 def test_a_large_set_does_not_drown_a_small_one() -> None:
     """Each set's share is its count to the power of 0.4: 64 against 2 is 5.28 against 1.32."""
     faces = [labelled_face("real", 0, "large", 48)] * 64 + [labelled_face("real", 1, "small", 48)] * 2
-    maker, rng = PairMaker(faces), np.random.default_rng(5)
-    share = np.mean([maker._real(rng).set_name == "small" for _ in range(3000)])
+    pools, rng = PairMaker(faces).pools, np.random.default_rng(5)
+    share = np.mean([pools.real(rng).set_name == "small" for _ in range(3000)])
     assert share == pytest.approx(2**0.4 / (64**0.4 + 2**0.4), abs=0.03)
 
 
 def test_every_real_face_is_drawn() -> None:
-    maker, rng = PairMaker(REALS), np.random.default_rng(6)
-    assert {maker._real(rng).name for _ in range(200)} == {face.name for face in REALS}
-
-
-def test_collating_puts_reals_first_and_keeps_pairs_together() -> None:
-    def sample(n: int, known: bool) -> pairs.Sample:
-        return np.full((32, 32, 3), n, np.uint8), np.full((32, 32, 3), 100 + n, np.uint8), np.full((2, 2), n / 10, np.float32), known
-
-    pictures, labels, maps, known = collate([sample(1, True), sample(2, False), sample(3, True)])
-    assert pictures.shape == (6, 32, 32, 3)
-    assert pictures.dtype == torch.uint8
-    assert pictures[:, 0, 0, 0].tolist() == [1, 2, 3, 101, 102, 103]
-    assert labels.tolist() == [0, 0, 0, 1, 1, 1]
-    assert maps[:, 0, 0].tolist() == pytest.approx([0, 0, 0, 0.1, 0.2, 0.3])
-    # That a real has no blend is always known.
-    assert known.tolist() == [True, True, True, True, False, True]
-
-
-def test_a_stream_is_repeatable_endless_and_depends_on_its_seed() -> None:
-    def batches(seed: int) -> list:
-        return list(islice(PairStream(PairMaker(REALS), RECIPE, 2, seed), 3))
-
-    first = batches(7)
-    assert [batch[0].shape[0] for batch in first] == [4, 4, 4]
-    assert all(same(a, b) for a, b in zip(first, batches(7), strict=True))
-    assert not same(first[0], batches(8)[0])
-    assert not same(first[0], first[1])
+    pools, rng = PairMaker(REALS).pools, np.random.default_rng(6)
+    assert {pools.real(rng).name for _ in range(200)} == {face.name for face in REALS}
 
 
 def test_crops_that_are_mostly_mirrored_border_are_drawn_less_often() -> None:
     whole = labelled_face("real", 0)
     corner = replace(labelled_face("real", 1), box_xyxy=np.array([-30, -30, 50, 50], np.float32))
-    maker = PairMaker([whole, corner])
-    rng = np.random.default_rng(0)
-    drawn = [maker._real(rng).name for _ in range(4000)]
+    pools, rng = PairMaker([whole, corner]).pools, np.random.default_rng(0)
+    drawn = [pools.real(rng).name for _ in range(4000)]
     share = corner.inside_share(pairs.CROP_MARGIN) ** pairs.INSIDE_POWER
     assert 0 < share < 0.5
     assert drawn.count(corner.name) / drawn.count(whole.name) == pytest.approx(share, rel=0.2)
 
 
-def test_faces_are_shown_in_the_sizes_of_videos_before_they_are_compressed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The route shrinks a crop to its shown size, which spreads over the whole range and never asks for more pixels than there are."""
+def test_faces_are_made_in_more_pixels_than_they_are_shown_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shown sizes spread over the whole range; nothing is made in more than `MADE_ABOVE_SHOWN` times the pixels."""
     monkeypatch.setattr(pairs, "SHOWN_PX", (40.0, 120.0))
-    shown = []
+    seen: list[tuple[int, float]] = []
 
-    def noting(picture: np.ndarray, route: degradation.Degradation) -> np.ndarray:
-        shown.append((picture.shape[0], picture.shape[0] / route.shrink))
-        return picture
+    def noting(picture: np.ndarray, route: Route, count: int = 1) -> list[np.ndarray]:
+        seen.append((picture.shape[0], route.shown_px))
+        return [picture] * count
 
-    monkeypatch.setattr(pairs.degradation, "apply", noting)
-    maker = PairMaker([labelled_face("real", n, side=400) for n in range(3)])
-    rng = np.random.default_rng(0)
+    monkeypatch.setattr(pairs.route, "shown", noting)
+    maker, rng = PairMaker([labelled_face("real", n, side=400) for n in range(3)]), np.random.default_rng(0)
     for _ in range(100):
-        maker.draw(rng, Recipe(128, 1.3, 0.0, 1.0))
-    made, reduced = np.array(shown).T
-    assert (reduced <= made + 1e-6).all()
-    assert (made <= reduced * pairs.MADE_ABOVE_SHOWN + 1).all()
-    assert 40 - 1 <= reduced.min() < 50
-    assert 105 < reduced.max() <= 120 + 1
+        maker.draw(rng, replace(RECIPE, input_size=128, same_route=1.0))
+    made, shown = np.array(seen).T
+    assert (made <= shown * pairs.MADE_ABOVE_SHOWN + 1).all()
+    assert 40 <= shown.min() < 50
+    assert 105 < shown.max() <= 120
 
 
-def test_a_worn_picture_is_worn_on_both_sides_and_its_fake_is_finer_inside(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worn_picture_is_worn_on_both_sides_and_its_fake_is_finer_inside(undegraded: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a fixed wear that paints the picture grey: the real is grey, the fake grey outside of the mask and itself inside."""
     monkeypatch.setattr(pairs, "WORN_SHARE", 1.0)
-    monkeypatch.setattr(pairs, "SWAP_SHARE", 0.0)
     monkeypatch.setattr(pairs, "wear", lambda picture, rng: np.full_like(picture, 128))
-    monkeypatch.setattr(pairs.degradation, "apply", lambda picture, route: picture)
-    rng = np.random.default_rng(4)
-    for _ in range(20):
-        real, fake, where, _ = PairMaker(REALS).draw(rng, RECIPE)
-        assert (real == 128).all()
-        apart = np.abs(fake.astype(float) - 128).mean(2).reshape(4, MAP_STRIDE, 4, MAP_STRIDE).mean((1, 3))
-        assert (apart[where == 0] < 1).all()
-        assert (apart[where > 0.9] > 3).all()
+    for seed in range(20):
+        sample = draw(PairMaker(REALS), "self_blended", seed)
+        assert (sample.real == 128).all()
+        apart = by_cell(np.abs(sample.fake.astype(float) - 128).mean(2))
+        assert (apart[sample.where == 0] < 1).all()
+        assert (apart[sample.where > 0.9] > 3).all()
+
+
+def test_moments_of_one_clip_are_one_pair_at_different_times() -> None:
+    samples = PairMaker(REALS).draw(np.random.default_rng(2), replace(RECIPE, moments=3, video=1.0))
+    assert len(samples) == 3
+    assert len({sample.real.tobytes() for sample in samples}) == 3
+    assert all((sample.where == samples[0].where).all() for sample in samples)
+    # The same face, moved by a little.
+    assert np.abs(samples[0].real.astype(float) - samples[2].real).mean() < 25

@@ -1,4 +1,4 @@
-"""Folders of labelled pictures: read in order, split by name, faces found once."""
+"""Labelled pictures: their faces in order, found once, read when they are wanted; split by name."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 from builders import labelled_face, portrait, portrait_landmarks
 
+from screener.datasets import LabelledItem
+from screener.datasets.layouts import read_data
 from screener.errors import DatasetError
 from screener.records import FaceBox
-from screener.training.pictures import held_out, read_faces
+from screener.training.pictures import LabelledFace, held_out, read_item_faces
 
 
 class MarkedFaces:
@@ -48,6 +50,10 @@ def write(path: Path, *marks_xy: tuple[int, int], size_wh: tuple[int, int] = (80
     path.write_bytes(cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1].tobytes())
 
 
+def read_faces(root: Path, detector: MarkedFaces, cache: Path) -> list[LabelledFace]:
+    return read_item_faces(read_data(root), detector, cache)
+
+
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     root = tmp_path / "faces"
@@ -63,11 +69,11 @@ def root(tmp_path: Path) -> Path:
 def test_pictures_are_read_in_order_with_label_and_face(root: Path, tmp_path: Path) -> None:
     faces = read_faces(root, MarkedFaces(), tmp_path / "cache.npz")
     assert [(f.name, f.set_name, f.label) for f in faces] == [
-        ("a/fake/1.png", "a", "fake"),
         ("a/real/ü 1.png", "a", "real"),
+        ("a/fake/1.png", "a", "fake"),
         ("b/real/2.png", "b", "real"),
     ]
-    for face, centre in zip(faces, [(30, 20), (50, 25), (40, 30)], strict=True):
+    for face, centre in zip(faces, [(50, 25), (30, 20), (40, 30)], strict=True):
         assert face.picture_rgb.shape == (60, 80, 3)
         assert face.picture_rgb[0, 0].tolist() == [200, 0, 0]
         assert face.box_xyxy.tolist() == [centre[0] - 10, centre[1] - 12, centre[0] + 10, centre[1] + 12]
@@ -97,10 +103,25 @@ def test_faces_are_looked_for_once(root: Path, tmp_path: Path) -> None:
     assert len(read_faces(root, other, cache)) == 4
 
 
-def test_an_empty_root_says_what_it_should_hold(tmp_path: Path) -> None:
-    (tmp_path / "faces" / "real").mkdir(parents=True)
-    with pytest.raises(DatasetError, match=r"faces: no pictures found; expected faces/<set>/real/\* and faces/<set>/fake/\*"):
-        read_faces(tmp_path / "faces", MarkedFaces(), tmp_path / "cache.npz")
+def test_pictures_are_read_when_they_are_wanted(root: Path, tmp_path: Path) -> None:
+    """No data set has to fit into memory, and a second run opens no picture at all."""
+    cache = tmp_path / "cache.npz"
+    (first, *_) = read_faces(root, MarkedFaces(), cache)
+    assert first.source == root / "a" / "real" / "ü 1.png"
+    (root / "b" / "real" / "2.png").write_bytes(b"no longer a picture")
+    *_, last = read_faces(root, MarkedFaces(), cache)
+    assert (last.size_hw, last.label) == ((60, 80), "real")
+    with pytest.raises(DatasetError, match=r"2\.png: not a readable picture"):
+        _ = last.picture_rgb
+
+
+def test_group_and_method_come_along_and_sets_are_told_from_folders(tmp_path: Path) -> None:
+    write(tmp_path / "dfdc" / "fake" / "1.png", (30, 20))
+    item = LabelledItem(tmp_path / "dfdc" / "fake" / "1.png", "dfdc/fake/1.png", 1, "original-7", method="swap", set_name="faces")
+    (face,) = read_item_faces([item], MarkedFaces(), tmp_path / "cache.npz")
+    assert (face.set_name, face.group, face.method) == ("dfdc", "original-7", "swap")
+    (plain,) = read_item_faces([replace(item, name="fake/1.png")], MarkedFaces(), tmp_path / "other.npz")
+    assert plain.set_name == "faces"
 
 
 @pytest.mark.parametrize("content", [b"", b"no picture", b"\x89PNG\r\n\x1a\n"])

@@ -147,7 +147,7 @@ def test_colours_are_matched_inside_the_mask() -> None:
     source, target = portrait(1), np.clip(portrait(2) * 0.5 + 90, 0, 255).astype(np.uint8)
     mask = np.zeros((SIDE, SIDE), np.float32)
     mask[40:120, 40:120] = 1
-    matched = self_blending._match_colour(source, target, mask)
+    matched = self_blending.match_colour(source, target, mask)
     before, after, wanted = (picture[40:120, 40:120].reshape(-1, 3).astype(float) for picture in (source, matched, target))
     assert after.mean(0) == pytest.approx(wanted.mean(0), abs=3)
     assert (np.abs(after.mean(0) - wanted.mean(0)) < np.abs(before.mean(0) - wanted.mean(0))).all()

@@ -1,0 +1,67 @@
+"""A few frames -> the same frames as a video codec leaves them: encoded and decoded again, without a container.
+
+Knows codecs and pixels. Does not know where frames come from or why they are encoded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+UInt8 = NDArray[np.uint8]
+
+RATE = 25
+
+DECODERS = {"libx264": "h264", "libx265": "hevc", "mpeg4": "mpeg4", "libvpx": "vp8", "libvpx-vp9": "vp9"}
+"""Encoder -> its decoder."""
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """encoder: one of `DECODERS`. options: as FFmpeg names them."""
+
+    encoder: str
+    options: dict[str, str] = field(default_factory=dict)
+
+
+def encode_and_decode(frames: Sequence[UInt8], encoding: Encoding, wanted: Sequence[int]) -> list[UInt8]:
+    """(h, w, 3) RGB frames of one even size, through the codec; those at the places `wanted`, in that order.
+
+    Raises av.FFmpegError when the encoder cannot be opened.
+    """
+    height, width = frames[0].shape[:2]
+    encoder = av.CodecContext.create(encoding.encoder, "w")
+    encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuv420p"  # type: ignore[attr-defined]
+    encoder.time_base, encoder.framerate = Fraction(1, RATE), Fraction(RATE)  # type: ignore[attr-defined]
+    encoder.thread_count, encoder.options = 1, dict(encoding.options)
+    decoder = av.CodecContext.create(DECODERS[encoding.encoder], "r")
+    decoder.thread_count = 1
+    decoded: dict[int, UInt8] = {}
+
+    def take(packets: Sequence[av.Packet[Any] | None]) -> None:
+        for packet in packets:
+            for picture in decoder.decode(packet):  # type: ignore[attr-defined]
+                if picture.pts in places:
+                    decoded[picture.pts] = _rgb(picture)
+
+    places = set(wanted)
+    for number, frame in enumerate(frames):
+        picture = av.VideoFrame.from_ndarray(np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2YUV_I420), np.uint8), format="yuv420p")
+        picture.pts = number
+        take(encoder.encode(picture))  # type: ignore[attr-defined]
+    take([*encoder.encode(None), None])  # type: ignore[attr-defined]
+    # An encoder may drop a frame; what a viewer then sees is the one before it.
+    known = sorted(decoded)
+    return [decoded[min(known, key=lambda place: abs(place - number))] if known else frames[number] for number in wanted]
+
+
+def _rgb(picture: av.VideoFrame) -> UInt8:
+    planes = picture.to_ndarray(format="yuv420p") if picture.format.name != "yuv420p" else picture.to_ndarray()
+    return np.asarray(cv2.cvtColor(planes, cv2.COLOR_YUV2RGB_I420), np.uint8)

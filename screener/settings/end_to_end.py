@@ -1,0 +1,108 @@
+"""How backbone and head learn together, from pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from screener.errors import SettingsError
+from screener.settings.checks import DEVICES, above_zero, at_least, one_of, require_known, share, within
+
+FAKE_SOURCES = ("matched", "decoded", "self_blended", "swapped", "unmatched")
+"""Where the fake of a pair may come from: see `training.pairs`."""
+
+AUTOENCODER_PASSES = ("autoencoder", "face-autoencoder")
+SWAP_DECODERS = ("swap-96", "swap-128", "swap-192", "swap-224")
+"""What may draw faces for `decoded` pairs: see `training.decoders`."""
+
+
+@dataclass(frozen=True)
+class EndToEndSettings:
+    """How backbone and head learn together from pictures.
+
+    How long and how fast:
+        init: `default` goes on from the weights that ship with screener, `random` starts from nothing, `imagenet` from torchvision's
+            published weights; anything else is the path of a checkpoint, or of torchvision's weights as a `.pth` file.
+        minutes: wall-clock length of the whole training, without what the decoders take. input_size: of the checkpoint, pixels.
+        grow: begin with smaller pictures, which teach most in the same time where the start is random. pairs: of a real and a fake
+            picture in a batch. learning_rate: at its peak. hold: share of a stage in which it stays there before it falls.
+    What is shown:
+        shares: how often the fake of a pair comes from which of `FAKE_SOURCES`, relative to each other; those left out are 0, and none at
+            all means the usual ones. A source for which the data has nothing gives its share to the others.
+        decoders: what draws faces for `decoded` pairs before the training begins: names from `AUTOENCODER_PASSES`, or from `SWAP_DECODERS`
+            with the seconds for which each is trained. autoencoder: folder of the autoencoder's two files, for its passes.
+        hardness: of the way to the viewer, at the start and from two thirds on, 0 to 1. strength: of the mismatch inside a blended fake,
+            likewise; 1 is full. video: share of the pairs that go through a codec of video rather than of stills. tone: share of the
+            pictures that are softened or sharpened whole. same_route: share of the pairs of which both go the same way to the viewer.
+        moments: pairs taken from one clip; more make pictures cheaper and more alike.
+    seed: of the pictures drawn and of new weights. device: where to train.
+    """
+
+    init: str = "default"
+    minutes: float = 60.0
+    input_size: int = 224
+    grow: bool = True
+    pairs: int = 16
+    learning_rate: float = 5e-4
+    hold: float = 0.0
+    shares: dict[str, float] = field(default_factory=dict)
+    decoders: dict[str, float] = field(default_factory=dict)
+    autoencoder: str = ""
+    hardness: tuple[float, float] = (0.25, 0.55)
+    strength: tuple[float, float] = (1.0, 0.8)
+    video: float = 0.7
+    tone: float = 0.35
+    same_route: float = 0.5
+    moments: int = 1
+    seed: int = 0
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.init, str) or not self.init:
+            raise SettingsError(f"init: expected default, random, imagenet or a path, got {self.init!r}")
+        for name in ("minutes", "learning_rate"):
+            above_zero(name, getattr(self, name))
+        at_least("input_size", self.input_size, 64)
+        if self.input_size % 16 or self.input_size > 1024:
+            raise SettingsError(f"input_size: expected a multiple of 16 from 64 to 1024, got {self.input_size!r}")
+        for name, lowest in (("pairs", 1), ("moments", 1), ("seed", 0)):
+            at_least(name, getattr(self, name), lowest)
+        share("hold", self.hold)
+        for name in ("video", "tone", "same_route"):
+            within(name, getattr(self, name), 0, 1)
+        for name, most in (("hardness", 1.0), ("strength", 2.0)):
+            ends = getattr(self, name)
+            if not isinstance(ends, tuple) or len(ends) != 2:
+                raise SettingsError(f"{name}: expected two numbers, at the start and at the end, got {ends!r}")
+            for end in ends:
+                within(name, end, 0, most)
+        if not isinstance(self.grow, bool):
+            raise SettingsError(f"grow: expected true or false, got {self.grow!r}")
+        _named_numbers("shares", self.shares, FAKE_SOURCES)
+        _named_numbers("decoders", self.decoders, AUTOENCODER_PASSES + SWAP_DECODERS)
+        if self.shares and not any(self.shares.values()):
+            raise SettingsError("shares: expected one above 0")
+        passes = sorted(set(self.decoders) & set(AUTOENCODER_PASSES))
+        if passes and not self.autoencoder:
+            raise SettingsError(f"autoencoder: expected the folder of its two files, for {' and '.join(passes)}")
+        one_of("device", self.device, DEVICES)
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_mapping(cls, values: dict[str, Any]) -> EndToEndSettings:
+        """Settings from a mapping such as a TOML table; raises SettingsError naming any key that is not a setting."""
+        require_known(cls, values)
+        # TOML has lists, and no tuples.
+        plain: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+        return cls(**plain)
+
+
+def _named_numbers(setting: str, values: Any, names: tuple[str, ...]) -> None:
+    if not isinstance(values, Mapping):
+        raise SettingsError(f"{setting}: expected numbers by name, got {values!r}")
+    for name, value in values.items():
+        one_of(setting, name, names)
+        within(f"{setting}.{name}", value, 0, float("inf"))
