@@ -21,6 +21,7 @@ import numpy as np
 from screener.checkpoint import Localisation, default_checkpoint_path, load_checkpoint, save_contract
 from screener.checkpoint.json_fields import to_plain
 from screener.checkpoint.localisation import FIGURE, RULE
+from screener.datasets.layouts import read_data
 from screener.errors import DatasetError
 from screener.evaluation.metrics import roc_auc
 from screener.faces import MtcnnDetector
@@ -36,7 +37,7 @@ from screener.training.locator_figures import (
     part_crop,
     part_values,
 )
-from screener.training.pictures import VALIDATION_SHARE, LabelledFace, held_out, read_faces
+from screener.training.pictures import VALIDATION_SHARE, LabelledFace, held_out, read_item_faces
 
 PICTURES = 400
 PART_SET = "ciplab"
@@ -91,8 +92,8 @@ def main() -> None:
     path = arguments.checkpoint or default_checkpoint_path()
     checkpoint = load_checkpoint(path)
     preprocessing = checkpoint.contract.preprocessing
-    faces = read_faces(arguments.faces, MtcnnDetector(), arguments.run / "faces.npz")
-    unseen = [face for face in faces if held_out(face.name, VALIDATION_SHARE)]
+    faces = read_item_faces(read_data(arguments.faces), MtcnnDetector(), arguments.run / "faces.npz")
+    unseen = [face for face in faces if held_out(face.group or face.name, VALIDATION_SHARE)]
     scorer = Scorer(checkpoint.build_network(), preprocessing, arguments.device)
     pictures = blended_pictures(unseen, arguments.pictures, preprocessing)
     fake_logits, fake_maps = scorer.logits_and_maps(pictures.fakes_rgb)

@@ -7,7 +7,7 @@ import re
 FAMILIES: dict[str, tuple[str, ...]] = {
     "swap": (
         "deepfacelive", "deepfakes", "deepfakedetection", "faceswap", "faceshifter", "celeb-df", "celeb-synthesis", "dfdc",
-        "classic landmark face swap",
+        "classic landmark face swap", "sdfvd",
     ),
     "lip-sync": ("wav2lip", "ip-lap", "lp-lap", "diffdub", "videoretalking"),
     "reenactment": ("face2face", "neuraltextures"),
