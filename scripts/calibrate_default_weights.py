@@ -91,7 +91,7 @@ def uncalibrated(run: Path, faces: Path) -> Contract:
         licence=LICENCE,
         limits=LIMITS,
         figures={"training_pictures": training_pictures(run), "recipe": RECIPE},
-        code_version=metadata.version("screener"),
+        code_version=versions()["screener"],
     )
 
 

@@ -23,7 +23,7 @@ from screener.scoring.onnxruntime_engine import BLEND_MAP, INPUT, LOGIT, METADAT
 FORMAT_VERSION = 1
 """Of the metadata."""
 
-ADVICE = 'pip install "screener[export]"'
+ADVICE = 'pip install "screener-video[export]"'
 
 
 class Graph(nn.Module):

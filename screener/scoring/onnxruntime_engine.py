@@ -79,7 +79,7 @@ def open_session(path: Path, threads: int | None = None) -> Any:
     try:
         import onnxruntime
     except ImportError as error:
-        raise DeviceError(f'engine onnxruntime: it cannot be loaded ({error}); pip install "screener[onnxruntime]"') from error
+        raise DeviceError(f'engine onnxruntime: it cannot be loaded ({error}); pip install "screener-video[onnxruntime]"') from error
     if not path.is_file():
         raise CheckpointError(f"{path}: there is no such file; make one with screener export")
     options = onnxruntime.SessionOptions()
