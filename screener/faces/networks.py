@@ -1,8 +1,8 @@
 """MTCNN's three networks, with their published weights.
 
-Layer by layer as published. The weights lie beside this file: the tensors of facenet-pytorch 2.5.3, under its names, unchanged, put into one
-safetensors file by `scripts/make_mtcnn_weights.py`. The networks are built here because importing that package, and torchvision with it,
-takes longer than scanning a short clip. Does not know how they are run.
+Layer by layer as published. The weights lie beside this file: the tensors of facenet-pytorch 2.5.3, under its names, unchanged, put
+into one safetensors file by `scripts/make_mtcnn_weights.py`. The networks are built here because importing that package, and
+torchvision with it, takes longer than scanning a short clip. Does not know how they are run.
 
 Source: Zhang et al. 2016, arXiv:1604.02878, figure 2.
 """

@@ -227,7 +227,9 @@ def _step(state: State, batch: Batch, stage: Stage) -> None:
 def _word(state: State, stage: Stage) -> str:
     losses = "  ".join("label {:.4f} map {:.4f}".format(*one.mean_losses()) for one in state.learners)
     hardness = stage.recipe(state.seconds / (stage.minutes * 60)).hardness
-    return f"{state.seconds / 60:6.1f} min {state.pictures:9,d} pictures {state.pictures / state.seconds:6.1f}/s  {losses}  hard {hardness:.2f}"
+    return (
+        f"{state.seconds / 60:6.1f} min {state.pictures:9,d} pictures {state.pictures / state.seconds:6.1f}/s  {losses}  hard {hardness:.2f}"
+    )
 
 
 def _workers(device: torch.device) -> int:

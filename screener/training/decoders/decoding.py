@@ -61,13 +61,7 @@ class Aligned:
 
 
 def decode_faces(
-    faces: Sequence[LabelledFace],
-    folder: Path,
-    kinds: Mapping[str, float],
-    autoencoder: Path | None,
-    device: torch.device,
-    seed: int,
-    say: Say,
+    faces: Sequence[LabelledFace], folder: Path, kinds: Mapping[str, float], autoencoder: Path | None, device: torch.device, seed: int, say: Say
 ) -> None:
     """Draw every real face by each of `kinds` that `folder` does not hold yet, and write the pictures there.
 
@@ -205,9 +199,7 @@ def _aligned(face: LabelledFace, size: int) -> tuple[UInt8, NDArray[np.float64] 
     if matrix is None or not 0.1 < np.hypot(matrix[0, 0], matrix[1, 0]) < 10:
         return np.zeros((size, size, 3), np.uint8), None
     how = cv2.INTER_AREA if np.hypot(matrix[0, 0], matrix[1, 0]) < 1 else cv2.INTER_CUBIC
-    return np.asarray(
-        cv2.warpAffine(face.picture_rgb, matrix, (size, size), flags=how, borderMode=cv2.BORDER_REFLECT_101), np.uint8
-    ), matrix
+    return np.asarray(cv2.warpAffine(face.picture_rgb, matrix, (size, size), flags=how, borderMode=cv2.BORDER_REFLECT_101), np.uint8), matrix
 
 
 def _put_back(aligned: Aligned, patch: UInt8, rng: Rng) -> UInt8:

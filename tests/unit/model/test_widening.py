@@ -53,12 +53,7 @@ def test_copies_are_found_and_only_whole_ones() -> None:
     assert copies_in(state, "backbone.", TINY.outer_width) == 1
     wide = widen(state, Widening.of_all(3), noise=0.0)
     assert copies_in(wide, "backbone.", TINY.outer_width * 3) == 3
-    assert (
-        copies_in(
-            widen(state, Widening.of_all(3), noise=1e-3, generator=torch.Generator().manual_seed(0)), "backbone.", TINY.outer_width * 3
-        )
-        == 1
-    )
+    assert copies_in(widen(state, Widening.of_all(3), noise=1e-3, generator=torch.Generator().manual_seed(0)), "backbone.", TINY.outer_width * 3) == 1
     name = "backbone.layer3.0.conv2.weight"
     wide[name] = wide[name].clone()
     wide[name][5, 4, 1, 1] += 1e-3
