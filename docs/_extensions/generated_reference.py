@@ -1,11 +1,11 @@
 """Directives that write the reference from the program itself: its commands, its closed lists of words, its JSON Schemas.
 
-    ```{screener-commands}
-    ```
-    ```{screener-words} REASONS
-    ```
-    ```{screener-schema} report/schema.json
-    ```
+```{screener-commands}
+```
+```{screener-words} REASONS
+```
+```{screener-schema} report/schema.json
+```
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The docstrings here are plain prose: `name: what it is`, line by line. This makes lists of such lines for Sphinx, and escapes the rest."""
+"""The docstrings here are plain prose, `name: what it is`. This makes lists of such lines for Sphinx, and escapes the rest."""
 
 from __future__ import annotations
 

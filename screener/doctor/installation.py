@@ -24,6 +24,7 @@ _BOUND = re.compile(r"(>=|==|<=|!=|>|<)\s*([\w.]+)")
 
 
 def examine(examination: Examination, _checkpoint: Path | None, _device: str) -> None:
+    """Whether every library is there in a version that fits, and OpenCV only once."""
     examination.check("versions", _versions, f"install screener and its libraries again: pip install --force-reinstall {DISTRIBUTION}")
     examination.check("one OpenCV", _one_opencv, "install it: pip install opencv-python")
 

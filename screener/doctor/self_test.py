@@ -47,6 +47,7 @@ _CROPS = "install OpenCV again: pip install --force-reinstall --no-deps opencv-p
 
 
 def examine(examination: Examination, checkpoint: Path | None, device: str) -> None:
+    """The whole way on two clips made on the spot: weights, decoding, faces, crops, scores, polarity, repeatability."""
     trial = Trial(checkpoint, lambda loaded: Screener(trial_settings(device), loaded), device)
     examination.check("weights", trial.load_weights, _WEIGHTS)
     with TemporaryDirectory(prefix="screener-doctor-", ignore_cleanup_errors=True) as folder:

@@ -41,6 +41,7 @@ class Sample:
 
     @classmethod
     def of(cls, scores: Sequence[VideoScore], calibration: Calibration, pooling: str) -> Sample:
+        """Scores pooled and calibrated anew, with this calibration and rule."""
         p_fake = np.full(len(scores), np.nan)
         scored = [i for i, score in enumerate(scores) if score.is_scored]
         p_fake[scored] = pooled_p_fake([scores[i].logits for i in scored], calibration, pooling)
@@ -48,12 +49,14 @@ class Sample:
         return cls(tuple(scores), labels_of(scores), p_fake, frames)
 
     def where(self, mask: NDArray[np.bool_]) -> Sample:
+        """The videos for which `mask` (N,) is true."""
         places = np.flatnonzero(mask).tolist()
         return Sample(
             tuple(self.scores[i] for i in places), self.labels[mask], self.p_fake[mask], tuple(self.frames[i] for i in places)
         )  # fmt: skip
 
     def scored(self) -> Sample:
+        """The videos that have a score."""
         return self.where(~np.isnan(self.p_fake))
 
     def flat_frames(self) -> tuple[Labels, Floats, Places]:
@@ -72,6 +75,7 @@ class Ingredients:
     units: Places
 
     def resampled(self, counts: Counts) -> Floats:
+        """The metric's values (R,) for draws of videos, `counts` (R, U)."""
         return self.metric.resampled(self.labels, self.values, self.units, counts)
 
 

@@ -70,6 +70,7 @@ def compared_roc(named: Sequence[tuple[str, Evaluation]]) -> tuple[Chart, ...]:
 
 
 def headline_spread(evaluation: Evaluation) -> Spread:
+    """Scores of the reals and of the fakes that the headline is about, for drawing."""
     return _spread(evaluation.items, HEADLINES.get(evaluation.headline.name, ()))
 
 

@@ -35,6 +35,7 @@ class PNet(nn.Module):
         self.conv4_1, self.conv4_2 = nn.Conv2d(32, 2, 1), nn.Conv2d(32, 4, 1)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """x: (N, 3, h, w), values from -1 to 1."""
         x = largest_of_windows(self.prelu1(self.conv1(x)), 2)
         x = self.prelu3(self.conv3(self.prelu2(self.conv2(x))))
         return self.conv4_2(x), torch.softmax(self.conv4_1(x), 1)
@@ -52,6 +53,7 @@ class RNet(nn.Module):
         self.dense5_1, self.dense5_2 = nn.Linear(128, 2), nn.Linear(128, 4)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """x: (N, 3, 24, 24), values from -1 to 1."""
         x = largest_of_windows(self.prelu1(self.conv1(x)), 3)
         x = largest_of_windows(self.prelu2(self.conv2(x)), 3)
         x = self.prelu4(self.dense4(_flat(self.prelu3(self.conv3(x)))))
@@ -71,6 +73,7 @@ class ONet(nn.Module):
         self.dense6_1, self.dense6_2, self.dense6_3 = nn.Linear(256, 2), nn.Linear(256, 4), nn.Linear(256, 10)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """x: (N, 3, 48, 48), values from -1 to 1."""
         x = largest_of_windows(self.prelu1(self.conv1(x)), 3)
         x = largest_of_windows(self.prelu2(self.conv2(x)), 3)
         x = largest_of_windows(self.prelu3(self.conv3(x)), 2)
