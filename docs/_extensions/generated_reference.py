@@ -74,36 +74,63 @@ class Schema(Generated):
         path = PACKAGE / self.arguments[0]
         self.env.note_dependency(str(path))
         document = path.read_text(encoding="utf-8")
-        schema = json.loads(document)
-        yield f"{schema['title'][0].upper()}{schema['title'][1:]}. {schema['description']}\n"
-        yield from _properties(schema)
-        for name, part in schema.get("$defs", {}).items():
-            if "properties" in part:
-                yield f"\n**{name}**: {part.get('description', '')}\n"
-                yield from _properties(part)
+        yield from SchemaTables(json.loads(document)).text()
         yield f"\nThe schema itself:\n\n```json\n{document}\n```"
 
 
-def _properties(part: dict[str, Any]) -> Iterator[str]:
-    required = set(part.get("required", ()))
-    yield "| key | values | |\n|---|---|---|"
-    for name, value in part.get("properties", {}).items():
-        always = "" if name in required else " (not always there)"
-        yield f"| `{name}` | {_values(value)} | {value.get('description', '')}{always} |"
+WORD_LISTS = {"reasons": "[reasons](words.md#reasons)", "warnings": "[warnings](words.md#warnings)"}
+"""Definitions that are closed lists of words, and where these are explained."""
 
 
-def _values(value: dict[str, Any]) -> str:
-    if "$ref" in value:
-        return f"*{value['$ref'].rpartition('/')[2]}*"
-    if "enum" in value:
-        return ", ".join(f"`{one}`" for one in value["enum"])
-    if "const" in value:
-        return f"`{value['const']}`"
-    if "anyOf" in value:
-        return " or ".join(_values(one) for one in value["anyOf"])
-    if value.get("type") == "array" and "items" in value:
-        return f"array of {_values(value['items'])}"
-    return str(value.get("type", "any"))
+class SchemaTables:
+    """Definitions that are no objects are put in where they are named; those that are get a table of their own."""
+
+    def __init__(self, schema: dict[str, Any]) -> None:
+        self._schema = schema
+
+    def text(self) -> Iterator[str]:
+        title = self._schema["title"]
+        yield f"{title[0].upper()}{title[1:]}. {self._schema['description']}\n"
+        yield from self._properties(self._schema)
+        for name, part in self._schema["$defs"].items():
+            if "properties" in part:
+                yield f"\n**{name}**: {part.get('description', '')}\n"
+                yield from self._properties(part)
+
+    def _properties(self, part: dict[str, Any]) -> Iterator[str]:
+        required = set(part.get("required", ()))
+        yield "| key | values | |\n|---|---|---|"
+        for name, value in part.get("properties", {}).items():
+            meant = self._meant(value)
+            described = value.get("description") or ("" if "properties" in meant else meant.get("description", ""))
+            always = "" if name in required else " (not always there)"
+            yield f"| `{name}` | {self._values(value)} | {described}{always} |"
+
+    def _meant(self, value: dict[str, Any]) -> dict[str, Any]:
+        """What a value refers to; itself where it refers to nothing."""
+        meant = value
+        if "$ref" in value:
+            meant = self._schema
+            for step in value["$ref"].split("/")[1:]:
+                meant = meant[step]
+        return meant
+
+    def _values(self, value: dict[str, Any]) -> str:
+        name = value.get("$ref", "").rpartition("/")[2]
+        if name in WORD_LISTS:
+            return f"array of {WORD_LISTS[name]}"
+        meant = self._meant(value)
+        if name and "properties" in meant:
+            return "the object above" if meant is self._schema else f"*{name}*"
+        if "enum" in meant:
+            return ", ".join(f"`{one}`" for one in meant["enum"])
+        if "const" in meant:
+            return f"`{meant['const']}`"
+        if "anyOf" in meant:
+            return " or ".join(self._values(one) for one in meant["anyOf"])
+        if meant.get("type") == "array" and "items" in meant:
+            return f"array of {self._values(meant['items'])}"
+        return str(meant.get("type", "any"))
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
