@@ -1,6 +1,6 @@
 """What must be in a wheel and a source distribution of screener is there, and nothing that must not.
 
-    python scripts/check_distributions.py dist
+python scripts/check_distributions.py dist
 """
 
 from __future__ import annotations
