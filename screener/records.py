@@ -33,6 +33,7 @@ class Frame:
 
     @property
     def size_wh(self) -> tuple[int, int]:
+        """Width and height in pixels."""
         return self.picture_rgb.shape[1], self.picture_rgb.shape[0]
 
 
@@ -204,6 +205,7 @@ class Verdict:
         }
 
     def to_json(self, indent: int | None = None) -> str:
+        """The public JSON, schema_version 1, all ASCII. indent: as in `json.dumps`; None for one line."""
         return json.dumps(self.to_dict(), ensure_ascii=True, indent=indent, allow_nan=False)
 
 

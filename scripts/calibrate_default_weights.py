@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from screener.checkpoint import FORMAT_VERSION, SPLIT_POINT, Calibration, Contra
 from screener.faces import MtcnnDetector
 from screener.model.network import CLASS_NAMES, WIDE_RESNET50_2
 from screener.model.preprocessing import Preprocessing
+from screener.runtime.versions import versions
 
 NAME = "screener-default-2"
 POOLING = "trimmed_mean"
@@ -91,7 +91,7 @@ def uncalibrated(run: Path, faces: Path) -> Contract:
         licence=LICENCE,
         limits=LIMITS,
         figures={"training_pictures": training_pictures(run), "recipe": RECIPE},
-        code_version=metadata.version("screener"),
+        code_version=versions()["screener"],
     )
 
 

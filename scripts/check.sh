@@ -1,5 +1,6 @@
 #!/bin/sh
-# Everything that must hold before a change lands: style, types, who imports whom, tests. Makes its own environment, from package registries only.
+# Everything that must hold before a change lands: style, types, who imports whom, the lock file, tests. Makes its own environment, with pip
+# and from package registries only.
 #   sh scripts/check.sh
 set -eu
 cd "$(dirname "$0")/.."
@@ -9,5 +10,8 @@ cd "$(dirname "$0")/.."
 .venv/bin/ruff format --check .
 .venv/bin/mypy
 .venv/bin/lint-imports
+# Held against pyproject.toml without asking any registry. What is installed here are the newest versions that fit, not the locked ones: that
+# way a release of a library that breaks something is noticed, and the mirror that is nearest is used. Hosted CI installs the locked ones.
+.venv/bin/uv lock --check --offline --quiet || { echo "uv.lock does not fit pyproject.toml: run uv lock, and commit it" >&2; exit 1; }
 # Much of what the tests do is waiting for commands, servers and streams. Each worker takes about 2 GB, with what it starts.
 .venv/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile

@@ -18,9 +18,11 @@ class InOrder(TyperGroup):
     """A group that lists its commands in the order above, each with its whole first sentence."""
 
     def list_commands(self, ctx: Any) -> list[str]:
+        """Names of the commands, in the order of `ORDER`; others come last."""
         return sorted(self.commands, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """The list of commands in the help, each with its whole first sentence."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, self.commands[name].get_short_help_str(limit=500)) for name in self.list_commands(ctx)])
 

@@ -69,6 +69,7 @@ def warn_of_leaks(items: list[LabelledItem], strict: bool, quiet: bool) -> None:
 
 
 def show_warnings(warnings: list[str]) -> None:
+    """Warnings of an audit on standard error, one a line."""
     from screener.report.wording import visible
 
     sys.stderr.write("".join(f"WARNING: {visible(warning)}\n" for warning in warnings))

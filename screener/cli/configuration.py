@@ -21,7 +21,9 @@ class Settings(Protocol):
     """What the settings of every command have in common."""
 
     @classmethod
-    def from_mapping(cls, values: dict[str, Any]) -> Self: ...
+    def from_mapping(cls, values: dict[str, Any]) -> Self:
+        """Settings from a mapping; raises SettingsError naming a key that is no setting."""
+        ...
 
 
 S = TypeVar("S", bound=Settings)
@@ -92,6 +94,8 @@ def _config_table(path: Path) -> dict[str, Any]:
 
 
 def one_of(chosen: dict[str, bool]) -> str:
+    """The chosen report format, `text` where none was; raises SettingsError when several were. chosen: option name -> whether it was
+    given."""
     names = [name for name, wanted in chosen.items() if wanted]
     if len(names) > 1:
         raise SettingsError(f"choose one of --{' and --'.join(names)}, not both")

@@ -95,6 +95,7 @@ class Wanted:
     quiet: bool
 
     def file(self, name: str) -> Path | None:
+        """A file of the output folder; None where there is no folder."""
         return None if self.folder is None else self.folder / name
 
 

@@ -79,7 +79,7 @@ def _text(exported: Exported, checkpoint: Checkpoint) -> str:
     if exported.calibrated_on:
         rows.append(("calibrated", f"on {exported.calibrated_on} faces"))
     if found is None:
-        rows.append(("tried", 'not tried: ONNX Runtime is missing; pip install "screener[onnxruntime]"'))
+        rows.append(("tried", 'not tried: ONNX Runtime is missing; pip install "screener-video[onnxruntime]"'))
     else:
         rows.append(
             ("tried", f"p_fake of {found.crops} crops is {found.mean:.2g} from the checkpoint's on average, {found.worst:.2g} at worst")

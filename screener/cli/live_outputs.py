@@ -45,6 +45,7 @@ class Wishes:
 
     @property
     def pictures(self) -> bool:
+        """Whether anything that is wished for needs pictures."""
         return self.show or self.record is not None
 
 

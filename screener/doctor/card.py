@@ -24,6 +24,7 @@ _USE_CPU = "scan without `--decoder cuda`, and update the card's driver and PyAV
 
 
 def examine(examination: Examination, _checkpoint: Path | None, _device: str) -> None:
+    """Whether a card decodes video here, and if so whether its pictures are the processor's."""
     examination.check("card decoder", _open, _NOT_NEEDED, optional=True)
     if not examination.findings[-1].advice:  # there is one, which then has to be right
         examination.check("card pictures", _compare, _USE_CPU)

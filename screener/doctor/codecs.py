@@ -47,6 +47,7 @@ READERS = {"opencv": "OpenCV", "pyav": "PyAV"}
 
 
 def examine(examination: Examination, _checkpoint: Path | None, _device: str) -> None:
+    """Which codecs are read here, and by which reader."""
     advice = "install the readers again: pip install --force-reinstall --no-deps opencv-python av"
     examination.check("codecs", _codecs, advice)
 

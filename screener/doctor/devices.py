@@ -19,6 +19,7 @@ _USE_CPU = "use `--device cpu`, and install the PyTorch that fits this machine's
 
 
 def examine(examination: Examination, _checkpoint: Path | None, device: str) -> None:
+    """Whether processor, CUDA and MPS compute right, and which of them `device` means."""
     examination.check("cpu", _cpu, "install PyTorch again: pip install --force-reinstall torch torchvision")
     examination.check("cuda", _cuda, _NO_GPU, optional=True)
     examination.check("mps", _mps, _NO_GPU, optional=True)

@@ -6,11 +6,12 @@ from importlib import import_module
 from pathlib import Path
 
 from screener.doctor.findings import Examination, Finding
+from screener.runtime.versions import DISTRIBUTION
 
 SECTIONS = ("installation", "devices", "codecs", "card", "display", "self_test")
 """Modules of this package, each with `examine(examination, checkpoint, device)`."""
 
-_ADVICE = "if a library is missing or broken, install screener again in a fresh environment: pip install --force-reinstall screener"
+_ADVICE = f"if a library is missing or broken, install screener again in a fresh environment: pip install --force-reinstall {DISTRIBUTION}"
 
 
 def diagnose(checkpoint: Path | None, device: str) -> list[Finding]:

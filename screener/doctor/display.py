@@ -15,6 +15,7 @@ _NEEDLESS = "only showing pictures in a window needs one; scanning does not"
 
 
 def examine(examination: Examination, _checkpoint: Path | None, _device: str) -> None:
+    """Whether a window can be opened; only showing pictures needs one."""
     examination.check("display", _display, _NEEDLESS, optional=True)
 
 

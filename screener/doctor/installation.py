@@ -13,7 +13,7 @@ from importlib import metadata
 from pathlib import Path
 
 from screener.doctor.findings import Examination, Fault
-from screener.runtime.versions import versions
+from screener.runtime.versions import DISTRIBUTION, versions
 
 ABSENT = "not installed"
 _COMPARISONS: dict[str, Callable[[tuple[int, ...], tuple[int, ...]], bool]] = {
@@ -24,7 +24,8 @@ _BOUND = re.compile(r"(>=|==|<=|!=|>|<)\s*([\w.]+)")
 
 
 def examine(examination: Examination, _checkpoint: Path | None, _device: str) -> None:
-    examination.check("versions", _versions, "install screener and its libraries again: pip install --force-reinstall screener")
+    """Whether every library is there in a version that fits, and OpenCV only once."""
+    examination.check("versions", _versions, f"install screener and its libraries again: pip install --force-reinstall {DISTRIBUTION}")
     examination.check("one OpenCV", _one_opencv, "install it: pip install opencv-python")
 
 
@@ -33,7 +34,7 @@ def _versions() -> str:
     found = versions() | {"FFmpeg in OpenCV": ffmpeg_of_opencv()}
     said = ", ".join(f"{name} {version}" for name, version in found.items())
     try:
-        distribution = metadata.distribution("screener")
+        distribution = metadata.distribution(DISTRIBUTION)
     except metadata.PackageNotFoundError:
         return f"{said}; not held against minimum versions, which only an installed package carries"
     python = f"python{distribution.metadata['Requires-Python'] or ''}"

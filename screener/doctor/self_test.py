@@ -22,6 +22,7 @@ from screener.doctor.specimen import FPS, FRAMES, SIDE_PX, Specimen, encode, mak
 from screener.faces import DETECTORS
 from screener.model.preprocessing import Preprocessing, crop_face
 from screener.records import Verdict
+from screener.runtime.versions import DISTRIBUTION
 from screener.scanning.screener import Screener
 from screener.scoring import TOLERANCE_P_FAKE, choose_device
 from screener.settings import ScanSettings
@@ -36,7 +37,7 @@ SCORED_ALONE = 3
 TIME_TOLERANCE_SECONDS = 1e-3
 
 _READERS = "install the readers again: pip install --force-reinstall --no-deps opencv-python av"
-_DETECTOR = "install the detector again: pip install --force-reinstall --no-deps facenet-pytorch==2.5.3, and try `--device cpu`"
+_DETECTOR = f"install screener again: pip install --force-reinstall --no-deps {DISTRIBUTION}, and try `--device cpu`"
 _WEIGHTS = "see `screener weights verify`; install screener again, or name a sound checkpoint with --checkpoint"
 _ARITHMETIC = "scan with `--dtype float32`, then with `--device cpu`; if one of them mends it, the device or its driver is at fault"
 _POLARITY = (
@@ -46,6 +47,7 @@ _CROPS = "install OpenCV again: pip install --force-reinstall --no-deps opencv-p
 
 
 def examine(examination: Examination, checkpoint: Path | None, device: str) -> None:
+    """The whole way on two clips made on the spot: weights, decoding, faces, crops, scores, polarity, repeatability."""
     trial = Trial(checkpoint, lambda loaded: Screener(trial_settings(device), loaded), device)
     examination.check("weights", trial.load_weights, _WEIGHTS)
     with TemporaryDirectory(prefix="screener-doctor-", ignore_cleanup_errors=True) as folder:

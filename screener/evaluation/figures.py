@@ -73,6 +73,7 @@ class Tally:
 
     @property
     def total(self) -> int:
+        """All of them."""
         return self.genuine + self.undecided + self.fake
 
 

@@ -6,7 +6,7 @@ Knows metrics and scores of videos. Does not know files, reports or which slices
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -41,6 +41,7 @@ class Sample:
 
     @classmethod
     def of(cls, scores: Sequence[VideoScore], calibration: Calibration, pooling: str) -> Sample:
+        """Scores pooled and calibrated anew, with this calibration and rule."""
         p_fake = np.full(len(scores), np.nan)
         scored = [i for i, score in enumerate(scores) if score.is_scored]
         p_fake[scored] = pooled_p_fake([scores[i].logits for i in scored], calibration, pooling)
@@ -48,12 +49,14 @@ class Sample:
         return cls(tuple(scores), labels_of(scores), p_fake, frames)
 
     def where(self, mask: NDArray[np.bool_]) -> Sample:
+        """The videos for which `mask` (N,) is true."""
         places = np.flatnonzero(mask).tolist()
         return Sample(
             tuple(self.scores[i] for i in places), self.labels[mask], self.p_fake[mask], tuple(self.frames[i] for i in places)
         )  # fmt: skip
 
     def scored(self) -> Sample:
+        """The videos that have a score."""
         return self.where(~np.isnan(self.p_fake))
 
     def flat_frames(self) -> tuple[Labels, Floats, Places]:
@@ -72,26 +75,30 @@ class Ingredients:
     units: Places
 
     def resampled(self, counts: Counts) -> Floats:
+        """The metric's values (R,) for draws of videos, `counts` (R, U)."""
         return self.metric.resampled(self.labels, self.values, self.units, counts)
+
+
+VIDEO_METRICS: dict[str, Callable[[float], Metric]] = {
+    "video_auc": lambda _: metrics.roc_auc,
+    "average_precision": lambda _: metrics.average_precision,
+    "equal_error_rate": lambda _: metrics.equal_error_rate,
+    **{name: lambda _, fpr=fpr: metrics.true_positive_rate_at(fpr) for name, fpr in STRICT_RATES.items()},  # type: ignore[misc]
+    "accuracy": metrics.accuracy_at,
+    "f1": metrics.f1_at,
+    "recall": metrics.recall_at,
+    "precision": metrics.precision_at,
+    "false_positive_rate": metrics.false_positive_rate_at,
+    "ece": lambda _: metrics.expected_calibration_error,
+    "brier": lambda _: metrics.brier_score,
+}
+"""Figures of videos' scores, by their name in `FIGURE_NAMES`: the threshold in use -> the metric."""
 
 
 def scored_figures(scored: Sample, threshold: float) -> dict[str, Ingredients]:
     """The figures that rest on scores, by name. scored: videos that all have a score."""
-    of_videos: dict[str, Metric] = {
-        "video_auc": metrics.roc_auc,
-        "average_precision": metrics.average_precision,
-        "equal_error_rate": metrics.equal_error_rate,
-        **{name: metrics.true_positive_rate_at(fpr) for name, fpr in STRICT_RATES.items()},
-        "accuracy": metrics.accuracy_at(threshold),
-        "f1": metrics.f1_at(threshold),
-        "recall": metrics.recall_at(threshold),
-        "precision": metrics.precision_at(threshold),
-        "false_positive_rate": metrics.false_positive_rate_at(threshold),
-        "ece": metrics.expected_calibration_error,
-        "brier": metrics.brier_score,
-    }
     units = np.arange(len(scored.labels))
-    found = {name: Ingredients(metric, scored.labels, scored.p_fake, units) for name, metric in of_videos.items()}
+    found = {name: Ingredients(metric(threshold), scored.labels, scored.p_fake, units) for name, metric in VIDEO_METRICS.items()}
     return {**found, "frame_auc": Ingredients(metrics.roc_auc, *scored.flat_frames())}
 
 

@@ -41,6 +41,7 @@ class Metric:
         functools.update_wrapper(self, kernel)
 
     def __call__(self, labels: Labels, p_fake: Floats) -> float:
+        """labels (N,), p_fake (N,) -> the figure; raises ValueError where it is not defined."""
         value = float(self._kernel(labels, p_fake, np.ones((1, len(labels))))[0])
         if np.isnan(value):
             raise ValueError(f"{self.__name__}: not defined for these {len(labels)} scores")  # type: ignore[attr-defined]

@@ -47,6 +47,7 @@ class Perturbation:
     whole_clips: bool = False
 
     def level(self, strength: int) -> float:
+        """The level of a strength from 1 to 5."""
         return self.levels[strength - 1]
 
     def described(self, strength: int) -> str:

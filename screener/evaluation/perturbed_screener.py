@@ -41,10 +41,12 @@ class Applied:
 
     @property
     def perturbation(self) -> Perturbation:
+        """The kind, from `PERTURBATIONS`."""
         return PERTURBATIONS[self.kind]
 
     @property
     def words(self) -> str:
+        """`JPEG re-compression, quality 50`."""
         return f"{self.perturbation.words}, {self.perturbation.described(self.strength)}"
 
     def transform(self, file_name: str) -> FrameTransform:

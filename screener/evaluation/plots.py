@@ -33,7 +33,7 @@ STYLES: tuple[tuple[str, Any], ...] = ((REAL, (0, (6, 2))), (FAKE, (0, (2, 1.5))
 
 HISTOGRAM_BINS = 20
 
-NEEDS_MATPLOTLIB = "The plots need matplotlib: pip install 'screener[train]', then make this page again from its results."
+NEEDS_MATPLOTLIB = "The plots need matplotlib: pip install 'screener-video[train]', then make this page again from its results."
 
 Spread = tuple[np.ndarray[Any, np.dtype[np.int64]], np.ndarray[Any, np.dtype[np.float64]]]
 """Labels and p_fake of scored items."""
@@ -70,6 +70,7 @@ def compared_roc(named: Sequence[tuple[str, Evaluation]]) -> tuple[Chart, ...]:
 
 
 def headline_spread(evaluation: Evaluation) -> Spread:
+    """Scores of the reals and of the fakes that the headline is about, for drawing."""
     return _spread(evaluation.items, HEADLINES.get(evaluation.headline.name, ()))
 
 

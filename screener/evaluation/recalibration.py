@@ -74,6 +74,7 @@ class HeldOutError:
     note: str = ""
 
     def to_dict(self) -> dict[str, Any]:
+        """Plain values only, ready for JSON: mean and range of the calibration error before and after, over the divisions."""
         if not self.after:
             return {"divisions": 0, "note": self.note}
         ends = {"before": self.before, "after": self.after}

@@ -46,10 +46,12 @@ class Origin:
 
     @property
     def name(self) -> str:
+        """Name of the checkpoint; empty where the results do not say."""
         return str(self.checkpoint.get("name", ""))
 
     @property
     def sha256(self) -> str:
+        """Hash of the checkpoint's file."""
         return str(self.checkpoint["sha256"])
 
 
@@ -93,6 +95,7 @@ def _row(results: Path, number: int, line: str) -> Row:
 
 
 def origin_of(row: Row) -> Origin:
+    """Checkpoint, settings and threshold that a row of results was made with."""
     return Origin(dict(row["checkpoint"]), dict(row["settings"]), float(row["threshold"]), dict(row["operating_point"]))
 
 

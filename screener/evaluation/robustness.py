@@ -72,6 +72,7 @@ class Robustness:
 
     @property
     def clean(self) -> Condition:
+        """The condition without a perturbation, against which the others are held."""
         return self.conditions[0]
 
     def of(self, kind: str) -> tuple[Condition, ...]:
@@ -80,6 +81,7 @@ class Robustness:
 
     @property
     def kinds(self) -> tuple[str, ...]:
+        """Kinds of perturbation that were tried, in order."""
         return tuple(dict.fromkeys(condition.kind for condition in self.conditions[1:]))
 
     def to_dict(self) -> dict[str, Any]:

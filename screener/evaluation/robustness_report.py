@@ -67,11 +67,13 @@ def _cells(name: str, condition: Condition) -> tuple[str, ...]:
 
 
 def changed(change: Figure) -> str:
+    """A difference with its sign, and a star where its interval leaves out zero; empty where it is not defined."""
     clear = change.interval is not None and not change.interval[0] <= 0 <= change.interval[1]
     return "" if change.value is None else signed(change.value) + ("*" if clear else " ")
 
 
 def shared(figure: Figure) -> str:
+    """A share in per cent; `-` where it is not defined."""
     return "-" if figure.value is None else percent(figure.value)
 
 

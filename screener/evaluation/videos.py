@@ -43,6 +43,7 @@ class VideoScore:
 
     @property
     def is_scored(self) -> bool:
+        """Whether anything of it was scored."""
         return len(self.logits) > 0
 
 
@@ -87,6 +88,7 @@ def _checked_score(video: LabelledItem, row: Mapping[str, Any]) -> VideoScore:
 
 
 def labels_of(scores: Sequence[VideoScore]) -> NDArray[np.int64]:
+    """(N,) labels, fake = 1."""
     return np.array([score.video.label for score in scores], np.int64)
 
 

@@ -29,6 +29,7 @@ class Weakness:
 
     @property
     def where(self) -> str:
+        """`method AniTalker`: the slice, in words."""
         return f"{KINDS[self.kind]} {self.name}" if self.kind in KINDS else self.name
 
 

@@ -13,10 +13,12 @@ def number(value: float | None) -> str:
 
 
 def signed(value: float | None) -> str:
+    """`+0.123`; `-` for None."""
     return "-" if value is None else f"{value:+.3f}"
 
 
 def between(interval: tuple[float, float] | None, places: int = 3) -> str:
+    """`0.123 to 0.456`; empty for None. places: digits after the point."""
     return "" if interval is None else f"{interval[0]:.{places}f} to {interval[1]:.{places}f}"
 
 
@@ -26,6 +28,7 @@ def with_interval(figure: Figure) -> str:
 
 
 def percent(share: float) -> str:
+    """A share as `12.3 %`, to three digits."""
     return f"{100 * share:.3g} %"
 
 
@@ -76,4 +79,5 @@ def shown_by(weakness: Weakness) -> str:
 
 
 def decided(tally: Tally) -> str:
+    """Share of the outcomes that are not undecided, in per cent; `-` of none."""
     return "-" if not tally.total else percent(1 - tally.undecided / tally.total)

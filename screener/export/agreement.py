@@ -69,6 +69,7 @@ def specimen_crops(checkpoint: Checkpoint, noise: int = 4) -> NDArray[np.uint8]:
 
 
 def noise_crops(checkpoint: Checkpoint, count: int) -> NDArray[np.uint8]:
+    """(count, S, S, 3) uint8 crops of noise, the same in every run."""
     side = checkpoint.contract.preprocessing.input_size
     return np.random.default_rng(0).integers(0, 256, (count, side, side, 3), np.uint8)
 

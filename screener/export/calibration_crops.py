@@ -31,14 +31,17 @@ class CropCollector:
         self.crops: list[NDArray[np.uint8]] = []
 
     def logits(self, crops_rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Keeps the crops; even odds for each."""
         self.crops.extend(crops_rgb)
         return np.zeros(len(crops_rgb))
 
     def logits_and_maps(self, crops_rgb: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        """Keeps the crops; even odds, and no blend anywhere."""
         cells = crops_rgb.shape[1] // STRIDE
         return self.logits(crops_rgb), np.zeros((len(crops_rgb), cells, cells), np.float32)
 
     def bare_pass(self, crops_rgb: NDArray[np.uint8]) -> Callable[[], object]:
+        """Nothing to run."""
         return lambda: None
 
 

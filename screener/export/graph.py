@@ -23,7 +23,7 @@ from screener.scoring.onnxruntime_engine import BLEND_MAP, INPUT, LOGIT, METADAT
 FORMAT_VERSION = 1
 """Of the metadata."""
 
-ADVICE = 'pip install "screener[export]"'
+ADVICE = 'pip install "screener-video[export]"'
 
 
 class Graph(nn.Module):
@@ -38,6 +38,7 @@ class Graph(nn.Module):
         self._temperature, self._bias = contract.calibration.temperature, contract.calibration.bias
 
     def forward(self, crops_rgb: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(N, S, S, 3) uint8 crops -> logits (N,), p_fake (N,) and blend maps (N, S/16, S/16)."""
         features = self.network.backbone(self.normalise(crops_rgb))
         logit = fake_logit(self.network.head(features))
         p_fake = torch.sigmoid((logit / self._temperature + self._bias).clamp(-60, 60))

@@ -58,9 +58,11 @@ class CropGroups:
         return len(self._groups)
 
     def set_range(self, start_index: int, end_index: int) -> None:
+        """Which groups of crops come next, as ONNX Runtime asks for them: from `start_index` to before `end_index`."""
         self._next, self._end = start_index, end_index
 
     def get_next(self) -> dict[str, Any] | None:
+        """The next group of crops by name of the input; None after the last."""
         if self._next >= self._end:
             return None
         self._next += 1

@@ -1,4 +1,4 @@
-"""Frames -> face boxes, with MTCNN and the weights that facenet-pytorch ships; the only reader of `facenet_pytorch`.
+"""Frames -> face boxes, with MTCNN and its published weights, which lie in `mtcnn.safetensors`.
 
 Knows pictures and boxes. Does not know people, time, or what is done with a face. A further detector is one class with the methods of
 `FaceDetector` and one line in `DETECTORS`.

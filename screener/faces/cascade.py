@@ -1,8 +1,8 @@
 """MTCNN's three networks over a batch of pictures: propose at every scale (P), refine (R), settle box and landmarks (O).
 
-The networks and their weights are facenet-pytorch's, untouched; the way from one to the next is written here, because theirs spends most
-of its time there: it averages pixels anew for every scale and cuts candidates out one by one. Boxes are theirs to rounding, which a test
-holds. Does not know files, records or what is done with a face.
+The networks and their weights are those of facenet-pytorch, untouched; the way from one to the next is written here, because theirs
+spends most of its time there: it averages pixels anew for every scale and cuts candidates out one by one. Boxes are theirs to rounding,
+which a test holds. Does not know files, records or what is done with a face.
 
 Source: Zhang et al. 2016, Joint Face Detection and Alignment Using Multitask Cascaded Convolutional Networks, arXiv:1604.02878.
 """

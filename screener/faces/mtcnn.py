@@ -47,6 +47,7 @@ class MtcnnDetector:
         self.pictures_at_once = PICTURES_AT_ONCE.get(torch.device(device).type, 1)
 
     def contract(self) -> dict[str, Any]:
+        """See `FaceDetector.contract`."""
         return {
             "name": self.name,
             "long_side_px": self._long_side_px,
@@ -57,9 +58,11 @@ class MtcnnDetector:
         }
 
     def detect(self, picture_rgb: NDArray[np.uint8]) -> list[FaceBox]:
+        """See `FaceDetector.detect`."""
         return self.detect_all([picture_rgb])[0]
 
     def detect_all(self, pictures_rgb: Sequence[NDArray[np.uint8]]) -> list[list[FaceBox]]:
+        """See `FaceDetector.detect_all`: a look at the reduced pictures, and a finer one where that found nothing."""
         pictures = [as_rgb(picture) for picture in pictures_rgb]
         found = self._look(pictures, self._long_side_px)
         again = [n for n, boxes in enumerate(found) if not boxes and max(pictures[n].shape[:2]) > self._long_side_px]
@@ -68,6 +71,7 @@ class MtcnnDetector:
         return found
 
     def follow(self, picture_rgb: NDArray[np.uint8], faces: Sequence[FaceBox]) -> list[FaceBox]:
+        """See `FaceDetector.follow`: the second and third network alone, around where the faces were."""
         picture = as_rgb(picture_rgb)
         small = _reduced(picture, self._long_side_px)
         if not faces or min(small.shape[:2]) < MIN_FACE_PX:

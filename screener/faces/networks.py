@@ -1,24 +1,30 @@
-"""MTCNN's three networks, with the weights that ship inside facenet-pytorch.
+"""MTCNN's three networks, with their published weights.
 
-Layer by layer as published and as facenet-pytorch names them, so that its files load unchanged. They are built here, and only its files are
-read, because importing that package, and torchvision with it, takes longer than scanning a short clip. Does not know how they are run.
+Layer by layer as published. The weights lie beside this file: the tensors of facenet-pytorch 2.5.3, under its names, unchanged, put
+into one safetensors file by `scripts/make_mtcnn_weights.py`. The networks are built here because importing that package, and
+torchvision with it, takes longer than scanning a short clip. Does not know how they are run.
 
 Source: Zhang et al. 2016, arXiv:1604.02878, figure 2.
 """
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from screener.errors import DeviceError
 from screener.faces.pooling import largest_of_windows
+from screener.runtime.versions import DISTRIBUTION
+
+WEIGHTS = Path(__file__).with_name("mtcnn.safetensors")
+"""Tensors named `pnet.conv1.weight` and so on, float32; source and licence in the metadata."""
 
 
-class Proposing(nn.Module):
+class PNet(nn.Module):
     """(N, 3, h, w) -> shifts (N, 4, h', w') and certainties (N, 2, h', w') for every cell of 12 pixels."""
 
     def __init__(self) -> None:
@@ -29,12 +35,13 @@ class Proposing(nn.Module):
         self.conv4_1, self.conv4_2 = nn.Conv2d(32, 2, 1), nn.Conv2d(32, 4, 1)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """x: (N, 3, h, w), values from -1 to 1."""
         x = largest_of_windows(self.prelu1(self.conv1(x)), 2)
         x = self.prelu3(self.conv3(self.prelu2(self.conv2(x))))
         return self.conv4_2(x), torch.softmax(self.conv4_1(x), 1)
 
 
-class Refining(nn.Module):
+class RNet(nn.Module):
     """(N, 3, 24, 24) -> shifts (N, 4) and certainties (N, 2)."""
 
     def __init__(self) -> None:
@@ -46,13 +53,14 @@ class Refining(nn.Module):
         self.dense5_1, self.dense5_2 = nn.Linear(128, 2), nn.Linear(128, 4)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """x: (N, 3, 24, 24), values from -1 to 1."""
         x = largest_of_windows(self.prelu1(self.conv1(x)), 3)
         x = largest_of_windows(self.prelu2(self.conv2(x)), 3)
         x = self.prelu4(self.dense4(_flat(self.prelu3(self.conv3(x)))))
         return self.dense5_2(x), torch.softmax(self.dense5_1(x), 1)
 
 
-class Settling(nn.Module):
+class ONet(nn.Module):
     """(N, 3, 48, 48) -> shifts (N, 4), landmarks (N, 10), five x before five y, and certainties (N, 2)."""
 
     def __init__(self) -> None:
@@ -65,6 +73,7 @@ class Settling(nn.Module):
         self.dense6_1, self.dense6_2, self.dense6_3 = nn.Linear(256, 2), nn.Linear(256, 4), nn.Linear(256, 10)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """x: (N, 3, 48, 48), values from -1 to 1."""
         x = largest_of_windows(self.prelu1(self.conv1(x)), 3)
         x = largest_of_windows(self.prelu2(self.conv2(x)), 3)
         x = largest_of_windows(self.prelu3(self.conv3(x)), 2)
@@ -72,28 +81,27 @@ class Settling(nn.Module):
         return self.dense6_2(x), self.dense6_3(x), torch.softmax(self.dense6_1(x), 1)
 
 
-def load_networks(device: torch.device | str) -> tuple[Proposing, Refining, Settling]:
-    """The three with their published weights, ready to run. Raises DeviceError where facenet-pytorch is not installed whole."""
-    folder = _weights_folder()
-    return tuple(  # type: ignore[return-value]
-        _loaded(network, folder / name).to(device)
-        for network, name in ((Proposing(), "pnet.pt"), (Refining(), "rnet.pt"), (Settling(), "onet.pt"))
-    )
+NETWORKS: dict[str, type[nn.Module]] = {"pnet": PNet, "rnet": RNet, "onet": ONet}
+"""In the order in which they run, by the first part of the names of their tensors."""
 
 
-def _weights_folder() -> Path:
-    found = importlib.util.find_spec("facenet_pytorch")  # finds the package without importing it
-    if found is None or not found.submodule_search_locations:
-        raise DeviceError("face detector mtcnn: facenet-pytorch is not installed; pip install facenet-pytorch==2.5.3 --no-deps")
-    return Path(found.submodule_search_locations[0]) / "data"
+def load_networks(device: torch.device | str) -> tuple[nn.Module, nn.Module, nn.Module]:
+    """PNet, RNet and ONet with their published weights, frozen, in eval mode, on `device`.
 
-
-def _loaded(network: nn.Module, path: Path) -> nn.Module:
+    Raises DeviceError where the file of weights is missing or broken.
+    """
     try:
-        network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-    except (OSError, RuntimeError) as error:
-        advice = "install it again: pip install --force-reinstall --no-deps facenet-pytorch==2.5.3"
-        raise DeviceError(f"face detector mtcnn: {path} cannot be read ({error}); {advice}") from error
+        tensors = load_file(WEIGHTS)
+        networks = [_filled(network(), name, tensors) for name, network in NETWORKS.items()]
+    except (OSError, RuntimeError, SafetensorError) as error:
+        advice = f"install screener again: pip install --force-reinstall --no-deps {DISTRIBUTION}"
+        raise DeviceError(f"face detector mtcnn: {WEIGHTS} cannot be read ({error}); {advice}") from error
+    pnet, rnet, onet = (network.to(device) for network in networks)
+    return pnet, rnet, onet
+
+
+def _filled(network: nn.Module, name: str, tensors: dict[str, Tensor]) -> nn.Module:
+    network.load_state_dict({key.removeprefix(f"{name}."): value for key, value in tensors.items() if key.startswith(f"{name}.")})
     return network.eval().requires_grad_(False)
 
 

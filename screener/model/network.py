@@ -71,6 +71,7 @@ class Bottleneck(nn.Module):
         self.downsample = downsample
 
     def forward(self, x: Tensor) -> Tensor:
+        """(N, incoming, h, w) -> (N, outgoing, h, w), h and w divided by the stride."""
         inner = self.relu(self.bn1(self.conv1(x)))
         inner = self.relu(self.bn2(self.conv2(inner)))
         outgoing: Tensor = self.bn3(self.conv3(inner))
@@ -107,6 +108,7 @@ class Backbone(nn.Module):
         self.layer1, self.layer2, self.layer3 = (_layer(architecture, n) for n in (1, 2, 3))
 
     def forward(self, pictures: Tensor) -> Tensor:
+        """(N, 3, H, W) normalised pictures -> (N, 1024, H/16, W/16) `layer3` features."""
         x = self.maxpool(self.relu(self.bn1(self.conv1(pictures))))
         features: Tensor = self.layer3(self.layer2(self.layer1(x)))
         return features if self.copies == 1 else features.repeat_interleave(self.copies, 1)
@@ -122,6 +124,7 @@ class Head(nn.Module):
         self.fc = nn.Linear(32 * architecture.outer_width, len(CLASS_NAMES))
 
     def forward(self, features: Tensor) -> Tensor:
+        """(N, 1024, h, w) features -> (N, 2) logits."""
         logits: Tensor = self.fc(self.dropout(self.pooled(features)))
         return logits
 

@@ -57,6 +57,7 @@ class Preprocessing:
             raise ValueError(f"rule_version: this screener crops by version {RULE_VERSION}, the checkpoint by {self.rule_version}")
 
     def to_dict(self) -> dict[str, Any]:
+        """Plain values only, as stored in checkpoints."""
         return asdict(self)
 
 

@@ -43,12 +43,15 @@ class CsvWriter:
         pass
 
     def begin(self) -> str:
+        """The names of the columns."""
         return ",".join(COLUMNS) + "\n"
 
     def one(self, verdict: Verdict) -> str:
+        """One row."""
         return ",".join(_cell(value) for value in _row(verdict)) + "\n"
 
     def end(self, summary: Summary) -> str:
+        """Nothing: a table has no summary."""
         return ""
 
 

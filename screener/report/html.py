@@ -115,6 +115,7 @@ def _page_name(source: str) -> str:
 
 
 def index_row(verdict: Verdict) -> IndexRow:
+    """What the index says of one input."""
     return IndexRow(
         source=visible(verdict.source),
         page=page_name(verdict),

@@ -31,9 +31,11 @@ class JsonWriter:
         self._written = 0
 
     def begin(self) -> str:
+        """The opening of the document; nothing where one input was asked for."""
         return "" if self._single else self._opening()
 
     def one(self, verdict: Verdict) -> str:
+        """The object of one input; raises ValueError for a second where one was promised."""
         self._written += 1
         if not self._single:
             return ("\n" if self._written == 1 else ",\n") + verdict.to_json(indent=2)
@@ -42,6 +44,7 @@ class JsonWriter:
         return verdict.to_json(indent=2) + "\n"
 
     def end(self, summary: Summary) -> str:
+        """The summary and the closing; nothing where one input was asked for and judged."""
         if self._single and self._written:
             return ""
         # A run that was cut short before its only input was judged still leaves a document that can be read.

@@ -13,10 +13,13 @@ class JsonLinesWriter:
         pass
 
     def begin(self) -> str:
+        """Nothing: lines can be appended to a file."""
         return ""
 
     def one(self, verdict: Verdict) -> str:
+        """One line of JSON."""
         return verdict.to_json() + "\n"
 
     def end(self, summary: Summary) -> str:
+        """Nothing: every line has the same form."""
         return ""

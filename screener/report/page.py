@@ -82,6 +82,8 @@ class Person:
 
 @dataclass(frozen=True)
 class FrameRow:
+    """One judged frame in the table of a page, its time and number in words."""
+
     when: str
     number: str
     score: FaceScore
@@ -146,6 +148,7 @@ def page_of(verdict: Verdict) -> Page:
 
 
 def scale_of(judged: Verdict | TrackVerdict, verdict: Verdict) -> Scale | None:
+    """What the drawing of a score shows; None where there is no score."""
     if judged.p_fake is None:
         return None
     return Scale(judged.p_fake, judged.interval, verdict.threshold, verdict.operating_point.get("genuine_below"))

@@ -34,7 +34,9 @@ class ScanProgress(Protocol):
         """frames_done: of the present input, all together so far. expected_frames: how many there will be, None or 0 when not known."""
         ...
 
-    def done(self, verdict: Verdict) -> None: ...
+    def done(self, verdict: Verdict) -> None:
+        """An input is judged."""
+        ...
 
     def known(self, verdict: Verdict) -> None:
         """Instead of `done`: an earlier run has judged the input, and nothing was done now."""
@@ -51,16 +53,16 @@ class QuietProgress:
         pass
 
     def start(self, name: str) -> None:
-        pass
+        """An input is begun."""
 
     def advance(self, frames_done: int, expected_frames: int | None = None) -> None:
-        pass
+        """Frames judged so far, of how many that are expected, None where that is not known."""
 
     def done(self, verdict: Verdict) -> None:
-        pass
+        """An input is judged."""
 
     def known(self, verdict: Verdict) -> None:
-        pass
+        """An input was judged in an earlier run, and is told again."""
 
 
 class PlainProgress(QuietProgress):
@@ -77,11 +79,13 @@ class PlainProgress(QuietProgress):
         return self
 
     def done(self, verdict: Verdict) -> None:
+        """An input is judged."""
         now = time.monotonic()
         taken_seconds, self._last_done_seconds = now - self._last_done_seconds, now
         self._line(verdict, f"{counted(verdict.video.frames_judged, 'frame')} judged in {taken_seconds:.1f} s")
 
     def known(self, verdict: Verdict) -> None:
+        """An input was judged in an earlier run, and is told again."""
         self._last_done_seconds = time.monotonic()
         self._line(verdict, "judged before")
 
@@ -104,6 +108,7 @@ class BarProgress(QuietProgress):
         self._stop()
 
     def start(self, name: str) -> None:
+        """An input is begun."""
         self._stop()
         self._bar = Progress(
             SpinnerColumn(),
@@ -123,14 +128,17 @@ class BarProgress(QuietProgress):
         self._bar.start()
 
     def advance(self, frames_done: int, expected_frames: int | None = None) -> None:
+        """Frames judged so far, of how many that are expected, None where that is not known."""
         if self._bar is not None:
             self._bar.update(self._task, completed=frames_done, total=expected_frames or None)
 
     def done(self, verdict: Verdict) -> None:
+        """An input is judged."""
         self._count += 1
         self._stop()
 
     def known(self, verdict: Verdict) -> None:
+        """An input was judged in an earlier run, and is told again."""
         self.done(verdict)
 
     def _stop(self) -> None:

@@ -70,6 +70,8 @@ class Lane:
 
 @dataclass(frozen=True)
 class Tick:
+    """A mark on an axis, at a position in the drawing's units."""
+
     position: float
     label: str
 

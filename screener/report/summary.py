@@ -48,4 +48,5 @@ class Summary:
         return replace(self, elapsed_seconds=elapsed_seconds)
 
     def to_dict(self) -> dict[str, Any]:
+        """Plain values only, ready for JSON; seconds to the millisecond."""
         return {**asdict(self), "elapsed_seconds": round(self.elapsed_seconds, 3)}

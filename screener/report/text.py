@@ -38,9 +38,11 @@ class TextWriter:
         self._limits = ""
 
     def begin(self) -> str:
+        """Nothing: the first line is the first input's."""
         return ""
 
     def one(self, verdict: Verdict) -> str:
+        """A line for the input, and lines for its people and what to know of it."""
         said = [_score_and_interval(verdict), _finding(verdict), _frames_taken(verdict), COVERAGE_WORDS[verdict.coverage]]
         head = self._parts(verdict.outcome, *said)
         lines = [f"{visible(verdict.source)}: {head}", *(_INDENT + line for line in [*self._people(verdict), *_remarks(verdict)])]
@@ -48,6 +50,7 @@ class TextWriter:
         return "\n".join(lines) + "\n"
 
     def end(self, summary: Summary) -> str:
+        """The counts, and what the weights cannot do."""
         unreadable = f", of which {summary.unreadable} could not be read" if summary.unreadable else ""
         rows = [
             ("inputs", f"{summary.inputs}"),

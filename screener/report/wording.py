@@ -68,6 +68,7 @@ def spelt_out(names: Iterable[str]) -> list[str]:
 
 
 def capitalised(sentence: str) -> str:
+    """With a capital first letter, and the rest as it is."""
     return sentence[:1].upper() + sentence[1:]
 
 
@@ -103,6 +104,7 @@ def spans(person: TrackVerdict) -> list[tuple[float, float]]:
 
 
 def person_in_words(number: int, people: int) -> str:
+    """`person 2`, or `the only person in it`."""
     return "the only person in it" if people == 1 else f"person {number}"
 
 

@@ -42,6 +42,7 @@ class HashAhead:
         return self._hash
 
     def close(self) -> None:
+        """Give up what is not finished, without waiting for it."""
         self._given_up.set()
 
     def _work(self, path: Path) -> None:

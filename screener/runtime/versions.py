@@ -6,7 +6,10 @@ import functools
 import platform
 from importlib import metadata
 
-PACKAGES = ("screener", "torch", "torchvision", "opencv-python", "facenet-pytorch", "numpy", "av")
+DISTRIBUTION = "screener-video"
+"""What the package is called where packages are published; it is imported, and run, as `screener`."""
+
+PACKAGES = ("screener", "torch", "torchvision", "opencv-python", "numpy", "av")
 
 
 @functools.cache
@@ -21,6 +24,6 @@ def versions() -> dict[str, str]:
 
 def _version(name: str) -> str:
     try:
-        return metadata.version(name)
+        return metadata.version(DISTRIBUTION if name == "screener" else name)
     except metadata.PackageNotFoundError:
         return "not installed"

@@ -67,6 +67,7 @@ class Batch:
 
     @property
     def summary(self) -> Summary:
+        """Counts of the inputs so far, and the time since the run began."""
         return self._counts.lasting(time.monotonic() - self._started)
 
     def exit_status(self, allow_incomplete: bool = False) -> ExitStatus:

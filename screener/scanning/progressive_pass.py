@@ -65,6 +65,7 @@ class ProgressivePass:
         self.failure: SourceError | None = None
 
     def scores(self) -> Iterator[FaceScore]:
+        """Every score as it comes, round by round; a source that fails is kept in `failure`."""
         use_cores(self._models.cores)
         with closing(self._hash):
             try:

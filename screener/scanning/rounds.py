@@ -45,9 +45,11 @@ class Rounds:
         self._third = 1
 
     def most_frames(self, duration_seconds: float) -> int:
+        """How many frames are looked at at most: one a second, or what a full scan would take of a short video."""
         return max(self._least_frames, FIRST_ROUND, min(MOST_FRAMES, math.ceil(duration_seconds * DENSEST_FPS)))
 
     def first(self) -> tuple[Slice, ...]:
+        """The slices of the first round."""
         return tuple(self._slice(number) for number in range(self.count))
 
     def next(self, duration_seconds: float, taken_seconds: Iterable[float]) -> tuple[Slice, ...]:

@@ -37,6 +37,7 @@ class CapturedGraph:
         self._fails = device.type != "cuda"
 
     def __call__(self, crops: Tensor) -> Answers:
+        """As the network answers; by a recorded graph for each shape of batch, as it is where recording fails."""
         if not self._fails and tuple(crops.shape) not in self._graphs:
             self._capture(crops)
         if self._fails:
@@ -75,6 +76,7 @@ class Compiled:
         self._compiled: Forward | None = torch.compile(forward, dynamic=False)
 
     def __call__(self, crops: Tensor) -> Answers:
+        """As the network answers; compiled while the compiler manages it, as it is from the first time that it does not."""
         if self._compiled is not None:
             try:
                 return self._compiled(crops)

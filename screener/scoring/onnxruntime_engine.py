@@ -50,10 +50,12 @@ class OnnxRuntimeEngine:
             raise CheckpointError(f"{path}: takes crops of shape {taken}, the checkpoint's are {expected}; export it again")
 
     def logits(self, crops_rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """See `Engine.logits`."""
         (logits,) = self._run([LOGIT], crops_rgb)
         return np.asarray(logits, np.float64)
 
     def logits_and_maps(self, crops_rgb: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        """See `Engine.logits_and_maps`."""
         logits, maps = self._run([LOGIT, BLEND_MAP], crops_rgb)
         return np.asarray(logits, np.float64), np.asarray(maps, np.float32)
 
@@ -79,7 +81,7 @@ def open_session(path: Path, threads: int | None = None) -> Any:
     try:
         import onnxruntime
     except ImportError as error:
-        raise DeviceError(f'engine onnxruntime: it cannot be loaded ({error}); pip install "screener[onnxruntime]"') from error
+        raise DeviceError(f'engine onnxruntime: it cannot be loaded ({error}); pip install "screener-video[onnxruntime]"') from error
     if not path.is_file():
         raise CheckpointError(f"{path}: there is no such file; make one with screener export")
     options = onnxruntime.SessionOptions()

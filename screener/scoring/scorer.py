@@ -57,10 +57,12 @@ class Scorer:
 
     @property
     def device(self) -> torch.device:
+        """Where the engine computes."""
         return self.engine.device
 
     @property
     def dtype_name(self) -> str:
+        """What the engine computes in."""
         return self.engine.dtype_name
 
     def ran_on(self) -> dict[str, str]:

@@ -35,4 +35,5 @@ class AuditSettings:
                 raise SettingsError(f"{name}: expected a number from {low:g} to 1, got {number!r}")
 
     def to_dict(self) -> dict[str, Any]:
+        """Plain values only, ready for JSON."""
         return asdict(self)

@@ -13,16 +13,19 @@ DECODERS = ("auto", "cpu", "cuda")
 
 
 def at_least(name: str, value: int, lowest: int) -> None:
+    """Raise SettingsError unless `value` is a whole number of at least `lowest`; True and False are none."""
     if isinstance(value, bool) or not isinstance(value, int) or value < lowest:
         raise SettingsError(f"{name}: expected a whole number of at least {lowest}, got {value!r}")
 
 
 def above_zero(name: str, value: float | None) -> None:
+    """Raise SettingsError unless `value` is None or a finite number above 0."""
     if value is not None and not (is_number(value) and 0 < value < float("inf")):
         raise SettingsError(f"{name}: expected a number above 0, got {value!r}")
 
 
 def is_number(value: Any) -> bool:
+    """Whether it is an int or a float; True and False are none."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
@@ -33,16 +36,19 @@ def within(name: str, value: float, lowest: float, highest: float) -> None:
 
 
 def share(name: str, value: float) -> None:
+    """Raise SettingsError unless `value` is from 0 to below 1."""
     if not (is_number(value) and 0 <= value < 1):
         raise SettingsError(f"{name}: expected a share from 0 to below 1, got {value!r}")
 
 
 def one_of(name: str, value: Any, choices: tuple[str, ...]) -> None:
+    """Raise SettingsError unless `value` is one of `choices`."""
     if value not in choices:
         raise SettingsError(f"{name}: expected one of {', '.join(choices)}, got {value!r}")
 
 
 def require_known(kind: Any, values: dict[str, Any]) -> None:
+    """Raise SettingsError naming the keys of `values` that are no fields of the dataclass `kind`."""
     known = {f.name for f in fields(kind)}
     if unknown := sorted(set(values) - known):
         raise SettingsError(f"unknown setting {', '.join(unknown)}; known are {', '.join(sorted(known))}")

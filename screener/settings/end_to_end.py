@@ -89,6 +89,7 @@ class EndToEndSettings:
         one_of("device", self.device, DEVICES)
 
     def to_dict(self) -> dict[str, Any]:
+        """Plain values only, ready for JSON."""
         return asdict(self)
 
     @classmethod

@@ -48,6 +48,7 @@ class ExtractSettings:
         one_of("dtype", self.dtype, DTYPES)
 
     def to_dict(self) -> dict[str, Any]:
+        """Plain values only, ready for JSON."""
         return asdict(self)
 
     @classmethod

@@ -89,6 +89,7 @@ class LiveSettings:
         return ScanSettings(all_frames=True, **{name: getattr(self, name) for name in known})
 
     def to_dict(self) -> dict[str, Any]:
+        """Plain values only, ready for JSON."""
         return asdict(self)
 
     @classmethod

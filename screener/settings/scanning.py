@@ -113,9 +113,11 @@ class ScanSettings:
 
     @property
     def decodes_on_card(self) -> bool:
+        """Whether video files are to be decoded on an NVIDIA card."""
         return self.decoder == "cuda"
 
     def to_dict(self) -> dict[str, Any]:
+        """Plain values only, ready for JSON."""
         return asdict(self)
 
     @classmethod

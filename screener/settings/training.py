@@ -89,6 +89,7 @@ class TrainSettings:
             raise SettingsError(f"class_balance: expected true or false, got {self.class_balance!r}")
 
     def to_dict(self) -> dict[str, Any]:
+        """Plain values only, ready for JSON."""
         return asdict(self)
 
     @classmethod

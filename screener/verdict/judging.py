@@ -84,6 +84,7 @@ def score_of(crop: FaceCrop, logit: float, temperature: float, bias: float) -> F
 
 
 def pool_mean(p_fake: Floats) -> Floats:
+    """Mean over the frames."""
     return np.asarray(p_fake.mean(-1))
 
 
@@ -95,6 +96,7 @@ def pool_trimmed_mean(p_fake: Floats) -> Floats:
 
 
 def pool_median(p_fake: Floats) -> Floats:
+    """Median over the frames: half of them may be wrong."""
     return np.asarray(np.median(p_fake, -1))
 
 

@@ -31,6 +31,7 @@ class Thinned:
         """Of all rows that came."""
 
     def add(self, row: Iterable[float]) -> None:
+        """Keep a row of numbers, or every other one once there are too many."""
         if self.count % self._stride == 0:
             self._values.extend(row)
         self.count += 1
@@ -89,6 +90,7 @@ class Chronicle:
         self.forgotten = 0
 
     def see(self, seconds: float, sights: Sequence[Sight]) -> None:
+        """Note who was seen at a moment. seconds: since the start."""
         for sight in sights:
             if sight.track_id not in self._people:
                 self._people[sight.track_id] = _Presence(sight.track_id, seconds)
@@ -102,6 +104,7 @@ class Chronicle:
             self.forgotten += 1
 
     def alarm(self, verdict: TrackVerdict) -> None:
+        """Count an alarm, and keep the verdict that raised it."""
         self.alarms += 1
         self.strengthen(verdict)
 
@@ -112,4 +115,5 @@ class Chronicle:
             person.alarm = verdict
 
     def people(self, limits: Limits) -> tuple[TrackVerdict, ...]:
+        """The verdict on everyone over the whole watch, in order of their ids."""
         return tuple(self._people[track_id].verdict(limits) for track_id in sorted(self._people))

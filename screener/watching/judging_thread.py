@@ -92,9 +92,11 @@ class Judge:
         self._thread = threading.Thread(target=self._run, name="judge", daemon=True)
 
     def start(self) -> None:
+        """Begin to judge, in a thread of its own."""
         self._thread.start()
 
     def close(self, wait_seconds: float = 2.0) -> None:
+        """Stop; waits at most so long for the look that is under way, whose result no longer counts."""
         self._closed.set()
         if self._thread.is_alive() and self._thread is not threading.current_thread():
             self._thread.join(wait_seconds)
@@ -136,6 +138,7 @@ class Judge:
             return news
 
     def overall_delay(self) -> tuple[float, float] | None:
+        """Median and 95 % of the seconds from a frame's capture to its verdict, over the whole watch; None before the first."""
         with self._lock:
             return self._delays.overall()
 
@@ -236,6 +239,7 @@ class Delays:
         self._counts = np.zeros(LONGEST_MILLISECONDS + 1, np.int64)
 
     def add(self, now: float, delay_seconds: float) -> None:
+        """Note one frame's delay. now: time of the monotonic clock."""
         self._recent.append((now, delay_seconds))
         self._counts[min(max(round(delay_seconds * 1000), 0), LONGEST_MILLISECONDS)] += 1
 

@@ -38,9 +38,13 @@ _DETAILS = ("source", "track_id", "outcome", "p_fake", "threshold", "first_secon
 class Channel(Protocol):
     """One way out. `deliver` returns why it failed, or an empty text; `abandon` makes a delivery that is under way return soon."""
 
-    def deliver(self, event: LiveEvent) -> str: ...
+    def deliver(self, event: LiveEvent) -> str:
+        """Tell it; returns what went wrong, in words, or an empty text."""
+        ...
 
-    def abandon(self) -> None: ...
+    def abandon(self) -> None:
+        """Stop trying, also in the middle; may be called from another thread."""
+        ...
 
 
 class Notifier:
@@ -100,6 +104,7 @@ class Command:
         self._lock = threading.Lock()
 
     def deliver(self, event: LiveEvent) -> str:
+        """Tell it; returns what went wrong, in words, or an empty text."""
         name = f"exec {visible(self._words[0])}"
         with tempfile.TemporaryFile() as complaints:
             try:
@@ -121,6 +126,7 @@ class Command:
             return f"{name}: ended with status {process.returncode}{_last_line(complaints)}"
 
     def abandon(self) -> None:
+        """Stop trying, also in the middle; may be called from another thread."""
         with self._lock:
             self._abandoned = True
             if self._running is not None:

@@ -49,6 +49,7 @@ class LiveEvent:
     details: dict[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
+        """The event as a line of JSON has it."""
         return {"event": self.kind, "seconds": round(self.seconds, 3), "time": self.time, **self.details}
 
 

@@ -52,6 +52,7 @@ class LiveView:
         self._view.stop()
 
     def show(self, update: LiveUpdate) -> None:
+        """Draw an update."""
         self._view.show(update)
 
     def note(self, text: str) -> None:

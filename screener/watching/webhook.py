@@ -41,6 +41,7 @@ class Webhook:
         self._opener = urllib.request.build_opener(_Redirects)
 
     def deliver(self, event: LiveEvent) -> str:
+        """POST the event, again after a pause where that may help; returns what went wrong, or an empty text."""
         body = event_line(event).encode()
         for pause_seconds in (0.0, *self._pauses_seconds):
             if self._abandoned.wait(pause_seconds):
@@ -53,6 +54,7 @@ class Webhook:
         return f"{self._name}: {why}; given up after {len(self._pauses_seconds) + 1} attempts"
 
     def abandon(self) -> None:
+        """Stop trying, also in the middle; may be called from another thread."""
         self._abandoned.set()
 
     def _attempt(self, body: bytes) -> tuple[str, bool]:

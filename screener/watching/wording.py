@@ -46,6 +46,7 @@ def p_in_words(verdict: TrackVerdict) -> str:
 
 
 def interval_in_words(verdict: TrackVerdict) -> str:
+    """`0.29-0.30`; empty where there is none."""
     return "" if verdict.interval is None else f"{score(verdict.interval[0])}-{score(verdict.interval[1])}"
 
 

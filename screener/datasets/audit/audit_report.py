@@ -47,9 +47,11 @@ class AuditReport:
 
     @property
     def splits(self) -> tuple[str, ...]:
+        """Names of the splits, sorted, without the empty one of files that are in none."""
         return tuple(sorted({split for split, _ in self.files} - {""}))
 
     def counted(self, label: int) -> int:
+        """How many files have this label, over all splits."""
         return sum(number for (_, of), number in self.files.items() if of == label)
 
     @property
@@ -64,6 +66,7 @@ class AuditReport:
 
     @property
     def standing_out(self) -> tuple[Confound, ...]:
+        """The facts that tell fake from real better than the settings allow."""
         return tuple(confound for confound in self.confounds if confound.stands_out(self.settings.auc_bound))
 
     def to_dict(self) -> dict[str, Any]:
@@ -97,6 +100,7 @@ def require_clean(report: AuditReport, strict: bool) -> list[str]:
 
 
 def counted(number: int, one: str, several: str = "") -> str:
+    """`1 file`, `1,200 files`. several: the plural, where it is not made with an s."""
     return f"{number:,} {one if number == 1 else several or one + 's'}"
 
 
@@ -124,6 +128,7 @@ def _spelt_out(reasons: Iterable[str]) -> str:
 
 
 def leak_warnings(leaks: Sequence[Leak]) -> list[str]:
+    """One sentence for each kind of leak there is, with an example."""
     counts, first = Counter(leak.kind for leak in leaks), {leak.kind: leak for leak in reversed(leaks)}
     return [f"{_leaked(kind, counts[kind], first[kind])}, such as {example(first[kind])}." for kind in KINDS if kind in counts]
 

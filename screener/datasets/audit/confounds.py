@@ -79,6 +79,7 @@ def find_confounds(files: Sequence[FileFacts], settings: AuditSettings) -> tuple
 
 
 def can_judge_together() -> bool:
+    """Whether scikit-learn is there, which judging several facts together needs."""
     return importlib.util.find_spec("sklearn") is not None
 
 

@@ -24,6 +24,7 @@ LISTED_LABELS = {"1": "real", "0": "fake"}
 
 
 def is_celeb_df(path: Path) -> bool:
+    """Whether a path looks like Celeb-DF v2: its list of testing videos, or its folders."""
     return (path / TEST_LIST).is_file() or all((path / name).is_dir() for name in ("Celeb-real", "Celeb-synthesis"))
 
 

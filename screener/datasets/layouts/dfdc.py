@@ -20,6 +20,7 @@ METADATA = "metadata.json"
 
 
 def is_dfdc(path: Path) -> bool:
+    """Whether a path looks like DFDC: a `metadata.json`, here or in a part."""
     return path.is_dir() and bool(_parts(path))
 
 

@@ -31,6 +31,7 @@ Pair = tuple[str, str]
 
 
 def is_faceforensics(path: Path) -> bool:
+    """Whether a path looks like FaceForensics++: its original or its manipulated sequences."""
     return (path / "original_sequences").is_dir() or (path / MANIPULATED).is_dir()
 
 

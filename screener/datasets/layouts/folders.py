@@ -17,6 +17,7 @@ MEDIA_SUFFIXES = PICTURE_SUFFIXES | VIDEO_SUFFIXES
 
 
 def is_labelled_folder(path: Path) -> bool:
+    """Whether a path is a folder with `real/` and `fake/`, here or in one folder for each set."""
     return path.is_dir() and bool(_set_folders(path))
 
 

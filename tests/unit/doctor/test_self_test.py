@@ -191,7 +191,7 @@ def test_a_detector_that_finds_nothing_is_told(
     monkeypatch.setitem(self_test.DETECTORS, "mtcnn", NoFaces)
     found = run(tiny_checkpoint, build_with(lambda crop, together, before: softness(crop)), tmp_path)
     assert found["faces"].detail == "frame 0: 0 faces were found, there is one"
-    assert "facenet-pytorch" in found["faces"].advice
+    assert "screener-video" in found["faces"].advice
 
 
 def test_without_an_encoder_the_clips_are_a_finding(

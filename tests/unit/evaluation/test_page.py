@@ -90,7 +90,7 @@ def test_without_matplotlib_the_page_says_so(found: Evaluation, monkeypatch: pyt
     monkeypatch.setattr(pages, "can_draw", lambda: False)
     monkeypatch.setattr(pages, "charts_of", lambda _: ())
     text = words(evaluation_html(found))
-    assert "The plots need matplotlib: pip install 'screener[train]'" in text
+    assert "The plots need matplotlib: pip install 'screener-video[train]'" in text
     assert "video AUC" in text
 
 

@@ -165,7 +165,7 @@ def test_wrong_requests(checkpoint: Checkpoint, tmp_path: Path) -> None:
 @pytest.mark.parametrize("missing", ["onnx", "onnxscript"])
 def test_missing_tools_name_the_extra(missing: str, checkpoint: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, missing, None)
-    with pytest.raises(DeviceError, match=r'pip install "screener\[export\]"'):
+    with pytest.raises(DeviceError, match=r'pip install "screener-video\[export\]"'):
         export_model(tmp_path / "m.onnx", checkpoint)
     assert not list(tmp_path.iterdir())
 

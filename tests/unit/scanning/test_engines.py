@@ -39,7 +39,7 @@ def test_settings_that_a_model_file_cannot_keep_are_refused(settings: dict[str, 
 
 def test_a_missing_onnx_runtime_names_the_extra(monkeypatch: pytest.MonkeyPatch, tiny_checkpoint: Path) -> None:
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    with pytest.raises(DeviceError, match=r'pip install "screener\[onnxruntime\]"'):
+    with pytest.raises(DeviceError, match=r'pip install "screener-video\[onnxruntime\]"'):
         build_scorer(load_checkpoint(tiny_checkpoint), on_cpu(engine="onnxruntime"))
 
 
