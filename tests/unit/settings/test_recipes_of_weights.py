@@ -1,0 +1,25 @@
+"""Every published recipe is settings that this version takes."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from screener.settings import EndToEndSettings
+
+RECIPES = sorted((Path(__file__).parents[3] / "weights" / "recipes").glob("*.toml"))
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_a_recipe_is_settings(path: Path) -> None:
+    table = tomllib.loads(path.read_text(encoding="utf-8"))["tool"]["screener"]["end-to-end"]
+    settings = EndToEndSettings.from_mapping({**table, "autoencoder": "folder"})
+    assert settings.to_dict() == {**EndToEndSettings().to_dict(), **table, "autoencoder": "folder"} | {
+        name: tuple(value) for name, value in table.items() if isinstance(value, list)
+    }
+
+
+def test_there_is_a_recipe() -> None:
+    assert RECIPES
