@@ -38,7 +38,9 @@ def adopt_statistics(network: nn.Module, pictures: Tensor) -> None:
             tensor.copy_(value)
         # From the exact values, so that rounding does not add up from layer to layer.
         exact = gain[:, None] * (channels - mean[:, None]) + shift[:, None]
-        return exact.float().unflatten(1, (len(inputs[0]), *inputs[0].shape[2:])).transpose(0, 1).contiguous()
+        count, channels_each, height, width = inputs[0].shape
+        answer: Tensor = exact.float().reshape(channels_each, count, height, width).transpose(0, 1).contiguous()
+        return answer
 
     modes, hooks = {module: module.training for module in network.modules()}, _hooked(network, adopt)
     try:
