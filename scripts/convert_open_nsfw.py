@@ -140,6 +140,7 @@ def _put(convolution: nn.Conv2d, norm: nn.BatchNorm2d, part: Folded | None) -> N
 
 
 def contract_of(onnx_file: Path, notice: str, statistics: str) -> Contract:
+    """notice: the text of the licence, which goes into the contract's figures, and from there into a model card, as one paragraph."""
     sha256 = hashlib.sha256(onnx_file.read_bytes()).hexdigest()
     return Contract(
         name="open_nsfw-start",
@@ -159,7 +160,10 @@ def contract_of(onnx_file: Path, notice: str, statistics: str) -> Contract:
         training_data=(DataSet("open_nsfw, pretrained on ImageNet (its file; how many pictures is not published)", sha256, 0, LICENCE),),
         licence=LICENCE,
         limits=LIMITS,
-        figures={"attribution": notice, "recipe": f"Yahoo's open_nsfw, converted; batch norm in the statistics of {statistics}."},
+        figures={
+            "attribution": " ".join(notice.split()),
+            "recipe": f"Yahoo's open_nsfw, converted; batch norm in the statistics of {statistics}.",
+        },
         code_version=versions()["screener"],
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import os
 from pathlib import Path
@@ -13,9 +14,10 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from screener.checkpoint import load_checkpoint, save_checkpoint
 from screener.doctor.specimen import make_specimen
 from screener.errors import CheckpointError
-from screener.model.network import Architecture, Bottleneck, Network
+from screener.model.network import WIDE_RESNET50_2, Architecture, Bottleneck, Network
 from screener.model.preprocessing import Preprocessing, normalise, resize_square
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "convert_open_nsfw.py"
@@ -170,6 +172,16 @@ def test_batch_norm_comes_in_the_statistics_of_faces(script: ModuleType, tmp_pat
     adopt_statistics(network, torch.from_numpy(normalise(crops, Preprocessing())))
     np.testing.assert_allclose(pooled(network, crops), before, atol=1e-4)
     assert float(network.backbone.bn1.running_mean.abs().max()) > 0.1
+
+
+def test_the_contract_carries_the_licence_and_says_what_the_network_is(script: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "open_nsfw.onnx").write_bytes(b"its bytes")
+    contract = script.contract_of(tmp_path / "open_nsfw.onnx", "Copyright 2016,\n  Yahoo Inc.\n\nRedistribution ...", "8 face crops")
+    assert contract.figures["attribution"] == "Copyright 2016, Yahoo Inc. Redistribution ..."
+    assert "BSD-2-Clause" in contract.licence and contract.training_data[0].sha256 == hashlib.sha256(b"its bytes").hexdigest()
+    assert contract.architecture == WIDE_RESNET50_2
+    save_checkpoint(tmp_path / "start.safetensors", contract, script.Network(script.SHAPE).state_dict())
+    assert load_checkpoint(tmp_path / "start.safetensors").build_backbone()(torch.zeros(1, 3, 64, 64)).shape == (1, 1024, 4, 4)
 
 
 @pytest.mark.parametrize("shape", [Architecture("a", (1, 1, 1, 1), 3, 4, 6), Architecture("b", (1, 2, 1, 2), 3, 4, 6)])
