@@ -5,7 +5,7 @@
 The first script is `first_script.py`, in a process of its own. Both use the same weights and all cores. Clips are made when none are given
 (one portrait again and again: they say how long it takes, not how well it judges). Prints, for each clip, both times in CPU seconds and
 wall time, the ratio with its range over the repeats, and the ratio to the floor. --own-channels measures as for weights all of whose
-channels differ: the default ones repeat each channel four times, which `screener` notices and the first script does not.
+channels differ: the default ones repeat channels, which `screener` computes once and the first script as often as they are there.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ import sys
 import tempfile
 from pathlib import Path
 from statistics import median
-from unittest.mock import patch
 
 POLICY_OF_THE_USER = os.environ.get("OMP_WAIT_POLICY")  # before screener sets its own
 
 from screener import ScanSettings, Screener  # noqa: E402
 from screener.bench import SIZES_WH, Bench, Spent, bench_with, make_clip, spending  # noqa: E402
+from screener.checkpoint import load_checkpoint  # noqa: E402
 
 
 class FirstScript:
@@ -93,13 +93,10 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10.0, help="length of the clips that are made")
     parser.add_argument("--own-channels", action="store_true")
     arguments = parser.parse_args()
-    if arguments.own_channels:
-        with patch("screener.scoring.torch_engine.without_copies", lambda network: network):
-            screener = Screener(ScanSettings())
-    else:
-        screener = Screener(ScanSettings())
+    checkpoint = load_checkpoint()
+    screener = Screener(ScanSettings(), checkpoint.written_out() if arguments.own_channels else checkpoint)
     first = FirstScript()
-    print(f"{screener.scorer.device}, {screener.scorer.dtype_name}, {screener.runtime.cores} cores; in turns, {arguments.repeats} times\n")
+    print(f"{screener.scorer.device}, {screener.scorer.dtype_name}, {screener.cores} cores; in turns, {arguments.repeats} times\n")
     with tempfile.TemporaryDirectory() as folder:
         made = [(size, people) for size in arguments.sizes for people in arguments.people] if not arguments.clips else []
         for size, people in made:

@@ -35,7 +35,7 @@ class FirstScript:
 
             self.detector = MTCNN(keep_all=True)
         checkpoint = load_checkpoint(checkpoint_path)
-        self.network = checkpoint.build_network().eval().requires_grad_(True)
+        self.network = checkpoint.written_out().build_network().eval().requires_grad_(True)
         self.contract = checkpoint.contract.preprocessing
         self.mean = torch.tensor(self.contract.mean_rgb)[:, None, None]
         self.deviation = torch.tensor(self.contract.std_rgb)[:, None, None]

@@ -5,8 +5,8 @@
 FACES holds ciplab/{real,fake}/. The five fifths are disjoint, so that every picture is judged once; nothing is chosen by looking at them:
 the last epoch's weights are judged at even odds. The backbone of the default weights has met most of these pictures in its own training.
 What it never met (`training.pictures.held_out`) is therefore printed beside the rest, and is the figure to believe.
-The default weights are an exact widening of a network with a quarter of the channels. Backbone and head are that thin network here, which
-gives the same features sixteen times as fast; `--wide` takes the weights as they ship.
+The default weights are an exact widening of a thinner network. Backbone and head are that network here, which gives the same features and
+makes the head as thin; `--wide` trains the head on all the channels that the default weights promise.
 Published: accuracy 0.687, F1 0.723, with *real* as the positive class; here fake is positive, and F1 of real is printed too.
 """
 
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from screener.checkpoint import default_checkpoint_path, load_checkpoint, save_checkpoint
 from screener.datasets import read_data
-from screener.model.widening import copies_in, narrow
+from screener.model.widening import NO_COPIES
 from screener.settings import ExtractSettings, TrainSettings
 from screener.training.extraction import ExtractionProgress, extract
 from screener.training.fold_parts import parts_of
@@ -59,10 +59,8 @@ def judged_by_fold(
 def thin_checkpoint(path: Path) -> Path:
     """The default weights with every channel that is a copy of another left out."""
     default = load_checkpoint()
-    shape = default.contract.architecture
-    times = copies_in(default.state, "backbone.", shape.outer_width)
-    thin = replace(shape, inner_width=shape.inner_width // times, outer_width=shape.outer_width // times)
-    save_checkpoint(path, replace(default.contract, architecture=thin), narrow(default.state, times), quantise=False)
+    thin, _ = default.contract.copies.narrowed(default.contract.architecture)
+    save_checkpoint(path, replace(default.contract, architecture=thin, copies=NO_COPIES), default.distinct, storage="float32")
     return path
 
 

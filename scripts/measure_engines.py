@@ -80,11 +80,12 @@ def gather(folder: Path, target: Path, checkpoint: Checkpoint) -> None:
 
 def parted(checkpoint: Checkpoint) -> Checkpoint:
     generator = torch.Generator().manual_seed(0)
-    state = {
+    whole = checkpoint.written_out()
+    distinct = {
         name: tensor * (1 + 1e-6 * torch.randn(tensor.shape, generator=generator)) if tensor.dim() == 4 else tensor
-        for name, tensor in checkpoint.state.items()
+        for name, tensor in whole.distinct.items()
     }
-    return replace(checkpoint, state=state)
+    return replace(whole, distinct=distinct, path=checkpoint.path)
 
 
 def answers(engine: Engine, data: dict[str, np.ndarray], checkpoint: Checkpoint) -> Answers:

@@ -1,58 +1,80 @@
-"""What storing the weights in 8 bits costs: differences in AUC and score between the weights as trained and as read back.
+"""What storing weights in fewer bits costs: how far scores move from those of the weights as they were trained.
 
-    python scripts/measure_quantisation.py RUN_FOLDER FACES CHECKPOINT
+    python scripts/measure_quantisation.py CHECKPOINT FACES [--clips CLIP...] [--pictures 200]
 
-On the held-out pictures of FACES: the labelled fakes of its sets, and self-blended fakes of its reals.
+CHECKPOINT holds the weights as trained: it was saved with `storage="float32"`. Scored are the crops of the clips, as a scan cuts them (both
+examples if left out), and the largest faces of pictures drawn from FACES, by each storage that a checkpoint can have and with 8 bits in one
+part of the network alone. Exits 1 when the storage that checkpoints get unasked moves a score by LARGEST_MOVE or more.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
-import torch
+from drawn_faces import drawn_crops
+from numpy.typing import NDArray
+from scipy.special import expit
 
-from screener.checkpoint import load_checkpoint
-from screener.evaluation.metrics import roc_auc
-from screener.faces import MtcnnDetector
-from screener.model.network import WIDE_RESNET50_2, Network
+from screener.checkpoint import Calibration, Checkpoint, load_checkpoint, save_checkpoint
+from screener.checkpoint.storage import DEFAULT_STORAGE, STORAGES, Storage
+from screener.export import crops_of
 from screener.scoring import Scorer
-from screener.training.pairs import PairMaker, Recipe
-from screener.training.pictures import VALIDATION_SHARE, held_out, read_faces
+from screener.video import expand_sources
 
-PAIRS = 400
+EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+PARTS = ("backbone.conv1", "backbone.layer1", "backbone.layer2", "backbone.layer3", "head.layer4")
+LARGEST_MOVE = 0.005
+CROPS_OF_A_CLIP = 32
+
+
+def logits(checkpoint: Checkpoint, crops_rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
+    return Scorer(checkpoint.build_network(), checkpoint.contract.preprocessing, "cpu", "float32").logits(crops_rgb)
+
+
+def stored_as(checkpoint: Checkpoint, storage: Storage) -> tuple[Checkpoint, int]:
+    """The checkpoint as it is read back from a file of this storage, and the file's bytes."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "stored.safetensors"
+        save_checkpoint(path, checkpoint.contract, checkpoint.distinct, storage=storage)
+        return load_checkpoint(path), path.stat().st_size
+
+
+def storages(checkpoint: Checkpoint) -> dict[str, Storage]:
+    convolutions = [name for name, tensor in checkpoint.distinct.items() if tensor.dim() == 4]
+    alone = {f"8 bits in {part} alone": {n: "int8" if n.startswith(part) else "float32" for n in convolutions} for part in PARTS}
+    return {**{name: name for name in STORAGES}, **alone}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("run", type=Path)
-    parser.add_argument("faces", type=Path)
     parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("faces", type=Path)
+    parser.add_argument("--clips", nargs="+", default=[str(path) for path in sorted(EXAMPLES.glob("*.mp4"))])
+    parser.add_argument("--pictures", type=int, default=200)
     arguments = parser.parse_args()
-    faces = [f for f in read_faces(arguments.faces, MtcnnDetector(), arguments.run / "faces.npz") if held_out(f.name, VALIDATION_SHARE)]
-    stored = load_checkpoint(arguments.checkpoint)
-    preprocessing = stored.contract.preprocessing
-    maker, rng = PairMaker(faces), np.random.default_rng(0)
-    recipe = Recipe(preprocessing.input_size, preprocessing.crop_margin, hardness=0.5, strength=0.9)
-    pairs = [maker.draw(rng, recipe) for _ in range(PAIRS)]
-    crops = np.stack([pair[0] for pair in pairs] + [pair[1] for pair in pairs])
-    labels = np.repeat([0, 1], PAIRS)
-    blended = np.tile([pair[3] for pair in pairs], 2)
+    checkpoint = load_checkpoint(arguments.checkpoint)
+    clips = expand_sources(arguments.clips)
+    of_clips = crops_of(clips, checkpoint, CROPS_OF_A_CLIP * len(clips))
+    crops = np.concatenate([of_clips, drawn_crops(arguments.faces, arguments.pictures, checkpoint.contract.preprocessing)])
+    expected, calibration = logits(checkpoint, crops), checkpoint.contract.calibration
+    print(f"{checkpoint.contract.name}: {len(of_clips)} crops of {len(clips)} clips, {arguments.pictures} of pictures")
+    print(f"{'convolutions stored as':<32}{'MB':>6}  {'p_fake moves: mean':>18}{'largest':>9}  {'logit moves: mean':>17}{'largest':>9}")
+    worst = {}
+    for name, storage in storages(checkpoint).items():
+        stored, size = stored_as(checkpoint, storage)
+        found = logits(stored, crops)
+        apart, moved = np.abs(found - expected), np.abs(_p(found, calibration) - _p(expected, calibration))
+        worst[name] = moved.max()
+        print(f"{name:<32}{size / 1e6:6.1f}  {moved.mean():18.5f}{moved.max():9.5f}  {apart.mean():17.4f}{apart.max():9.4f}", flush=True)
+    sys.exit(1 if worst[DEFAULT_STORAGE] >= LARGEST_MOVE else 0)
 
-    float_network = Network(WIDE_RESNET50_2)
-    float_network.load_state_dict(torch.load(arguments.run / "widened.pt", map_location="cpu", weights_only=True))
-    logits = {
-        name: Scorer(network, preprocessing, device="cpu").logits(crops)
-        for name, network in (("float", float_network), ("8 bit", stored.build_network()))
-    }
-    for name, found in logits.items():
-        print(
-            f"{name}: AUC {roc_auc(labels[blended], found[blended]):.4f} blended, "
-            f"{roc_auc(labels[~blended], found[~blended]):.4f} labelled fakes"
-        )
-    difference = np.abs(logits["float"] - logits["8 bit"])
-    print(f"logit difference: mean {difference.mean():.4f}, largest {difference.max():.4f}, on {len(crops)} crops")
+
+def _p(values: NDArray[np.float64], calibration: Calibration) -> NDArray[np.float64]:
+    return np.asarray(expit(values / calibration.temperature + calibration.bias))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
 """How long the command takes to answer: `screener --help`, and from its start to the first score of a clip.
 
     python scripts/measure_startup.py [CLIP] [--repeats N]
+    python scripts/measure_startup.py --weights CHECKPOINT... [--repeats N]
 
 Each run is a process of its own, the files in the system's cache. The second table is one run taken apart. Exits 1 where help takes over
-0.3 s or imports PyTorch, or the first score takes over 4 s.
+0.3 s or imports PyTorch, or the first score takes over 4 s. With --weights only reading these checkpoints and making their scorers is
+timed, in turns.
 """
 
 from __future__ import annotations
@@ -68,6 +70,22 @@ os._exit(0)
 """
 
 
+WEIGHTS = """
+import json, resource, sys, time
+import screener, torch
+from screener.checkpoint import load_checkpoint
+from screener.scanning.engines import build_scorer
+from screener.settings import ScanSettings
+laps = [(time.perf_counter(), time.process_time())]
+checkpoint = load_checkpoint(sys.argv[1])
+laps.append((time.perf_counter(), time.process_time()))
+build_scorer(checkpoint, ScanSettings(device="cpu"))
+laps.append((time.perf_counter(), time.process_time()))
+spent = [after[i] - before[i] for before, after in zip(laps, laps[1:]) for i in (0, 1)]
+sys.stdout.write(json.dumps([*spent, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))
+"""
+
+
 @dataclass(frozen=True)
 class Run:
     """seconds: by the clock. cpu_seconds: of the process and its children. out, err: what it wrote."""
@@ -86,11 +104,29 @@ def timed(code: str, *arguments: str) -> Run:
     return Run(seconds, cpu_seconds, done.stdout, done.stderr)
 
 
+def compare(checkpoints: list[Path], repeats: int) -> None:
+    """Medians of wall and processor seconds for each checkpoint, which take turns."""
+    rows: dict[Path, list[list[float]]] = {path: [] for path in checkpoints}
+    for _ in range(repeats):
+        for path, runs in rows.items():
+            runs.append(json.loads(timed(WEIGHTS, str(path)).out))
+    for path, runs in rows.items():
+        load, load_cpu, make, make_cpu, peak = (statistics.median(column) for column in zip(*runs, strict=True))
+        print(
+            f"{path}, {path.stat().st_size / 1e6:.1f} MB: read and verified in {load:.2f} s ({load_cpu:.2f} of the processor), "
+            f"scorer made in {make:.2f} s ({make_cpu:.2f}), peak {peak:.0f} MB"
+        )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("clip", type=Path, nargs="?", default=EXAMPLE)
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--weights", type=Path, nargs="+", metavar="CHECKPOINT")
     arguments = parser.parse_args()
+    if arguments.weights:
+        compare(arguments.weights, arguments.repeats)
+        return
     timed(WHOLE, str(arguments.clip))  # fills the system's cache
     helps = [timed(HELP) for _ in range(arguments.repeats)]
     scores = [timed(WHOLE, str(arguments.clip)) for _ in range(arguments.repeats)]

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from screener.checkpoint import Checkpoint, load_checkpoint
-from screener.model.widening import copies_in, narrow
+from screener.model.widening import NO_COPIES
 from screener.scoring import choose_dtype
 from screener.settings import TrainSettings
 from screener.training.extraction import FeatureMaker
@@ -32,14 +32,6 @@ from screener.training.workers import joined
 
 CROPS = 96
 BATCH = 16
-
-
-def parted(checkpoint: Checkpoint) -> Checkpoint:
-    """Weights that are no copies of each other any more, for one of them is a trifle larger."""
-    name = "backbone.conv1.weight"
-    nudged = checkpoint.state[name].clone()
-    nudged[0] *= 1.0001
-    return replace(checkpoint, state={**checkpoint.state, name: nudged})
 
 
 def crops_per_second(checkpoint: Checkpoint) -> float:
@@ -74,13 +66,11 @@ def main() -> None:
     parser.add_argument("--features", type=int, default=1633)
     count = parser.parse_args().features
     default = load_checkpoint()
-    shape = default.contract.architecture
-    times = copies_in(default.state, "backbone.", shape.outer_width)
-    thin_shape = replace(shape, inner_width=shape.inner_width // times, outer_width=shape.outer_width // times)
-    thin = Checkpoint(replace(default.contract, architecture=thin_shape), narrow(default.state, times), None, "")
+    shape, (thin_shape, _) = default.contract.architecture, default.contract.copies.narrowed(default.contract.architecture)
+    thin = Checkpoint(replace(default.contract, architecture=thin_shape, copies=NO_COPIES), default.distinct, None, "")
     print(f"{torch.get_num_threads()} threads, {str(choose_dtype('auto', torch.device('cpu'))).removeprefix('torch.')}")
     print(f"features of the default backbone: {crops_per_second(default):.1f} crops/s")
-    print(f"  with every channel computed:    {crops_per_second(parted(default)):.1f} crops/s")
+    print(f"  with every channel computed:    {crops_per_second(default.written_out()):.1f} crops/s")
     print(f"one epoch over {count} features of {shape.feature_channels} channels: {epoch_seconds(default, count):.0f} s")
     print(f"  of the thin network's {thin_shape.feature_channels} channels: {epoch_seconds(thin, count):.0f} s")
 

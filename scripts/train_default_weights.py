@@ -17,15 +17,15 @@ import torch
 
 from screener.checkpoint import load_checkpoint
 from screener.faces import MtcnnDetector
-from screener.model.network import Architecture, Network
-from screener.model.widening import narrow, widen
+from screener.model.network import WIDE_RESNET50_2, Network
+from screener.model.widening import Widening, narrow, widen
 from screener.training.end_to_end import Stage, State, new_state, train_stage
 from screener.training.pairs import PairMaker
 from screener.training.pictures import VALIDATION_SHARE, held_out, read_faces
 
 SEED = 20261122
-WIDENED = 4
-THIN = Architecture("wide_resnet50_2 thinned by 4", inner_width=128 // WIDENED, outer_width=64 // WIDENED)
+WIDENED = Widening.of_all(4)
+THIN = WIDENED.narrowed(WIDE_RESNET50_2)
 
 
 STAGES = {

@@ -8,14 +8,19 @@ import cv2
 import numpy as np
 import torch
 
-from screener.checkpoint import Calibration, Contract, OperatingPoint
+from screener.checkpoint import FORMAT_VERSION, Calibration, Contract, OperatingPoint
 from screener.model.network import CLASS_NAMES, Architecture, Network
 from screener.model.preprocessing import Preprocessing
+from screener.model.widening import Copies, Widening
 from screener.records import FaceBox, FaceCrop, FaceScore, TrackVerdict, Verdict, VideoFacts
 from screener.training.pictures import LabelledFace
 from screener.verdict.judging import Limits, Sighting
 
 TINY = Architecture("tiny", blocks=(1, 1, 1, 1), inner_width=8, outer_width=4, stem_width=4)
+WIDE = Architecture("wide", blocks=(1, 1, 1, 1), inner_width=32, outer_width=8, stem_width=4)
+FROM_TINY = Copies.of_all(Widening(stem=1, inner=4, outer=2))
+"""How often each channel of TINY stands in WIDE, which so is the same function."""
+
 TINY_PREPROCESSING = Preprocessing(input_size=64)
 DETECTOR = {
     "name": "mtcnn",
@@ -49,7 +54,7 @@ def tiny_network(seed: int = 0) -> Network:
 def tiny_contract(**changes: Any) -> Contract:
     fields: dict[str, Any] = {
         "name": "tiny",
-        "format_version": 1,
+        "format_version": FORMAT_VERSION,
         "architecture": TINY,
         "class_names": CLASS_NAMES,
         "split_point": "layer3",

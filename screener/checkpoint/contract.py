@@ -11,12 +11,11 @@ from typing import Any
 
 from screener.checkpoint.json_fields import read, refuse, to_plain
 from screener.checkpoint.localisation import localisation_of
+from screener.checkpoint.upgrading import FORMAT_VERSION, upgraded
 from screener.errors import CheckpointError
 from screener.model.network import CLASS_NAMES, Architecture
 from screener.model.preprocessing import Preprocessing
-
-FORMAT_VERSION = 1
-"""Version of the contract's fields and of the way tensors are stored."""
+from screener.model.widening import NO_COPIES, Copies
 
 SPLIT_POINT = "layer3"
 """Last layer of the frozen backbone."""
@@ -90,6 +89,7 @@ class DataSet:
 class Contract:
     """Everything besides the weights. Constructing one checks ranges; `from_dict` and `save_checkpoint` check types too.
 
+    architecture: what the network is. copies: how often each channel stands in it that its file holds once.
     class_names: in the order of the logits. split_point: last layer of the backbone.
     detector: as `FaceDetector.contract()` gives it. sampling: such as {"frames": 32}. pooling: rule over one person's frames.
     valid_range: (lowest, highest) of each of `RANGE_NAMES` that the checkpoint was calibrated on; outside it there is no verdict.
@@ -116,13 +116,19 @@ class Contract:
     limits: str
     figures: dict[str, Any]
     code_version: str
+    copies: Copies = NO_COPIES
 
     def __post_init__(self) -> None:
-        _require_format(self.format_version)
+        if self.format_version != FORMAT_VERSION:
+            refuse("format_version", f"{FORMAT_VERSION}, the one that this screener writes", self.format_version)
         for field in ("name", "pooling", "licence", "code_version"):
             _require_text(field, getattr(self, field))
         if max(self.architecture.blocks) > MOST_BLOCKS:
             refuse("architecture.blocks", f"at most {MOST_BLOCKS} in each layer", self.architecture.blocks)
+        try:
+            self.copies.narrowed(self.architecture)
+        except ValueError as error:
+            raise CheckpointError(f"copies: {error}") from error
         if tuple(self.class_names) != CLASS_NAMES:
             refuse("class_names", f"{CLASS_NAMES}, so that the second logit is fake", self.class_names)
         if self.split_point != SPLIT_POINT:
@@ -148,11 +154,12 @@ class Contract:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Contract:
-        """The contract in `values`; raises CheckpointError naming the first field that is not as it must be."""
-        if isinstance(values, dict) and "format_version" in values:
-            # First of all: a later version may rightly have other fields.
-            _require_format(values["format_version"])
-        contract: Contract = read("", cls, _with_stem(values))
+        """The contract in `values`, of this format or an older one.
+
+        Raises CheckpointError naming the first field that is not as it must be.
+        """
+        # The version first of all: another may rightly have other fields.
+        contract: Contract = read("", cls, upgraded(values) if isinstance(values, dict) and "format_version" in values else values)
         return contract
 
     def operating_point(self, fpr: float) -> OperatingPoint:
@@ -166,17 +173,6 @@ class Contract:
         raise CheckpointError(
             f"fpr: checkpoint {self.name!r} was measured at {available}, not at {fpr:g}; choose one of these or set a threshold"
         )
-
-
-def _with_stem(values: dict[str, Any]) -> dict[str, Any]:
-    """Before the stem had a width of its own it had that of the outer channels."""
-    shape = values.get("architecture") if isinstance(values, dict) else None
-    return {**values, "architecture": {"stem_width": shape.get("outer_width"), **shape}} if isinstance(shape, dict) else values
-
-
-def _require_format(version: Any) -> None:
-    if type(version) is not int or version != FORMAT_VERSION:
-        refuse("format_version", f"{FORMAT_VERSION}, the one that this screener reads (another needs another version of screener)", version)
 
 
 def _require_text(field: str, value: str) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from screener.checkpoint.contract import Contract, DataSet, OperatingPoint
 from screener.checkpoint.localisation import FIGURE, RULE, localisation_of
 from screener.checkpoint.store import Checkpoint
+from screener.model.network import Architecture
+from screener.model.widening import NO_COPIES
 
 
 def describe(checkpoint: Checkpoint) -> list[tuple[str, str]]:
@@ -17,8 +20,8 @@ def describe(checkpoint: Checkpoint) -> list[tuple[str, str]]:
         ("file", "not saved yet" if checkpoint.path is None else str(checkpoint.path)),
         ("sha256", checkpoint.sha256),
         ("made by", f"screener {contract.code_version}, format version {contract.format_version}"),
-        ("architecture", _architecture(contract)),
-        ("weights", f"{sum(tensor.numel() for tensor in checkpoint.state.values()) / 1e6:.1f} million"),
+        ("architecture", architecture_in_words(contract)),
+        ("weights", f"{sum(tensor.numel() for tensor in checkpoint.distinct.values()) / 1e6:.1f} million"),
         ("backbone", f"up to {contract.split_point}, fingerprint {contract.backbone_fingerprint}"),
         ("answers", " or ".join(contract.class_names)),
         ("face crop", _face_crop(contract)),
@@ -36,9 +39,20 @@ def describe(checkpoint: Checkpoint) -> list[tuple[str, str]]:
     ]
 
 
-def _architecture(contract: Contract) -> str:
+def architecture_in_words(contract: Contract) -> str:
+    """What the network is, and of how many distinct channels it is made."""
     shape = contract.architecture
-    return f"{shape.name}: {', '.join(map(str, shape.blocks))} blocks, inner width {shape.inner_width}"
+    words = f"{shape.name} with {', '.join(map(str, shape.blocks))} blocks, {_widths(shape)}"
+    if contract.copies == NO_COPIES:
+        return words
+    backbone, head = contract.copies.narrowed(shape)
+    if replace(head, stem_width=backbone.stem_width) == backbone:
+        return f"{words}, of which those stored and computed are {_widths(backbone)}"
+    return f"{words}, of which those stored and computed are {_widths(backbone)} in the backbone, {_widths(head, stem=False)} in the head"
+
+
+def _widths(shape: Architecture, stem: bool = True) -> str:
+    return f"widths inner {shape.inner_width}, outer {shape.outer_width}" + (f", stem {shape.stem_width}" if stem else "")
 
 
 def _face_crop(contract: Contract) -> str:

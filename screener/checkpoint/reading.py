@@ -6,23 +6,28 @@ Does not know what a contract means or where checkpoints are kept.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
+import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from screener.checkpoint.tensors import Layout, from_stored
+from screener.checkpoint.tensors import Layout
 from screener.errors import CheckpointError
 
 LARGEST_HEADER_BYTES = 16 * 2**20
 METADATA_KEY = "screener"
-"""The one key of the file's metadata; its value is the contract in JSON."""
+"""The one key of the file's metadata; its value is the contract in JSON, and in it, from format version 2 on, its seal."""
+
+SEAL = "sha256"
+"""Entry of that JSON, beside the contract's fields: the `seal` of what was written."""
 
 PICKLES_ARE_REFUSED = "checkpoints are safetensors files only, for opening a pickle can run any program; give a safetensors checkpoint"
 
@@ -33,8 +38,8 @@ class StoredCheckpoint:
     def __init__(self, handle: Any) -> None:
         self._handle = handle
 
-    def contract_dict(self) -> dict[str, Any]:
-        """The contract as JSON gives it, unchecked."""
+    def contract_and_seal(self) -> tuple[dict[str, Any], Any]:
+        """The contract as JSON gives it, unchecked, and the seal that was written with it, if there is one."""
         text = (self._handle.metadata() or {}).get(METADATA_KEY)
         if text is None:
             raise CheckpointError(f"its metadata has no {METADATA_KEY!r} entry: these are bare weights, not a checkpoint of screener")
@@ -44,20 +49,32 @@ class StoredCheckpoint:
             raise CheckpointError(f"contract: its metadata is not sound JSON ({error})") from error
         if not isinstance(values, dict):
             raise CheckpointError(f"contract: expected a JSON object, got {type(values).__name__}")
-        return values
+        return values, values.pop(SEAL, None)
 
     def layout(self) -> Layout:
         """Type and shape of every stored tensor, from the header alone."""
         slices = {name: self._handle.get_slice(name) for name in self._handle.keys()}  # noqa: SIM118 - the handle is no mapping
         return {name: (str(part.get_dtype()), tuple(part.get_shape())) for name, part in slices.items()}
 
-    def state(self) -> dict[str, Tensor]:
-        """Every tensor as float32 under the name it has in a network; call after `require_layout`."""
-        return from_stored(self._handle.keys(), self._handle.get_tensor)
-
     def tensors(self) -> dict[str, Tensor]:
-        """Every tensor as it lies in the file, 8-bit ones and their scales too, in memory of its own."""
+        """Every tensor as it lies in the file, scales too; call after the layout was found right.
+
+        Copies: what safetensors gives may still lie in the file, which can change or vanish.
+        """
         return {name: self._handle.get_tensor(name).clone() for name in self._handle.keys()}  # noqa: SIM118 - the handle is no mapping
+
+
+def seal(contract: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 over a contract as plain values and over tensors as they lie in a file: name, type, shape and bytes, by name.
+
+    Guards against accidents: whoever can change a file on purpose can change this too.
+    """
+    digest = hashlib.sha256(json.dumps(contract, sort_keys=True, ensure_ascii=True, allow_nan=False).encode())
+    for name in sorted(tensors):
+        tensor = tensors[name].contiguous()
+        digest.update(f"\n{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Load, verify and save checkpoints; the default one; putting a head on a backbone.
+"""Load and verify checkpoints, and the default one.
 
 Knows the file, the contract and the weights together. Does not choose devices, and does not use the network for more than a trial run.
 """
@@ -6,72 +6,73 @@ Knows the file, the contract and the weights together. Does not choose devices, 
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save as to_safetensors
 from torch import Tensor
 
 from screener.checkpoint.contract import Contract
-from screener.checkpoint.json_fields import refuse, to_plain
+from screener.checkpoint.json_fields import to_plain
 from screener.checkpoint.localisation import FIGURE, localisation_of
-from screener.checkpoint.reading import METADATA_KEY, open_checkpoint
-from screener.checkpoint.tensors import (
-    BACKBONE,
-    HEAD,
-    backbone_fingerprint,
-    empty_network,
-    from_stored,
-    require_layout,
-    require_shapes,
-    require_values,
-    to_stored,
-    weights_of,
-)
-from screener.errors import CheckpointError, OutputError
-from screener.model.network import Network
-from screener.runtime.files import write_whole
+from screener.checkpoint.reading import SEAL, open_checkpoint, seal
+from screener.checkpoint.storage import from_stored, named_shapes
+from screener.checkpoint.tensors import backbone_fingerprint, empty_network, require_shapes, shapes_of
+from screener.checkpoint.upgrading import FORMAT_VERSION
+from screener.errors import CheckpointError
+from screener.model.network import Backbone, Network
+from screener.model.widening import NO_COPIES, each_once, widen
 
 PACKAGE_FOLDER = Path(__file__).resolve().parent.parent
 DEFAULT_NAME = "default.safetensors"
 
-SUFFIX = ".safetensors"
-
-SCORES_REST_ON = ("architecture", "class_names", "split_point", "preprocessing", "detector", "backbone_fingerprint")
-"""Fields of a contract that say, with the weights, which logit a picture gets."""
-
-SAME_WEIGHTS = "same_weights"
-"""Name of the entry in a contract's figures that lists the SHA-256 of the files whose weights it took over."""
+Note = Callable[[str, str], None]
+"""Hears (check, result in words)."""
 
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
     """Weights and the contract for using them.
 
-    state: float32 tensors on the CPU under the names of `Network.state_dict()`. path: where it was read from. sha256: of that file.
+    distinct: float32 tensors on the CPU under the names of `Network.state_dict()`, each channel once, as `contract.copies` says.
+    path: where it was read from. sha256: of that file.
     """
 
     contract: Contract
-    state: dict[str, Tensor]
+    distinct: dict[str, Tensor]
     path: Path | None
     sha256: str
 
-    def build_network(self, *, trainable: bool = False) -> Network:
-        """The network with these weights, in `eval()`, on the CPU.
+    @property
+    def state(self) -> dict[str, Tensor]:
+        """The weights of the whole network that the contract's architecture names, its copies written out anew at each call."""
+        return self.distinct if self.contract.copies == NO_COPIES else widen(self.distinct, self.contract.copies)
 
-        Its weights are those of `state`, not copies, and take no gradients; `trainable=True` copies them first and lets them learn.
+    def build_network(self, *, trainable: bool = False) -> Network:
+        """The network with these weights, in `eval()`, on the CPU; it computes each distinct channel once.
+
+        Its weights are those of `distinct`, not copies, and take no gradients; `trainable=True` copies them first and lets them learn.
         Raises CheckpointError when the weights are not those of the architecture.
         """
-        network = empty_network(self.contract.architecture)
-        require_shapes({name: tuple(tensor.shape) for name, tensor in self.state.items()}, self.contract.architecture)
-        weights = {name: tensor.clone() for name, tensor in self.state.items()} if trainable else self.state
+        contract = self.contract
+        network = empty_network(contract.architecture, contract.copies)
+        require_shapes(shapes_of(self.distinct), contract.architecture, contract.copies)
+        weights = {name: tensor.clone() for name, tensor in self.distinct.items()} if trainable else self.distinct
         network.load_state_dict(weights, strict=True, assign=True)
         return network.requires_grad_(trainable).eval()
+
+    def build_backbone(self) -> Backbone:
+        """The backbone of `build_network`, answering with all the feature channels that the architecture promises."""
+        backbone = self.build_network().backbone
+        backbone.copies = self.contract.copies.backbone.outer
+        return backbone
+
+    def written_out(self) -> Checkpoint:
+        """The same weights without knowledge of their copies: every channel is stored and computed. For comparisons of speed."""
+        return Checkpoint(replace(self.contract, copies=NO_COPIES), self.state, None, self.sha256)
 
     def summary(self) -> dict[str, Any]:
         """What a verdict says of the checkpoint it rests on; small and ready for JSON. `localisation` only where its map may be shown."""
@@ -108,7 +109,7 @@ def default_checkpoint_path() -> Path:
 
 
 def load_checkpoint(path: str | Path | None = None) -> Checkpoint:
-    """Read a checkpoint (the default one if `path` is None) and hold it against its contract.
+    """Read a checkpoint (the default one if `path` is None) and hold it against its contract and the hash that it carries.
 
     Raises CheckpointError with file, field or tensor, and what to do, when anything about it is wrong.
     """
@@ -116,9 +117,14 @@ def load_checkpoint(path: str | Path | None = None) -> Checkpoint:
 
 
 def verify_checkpoint(path: str | Path | None = None) -> list[tuple[str, str]]:
-    """(check, result in words) of all that loading checks and of a trial run, in order; raises CheckpointError at the first failure."""
+    """(check, result in words) of all that loading checks, of the backbone's fingerprint and of a trial run, in order.
+
+    Raises CheckpointError at the first failure.
+    """
     results: list[tuple[str, str]] = []
     checkpoint = _load(path, lambda check, result: results.append((check, result)))
+    if "fingerprint" not in dict(results):
+        results.append(("fingerprint", require_fingerprint(checkpoint)))
     size = checkpoint.contract.preprocessing.input_size
     with torch.inference_mode():
         logits = checkpoint.build_network()(torch.zeros(1, 3, size, size))
@@ -128,101 +134,60 @@ def verify_checkpoint(path: str | Path | None = None) -> list[tuple[str, str]]:
     return results
 
 
-def require_checkpoint_name(path: Path) -> None:
-    """Raise OutputError unless `path` may become a checkpoint: not a folder, and no name that a list or features could lie under.
+def require_fingerprint(checkpoint: Checkpoint) -> str:
+    """Raise CheckpointError unless the backbone is the one that the contract names; returns that in words.
 
-    For whoever is about to work for hours, and would replace what lies there.
+    Takes longer than all else about loading, and tells a file that was made wrongly, not one that was damaged: a scan goes without.
     """
-    if path.is_dir():
-        raise OutputError(f"{path}: is a folder; name the checkpoint file to write, such as {path / f'own{SUFFIX}'}")
-    if path.suffix != SUFFIX:
-        raise OutputError(f"{path}: expected the name of a checkpoint, which ends in {SUFFIX}, such as {path.with_name(f'own{SUFFIX}')}")
-
-
-def save_checkpoint(path: str | Path, contract: Contract, state: Mapping[str, Tensor], *, quantise: bool = True) -> None:
-    """Write a checkpoint so that `path` always holds either what it held before or the whole new file.
-
-    state: as `Network.state_dict()` gives it. quantise: store convolutions in 8 bits, a quarter of the size; the rest stays float32.
-    The contract's backbone fingerprint is filled in, from the values as they will be read back.
-    Raises CheckpointError when contract or state are wrong, OutputError when the file cannot be written.
-    """
-    target = Path(path)
-    stored = to_stored(state, contract.architecture, quantise)
-    backbone = from_stored(stored, stored.__getitem__, BACKBONE)
-    filled = replace(contract, backbone_fingerprint=backbone_fingerprint(backbone))
-    _write(target, filled, stored)
-
-
-def save_contract(path: str | Path, contract: Contract, weights: str | Path) -> None:
-    """Write the weights of the checkpoint file `weights` under another contract to `path`, which may be the same file.
-
-    Every tensor stays as it is stored, bit for bit, and `scored_alike` knows the new file by the old. Raises CheckpointError when `weights`
-    is no sound checkpoint, when the contract is wrong or speaks of another network or other pixels, OutputError when the file cannot be
-    written.
-    """
-    source = load_checkpoint(weights)
-    for field in SCORES_REST_ON:
-        present, wanted = getattr(source.contract, field), getattr(contract, field)
-        if wanted != present:
-            refuse(field, f"{present!r}, which the weights in {weights} were made with", wanted)
-    with open_checkpoint(Path(weights)) as stored:
-        tensors = stored.tensors()
-    figures = {**contract.figures, SAME_WEIGHTS: sorted(scored_alike(source))}
-    _write(Path(path), replace(contract, figures=figures), tensors)
-
-
-def scored_alike(checkpoint: Checkpoint) -> set[str]:
-    """SHA-256 of the files that give every picture the logit that this one gives: its own, and those that its weights were taken from."""
-    earlier = checkpoint.contract.figures.get(SAME_WEIGHTS)
-    return {checkpoint.sha256, *(map(str, earlier) if isinstance(earlier, list) else ())}
-
-
-def attach_head(backbone: Checkpoint, head_state: Mapping[str, Tensor], fingerprint: str) -> dict[str, Tensor]:
-    """The backbone's weights under another head -> a whole state, for `save_checkpoint`.
-
-    head_state: the `head.` tensors, and perhaps the `locator.`, as `Network.state_dict()` names them. fingerprint: of the backbone that the
-    head was trained on. Raises CheckpointError when that is not this backbone, or the head does not fit it.
-    """
-    if fingerprint != backbone.contract.backbone_fingerprint:
+    said = checkpoint.contract.backbone_fingerprint
+    actual = backbone_fingerprint(checkpoint.distinct, checkpoint.contract.copies)
+    if actual != said:
+        place = f"{checkpoint.path}: " if checkpoint.path else ""
         raise CheckpointError(
-            f"head: it was trained on the backbone {fingerprint!r}, this is {backbone.contract.backbone_fingerprint!r} (checkpoint "
-            f"{backbone.contract.name!r}); take the checkpoint that the features were extracted with, or extract and train again"
+            f"{place}backbone_fingerprint: the contract says {said!r}, the weights give {actual!r}; copy or download the file again, or "
+            "make it again"
         )
-    if stray := sorted(name for name in head_state if not name.startswith((HEAD, "locator."))):
-        raise CheckpointError(f"head: expected names that start with 'head.' or 'locator.', got {stray[0]!r}")
-    head = weights_of(head_state)
-    for name, tensor in head.items():
-        require_values(name, tensor)
-    state = {name: tensor for name, tensor in backbone.state.items() if not name.startswith(HEAD)} | head
-    require_shapes({name: tuple(tensor.shape) for name, tensor in state.items()}, backbone.contract.architecture)
-    return state
+    return f"the backbone is {actual}, as the contract says"
 
 
-def _load(path: str | Path | None, note: Callable[[str, str], None]) -> Checkpoint:
-    """Read and check step by step; `note` hears (check, result) after each step that passed."""
+def _load(path: str | Path | None, note: Note) -> Checkpoint:
+    """Read and check step by step; `note` hears of each step that passed."""
     source = default_checkpoint_path() if path is None else Path(path)
     with open_checkpoint(source) as stored:
         note("file", f"a safetensors file of {source.stat().st_size / 1e6:.1f} MB, header and length agree")
         with _advice("take the version of screener that made this checkpoint, or make it again"):
-            contract = Contract.from_dict(stored.contract_dict())
-        note("contract", f"format version {contract.format_version}, every field present and in range")
+            values, said = stored.contract_and_seal()
+            contract = Contract.from_dict(values)
+        version = values["format_version"]
+        note("contract", f"format version {version}, every field present and in range")
         note("preprocessing", "this screener cuts, resizes and normalises faces by the checkpoint's rules")
         with _advice("copy or download the file again, or make it again"):
             layout = stored.layout()
-            require_layout(layout, contract.architecture)
+            require_shapes(named_shapes(layout), contract.architecture, contract.copies)
             note("tensors", f"{len(layout)}, with the names, types and shapes of {contract.architecture.name}")
-            state = stored.state()
-            note("values", f"{sum(tensor.numel() for tensor in state.values()):,} numbers, all finite")
-            actual = backbone_fingerprint(state)
-            if actual != contract.backbone_fingerprint:
-                raise CheckpointError(
-                    f"backbone_fingerprint: the contract says {contract.backbone_fingerprint!r}, the weights give {actual!r}"
-                )
-        note("fingerprint", f"the backbone is {actual}, as the contract says")
+            tensors = stored.tensors()
+            if version == FORMAT_VERSION:
+                note("seal", _require_seal(values, tensors, said))
+            weights = from_stored(tensors)
+            note("values", f"{sum(tensor.numel() for tensor in weights.values()):,} numbers, all finite")
         with source.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         note("sha256", sha256)
-    return Checkpoint(contract, state, source, sha256)
+    checkpoint = Checkpoint(contract, weights, source, sha256)
+    if version == FORMAT_VERSION:
+        return checkpoint
+    # Files of version 1 have nothing else to guard them, and hold their copies.
+    note("fingerprint", require_fingerprint(checkpoint))
+    copies, distinct = each_once(weights, contract.architecture)
+    return Checkpoint(replace(contract, copies=copies), distinct, source, sha256)
+
+
+def _require_seal(contract: dict[str, Any], tensors: dict[str, Tensor], said: Any) -> str:
+    """Raise CheckpointError unless contract and tensors are those that the seal in the file was made of; returns that in words."""
+    found = seal(contract, tensors)
+    if found != said:
+        raise CheckpointError(f"{SEAL}: contract and weights are not as they were written, the file says {said!r}, they give {found!r}")
+    return f"contract and weights are as they were written, their SHA-256 is {found}"
 
 
 @contextmanager
@@ -232,9 +197,3 @@ def _advice(advice: str) -> Iterator[None]:
         yield
     except CheckpointError as error:
         raise CheckpointError(f"{error}; {advice}") from error
-
-
-def _write(target: Path, contract: Contract, stored: Mapping[str, Tensor]) -> None:
-    checked = Contract.from_dict(contract.to_dict())
-    text = json.dumps(checked.to_dict(), ensure_ascii=True, allow_nan=False)
-    write_whole(target, to_safetensors(dict(stored), metadata={METADATA_KEY: text}), follow=False)

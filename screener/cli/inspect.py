@@ -38,7 +38,7 @@ def weights_show(checkpoint: Annotated[Path | None, typer.Argument(help="A check
 
 @weights_app.command("verify")
 def weights_verify(checkpoint: Annotated[Path | None, typer.Argument(help="A checkpoint; the default one if left out.")] = None) -> None:
-    """Check a checkpoint's file, contract, shapes, values and fingerprint; exit 2 at the first fault."""
+    """Check a checkpoint's file, contract, shapes, hash, values and fingerprint, and run it once; exit 2 at the first fault."""
     with exits():
         from screener.checkpoint import verify_checkpoint
 

@@ -15,7 +15,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from screener.checkpoint import Checkpoint, default_checkpoint_path, load_checkpoint
+from screener.checkpoint import Checkpoint, default_checkpoint_path, load_checkpoint, require_fingerprint
 from screener.doctor.findings import Examination, Fault
 from screener.doctor.known_answers import box_fault, check_crop, check_normalisation, picture_fault
 from screener.doctor.specimen import FPS, FRAMES, SIDE_PX, Specimen, encode, make_specimen
@@ -86,10 +86,11 @@ class Trial:
         examination.check("batch size", self._score_alone, _ARITHMETIC, needs=["scores"])
 
     def load_weights(self) -> str:
-        """Load and verify the checkpoint."""
+        """Load and verify the checkpoint, its backbone's fingerprint too, which a scan takes on trust."""
         started = time.perf_counter()
         path = self._checkpoint_path or default_checkpoint_path()
         self._checkpoint = loaded = load_checkpoint(path)
+        require_fingerprint(loaded)
         seconds = time.perf_counter() - started
         size = path.stat().st_size / 1e6
         return f"{loaded.contract.name}, {size:.1f} MB, whole and verified in {seconds:.1f} s; sha256 {loaded.sha256}; {path}"

@@ -14,9 +14,10 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from screener.checkpoint import Checkpoint, Contract, Measured, localisation_of
+from screener.checkpoint.description import architecture_in_words
 from screener.checkpoint.localisation import FIGURE as LOCALISATION
 from screener.checkpoint.localisation import RULE
-from screener.checkpoint.store import SAME_WEIGHTS
+from screener.checkpoint.saving import SAME_WEIGHTS
 from screener.errors import CheckpointError
 from screener.evaluation import wording
 from screener.evaluation.figures import FIGURE_NAMES, KINDS, Evaluation, Figure, Tally
@@ -91,11 +92,10 @@ def _card(evaluation: Evaluation, checkpoint: Checkpoint) -> Card:
 
 def _weights(checkpoint: Checkpoint) -> str:
     contract = checkpoint.contract
-    shape = contract.architecture
     size = f", {checkpoint.path.stat().st_size / 1e6:.1f} MB" if checkpoint.path is not None and checkpoint.path.is_file() else ""
     return (
-        f"{shape.name} with {', '.join(map(str, shape.blocks))} blocks, inner width {shape.inner_width}, split at {contract.split_point}"
-        f"{size}, sha256 `{checkpoint.sha256}`, made by screener {contract.code_version}."
+        f"{architecture_in_words(contract)}, split at {contract.split_point}{size}, sha256 `{checkpoint.sha256}`, made by screener "
+        f"{contract.code_version}."
     )
 
 

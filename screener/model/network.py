@@ -94,13 +94,12 @@ def _layer(architecture: Architecture, number: int) -> nn.Sequential:
 class Backbone(nn.Module):
     """Stem to `layer3`: (N, 3, H, W) float -> (N, 1024, H/16, W/16).
 
-    copies: how often each channel of the answer is repeated, see `without_copies`.
+    copies: how often each channel of the answer is repeated, for who wants the features of a network that this one widens into.
     """
 
-    copies: int = 1
-
-    def __init__(self, architecture: Architecture) -> None:
+    def __init__(self, architecture: Architecture, copies: int = 1) -> None:
         super().__init__()
+        self.copies = copies
         self.conv1 = nn.Conv2d(3, architecture.stem_width, 7, 2, 3, bias=False)
         self.bn1 = nn.BatchNorm2d(architecture.stem_width)
         self.relu = nn.ReLU(inplace=True)
@@ -140,12 +139,19 @@ class Network(nn.Module):
     The locator speeds training up (its target is known for self-blended fakes) and is never part of the score.
     """
 
-    def __init__(self, architecture: Architecture = WIDE_RESNET50_2, dropout: float = 0.5) -> None:
+    def __init__(self, architecture: Architecture = WIDE_RESNET50_2, dropout: float = 0.5, head: Architecture | None = None) -> None:
+        """head: the shape of head and locator where it is not the backbone's, which then repeats its answer until they can read it.
+
+        Raises ValueError when the head reads no multiple of what the backbone answers.
+        """
         super().__init__()
-        self.architecture = architecture
-        self.backbone = Backbone(architecture)
-        self.head = Head(architecture, dropout)
-        self.locator = nn.Conv2d(architecture.feature_channels, 1, 1)
+        self.architecture, self.head_architecture = architecture, head or architecture
+        reads, answered = self.head_architecture.feature_channels, architecture.feature_channels
+        if reads % answered:
+            raise ValueError(f"head: it reads {reads} channels, no multiple of the {answered} that the backbone answers")
+        self.backbone = Backbone(architecture, reads // answered)
+        self.head = Head(self.head_architecture, dropout)
+        self.locator = nn.Conv2d(reads, 1, 1)
 
     def forward(self, pictures: Tensor) -> Tensor:
         """(N, 3, H, W) normalised pictures -> (N, 2) logits."""

@@ -1,12 +1,12 @@
 """The network in PyTorch, on any device, in bfloat16 where the hardware computes in it.
 
-Its batch norms are folded into the convolutions and channels that are copies of each other are computed once, which changes nothing but
-speed.
+Its batch norms are folded into the convolutions, which changes nothing but speed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from screener.model.network import Bottleneck, Network, fake_logit
+from screener.model.network import Backbone, Bottleneck, Network, fake_logit
 from screener.model.preprocessing import Preprocessing
-from screener.model.widening import without_copies
 from screener.scoring.acceleration import ACCELERATIONS
 from screener.scoring.devices import choose_device, choose_dtype
 from screener.scoring.engine import LogitsAndMaps, Pictures
 from screener.scoring.lane import Lane
+
+FoldedModule = TypeVar("FoldedModule", bound=nn.Module)
 
 
 class TorchEngine:
@@ -41,7 +42,7 @@ class TorchEngine:
         self.device = choose_device(device)
         self.dtype = choose_dtype(dtype, self.device)
         self.dtype_name = str(self.dtype).removeprefix("torch.")
-        self.network = fold_batch_norm(without_copies(network.eval())).requires_grad_(False).to(self.device)
+        self.network = fold_batch_norm(network.eval()).requires_grad_(False).to(self.device)
         # The last sum decides: the head's `fc` keeps its full precision.
         for convolutions in (self.network.backbone, self.network.head.layer4):
             convolutions.to(dtype=self.dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -96,18 +97,19 @@ def _as_numpy(logits: Tensor, maps: Tensor | None = None) -> LogitsAndMaps:
     return logits.cpu().double().numpy(), None if maps is None else np.array(maps.cpu().numpy(), np.float32)
 
 
-def fold_batch_norm(network: Network) -> Network:
-    """Fold every batch norm of an `eval()` network into the convolution before it, in place."""
-    _fold(network.backbone, 1)
-    for block in network.modules():
-        if isinstance(block, Bottleneck):
+def fold_batch_norm(module: FoldedModule) -> FoldedModule:
+    """Fold every batch norm of a network or backbone in `eval()` into the convolution before it, in place."""
+    for part in list(module.modules()):
+        if isinstance(part, Backbone):
+            _fold(part, 1)
+        elif isinstance(part, Bottleneck):
             for number in (1, 2, 3):
-                _fold(block, number)
-            if block.downsample is not None:
-                convolution, norm = block.downsample
+                _fold(part, number)
+            if part.downsample is not None:
+                convolution, norm = part.downsample
                 assert isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)
-                block.downsample = nn.Sequential(fuse_conv_bn_eval(convolution, norm))
-    return network
+                part.downsample = nn.Sequential(fuse_conv_bn_eval(convolution, norm))
+    return module
 
 
 def _fold(module: nn.Module, number: int) -> None:

@@ -12,14 +12,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any
 from urllib.error import URLError
 
 import torch
 from torch import Tensor
 
 from screener.checkpoint import FORMAT_VERSION, SPLIT_POINT, Calibration, Checkpoint, Contract, backbone_fingerprint
-from screener.checkpoint.tensors import expected_shapes, require_shapes, require_values, weights_of
+from screener.checkpoint.tensors import expected_shapes, require_shapes, require_values, shapes_of, weights_of
 from screener.errors import CheckpointError
 from screener.faces import MtcnnDetector
 from screener.model.network import CLASS_NAMES, WIDE_RESNET50_2, Architecture
@@ -55,7 +54,7 @@ def backbone_from_state(published: Mapping[str, Tensor], name: str) -> Checkpoin
     state = {key: weights[known[key]] if key in known else _untrained(key, shape, generator) for key, shape in shapes.items()}
     for key, tensor in state.items():
         require_values(key, tensor)
-    require_shapes({key: tuple(tensor.shape) for key, tensor in state.items()}, architecture)
+    require_shapes(shapes_of(state), architecture)
     digest = hashlib.sha256()
     for key in sorted(state):
         digest.update(state[key].numpy().data)
@@ -99,9 +98,8 @@ def architecture_of(weights: Mapping[str, Tensor]) -> Architecture:
     if stem is None or first is None or last is None or not all(blocks):
         raise CheckpointError("not the state dict of a ResNet with bottlenecks, such as torchvision's wide_resnet50_2; give one of these")
     try:
-        shape: dict[str, Any] = {"blocks": tuple(blocks), "inner_width": first.shape[0], "outer_width": last.shape[0] // 4}
-        shape["stem_width"] = stem.shape[0]
-        architecture = Architecture(f"resnet{'_'.join(map(str, blocks))}", **shape)
+        name, shape = f"resnet{'_'.join(map(str, blocks))}", (blocks[0], blocks[1], blocks[2], blocks[3])
+        architecture = Architecture(name, shape, first.shape[0], last.shape[0] // 4, stem.shape[0])
     except ValueError as error:
         raise CheckpointError(f"not a network of a shape that screener knows: {error}") from error
     return WIDE_RESNET50_2 if replace(architecture, name=WIDE_RESNET50_2.name) == WIDE_RESNET50_2 else architecture

@@ -25,7 +25,6 @@ from screener.datasets.splits import Plan
 from screener.errors import DatasetError, DeviceError, OutputError
 from screener.model.network import STRIDE
 from screener.model.preprocessing import normalise
-from screener.model.widening import without_copies
 from screener.runtime.readahead import read_ahead
 from screener.scanning.models import build_detector
 from screener.scoring import choose_device, choose_dtype, fold_batch_norm
@@ -78,7 +77,7 @@ class FeatureMaker:
 
     def __init__(self, checkpoint: Checkpoint, device: torch.device, dtype: torch.dtype) -> None:
         self._device, self._dtype, self._contract = device, dtype, checkpoint.contract.preprocessing
-        backbone = fold_batch_norm(without_copies(checkpoint.build_network(), same_features=True)).backbone.requires_grad_(False).eval()
+        backbone = fold_batch_norm(checkpoint.build_backbone()).requires_grad_(False).eval()
         self._backbone = backbone.to(device=device, dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def features(self, crops_rgb: NDArray[np.uint8]) -> NDArray[np.float16]:

@@ -24,11 +24,10 @@ from screener.checkpoint import (
     DataSet,
     OperatingPoint,
     attach_head,
-    backbone_fingerprint,
     save_checkpoint,
 )
 from screener.checkpoint.localisation import FIGURE
-from screener.checkpoint.tensors import BACKBONE, from_stored, to_stored
+from screener.checkpoint.storage import DEFAULT_STORAGE, exact_storage, from_stored, to_stored
 from screener.errors import DatasetError
 from screener.evaluation.calibration import MISSED_SHARE, fit_calibration, operating_point, pooled_p_fake
 from screener.model.preprocessing import Preprocessing
@@ -48,17 +47,11 @@ UNKNOWN_BACKBONE = (
 )
 
 
-def keeps_backbone(backbone: Checkpoint) -> bool:
-    """Whether the backbone comes out of 8-bit storage as it is; if not, only a checkpoint in float32 keeps its fingerprint."""
-    weights = {name: tensor for name, tensor in backbone.state.items() if name.startswith(BACKBONE)}
-    stored = to_stored(backbone.state, backbone.contract.architecture, quantised=True)
-    return backbone_fingerprint(weights) == backbone_fingerprint(from_stored(stored, stored.__getitem__, BACKBONE))
-
-
-def as_stored(backbone: Checkpoint, head: Mapping[str, Tensor], quantise: bool) -> State:
+def as_stored(head: Mapping[str, Tensor]) -> State:
     """A `Head.state_dict()` as it will be read back from the checkpoint, so that what is measured is what is shipped."""
-    stored = to_stored(_whole(backbone, head), backbone.contract.architecture, quantise)
-    return {name.removeprefix(HEAD): tensor for name, tensor in from_stored(stored, stored.__getitem__, HEAD).items()}
+    weights = {HEAD + name: tensor for name, tensor in head.items() if tensor.is_floating_point()}
+    back = from_stored(to_stored(weights, DEFAULT_STORAGE))
+    return {name.removeprefix(HEAD): tensor for name, tensor in back.items()}
 
 
 def preprocessing_for(fold: FeatureFold, backbone: Checkpoint) -> Preprocessing:
@@ -158,14 +151,14 @@ def limits_of(backbone: Checkpoint, fold: FeatureFold, validation: Part) -> str:
     return words if fold.backbone_fingerprint else words + UNKNOWN_BACKBONE
 
 
-def write_head(output: Path, backbone: Checkpoint, head: Mapping[str, Tensor], contract: Contract, quantise: bool) -> None:
-    """The backbone with this head as the checkpoint `output`, whole or not at all. Raises CheckpointError, OutputError."""
-    save_checkpoint(output, contract, _whole(backbone, head), quantise=quantise)
+def write_head(output: Path, backbone: Checkpoint, head: Mapping[str, Tensor], contract: Contract) -> None:
+    """The backbone with this head as the checkpoint `output`, whole or not at all. Raises CheckpointError, OutputError.
 
-
-def _whole(backbone: Checkpoint, head: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    named = {HEAD + name: tensor for name, tensor in head.items()}
-    return attach_head(backbone, named, backbone.contract.backbone_fingerprint)
+    Backbone and locator keep their values, and so the fingerprint, in the smallest storage that does so.
+    """
+    whole = attach_head(backbone, {HEAD + name: tensor for name, tensor in head.items()}, backbone.contract.backbone_fingerprint)
+    kept = {name: tensor for name, tensor in whole.items() if not name.startswith(HEAD)}
+    save_checkpoint(output, contract, whole, storage=exact_storage(kept))
 
 
 def plain_record(values: Mapping[str, Any]) -> dict[str, Any]:

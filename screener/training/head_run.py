@@ -27,7 +27,6 @@ from screener.training.head import FoldJob, head_logits, train_head
 from screener.training.head_checkpoint import (
     as_stored,
     contract_for,
-    keeps_backbone,
     plain_record,
     preprocessing_for,
     rows_sha256,
@@ -137,7 +136,6 @@ class _HeadRun:
         self._output, self._settings, self._backbone = output, settings, backbone
         self._folds, self._parts, self._workers = folds, parts, workers
         self._folder = RunFolder(output)
-        self._quantise = keeps_backbone(backbone)
         self._metrics = output.with_name(f"{output.stem}.metrics.csv")
 
     def all(self, watch: TrainingWatch, tensorboard: Path | None) -> HeadReport | None:
@@ -188,7 +186,7 @@ class _HeadRun:
         start = starting_weights(self._backbone.state, architecture, settings.head_start, settings.seed)
         state_path = self._folder.file(f"fold-{fold.number}.state")
         trained = train_head(FoldJob(fold.number, parts, architecture, start, settings, state_path), self._workers, watch)
-        state = as_stored(self._backbone, trained.state, self._quantise)
+        state = as_stored(trained.state)
         head = Head(architecture, settings.dropout)
         head.load_state_dict(state)
         head.to(device=self._workers.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -213,7 +211,7 @@ class _HeadRun:
         history = [row for result in results for row in result.history]
         write_metrics(self._metrics, history)
         curves = draw_curves(self._output.with_name(f"{self._output.stem}.curves"), history)
-        write_head(self._output, self._backbone, chosen.state, contract, self._quantise)
+        write_head(self._output, self._backbone, chosen.state, contract)
         self._folder.remove()
         notes = [] if curves else [MISSING]
         if chosen.validation["auc"] < NEAR_CHANCE_AUC:

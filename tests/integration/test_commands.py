@@ -92,7 +92,7 @@ def test_weights_verify_names_each_check(checkpoint: Path) -> None:
     ended = run_here("weights", "verify", checkpoint)
     assert ended.status == 0
     checks = [line.split()[0] for line in ended.out.splitlines()]
-    assert checks == ["file", "contract", "preprocessing", "tensors", "values", "fingerprint", "sha256", "network"]
+    assert checks == ["file", "contract", "preprocessing", "tensors", "seal", "values", "sha256", "fingerprint", "network"]
 
 
 def test_settings_come_from_a_file_and_options_override_it(media: Path, checkpoint: Path, tmp_path: Path) -> None:

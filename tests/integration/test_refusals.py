@@ -13,6 +13,8 @@ from command_line import Ended, run_here
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from screener.checkpoint.reading import seal
+
 
 class Canary:
     """Unpickling it writes the file that it was made for."""
@@ -52,12 +54,22 @@ def garbage(path: Path, good: Path, canary: Canary) -> None:
     path.write_bytes(bytes(range(256)) * 64)
 
 
+def changed(path: Path, good: Path, canary: Canary) -> None:
+    _with_bias(path, good, 0.5, sealed=False)
+
+
 def not_a_number(path: Path, good: Path, canary: Canary) -> None:
+    _with_bias(path, good, float("nan"), sealed=True)
+
+
+def _with_bias(path: Path, good: Path, value: float, sealed: bool) -> None:
     with safe_open(good, "pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - the handle is no mapping
-        metadata = file.metadata()
-    tensors["head.fc.bias"][0] = float("nan")
-    save_file(tensors, path, metadata)
+        contract = json.loads(file.metadata()["screener"])
+    tensors["head.fc.bias"][0] = value
+    said = contract.pop("sha256")
+    contract["sha256"] = seal(contract, tensors) if sealed else said
+    save_file(tensors, path, {"screener": json.dumps(contract)})
 
 
 def bare_weights(path: Path, good: Path, canary: Canary) -> None:
@@ -76,6 +88,7 @@ BAD_CHECKPOINTS = {
     "is cut short": (truncated, "does not fit the file"),
     "is cut within its header": (truncated_header, "truncated"),
     "is garbage": (garbage, "not a safetensors file"),
+    "was changed after it was written": (changed, "not as they were written"),
     "holds a NaN": (not_a_number, "head.fc.bias"),
     "has no contract": (bare_weights, "no 'screener' entry"),
     "is a folder": (folder, "not a regular file"),

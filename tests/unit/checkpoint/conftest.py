@@ -1,4 +1,4 @@
-"""A tiny network, a contract for it, and its saved file."""
+"""A tiny network, a contract for it, its saved file, and what it widens into."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 import torch
+from builders import FROM_TINY, TINY, WIDE
 from torch import Tensor
 
-from screener.checkpoint import Calibration, Contract, DataSet, OperatingPoint, save_checkpoint
-from screener.model.network import CLASS_NAMES, Architecture, Network
+from screener.checkpoint import FORMAT_VERSION, Calibration, Contract, DataSet, OperatingPoint, save_checkpoint
+from screener.checkpoint.storage import STORAGES
+from screener.model.network import CLASS_NAMES, Network
 from screener.model.preprocessing import Preprocessing
 
-TINY = Architecture("tiny", blocks=(1, 1, 1, 1), inner_width=8, outer_width=4, stem_width=4)
+PICTURES = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(1))
 
 
 def make_network(seed: int = 0) -> Network:
@@ -32,7 +34,7 @@ def make_network(seed: int = 0) -> Network:
 def make_contract(**changes: Any) -> Contract:
     fields: dict[str, Any] = {
         "name": "tiny test head",
-        "format_version": 1,
+        "format_version": FORMAT_VERSION,
         "architecture": TINY,
         "class_names": CLASS_NAMES,
         "split_point": "layer3",
@@ -69,35 +71,43 @@ def state(network: Network) -> dict[str, Tensor]:
 
 
 @pytest.fixture(scope="session")
-def _saved_bytes(tmp_path_factory: pytest.TempPathFactory) -> Callable[[bool], bytes]:
-    made: dict[bool, bytes] = {}
+def _saved_bytes(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], bytes]:
+    made: dict[str, bytes] = {}
 
-    def make(quantise: bool) -> bytes:
-        if quantise not in made:
+    def make(storage: str) -> bytes:
+        if storage not in made:
             path = tmp_path_factory.mktemp("saved") / "tiny.safetensors"
-            save_checkpoint(path, make_contract(), make_network().state_dict(), quantise=quantise)
-            made[quantise] = path.read_bytes()
-        return made[quantise]
+            save_checkpoint(path, make_contract(), make_network().state_dict(), storage=storage)
+            made[storage] = path.read_bytes()
+        return made[storage]
 
     return make
 
 
-@pytest.fixture(params=[True, False], ids=["8-bit", "float32"])
-def quantised(request: pytest.FixtureRequest) -> bool:
-    return bool(request.param)
+@pytest.fixture(params=list(STORAGES))
+def storage(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 @pytest.fixture
-def saved(tmp_path: Path, _saved_bytes: Callable[[bool], bytes]) -> Path:
+def saved(tmp_path: Path, _saved_bytes: Callable[[str], bytes]) -> Path:
     """A fresh copy of a sound 8-bit checkpoint."""
     path = tmp_path / "tiny.safetensors"
-    path.write_bytes(_saved_bytes(True))
+    path.write_bytes(_saved_bytes("int8"))
     return path
 
 
 @pytest.fixture
-def saved_either(tmp_path: Path, _saved_bytes: Callable[[bool], bytes], quantised: bool) -> Path:
-    """A fresh copy of a sound checkpoint, once in 8 bits and once in float32."""
+def saved_any(tmp_path: Path, _saved_bytes: Callable[[str], bytes], storage: str) -> Path:
+    """A fresh copy of a sound checkpoint, in each storage."""
     path = tmp_path / "tiny.safetensors"
-    path.write_bytes(_saved_bytes(quantised))
+    path.write_bytes(_saved_bytes(storage))
+    return path
+
+
+@pytest.fixture
+def saved_wide(tmp_path: Path) -> Path:
+    """A checkpoint of WIDE that holds TINY's channels."""
+    path = tmp_path / "wide.safetensors"
+    save_checkpoint(path, make_contract(architecture=WIDE, copies=FROM_TINY), make_network().state_dict())
     return path

@@ -43,7 +43,7 @@ WRONG: list[tuple[tuple[str | int, ...], Any, str]] = [
     (("surprise",), 1, r"'surprise': unknown field; known are name, format_version"),
     (("name",), "  ", r"name: expected some text"),
     (("name",), "red \x1b[31m", r"name: expected printable text, got 'red \\x1b\[31m'"),
-    (("format_version",), 2, r"format_version: expected 1.*another version of screener.*got 2"),
+    (("format_version",), 3, r"format_version: expected 1 or 2.*another version of screener.*got 3"),
     (("class_names",), ["fake", "real"], r"class_names: expected \('real', 'fake'\), .*got \('fake', 'real'\)"),
     (("class_names",), ["real"], r"class_names: expected a list of 2"),
     (("split_point",), "layer2", r"split_point: expected 'layer3', got 'layer2'"),
@@ -52,6 +52,9 @@ WRONG: list[tuple[tuple[str | int, ...], Any, str]] = [
     (("architecture", "blocks", 2), 10**9, r"architecture\.blocks: expected at most 64"),
     (("architecture", "inner_width"), "128", r"architecture\.inner_width: expected a whole number, got '128'"),
     (("architecture", "inner_width"), 10**6, r"architecture\.inner_width: expected 1 to 512"),
+    (("copies", "head"), MISSING, r"copies\.head: missing"),
+    (("copies", "backbone", "outer"), 2.0, r"copies\.backbone\.outer: expected a whole number"),
+    (("copies", "backbone", "stem"), 3, r"copies: stem: 4 channels cannot be 3 times fewer"),
     (("preprocessing", "input_size"), 225, r"preprocessing\.input_size: expected a multiple of 16"),
     (("preprocessing", "rule_version"), 2, r"preprocessing\.rule_version: this screener crops by version 1"),
     (("preprocessing", "colour_order"), "bgr", r"preprocessing\.colour_order.*got 'bgr'"),
@@ -99,7 +102,7 @@ def test_wrong_values_are_refused_by_name(contract: Contract, path: tuple[str | 
 
 def test_a_later_version_is_named_before_its_unknown_fields(contract: Contract) -> None:
     with pytest.raises(CheckpointError, match="format_version"):
-        Contract.from_dict(contract.to_dict() | {"format_version": 2, "new_field": 1})
+        Contract.from_dict(contract.to_dict() | {"format_version": 3, "new_field": 1})
 
 
 def test_endless_nesting_is_refused(contract: Contract) -> None:

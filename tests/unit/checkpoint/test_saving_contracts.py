@@ -13,17 +13,19 @@ import torch
 from safetensors.torch import load_file
 
 from screener.checkpoint import Calibration, Contract, load_checkpoint, save_checkpoint, save_contract, scored_alike
+from screener.checkpoint.storage import STORAGES
 from screener.errors import CheckpointError, OutputError
 from screener.model.network import Architecture
 from screener.model.preprocessing import Preprocessing
+from screener.model.widening import Copies, Widening
 
 from .conftest import make_contract, make_network
 
 
-@pytest.fixture(params=[True, False], ids=["8 bits", "float32"])
+@pytest.fixture(params=list(STORAGES))
 def original(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     path = tmp_path / "original.safetensors"
-    save_checkpoint(path, make_contract(), make_network().state_dict(), quantise=request.param)
+    save_checkpoint(path, make_contract(), make_network().state_dict(), storage=request.param)
     return path
 
 
@@ -69,6 +71,7 @@ def test_new_weights_are_not_taken_for_old_ones(original: Path, tmp_path: Path) 
         {"preprocessing": Preprocessing(input_size=64)},
         {"detector": {"name": "another"}},
         {"backbone_fingerprint": "ab" * 32},
+        {"copies": Copies.of_all(Widening(1, 2, 2))},
     ],
     ids=lambda change: next(iter(change)),
 )

@@ -1,93 +1,44 @@
-"""Saving, loading and verifying: what comes back, and that nothing is left half done."""
+"""Loading and verifying: what a checkpoint gives, and what it is held against."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from builders import FROM_TINY, WIDE
 from torch import Tensor
 
 from screener.checkpoint import (
     Checkpoint,
     Contract,
-    attach_head,
     backbone_fingerprint,
     default_checkpoint_path,
     describe,
     load_checkpoint,
+    require_fingerprint,
     save_checkpoint,
     store,
     verify_checkpoint,
 )
-from screener.errors import CheckpointError, OutputError
+from screener.checkpoint.tensors import expected_shapes
+from screener.errors import CheckpointError
 from screener.model.network import Architecture, Network
+from screener.model.widening import NO_COPIES, Copies, Widening
 
-from .conftest import make_contract, make_network
-
-PICTURES = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(1))
-
-
-def test_float32_comes_back_exactly(tmp_path: Path, contract: Contract, network: Network) -> None:
-    save_checkpoint(tmp_path / "a.safetensors", contract, network.state_dict(), quantise=False)
-    checkpoint = load_checkpoint(tmp_path / "a.safetensors")
-    assert set(checkpoint.state) == {name for name in network.state_dict() if not name.endswith("num_batches_tracked")}
-    for name, tensor in checkpoint.state.items():
-        assert tensor.dtype == torch.float32
-        assert torch.equal(tensor, network.state_dict()[name]), name
-    with torch.inference_mode():
-        assert torch.equal(checkpoint.build_network()(PICTURES), network(PICTURES))
+from .conftest import PICTURES, make_contract
+from .files import reseal
 
 
-def test_8_bits_answer_nearly_the_same(saved: Path, network: Network) -> None:
-    with torch.inference_mode():
-        expected, actual = network(PICTURES), load_checkpoint(saved).build_network()(PICTURES)
-    torch.testing.assert_close(actual, expected, atol=0.02, rtol=0.05)
-    assert not torch.equal(actual, expected)
-
-
-def test_8_bits_take_about_a_quarter(tmp_path: Path) -> None:
-    wider = Architecture("wider", (1, 1, 1, 1), 32, 16, 16)
-    network = Network(wider)
-    sizes = {}
-    for quantise in (True, False):
-        path = tmp_path / f"{quantise}.safetensors"
-        save_checkpoint(path, make_contract(architecture=wider), network.state_dict(), quantise=quantise)
-        sizes[quantise] = path.stat().st_size
-    assert sizes[True] < 0.3 * sizes[False]
-
-
-def test_contract_comes_back_with_the_fingerprint(saved_either: Path, contract: Contract) -> None:
-    checkpoint = load_checkpoint(str(saved_either))
+def test_contract_comes_back_with_the_fingerprint(saved_any: Path, contract: Contract) -> None:
+    checkpoint = load_checkpoint(str(saved_any))
     assert replace(checkpoint.contract, backbone_fingerprint="") == contract
     assert checkpoint.contract.backbone_fingerprint == backbone_fingerprint(checkpoint.state)
-    assert checkpoint.sha256 == hashlib.sha256(saved_either.read_bytes()).hexdigest()
-    assert checkpoint.path == saved_either
-
-
-def test_a_backbone_keeps_its_fingerprint_through_saves(tmp_path: Path, saved: Path) -> None:
-    first = load_checkpoint(saved)
-    for quantise in (True, False, True):
-        save_checkpoint(tmp_path / "next.safetensors", first.contract, first.state, quantise=quantise)
-        again = load_checkpoint(tmp_path / "next.safetensors")
-        assert again.contract.backbone_fingerprint == first.contract.backbone_fingerprint
-        assert all(torch.equal(again.state[name], tensor) for name, tensor in first.state.items())
-    assert (tmp_path / "next.safetensors").read_bytes() == saved.read_bytes()
-
-
-def test_fingerprint_sees_names_shapes_values_and_only_the_backbone(state: dict[str, Tensor]) -> None:
-    original = backbone_fingerprint(state)
-    name = "backbone.conv1.weight"
-    assert backbone_fingerprint({**state, "head.fc.bias": torch.ones(2)}) == original
-    assert backbone_fingerprint(dict(reversed(state.items()))) == original
-    assert backbone_fingerprint({**state, name: state[name].contiguous(memory_format=torch.channels_last)}) == original
-    assert backbone_fingerprint({**state, name: state[name] + 1e-3}) != original
-    assert backbone_fingerprint({**state, name: state[name].flatten()}) != original
-    assert backbone_fingerprint({**state, "backbone.more": torch.ones(1)}) != original
+    assert checkpoint.sha256 == hashlib.sha256(saved_any.read_bytes()).hexdigest()
+    assert checkpoint.path == saved_any
 
 
 def test_built_network_is_ready_for_scanning(saved: Path) -> None:
@@ -97,7 +48,7 @@ def test_built_network_is_ready_for_scanning(saved: Path) -> None:
     assert not any(parameter.requires_grad for parameter in network.parameters())
     assert not any(tensor.is_meta for tensor in network.state_dict().values())
     name = "head.fc.weight"
-    assert network.state_dict()[name].data_ptr() == checkpoint.state[name].data_ptr()
+    assert network.state_dict()[name].data_ptr() == checkpoint.distinct[name].data_ptr()
 
 
 def test_training_a_built_network_leaves_the_checkpoint_alone(saved: Path) -> None:
@@ -112,113 +63,12 @@ def test_training_a_built_network_leaves_the_checkpoint_alone(saved: Path) -> No
     assert all(torch.equal(tensor, before[name]) for name, tensor in checkpoint.state.items())
 
 
-def test_loaded_weights_outlive_the_file(saved_either: Path) -> None:
-    checkpoint = load_checkpoint(saved_either)
+def test_loaded_weights_outlive_the_file(saved_any: Path) -> None:
+    checkpoint = load_checkpoint(saved_any)
     before = {name: tensor.clone() for name, tensor in checkpoint.state.items()}
-    with saved_either.open("r+b") as file:
-        file.write(b"\0" * saved_either.stat().st_size)
+    with saved_any.open("r+b") as file:
+        file.write(b"\0" * saved_any.stat().st_size)
     assert all(torch.equal(tensor, before[name]) for name, tensor in checkpoint.state.items())
-
-
-def test_any_float_type_and_memory_order_can_be_saved(tmp_path: Path, contract: Contract, network: Network) -> None:
-    half = network.to(torch.float16, memory_format=torch.channels_last)
-    save_checkpoint(tmp_path / "half.safetensors", contract, half.state_dict(), quantise=False)
-    loaded = load_checkpoint(tmp_path / "half.safetensors").state
-    assert all(torch.equal(tensor, half.state_dict()[name].float()) for name, tensor in loaded.items())
-
-
-@pytest.mark.parametrize(
-    ("name", "change", "message"),
-    [
-        ("head.fc.weight", lambda t: t * float("nan"), r"head\.fc\.weight: holds NaN or infinite"),
-        ("head.layer4.0.conv1.weight", lambda t: t / 0, r"head\.layer4\.0\.conv1\.weight: holds NaN or infinite"),
-        ("backbone.bn1.running_var", lambda t: -t, r"backbone\.bn1\.running_var: holds a negative variance"),
-        ("head.fc.weight", lambda t: t[:1], r"head\.fc\.weight: expected shape \(2, 128\) for architecture 'tiny', got \(1, 128\)"),
-        ("head.fc.weight", lambda t: t.to(torch.int64), r"head\.fc\.weight: expected floating point"),
-        ("head.extra.weight", None, r"'head\.extra\.weight': architecture 'tiny' has no such tensor"),
-    ],
-)
-def test_wrong_weights_are_not_saved(tmp_path: Path, contract: Contract, state: dict[str, Tensor], name: str, change, message: str) -> None:  # type: ignore[no-untyped-def]
-    state[name] = torch.ones(1) if change is None else change(state[name])
-    with pytest.raises(CheckpointError, match=message):
-        save_checkpoint(tmp_path / "a.safetensors", contract, state)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_wrong_contract_is_not_saved(tmp_path: Path, state: dict[str, Tensor]) -> None:
-    with pytest.raises(CheckpointError, match=r"figures\.auc: expected a finite number"):
-        save_checkpoint(tmp_path / "a.safetensors", make_contract(figures={"auc": float("nan")}), state)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_failing_to_write_keeps_what_was_there(saved: Path, state: dict[str, Tensor], monkeypatch: pytest.MonkeyPatch) -> None:
-    before = saved.read_bytes()
-
-    def full_disk(descriptor: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full_disk)
-    with pytest.raises(OutputError, match=r"tiny\.safetensors: cannot be written: No space left"):
-        save_checkpoint(saved, make_contract(name="another"), state)
-    assert saved.read_bytes() == before
-    assert list(saved.parent.iterdir()) == [saved]
-
-
-def test_a_reader_of_the_old_file_is_not_disturbed(saved: Path, state: dict[str, Tensor]) -> None:
-    before = saved.read_bytes()
-    with saved.open("rb") as reader:
-        save_checkpoint(saved, make_contract(name="another"), state)
-        assert reader.read() == before
-    assert saved.read_bytes() != before
-
-
-def test_saving_into_no_folder(tmp_path: Path, contract: Contract, state: dict[str, Tensor]) -> None:
-    with pytest.raises(OutputError, match="check the folder"):
-        save_checkpoint(tmp_path / "nowhere" / "a.safetensors", contract, state)
-
-
-def test_saving_replaces_and_keeps_ordinary_permissions(saved: Path, state: dict[str, Tensor]) -> None:
-    save_checkpoint(saved, make_contract(name="another"), state)
-    assert load_checkpoint(saved).contract.name == "another"
-    plain = saved.with_name("plain")
-    plain.touch()
-    assert saved.stat().st_mode == plain.stat().st_mode
-
-
-def test_a_head_goes_on_its_own_backbone(tmp_path: Path, saved: Path) -> None:
-    backbone = load_checkpoint(saved)
-    other = make_network(seed=1)
-    head = {f"head.{name}": tensor for name, tensor in other.head.state_dict().items()}
-    state = attach_head(backbone, head, backbone.contract.backbone_fingerprint)
-    save_checkpoint(tmp_path / "new.safetensors", backbone.contract, state, quantise=False)
-    loaded = load_checkpoint(tmp_path / "new.safetensors")
-    assert loaded.contract.backbone_fingerprint == backbone.contract.backbone_fingerprint
-    assert torch.equal(loaded.state["head.fc.weight"], other.head.fc.weight)
-    assert torch.equal(loaded.state["locator.weight"], backbone.state["locator.weight"])
-
-
-def test_a_head_is_refused_on_another_backbone(saved: Path, network: Network) -> None:
-    backbone = load_checkpoint(saved)
-    head = {f"head.{name}": tensor for name, tensor in network.head.state_dict().items()}
-    with pytest.raises(CheckpointError, match=r"trained on the backbone 'cdcd.*tiny test head.*extract and train again"):
-        attach_head(backbone, head, "cd" * 32)
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda head: head.pop("head.fc.bias"), r"head\.fc\.bias: missing"),
-        (lambda head: head.update({"backbone.conv1.weight": torch.ones(1)}), r"start with 'head\.' or 'locator\.', got 'backbone"),
-        (lambda head: head.update({"head.fc.bias": torch.tensor([0.0, float("inf")])}), r"head\.fc\.bias: holds NaN or infinite"),
-        (lambda head: head.update({"head.fc.bias": torch.ones(3)}), r"head\.fc\.bias: expected shape \(2,\)"),
-    ],
-)
-def test_an_unfit_head_is_refused(saved: Path, network: Network, change, message: str) -> None:  # type: ignore[no-untyped-def]
-    backbone = load_checkpoint(saved)
-    head = {f"head.{name}": tensor for name, tensor in network.head.state_dict().items()}
-    change(head)
-    with pytest.raises(CheckpointError, match=message):
-        attach_head(backbone, head, backbone.contract.backbone_fingerprint)
 
 
 def test_default_comes_from_the_package_then_the_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -244,20 +94,20 @@ def test_no_path_loads_the_default(saved: Path, tmp_path: Path, monkeypatch: pyt
     assert load_checkpoint().contract.name == "tiny test head"
 
 
-def test_verify_names_every_check_in_order(saved_either: Path) -> None:
-    results = verify_checkpoint(saved_either)
-    checks = ["file", "contract", "preprocessing", "tensors", "values", "fingerprint", "sha256", "network"]
+def test_verify_names_every_check_in_order(saved_any: Path) -> None:
+    results = verify_checkpoint(saved_any)
+    checks = ["file", "contract", "preprocessing", "tensors", "seal", "values", "sha256", "fingerprint", "network"]
     assert [check for check, _ in results] == checks
     said = dict(results)
-    assert said["sha256"] == hashlib.sha256(saved_either.read_bytes()).hexdigest()
-    assert load_checkpoint(saved_either).contract.backbone_fingerprint in said["fingerprint"]
+    assert said["sha256"] == hashlib.sha256(saved_any.read_bytes()).hexdigest()
+    assert load_checkpoint(saved_any).contract.backbone_fingerprint in said["fingerprint"]
 
 
 def test_verify_runs_the_network(tmp_path: Path, contract: Contract, state: dict[str, Tensor]) -> None:
     # Finite weights whose answer is not: only running them shows it.
     state["head.fc.bias"] = torch.full((2,), 3.4e38)
     state["head.fc.weight"] = torch.full_like(state["head.fc.weight"], 3.4e38)
-    save_checkpoint(tmp_path / "a.safetensors", contract, state, quantise=False)
+    save_checkpoint(tmp_path / "a.safetensors", contract, state, storage="float32")
     load_checkpoint(tmp_path / "a.safetensors")
     with pytest.raises(CheckpointError, match="not with finite numbers"):
         verify_checkpoint(tmp_path / "a.safetensors")
@@ -295,3 +145,60 @@ def test_a_checkpoint_made_by_hand_is_checked_when_built(contract: Contract, sta
     del weights["head.fc.bias"]
     with pytest.raises(CheckpointError, match=r"head\.fc\.bias: missing"):
         Checkpoint(contract, weights, None, "").build_network()
+
+
+def test_the_network_runs_the_distinct_channels_and_is_the_wide_one(saved_wide: Path) -> None:
+    checkpoint = load_checkpoint(saved_wide)
+    network, whole = checkpoint.build_network(), Network(WIDE).eval()
+    whole.load_state_dict(checkpoint.state)
+    assert network.backbone.layer3[0].conv2.out_channels == 32 and whole.backbone.layer3[0].conv2.out_channels == 128
+    with torch.inference_mode():
+        for actual, expected in zip(network.forward_with_map(PICTURES), whole.forward_with_map(PICTURES), strict=True):
+            torch.testing.assert_close(actual, expected, rtol=1e-4, atol=1e-5)
+        assert network.backbone(PICTURES).shape == (2, 64, 2, 2), "inside, nothing is computed twice"
+        features = checkpoint.build_backbone()(PICTURES)
+        assert features.shape == (2, WIDE.feature_channels, 2, 2) == (2, 128, 2, 2)
+        torch.testing.assert_close(features, whole.backbone(PICTURES), rtol=1e-4, atol=1e-5)
+
+
+def test_copies_written_out_answer_the_same(saved_wide: Path) -> None:
+    checkpoint = load_checkpoint(saved_wide)
+    plain = checkpoint.written_out()
+    assert plain.contract.copies == NO_COPIES
+    assert {name: tuple(t.shape) for name, t in plain.distinct.items()} == expected_shapes(WIDE)
+    with torch.inference_mode():
+        torch.testing.assert_close(plain.build_network()(PICTURES), checkpoint.build_network()(PICTURES), rtol=1e-4, atol=1e-5)
+
+
+def test_a_narrow_architecture_that_was_never_widened_is_itself(tmp_path: Path) -> None:
+    shape = Architecture("slim", blocks=(1, 2, 1, 1), inner_width=6, outer_width=3, stem_width=5)
+    torch.manual_seed(0)
+    network = Network(shape).eval()
+    save_checkpoint(tmp_path / "slim.safetensors", make_contract(architecture=shape), network.state_dict(), storage="float32")
+    checkpoint = load_checkpoint(tmp_path / "slim.safetensors")
+    assert checkpoint.contract.copies == NO_COPIES and checkpoint.state is checkpoint.distinct
+    with torch.inference_mode():
+        assert torch.equal(checkpoint.build_network()(PICTURES), network(PICTURES))
+        assert checkpoint.build_backbone()(PICTURES).shape == (2, 48, 2, 2)
+
+
+def test_a_wrong_fingerprint_is_found_by_verifying_not_by_loading(saved: Path, contract: Contract) -> None:
+    """A file that is sound but names another backbone than it holds was made so, not damaged; the hash that it carries is right."""
+    reseal(saved, change_contract=lambda fields: fields.update(backbone_fingerprint="ab" * 32))
+    loaded = load_checkpoint(saved)
+    for refuse in (lambda: verify_checkpoint(saved), lambda: require_fingerprint(loaded)):
+        with pytest.raises(CheckpointError, match=r"tiny.safetensors: backbone_fingerprint: the contract says 'abab.*make it again"):
+            refuse()
+
+
+def test_the_description_names_the_widths_that_are_stored(saved: Path, saved_wide: Path) -> None:
+    plain, copied = (dict(describe(load_checkpoint(path))) for path in (saved, saved_wide))
+    assert plain["architecture"] == "tiny with 1, 1, 1, 1 blocks, widths inner 8, outer 4, stem 4"
+    assert copied["architecture"] == (
+        "wide with 1, 1, 1, 1 blocks, widths inner 32, outer 8, stem 4, of which those stored and computed are "
+        "widths inner 8, outer 4, stem 4"
+    )
+    assert plain["weights"] == copied["weights"]
+    backbone = load_checkpoint(saved_wide)
+    own = replace(backbone, contract=replace(backbone.contract, copies=Copies(FROM_TINY.backbone, Widening())))
+    assert dict(describe(own))["architecture"].endswith("inner 8, outer 4, stem 4 in the backbone, widths inner 32, outer 8 in the head")

@@ -1,52 +1,19 @@
-"""Eight-bit weights: how far they may be off, and that they never drift."""
+"""The fingerprint of a backbone."""
 
 from __future__ import annotations
 
-import numpy as np
-import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
+from torch import Tensor
 
-from screener.checkpoint.tensors import dequantise, quantise
-
-FINITE = st.floats(allow_nan=False, allow_infinity=False, width=32)
+from screener.checkpoint import backbone_fingerprint
 
 
-@given(arrays(np.float32, st.tuples(st.integers(1, 4), st.integers(1, 5), st.integers(1, 2), st.integers(1, 2)), elements=FINITE))
-@settings(deadline=None)
-def test_each_weight_is_off_by_half_a_step_at_most(values: np.ndarray) -> None:
-    weights = torch.from_numpy(values)
-    back = dequantise(*quantise(weights))
-    assert back.shape == weights.shape and back.dtype == torch.float32
-    peak = weights.double().abs().amax((1, 2, 3), keepdim=True)
-    # Cutting the scale to 16 bits makes it 2**-15 too small at most, which the largest weight feels 127 times.
-    allowed = peak / 127 * (0.5 + 127 * 2.0**-15) + 2.0**-96
-    assert bool(((back.double() - weights.double()).abs() <= allowed).all())
-
-
-@given(arrays(np.float32, st.tuples(st.integers(1, 4), st.integers(1, 6), st.just(1), st.just(1)), elements=FINITE))
-@settings(deadline=None)
-def test_quantising_again_changes_nothing(values: np.ndarray) -> None:
-    quantised, scale = quantise(torch.from_numpy(values))
-    again, scale_again = quantise(dequantise(quantised, scale))
-    torch.testing.assert_close(dequantise(again, scale_again), dequantise(quantised, scale), rtol=0, atol=0)
-
-
-def test_channels_have_scales_of_their_own() -> None:
-    weights = torch.tensor([[1.0, -0.5], [1000.0, -500.0]]).reshape(2, 2, 1, 1)
-    back = dequantise(*quantise(weights))
-    torch.testing.assert_close(back, weights, rtol=0.01, atol=0)
-
-
-def test_zeros_stay_zeros_and_scales_positive() -> None:
-    quantised, scale = quantise(torch.zeros(3, 2, 1, 1))
-    assert not quantised.any()
-    assert bool((scale > 0).all())
-
-
-def test_random_weights_lose_under_a_hundredth() -> None:
-    weights = torch.randn(64, 128, 3, 3, generator=torch.Generator().manual_seed(0))
-    error = (dequantise(*quantise(weights)) - weights).norm() / weights.norm()
-    assert float(error) == pytest.approx(0.0085, abs=0.0015)
+def test_fingerprint_sees_names_shapes_values_and_only_the_backbone(state: dict[str, Tensor]) -> None:
+    original = backbone_fingerprint(state)
+    name = "backbone.conv1.weight"
+    assert backbone_fingerprint({**state, "head.fc.bias": torch.ones(2)}) == original
+    assert backbone_fingerprint(dict(reversed(state.items()))) == original
+    assert backbone_fingerprint({**state, name: state[name].contiguous(memory_format=torch.channels_last)}) == original
+    assert backbone_fingerprint({**state, name: state[name] + 1e-3}) != original
+    assert backbone_fingerprint({**state, name: state[name].flatten()}) != original
+    assert backbone_fingerprint({**state, "backbone.more": torch.ones(1)}) != original

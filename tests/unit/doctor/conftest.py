@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from screener.checkpoint import Calibration, Contract, DataSet, OperatingPoint, save_checkpoint
+from screener.checkpoint import FORMAT_VERSION, Calibration, Contract, DataSet, OperatingPoint, save_checkpoint
 from screener.faces import MtcnnDetector
 from screener.model.network import CLASS_NAMES, Architecture, Network
 from screener.model.preprocessing import Preprocessing
@@ -21,7 +21,7 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("doctor") / "tiny.safetensors"
     contract = Contract(
         name="tiny test head",
-        format_version=1,
+        format_version=FORMAT_VERSION,
         architecture=TINY,
         class_names=CLASS_NAMES,
         split_point="layer3",

@@ -12,7 +12,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from screener.checkpoint import Checkpoint
+from screener.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, saving
 from screener.doctor import self_test
 from screener.doctor.findings import Examination, Finding
 from screener.doctor.self_test import Trial, trial_settings
@@ -93,6 +93,18 @@ def test_a_sound_machine_and_sound_weights_pass_everything(tiny_checkpoint: Path
     assert list(found) == CHECKS
     assert failed(found) == []
     assert "tiny test head" in found["weights"].detail
+
+
+def test_weights_whose_backbone_is_not_the_one_they_name_are_a_finding(
+    tiny_checkpoint: Path, build_with: BuildWith, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A scan takes the fingerprint on trust; what proves a machine and its weights does not."""
+    sound = load_checkpoint(tiny_checkpoint)
+    with monkeypatch.context() as patch:
+        patch.setattr(saving, "backbone_fingerprint", lambda weights, copies: "ab" * 32)
+        save_checkpoint(tmp_path / "wrong.safetensors", sound.contract, sound.distinct)
+    found = run(tmp_path / "wrong.safetensors", build_with(lambda crop, together, before: softness(crop)), tmp_path)
+    assert not found["weights"].ok and "the contract says 'abab" in found["weights"].detail
 
 
 def test_reversed_weights_fail_by_their_polarity_alone(tiny_checkpoint: Path, build_with: BuildWith, tmp_path: Path) -> None:

@@ -10,12 +10,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from builders import TINY_PREPROCESSING, tiny_contract, tiny_network
+import torch
+from builders import FROM_TINY, TINY_PREPROCESSING, WIDE, tiny_contract, tiny_network
 from scipy.special import expit
 
 from screener.checkpoint import Calibration, Checkpoint, load_checkpoint, save_checkpoint, save_contract
 from screener.errors import CheckpointError, DeviceError, OutputError, SettingsError
 from screener.export import agreement, export_model
+from screener.model.network import Network
+from screener.model.widening import Copies, widen
 from screener.scanning.engines import build_scorer, model_beside
 from screener.scoring import TOLERANCE_P_FAKE, OnnxRuntimeEngine, Scorer
 from screener.settings import ScanSettings
@@ -77,6 +80,32 @@ def test_a_model_scores_as_the_checkpoint_does(batch_size: int, model: Path, che
     _, expected = Scorer(checkpoint.build_network(), TINY_PREPROCESSING, "cpu", "float32").logits_and_maps(CROPS)
     np.testing.assert_allclose(maps, expected, atol=1e-3)
     assert np.ptp(expit(logits)) > 0.1
+
+
+@pytest.mark.parametrize("head", ["with the backbone's copies", "of its own"])
+def test_a_model_computes_copied_channels_once_and_answers_as_the_wide_network(head: str, tmp_path: Path) -> None:
+    needs_the_extra()
+    state = widen(tiny_network().state_dict(), FROM_TINY)
+    if head == "of its own":
+        generator = torch.Generator().manual_seed(2)
+        state = {
+            n: t + 0.02 * torch.randn(t.shape, generator=generator) if "head.layer4" in n and t.dim() == 4 else t for n, t in state.items()
+        }
+    save_checkpoint(tmp_path / "wide.safetensors", tiny_contract(architecture=WIDE), state, storage="float32")
+    checkpoint = load_checkpoint(tmp_path / "wide.safetensors")
+    assert checkpoint.contract.copies == (FROM_TINY if head != "of its own" else Copies(FROM_TINY.backbone))
+    export_model(tmp_path / "wide.onnx", checkpoint)
+    whole = Network(WIDE).eval()
+    whole.load_state_dict(state)
+    logits, maps = OnnxRuntimeEngine(tmp_path / "wide.onnx", TINY_PREPROCESSING).logits_and_maps(CROPS)
+    expected, expected_maps = Scorer(whole, TINY_PREPROCESSING, "cpu", "float32").logits_and_maps(CROPS)
+    assert np.abs(expit(logits) - expit(expected)).max() <= TOLERANCE_P_FAKE["float32"]
+    np.testing.assert_allclose(maps, expected_maps, atol=1e-3)
+    import onnx
+
+    (weight,) = [i for i in onnx.load(str(tmp_path / "wide.onnx")).graph.initializer if list(i.dims)[1:] == [3, 7, 7]]
+    sizes = sum(int(np.prod(i.dims)) for i in onnx.load(str(tmp_path / "wide.onnx")).graph.initializer)
+    assert weight.dims[0] == WIDE.stem_width and sizes < sum(t.numel() for t in whole.parameters()) / (4 if head != "of its own" else 1.1)
 
 
 def test_a_model_says_what_it_is(model: Path, checkpoint: Checkpoint) -> None:

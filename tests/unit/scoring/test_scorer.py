@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from builders import TINY_PREPROCESSING, face_crop, tiny_network
+from builders import FROM_TINY, TINY_PREPROCESSING, WIDE, face_crop, tiny_contract, tiny_network
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit
 
-from screener.checkpoint import load_checkpoint
+from screener.checkpoint import load_checkpoint, save_checkpoint
 from screener.errors import DeviceError
+from screener.model.widening import widen
 from screener.scoring import TOLERANCE_P_FAKE, LogitsAndMaps, Pictures, Scorer, TorchEngine, choose_device, choose_dtype, fold_batch_norm
 
 COUNT = 13
@@ -108,10 +109,20 @@ def test_folding_leaves_no_batch_norm_and_the_same_function() -> None:
 def test_a_checkpoint_survives_the_making_of_its_scorer(tiny_checkpoint: Path) -> None:
     """Two scorers of one checkpoint, the first in bfloat16, share tensors with it: neither may change them."""
     checkpoint = load_checkpoint(tiny_checkpoint)
-    before = {name: tensor.clone() for name, tensor in checkpoint.state.items()}
+    before = {name: tensor.clone() for name, tensor in checkpoint.distinct.items()}
     for dtype in ("bfloat16", "float32"):
         Scorer(checkpoint.build_network(), checkpoint.contract.preprocessing, "cpu", dtype)
-    assert all(torch.equal(tensor, before[name]) and tensor.dtype == before[name].dtype for name, tensor in checkpoint.state.items())
+    assert all(torch.equal(tensor, before[name]) and tensor.dtype == before[name].dtype for name, tensor in checkpoint.distinct.items())
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_wide_network_of_few_channels_scores_as_those_few(dtype: str, tmp_path: Path, crops_rgb: np.ndarray) -> None:
+    state = widen(tiny_network().state_dict(), FROM_TINY)
+    save_checkpoint(tmp_path / "wide.safetensors", tiny_contract(architecture=WIDE), state, storage="float32")
+    found = Scorer(load_checkpoint(tmp_path / "wide.safetensors").build_network(), TINY_PREPROCESSING, "cpu", dtype)
+    thin = Scorer(tiny_network(), TINY_PREPROCESSING, "cpu", dtype)
+    for one, other in zip(found.logits_and_maps(crops_rgb), thin.logits_and_maps(crops_rgb), strict=True):
+        assert np.array_equal(one, other)
 
 
 def test_devices(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from torchvision.models.resnet import Bottleneck, ResNet
 
 from screener.checkpoint import backbone_fingerprint, load_checkpoint, save_checkpoint
 from screener.errors import CheckpointError
-from screener.model.network import WIDE_RESNET50_2
+from screener.model.network import WIDE_RESNET50_2, Architecture, Network
 from screener.model.preprocessing import Preprocessing
 from screener.training.backbones import architecture_of, published_backbone
 
@@ -70,7 +70,7 @@ def test_reading_twice_gives_the_same_weights(file: Path) -> None:
 
 def test_it_can_be_kept_as_a_checkpoint(file: Path, tmp_path: Path) -> None:
     checkpoint = published_backbone(str(file))
-    save_checkpoint(tmp_path / "kept.safetensors", checkpoint.contract, checkpoint.state, quantise=False)
+    save_checkpoint(tmp_path / "kept.safetensors", checkpoint.contract, checkpoint.state, storage="float32")
     assert load_checkpoint(tmp_path / "kept.safetensors").contract == checkpoint.contract
 
 
@@ -81,6 +81,15 @@ def test_wide_resnet50_2_is_recognised() -> None:
         assert architecture_of(ResNet(Bottleneck, [3, 4, 6, 3]).state_dict()) == replace(
             WIDE_RESNET50_2, name="resnet3_4_6_3", inner_width=64
         )
+
+
+def test_stem_inner_and_outer_channels_are_told_apart() -> None:
+    """As in a network whose layers are narrower than its stem."""
+    shape = Architecture("resnet1_2_1_1", (1, 2, 1, 1), inner_width=6, outer_width=5, stem_width=12)
+    with torch.device("meta"):
+        state = Network(shape).state_dict()
+    published = {name.removeprefix("backbone.").removeprefix("head."): tensor for name, tensor in state.items()}
+    assert architecture_of(published) == shape
 
 
 def test_imagenet_is_torchvisions_published_file(network: ResNet) -> None:

@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from builders import TINY_PREPROCESSING, portrait
+from builders import FROM_TINY, TINY_PREPROCESSING, WIDE, portrait
 
-from screener.checkpoint import Checkpoint, load_checkpoint
+from screener.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from screener.datasets import LabelledItem, read_data
 from screener.errors import DatasetError, DeviceError, OutputError, SettingsError
 from screener.model.preprocessing import normalise
@@ -255,3 +255,17 @@ def test_a_file_that_changed_while_stopped(tmp_path: Path, checkpoint: Checkpoin
         item.path.write_bytes(b"no picture")
     with pytest.raises(DatasetError, match=r"gives fewer faces than when the extraction began"):
         extract(data, checkpoint, settings, tmp_path / "folds")
+
+
+def test_a_backbone_of_few_channels_gives_all_the_features_that_its_architecture_promises(
+    tmp_path: Path, data: list[LabelledItem], checkpoint: Checkpoint
+) -> None:
+    """The same folds, to the byte but for the names, as from the tiny network with each of its answers repeated."""
+    wide = replace(checkpoint.contract, architecture=WIDE, copies=FROM_TINY)
+    save_checkpoint(tmp_path / "wide.safetensors", wide, checkpoint.distinct)
+    extract(data, load_checkpoint(tmp_path / "wide.safetensors"), CROPPED, tmp_path / "wide")
+    extract(data, checkpoint, CROPPED, tmp_path / "thin")
+    (wide_fold,), (thin_fold,) = open_folds(tmp_path / "wide"), open_folds(tmp_path / "thin")
+    assert wide_fold.feature_shape == (128, 4, 4)
+    for name, split in wide_fold.splits.items():
+        assert np.array_equal(split.features, np.repeat(thin_fold.splits[name].features, 2, axis=1))

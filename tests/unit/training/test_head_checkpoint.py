@@ -8,11 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from builders import TINY, TINY_PREPROCESSING, tiny_contract, tiny_network
+from builders import FROM_TINY, TINY, TINY_PREPROCESSING, WIDE, tiny_contract, tiny_network
 
-from screener.checkpoint import Calibration, Checkpoint, load_checkpoint, save_checkpoint
+from screener.checkpoint import Calibration, Checkpoint, backbone_fingerprint, load_checkpoint, save_checkpoint
+from screener.checkpoint.storage import STORAGES
 from screener.errors import DatasetError
+from screener.model.network import Head
 from screener.model.preprocessing import Preprocessing
+from screener.model.widening import Copies, Widening
 from screener.training.fold_parts import Part, parts_of
 from screener.training.folds import FoldRow
 from screener.training.head_checkpoint import (
@@ -20,7 +23,6 @@ from screener.training.head_checkpoint import (
     calibrated,
     contract_for,
     folds_name,
-    keeps_backbone,
     plain_record,
     preprocessing_for,
     rows_sha256,
@@ -73,24 +75,52 @@ def test_frames_of_one_video_count_once() -> None:
     assert [(point.fpr, point.real_videos, point.fake_videos) for point in contract.operating_points] == [(0.10, 10, 10)]
 
 
-def test_a_backbone_that_came_in_8_bits_survives_and_another_does_not(backbone: Checkpoint) -> None:
-    assert keeps_backbone(backbone)
-    raw = {name: tensor for name, tensor in tiny_network(3).state_dict().items() if not name.endswith("num_batches_tracked")}
-    assert not keeps_backbone(replace(backbone, state=raw))
+@pytest.fixture(params=[*STORAGES, "unsaved"])
+def any_backbone(request: pytest.FixtureRequest, tmp_path: Path) -> Checkpoint:
+    """A backbone that came in a storage, and one that never lay in a file."""
+    network = tiny_network(3)
+    if request.param == "unsaved":
+        weights = {name: tensor for name, tensor in network.state_dict().items() if not name.endswith("num_batches_tracked")}
+        return Checkpoint(tiny_contract(backbone_fingerprint=backbone_fingerprint(weights)), weights, None, "")
+    save_checkpoint(tmp_path / "backbone.safetensors", tiny_contract(), network.state_dict(), storage=request.param)
+    return load_checkpoint(tmp_path / "backbone.safetensors")
 
 
-@pytest.mark.parametrize("quantise", [True, False])
-def test_what_is_measured_is_what_is_read_back(backbone: Checkpoint, tmp_path: Path, quantise: bool) -> None:
+def test_what_is_measured_is_what_is_read_back_and_the_backbone_stays(any_backbone: Checkpoint, tmp_path: Path) -> None:
+    backbone = any_backbone
     head = starting_weights(backbone.state, TINY, "layer4", 3)
     head["layer4.0.conv1.weight"] = head["layer4.0.conv1.weight"] + 0.01 * torch.randn(head["layer4.0.conv1.weight"].shape)
-    stored = as_stored(backbone, head, quantise)
-    write_head(tmp_path / "head.safetensors", backbone, stored, tiny_contract(), quantise)
+    stored = as_stored(head)
+    write_head(tmp_path / "head.safetensors", backbone, stored, tiny_contract())
     read = load_checkpoint(tmp_path / "head.safetensors")
-    assert read.contract.backbone_fingerprint == backbone.contract.backbone_fingerprint
+    assert read.contract.backbone_fingerprint == backbone.contract.backbone_fingerprint == backbone_fingerprint(read.state)
     for name, tensor in stored.items():
         assert torch.equal(read.state[f"head.{name}"], tensor), name
-    assert torch.equal(stored["layer4.0.conv1.weight"], head["layer4.0.conv1.weight"]) != quantise
+    assert not torch.equal(stored["layer4.0.conv1.weight"], head["layer4.0.conv1.weight"])
     assert torch.equal(read.state["locator.weight"], backbone.state["locator.weight"])
+
+
+def test_a_head_is_as_wide_as_the_features_that_it_was_trained_on(tmp_path: Path) -> None:
+    """Over a backbone of fewer channels, which its file goes on holding once; the locator answers as before."""
+    save_checkpoint(tmp_path / "b.safetensors", tiny_contract(architecture=WIDE, copies=FROM_TINY), tiny_network(3).state_dict())
+    backbone = load_checkpoint(tmp_path / "b.safetensors")
+    start = starting_weights(backbone.state, WIDE, "layer4", 3)
+    trained = {name: t + 0.01 * torch.randn_like(t) if t.dim() == 4 else t for name, t in start.items()}
+    contract = replace(backbone.contract, name="own")
+    write_head(tmp_path / "own.safetensors", backbone, as_stored(trained), contract)
+    read = load_checkpoint(tmp_path / "own.safetensors")
+    assert read.contract.copies == Copies(FROM_TINY.backbone, Widening())
+    assert read.contract.backbone_fingerprint == backbone.contract.backbone_fingerprint
+    assert all(torch.equal(read.distinct[n], t) for n, t in backbone.distinct.items() if n.startswith("backbone."))
+    head = Head(WIDE, 0.0).eval()
+    head.load_state_dict(as_stored(trained))
+    crops = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        features = backbone.build_backbone()(crops)
+        assert features.shape == (2, 128, 4, 4)
+        logits, where = read.build_network().forward_with_map(crops)
+        torch.testing.assert_close(logits, head(features))
+        torch.testing.assert_close(where, backbone.build_network().forward_with_map(crops)[1])
 
 
 def test_the_contract_says_where_it_comes_from_and_promises_nothing_else(backbone: Checkpoint) -> None:

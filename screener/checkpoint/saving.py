@@ -1,0 +1,121 @@
+"""Write checkpoints: of a training's weights, of the same weights under another contract, of a backbone under another head.
+
+A file holds each distinct channel once, whatever the weights that it was given. Knows files, contracts and weights together.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from safetensors.torch import save as to_safetensors
+from torch import Tensor
+
+from screener.checkpoint.contract import Contract
+from screener.checkpoint.json_fields import refuse
+from screener.checkpoint.reading import METADATA_KEY, SEAL, open_checkpoint, seal
+from screener.checkpoint.storage import DEFAULT_STORAGE, Storage, exact_storage, from_stored, to_stored
+from screener.checkpoint.store import Checkpoint, load_checkpoint
+from screener.checkpoint.tensors import HEAD, backbone_fingerprint, expected_shapes, require_shapes, require_values, shapes_of, weights_of
+from screener.checkpoint.upgrading import FORMAT_VERSION
+from screener.errors import CheckpointError, OutputError
+from screener.model.widening import BACKBONE, NO_COPIES, each_once
+from screener.runtime.files import write_whole
+
+SUFFIX = ".safetensors"
+
+SCORES_REST_ON = ("architecture", "copies", "class_names", "split_point", "preprocessing", "detector", "backbone_fingerprint")
+"""Fields of a contract that say, with the weights, which logit a picture gets."""
+
+SAME_WEIGHTS = "same_weights"
+"""Name of the entry in a contract's figures that lists the SHA-256 of the files whose weights it took over."""
+
+
+def require_checkpoint_name(path: Path) -> None:
+    """Raise OutputError unless `path` may become a checkpoint: not a folder, and no name that a list or features could lie under.
+
+    For whoever is about to work for hours, and would replace what lies there.
+    """
+    if path.is_dir():
+        raise OutputError(f"{path}: is a folder; name the checkpoint file to write, such as {path / f'own{SUFFIX}'}")
+    if path.suffix != SUFFIX:
+        raise OutputError(f"{path}: expected the name of a checkpoint, which ends in {SUFFIX}, such as {path.with_name(f'own{SUFFIX}')}")
+
+
+def save_checkpoint(path: str | Path, contract: Contract, state: Mapping[str, Tensor], *, storage: Storage = DEFAULT_STORAGE) -> None:
+    """Write a checkpoint so that `path` always holds either what it held before or the whole new file.
+
+    state: as `Network.state_dict()` gives it, of the distinct channels that `contract.copies` speaks of, or of the whole architecture. In
+    that case its copies are looked for and the contract filled in accordingly. storage: how convolutions are stored, see `STORAGES`.
+    The contract's backbone fingerprint is filled in, from the values as they will be read back.
+    Raises CheckpointError when contract or state are wrong, OutputError when the file cannot be written.
+    """
+    contract, distinct = _each_once(contract, weights_of(state))
+    stored = to_stored(distinct, storage)
+    fingerprint = backbone_fingerprint(from_stored(stored, BACKBONE), contract.copies)
+    _write(Path(path), replace(contract, backbone_fingerprint=fingerprint), stored)
+
+
+def save_contract(path: str | Path, contract: Contract, weights: str | Path) -> None:
+    """Write the weights of the checkpoint file `weights` under another contract to `path`, which may be the same file.
+
+    Every tensor stays as it is stored, bit for bit, and `scored_alike` knows the new file by the old; the copies in a file of version 1 are
+    left out. Raises CheckpointError when `weights` is no sound checkpoint, when the contract is wrong or speaks of another network or other
+    pixels, OutputError when the file cannot be written.
+    """
+    source = load_checkpoint(weights)
+    for field in SCORES_REST_ON:
+        present, wanted = getattr(source.contract, field), getattr(contract, field)
+        if wanted != present:
+            refuse(field, f"{present!r}, which the weights in {weights} were made with", wanted)
+    with open_checkpoint(Path(weights)) as file:
+        is_old = file.contract_and_seal()[0]["format_version"] != FORMAT_VERSION
+        stored = to_stored(source.distinct, exact_storage(source.distinct)) if is_old else file.tensors()
+    figures = {**contract.figures, SAME_WEIGHTS: sorted(scored_alike(source))}
+    _write(Path(path), replace(contract, figures=figures), stored)
+
+
+def scored_alike(checkpoint: Checkpoint) -> set[str]:
+    """SHA-256 of the files that give every picture the logit that this one gives: its own, and those that its weights were taken from."""
+    earlier = checkpoint.contract.figures.get(SAME_WEIGHTS)
+    return {checkpoint.sha256, *(map(str, earlier) if isinstance(earlier, list) else ())}
+
+
+def attach_head(backbone: Checkpoint, head_state: Mapping[str, Tensor], fingerprint: str) -> dict[str, Tensor]:
+    """The backbone's weights under another head -> the state of a whole network, for `save_checkpoint`.
+
+    head_state: the `head.` tensors, and perhaps the `locator.`, as a whole network names them. fingerprint: of the backbone that the head
+    was trained on. Raises CheckpointError when that is not this backbone, or the head does not fit it.
+    """
+    if fingerprint != backbone.contract.backbone_fingerprint:
+        raise CheckpointError(
+            f"head: it was trained on the backbone {fingerprint!r}, this is {backbone.contract.backbone_fingerprint!r} (checkpoint "
+            f"{backbone.contract.name!r}); take the checkpoint that the features were extracted with, or extract and train again"
+        )
+    if stray := sorted(name for name in head_state if not name.startswith((HEAD, "locator."))):
+        raise CheckpointError(f"head: expected names that start with 'head.' or 'locator.', got {stray[0]!r}")
+    head = weights_of(head_state)
+    for name, tensor in head.items():
+        require_values(name, tensor)
+    state = {name: tensor for name, tensor in backbone.state.items() if not name.startswith(HEAD)} | head
+    require_shapes(shapes_of(state), backbone.contract.architecture)
+    return state
+
+
+def _each_once(contract: Contract, weights: dict[str, Tensor]) -> tuple[Contract, dict[str, Tensor]]:
+    """The contract with its copies, and the weights of the distinct channels."""
+    shapes = shapes_of(weights)
+    if contract.copies != NO_COPIES and shapes != expected_shapes(contract.architecture):
+        require_shapes(shapes, contract.architecture, contract.copies)
+        return contract, weights
+    require_shapes(shapes, contract.architecture)
+    copies, distinct = each_once(weights, contract.architecture)
+    return replace(contract, copies=copies), distinct
+
+
+def _write(target: Path, contract: Contract, stored: Mapping[str, Tensor]) -> None:
+    fields = Contract.from_dict(contract.to_dict()).to_dict()
+    text = json.dumps({**fields, SEAL: seal(fields, stored)}, ensure_ascii=True, allow_nan=False)
+    write_whole(target, to_safetensors(dict(stored), metadata={METADATA_KEY: text}), follow=False)

@@ -1,0 +1,27 @@
+"""For scripts that need some faces of a folder of pictures and not all: a number of them, drawn at random, the same at each call."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from screener.errors import DatasetError
+from screener.faces import MtcnnDetector
+from screener.model.preprocessing import Preprocessing, crop_face
+from screener.training.pictures import SUFFIXES, read_picture
+
+
+def drawn_crops(folder: Path, count: int, rules: Preprocessing, seed: int = 0) -> NDArray[np.uint8]:
+    """(count, S, S, 3): the largest face of each of so many pictures. Raises DatasetError when too few show one."""
+    detector, crops = MtcnnDetector(), []
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    for number in np.random.default_rng(seed).permutation(len(files)):
+        picture = read_picture(files[number])
+        if found := detector.detect(picture):
+            largest = max(found, key=lambda face: np.prod(face.box_xyxy[2:] - face.box_xyxy[:2]))
+            crops.append(crop_face(picture, largest.box_xyxy, rules))
+        if len(crops) == count:
+            return np.stack(crops)
+    raise DatasetError(f"{folder}: {len(crops)} of {len(files)} pictures show a face, {count} are needed")
