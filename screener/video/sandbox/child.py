@@ -62,14 +62,16 @@ class Child:
             self.popen.stdin.flush()
 
     def receive(self) -> dict[str, Any] | None:
-        """The next answer; None if the process died before it was whole. Raises ValueError for what is no JSON."""
+        """The next answer; None if the process died before it was whole. Raises ValueError for what is no JSON object."""
         length = bytearray(LENGTH.size)
         if not self.receive_into(memoryview(length)):
             return None
         text = bytearray(min(LENGTH.unpack(length)[0], MESSAGE_BYTES))
         if not self.receive_into(memoryview(text)):
             return None
-        answer: dict[str, Any] = json.loads(text)
+        answer = json.loads(text)
+        if not isinstance(answer, dict):
+            raise ValueError(f"answer: expected a JSON object, got a {type(answer).__name__}")
         return answer
 
     def receive_into(self, buffer: memoryview) -> bool:
