@@ -11,9 +11,7 @@ from pathlib import Path
 
 from screener.datasets.item import LABELS, LabelledItem
 from screener.errors import DatasetError
-from screener.video.sources import PICTURE_SUFFIXES, VIDEO_SUFFIXES
-
-MEDIA_SUFFIXES = PICTURE_SUFFIXES | VIDEO_SUFFIXES
+from screener.video.inputs.media import MEDIA_SUFFIXES
 
 
 def is_labelled_folder(path: Path) -> bool:

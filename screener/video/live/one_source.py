@@ -12,7 +12,9 @@ from pathlib import Path
 
 from screener.errors import SourceError
 from screener.video.container.gate import check_file
-from screener.video.sources import Source, SourceFailure, expand_sources, file_source, printable_name
+from screener.video.inputs.expanding import expand_sources
+from screener.video.masking import masked
+from screener.video.sources import Source, SourceFailure, file_source, printable_name
 
 _VIDEO_DEVICE = re.compile(r"/dev/video(\d+)")
 
@@ -29,7 +31,7 @@ def live_source(source: Source | str | int | Path) -> Source:
         return _from_path(text)
     found = expand_sources([text])
     if len(found) != 1:
-        raise SourceError("not_found", f"{printable_name(text)}: names {len(found)} inputs; a live watch has one source")
+        raise SourceError("not_found", f"{printable_name(masked(text))}: names {len(found)} inputs; a live watch has one source")
     (one,) = found
     if isinstance(one, SourceFailure):
         raise SourceError(one.reason, one.message)

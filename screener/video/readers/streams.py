@@ -19,6 +19,7 @@ from screener.settings import ScanSettings
 from screener.video.container.allowed_codecs import check_codec
 from screener.video.container.timeline import FILE_FORMATS, HDR_TRANSFERS, first_video, sample_aspect_ratio
 from screener.video.ledger import Complaints, Ledger
+from screener.video.masking import ENCODE, MASK
 from screener.video.readers.opencv import OpenCVReader
 from screener.video.readers.pyav import PyAVReader
 from screener.video.readers.reader import Reader
@@ -48,7 +49,8 @@ _OPENING_FAILURES: tuple[tuple[type[Exception], str, str], ...] = (
 def opening_failure(error: FFmpegError, name: str) -> SourceError:
     """FFmpeg's error on opening or reading an address, in words for the user."""
     reason, message = next((reason, message) for kind, reason, message in _OPENING_FAILURES if isinstance(error, kind))
-    return SourceError(reason, f"{name}: {message} ({error.strerror})")
+    hint = f"; {ENCODE}" if isinstance(error, av.error.HTTPUnauthorizedError) and MASK in name else ""
+    return SourceError(reason, f"{name}: {message} ({error.strerror}){hint}")
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from types import TracebackType
 from urllib.parse import urlsplit
 
 from screener.errors import SourceError
+from screener.video.masking import advice, is_shown
 from screener.video.remote.addresses import resolve
 
 _HEAD_BYTES = 1 << 16
@@ -95,7 +96,9 @@ class Relay:
 
     def _unreached(self, server: str, error: OSError) -> SourceError:
         """In words of our own: FFmpeg would say of a server that does not answer that it answered with an error, which is the relay's."""
-        message = f"{self._name}: cannot connect to {server.rpartition('@')[2]} ({error}); check the address and the network"
+        host = server.rpartition("@")[2]
+        which = host if is_shown(host.partition(":")[0], self._name) else "its host"
+        message = f"{self._name}: cannot connect to {which} ({error}); {advice(self._name)}"
         return SourceError("stream_lost", message)
 
     def _bring_back(self, server: socket.socket, client: socket.socket) -> None:

@@ -29,6 +29,7 @@ from screener.records import Frame
 from screener.settings import ScanSettings
 from screener.video.container.gate import check_file
 from screener.video.ledger import Complaints
+from screener.video.masking import scrubbed
 from screener.video.readers.card import CARD
 from screener.video.readers.pictures import AnimationDecoding, SequenceDecoding, StillDecoding
 from screener.video.readers.reader import Decoding
@@ -133,7 +134,7 @@ def _serve(source: Source | None, settings: ScanSettings, look: Look | None, com
     except Exception as error:
         # Such as OpenCV's own error on running out of the memory it may use.
         name = "decoder cuda" if source is None else source.name
-        answers.send(_failed("decoder_crash", f"{name}: the decoder failed: {type(error).__name__}: {error}", decoding, clock))
+        answers.send(_failed("decoder_crash", f"{name}: the decoder failed: {type(error).__name__}: {scrubbed(str(error))}", decoding, clock))
     finally:
         watchdog.rest()
 
