@@ -17,6 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
+from screener.runtime.standard_streams import hold
 from screener.video.sandbox.protocol import LENGTH
 
 MESSAGE_BYTES = 1 << 20
@@ -40,6 +41,7 @@ class Child:
     ) -> None:
         """worker: the module of this package whose `main` it runs. heard: called whenever anything was received."""
         package = Path(__file__).resolve().parents[2]
+        hold()
         self._heard = heard
         self.popen = subprocess.Popen(
             # -P: nothing is imported from the folder that the user happens to be in.

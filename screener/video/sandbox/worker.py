@@ -134,7 +134,9 @@ def _serve(source: Source | None, settings: ScanSettings, look: Look | None, com
     except Exception as error:
         # Such as OpenCV's own error on running out of the memory it may use.
         name = "decoder cuda" if source is None else source.name
-        answers.send(_failed("decoder_crash", f"{name}: the decoder failed: {type(error).__name__}: {scrubbed(str(error))}", decoding, clock))
+        answers.send(
+            _failed("decoder_crash", f"{name}: the decoder failed: {type(error).__name__}: {scrubbed(str(error))}", decoding, clock)
+        )
     finally:
         watchdog.rest()
 
