@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from typing import TextIO
+from typing import TextIO, cast
 
 from screener.runtime.standard_streams import hold
 
@@ -40,4 +40,4 @@ def flushed() -> bool:
 
 
 def _stream(descriptor: int, mode: str) -> TextIO:
-    return open(descriptor, mode, encoding="utf-8", errors="backslashreplace", closefd=False)
+    return cast(TextIO, open(descriptor, mode, encoding="utf-8", errors="backslashreplace", closefd=False))

@@ -39,7 +39,8 @@ class Relay:
         self.url = f"http://127.0.0.1:{self._server.getsockname()[1]}"
         self.refusal: SourceError | None = None
         self.exceeded = False
-        os.environ.pop("no_proxy", None)  # FFmpeg would pass by any proxy for what it names
+        for variable in ("no_proxy", "NO_PROXY"):  # any proxy would be passed by for what it names
+            os.environ.pop(variable, None)
         threading.Thread(target=self._accept, name="relay", daemon=True).start()
 
     def __enter__(self) -> Relay:

@@ -35,7 +35,8 @@ from screener.video.readers.pictures import AnimationDecoding, SequenceDecoding,
 from screener.video.readers.reader import Decoding
 from screener.video.readers.sequential import FileDecoding
 from screener.video.readers.spread import SpreadDecoding
-from screener.video.readers.streams import StreamDecoding
+from screener.video.readers.streams import TIMEOUT_SECONDS, StreamDecoding
+from screener.video.readers.web_pictures import IsPicture, web_picture
 from screener.video.sandbox.frame_memory import SLOTS, FrameMemory
 from screener.video.sandbox.limits import confine, stall_seconds
 from screener.video.sandbox.protocol import EMPTIED, FAILED_STATUS, LENGTH
@@ -61,7 +62,7 @@ def decode(
         return SequenceDecoding(source.target, source.name, settings, complaints)
     if source.path is None:
         target = os.fsdecode(source.target) if isinstance(source.target, bytes) else source.target
-        return StreamDecoding(target, source.name, settings, complaints)
+        return _stream(target, source.name, settings, complaints)
     kind = check_file(source.path, source.name)
     if kind == "picture":
         return StillDecoding(source.path, source.name, settings, complaints)
@@ -73,6 +74,16 @@ def decode(
             return spread
         spread.close()
     return FileDecoding(source.path, source.name, settings, complaints, alive)
+
+
+def _stream(target: str | int, name: str, settings: ScanSettings, complaints: Complaints) -> Decoding:
+    """A camera or an address; a picture at an address is read as one in a file."""
+    try:
+        return StreamDecoding(target, name, settings, complaints)
+    except IsPicture:
+        complaints.new()  # of taking it for a video
+        picture = web_picture(str(target), name, settings, complaints, TIMEOUT_SECONDS)
+        return picture or StreamDecoding(target, name, settings, complaints, takes_pictures=True)
 
 
 def main() -> None:
