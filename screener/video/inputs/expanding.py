@@ -15,7 +15,7 @@ from pathlib import Path
 from screener.errors import SettingsError
 from screener.video.inputs.folders import OnLeftOut, in_folder, in_pattern
 from screener.video.inputs.standard_input import handed_down, is_handed_down
-from screener.video.masking import ENCODE, is_cut_short, masked
+from screener.video.masking import ENCODE, MASK, is_cut_short, masked
 from screener.video.sources import Source, SourceFailure, file_source, printable_name
 
 STREAM_SCHEMES = frozenset({"http", "https", "rtsp", "rtsps"})
@@ -40,19 +40,22 @@ def expand_sources(
             on_left_out(path)
 
     told: list[str] = []
-    found: list[Source | SourceFailure] = []
+    once: dict[object, Source | SourceFailure] = {}
+    for text in _texts(arguments):
+        for source in _expand(text, once_left_out):
+            # By the path and not by what lies there: a second name of a file, given as such, is not silently left out.
+            once.setdefault(source.target if isinstance(source, Source) else (text, source), source)
+    return _with_names_of_their_own(list(once.values()))
+
+
+def _texts(arguments: Sequence[str | os.PathLike[str]]) -> Iterator[str]:
+    """The arguments, and the lines of those that are lists."""
     for argument in arguments:
         text = os.fspath(argument)
         if text.startswith("@") and not os.path.lexists(text):
-            for line in _list_lines(text[1:]):
-                found.extend(_expand(line, once_left_out))
+            yield from _list_lines(text[1:])
         else:
-            found.extend(_expand(text, once_left_out))
-    once: dict[object, Source | SourceFailure] = {}
-    for source in found:
-        # By the path and not by what lies there: a second name of a file, given as such, is not silently left out.
-        once.setdefault(source.target if isinstance(source, Source) else source, source)
-    return _with_names_of_their_own(list(once.values()))
+            yield text
 
 
 def _expand(text: str, on_left_out: OnLeftOut) -> list[Source | SourceFailure]:
@@ -91,11 +94,17 @@ def _with_names_of_their_own(found: list[Source | SourceFailure]) -> list[Source
     """Addresses that are the same but for what is masked are told apart by a number: rows and pages go by their names."""
     seen: dict[str, int] = {}
     for place, source in enumerate(found):
-        if isinstance(source, Source) and source.kind == "url":
+        if MASK in source.name:
             seen[source.name] = count = seen.get(source.name, 0) + 1
             if count > 1:
-                found[place] = replace(source, name=f"{source.name} ({count})")
+                found[place] = _renamed(source, f"{source.name} ({count})")
     return found
+
+
+def _renamed(source: Source | SourceFailure, name: str) -> Source | SourceFailure:
+    if isinstance(source, Source):
+        return replace(source, name=name)
+    return replace(source, name=name, message=name + source.message.removeprefix(source.name))
 
 
 def _list_lines(path: str) -> Iterator[str]:

@@ -89,6 +89,13 @@ def test_addresses_that_differ_only_in_what_is_hidden_have_names_of_their_own() 
     assert [source.name for source in found] == ["http://h/c?key=***", "http://h/c?key=*** (2)", "http://h/c?key=*** (3)"]
 
 
+def test_addresses_that_lead_nowhere_are_a_row_each() -> None:
+    first, second = expand_sources(["rtsp://a:b/1@h/s", "rtsp://a:b/2@h/s", "rtsp://a:b/1@h/s"])
+    assert isinstance(first, SourceFailure) and isinstance(second, SourceFailure)
+    assert (first.name, second.name) == ("rtsp://a:***@h/s", "rtsp://a:***@h/s (2)")
+    assert second.message.startswith("rtsp://a:***@h/s (2): ")
+
+
 @pytest.mark.parametrize("password", ["pa/ss", "pa#ss", "p/a@s#s", "pa?ss", "1#2"])
 def test_a_password_that_ends_its_address_is_hidden_and_the_advice_is_to_encode_it(password: str) -> None:
     for text in (f"rtsp://admin:{password}@host/stream", f"ftp://admin:{password}@host/stream", f"admin:{password}@host/stream"):
