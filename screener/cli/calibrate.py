@@ -162,6 +162,8 @@ def _shortfalls(found: Recalibration) -> list[tuple[str, str]]:
         names = ", ".join(visible(name) for name in found.not_scored[:MOST_NAMED])
         more = f" and {len(found.not_scored) - MOST_NAMED} more" if len(found.not_scored) > MOST_NAMED else ""
         rows.append(("not scored", f"{counted(len(found.not_scored), 'video')}, nobody in them could be judged: {names}{more}"))
+    if found.copies:
+        rows.append(("copies", f"{counted(found.copies, 'file')} left out, each a copy or another name of one that counts"))
     if found.left_out:
         methods = ", ".join(f"{visible(method) or 'unnamed'} {count}" for method, count in sorted(found.left_out.items()))
         rows.append(("left out", f"{counted(sum(found.left_out.values()), 'fake')} of other kinds: {methods}; --families all takes them"))
