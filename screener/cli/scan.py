@@ -35,7 +35,11 @@ class Places(NamedTuple):
 @app.command()
 def scan(
     sources: Annotated[
-        list[str], typer.Argument(metavar="SOURCE", help="File, folder, glob, list file (@list.txt), http(s) or rtsp URL, camera index.")
+        list[str],
+        typer.Argument(
+            metavar="SOURCE",
+            help="File, folder, glob, list file (@list.txt), http(s) or rtsp URL, camera index, - for a file on standard input.",
+        ),
     ],
     json_: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
     jsonl: Annotated[bool, typer.Option("--jsonl", help="One line of JSON per input, as each is done.")] = False,
