@@ -22,15 +22,23 @@ def is_handed_down(text: str) -> bool:
     return (text == DASH and not os.path.lexists(DASH)) or bool(_OPEN_FILE.fullmatch(os.path.normpath(text)))
 
 
-def handed_down(text: str) -> Source | SourceFailure:
-    """The regular file behind such a name; for anything else the failure that says why it cannot be scanned."""
+SCANNED = (
+    "and a scan goes back and forth in a file: write it to one and name that, or `screener scan - < FILE`; a list of names is read with "
+    "@/dev/stdin"
+)
+WATCHED = "which only this process has: make a pipe that has a name (mkfifo) and watch that"
+
+
+def handed_down(text: str, advice: str = SCANNED) -> Source | SourceFailure:
+    """The regular file behind such a name; for anything else the failure that says why it cannot be taken, and the advice."""
     path = "/dev/stdin" if text == DASH else text
     try:
         status = os.stat(path)
     except OSError as error:
         return SourceFailure.of(text, "not_found", f"{_named(text)} is not open: {error.strerror}; name a file")
     if not stat.S_ISREG(status.st_mode):
-        return SourceFailure.of(text, "not_regular", _why_not(text, status.st_mode))
+        what = next((word for is_kind, word in _KINDS if is_kind(status.st_mode)), "no regular file")
+        return SourceFailure.of(text, "not_regular", f"{_named(text)} is {what}, {advice}")
     real = os.path.realpath(path)
     if _is_same(real, status):
         return file_source(real, text)
@@ -51,14 +59,6 @@ def _is_same(path: str, status: os.stat_result) -> bool:
 
 def _named(text: str) -> str:
     return "standard input" if text in (DASH, "/dev/stdin") else "it"
-
-
-def _why_not(text: str, mode: int) -> str:
-    what = next((word for is_kind, word in _KINDS if is_kind(mode)), "no regular file")
-    return (
-        f"{_named(text)} is {what}, and a scan goes back and forth in a file: write it to one and name that, or `screener scan - < FILE`;"
-        " a list of names is read with @/dev/stdin"
-    )
 
 
 _KINDS = (

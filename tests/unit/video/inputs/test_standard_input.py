@@ -72,6 +72,29 @@ def test_a_device_and_what_is_not_open_are_refused() -> None:
     assert said.startswith("not_found: ") and "is not open" in said
 
 
+WATCHES = """
+import sys
+from screener.errors import SourceError
+from screener.video.live.one_source import live_source
+try:
+    source = live_source(sys.argv[1])
+    print(source.name, source.kind, source.path)
+except SourceError as error:
+    print(error.reason, error.message)
+"""
+
+
+def test_a_watch_takes_a_file_on_standard_input_and_no_pipe(clip: Path) -> None:
+    def watched(stdin: IO[bytes] | int) -> str:
+        command = [sys.executable, "-c", WATCHES, "/dev/stdin"]
+        return subprocess.run(command, cwd=ROOT, stdin=stdin, capture_output=True, text=True, check=True).stdout.strip()
+
+    with clip.open("rb") as file:
+        assert watched(file) == f"/dev/stdin file {clip}"
+    said = watched(subprocess.PIPE)
+    assert said.startswith("not_regular /dev/stdin: standard input is a pipe, ") and "mkfifo" in said
+
+
 def test_a_file_called_dash_is_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("-").write_bytes(b"x")
