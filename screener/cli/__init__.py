@@ -7,7 +7,6 @@ inside the commands, so that help answers at once.
 from __future__ import annotations
 
 import atexit
-import contextlib
 import os
 import sys
 from typing import NoReturn
@@ -16,7 +15,10 @@ from typing import NoReturn
 from screener.cli import audit, bench, calibrate, evaluate, export, extract, inspect, live, scan, train  # noqa: F401
 from screener.cli.app import app, stops
 from screener.cli.exits import exits
+from screener.cli.streams import flushed, mend
 from screener.errors import ExitStatus
+
+STOPPED = (ExitStatus.INTERRUPTED, ExitStatus.TERMINATED)
 
 
 def run() -> NoReturn:
@@ -25,15 +27,15 @@ def run() -> NoReturn:
     Unloading the numerical libraries takes about a second after everything is done; whoever pressed Ctrl-C need not wait for it.
     """
     status: int = ExitStatus.GENUINE
+    mend()
     try:
         main()
     except SystemExit as end:
         stops.ignore()  # a second Ctrl-C while libraries tidy up would only make them complain
         status = end.code if isinstance(end.code, int) else ExitStatus.COULD_NOT_RUN if end.code else ExitStatus.GENUINE
     atexit._run_exitfuncs()
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError):
-            stream.flush()
+    if not flushed() and status not in STOPPED:
+        status = ExitStatus.COULD_NOT_RUN
     os._exit(status)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,6 +10,9 @@ import typer
 from typer.core import TyperGroup
 
 from screener.runtime.stop_signals import StopSignals
+
+UsageError: Any = typer.BadParameter.__base__
+"""What the parser raises for arguments that it cannot use; the library that Typer takes it from is its own affair."""
 
 ORDER = ("scan", "live", "audit", "extract", "train", "evaluate", "calibrate", "export", "bench", "doctor", "weights", "version")
 """Of the commands in the help: the way the work goes, not the way the modules are loaded."""
@@ -20,6 +24,17 @@ class InOrder(TyperGroup):
     def list_commands(self, ctx: Any) -> list[str]:
         """Names of the commands, in the order of `ORDER`; others come last."""
         return sorted(self.commands, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
+
+    def invoke(self, ctx: Any) -> Any:
+        """The parser quotes arguments that it cannot use, and they may be addresses with passwords."""
+        try:
+            return super().invoke(ctx)
+        except UsageError as error:
+            from screener.video.masking import masked
+
+            for argument in sys.argv[1:]:
+                error.message = error.message.replace(argument, masked(argument))
+            raise
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """The list of commands in the help, each with its whole first sentence."""

@@ -14,6 +14,7 @@ import typer
 
 from screener.cli.app import app
 from screener.cli.exits import exits
+from screener.cli.labelled_data import read_labelled
 
 if TYPE_CHECKING:
     from screener.datasets import LabelledItem
@@ -40,13 +41,12 @@ def audit(
     Exit status: 0 audited, 2 could not run, or with --strict something leaks or tells the label.
     """
     with exits():
-        from screener.datasets import read_data
         from screener.datasets.audit import audit as audit_items
         from screener.datasets.audit import require_clean
         from screener.settings.audit import AuditSettings
 
         settings = AuditSettings() if bound is None else AuditSettings(auc_bound=bound)
-        items = read_data(data, layout)
+        items, _ = read_labelled(data, layout)
         with _progress(quiet) as on_progress:
             report = audit_items(items, settings, on_progress)
         sys.stdout.write(json.dumps(report.to_dict(), indent=2) + "\n" if json_ else _table(report))

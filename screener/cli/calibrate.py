@@ -12,6 +12,7 @@ import typer
 
 from screener.cli.app import DeviceOption, app, stops
 from screener.cli.exits import exits
+from screener.cli.labelled_data import read_labelled
 from screener.errors import CheckpointError, OutputError, SettingsError
 
 if TYPE_CHECKING:
@@ -83,7 +84,6 @@ def _calibrate(
 ) -> tuple[Recalibration, dict[str, str]]:
     """What was fitted, and what was read and written."""
     from screener.checkpoint import load_checkpoint, require_checkpoint_name, save_contract
-    from screener.datasets import read_data
     from screener.evaluation.recalibration import of_split, recalibrate, recalibrated
     from screener.evaluation.selection import data_name
     from screener.evaluation.videos import scores_of
@@ -93,7 +93,7 @@ def _calibrate(
         raise OutputError(f"{output}: cannot be written: there is no folder {output.parent}; make it first")
     checkpoint = load_checkpoint(path)
     contract = checkpoint.contract
-    items = of_split(read_data(data, layout), settings.split)
+    items = of_split(read_labelled(data, layout)[0], settings.split)
     kept = results or output.with_name(f"{output.stem}.{checkpoint.sha256[:10]}.results.jsonl")
     rows, scanned_with = _read(checkpoint, items, kept) if results else _scanned(checkpoint, items, kept, device, quiet)
     found = recalibrate(scores_of(items, rows), contract.calibration, contract.pooling, settings)
@@ -162,6 +162,8 @@ def _shortfalls(found: Recalibration) -> list[tuple[str, str]]:
         names = ", ".join(visible(name) for name in found.not_scored[:MOST_NAMED])
         more = f" and {len(found.not_scored) - MOST_NAMED} more" if len(found.not_scored) > MOST_NAMED else ""
         rows.append(("not scored", f"{counted(len(found.not_scored), 'video')}, nobody in them could be judged: {names}{more}"))
+    if found.copies:
+        rows.append(("copies", f"{counted(found.copies, 'file')} left out, each a copy or another name of one that counts"))
     if found.left_out:
         methods = ", ".join(f"{visible(method) or 'unnamed'} {count}" for method, count in sorted(found.left_out.items()))
         rows.append(("left out", f"{counted(sum(found.left_out.values()), 'fake')} of other kinds: {methods}; --families all takes them"))

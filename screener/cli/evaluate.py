@@ -15,6 +15,7 @@ import typer
 from screener.cli.app import CheckpointOption, DeviceOption, app, stops
 from screener.cli.configuration import scan_settings
 from screener.cli.exits import exits
+from screener.cli.labelled_data import read_labelled
 from screener.cli.perturb import PerturbOption, StrengthsOption, check_perturb, perturbed
 from screener.errors import SettingsError
 from screener.runtime.stop_signals import Terminated
@@ -116,10 +117,9 @@ def _refuse_contradictions(
 
 
 def _items(data: Path, layout: str | None, split: str | None, limit_per_method: int | None) -> tuple[list[LabelledItem], str]:
-    from screener.datasets import read_data
     from screener.evaluation.selection import data_name, select
 
-    return select(read_data(data, layout), split, limit_per_method), data_name(data)
+    return select(read_labelled(data, layout)[0], split, limit_per_method), data_name(data)
 
 
 def _made(folder: Path | None) -> Path | None:

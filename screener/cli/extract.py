@@ -16,6 +16,7 @@ from screener.cli.app import CheckpointOption, DeviceOption, app
 from screener.cli.audit import AuditOption, StrictOption, warn_of_leaks
 from screener.cli.configuration import command_settings
 from screener.cli.exits import exits
+from screener.cli.labelled_data import read_labelled
 from screener.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -96,12 +97,10 @@ def _extract(
     audit: dict[str, bool] | None,
     quiet: bool,
 ) -> None:
-    from screener.datasets import read_data, recognise
     from screener.training.extraction import extract as extract_items
     from screener.training.starting_points import backbone_named
 
-    layout = layout or recognise(data)
-    items = read_data(data, layout)
+    items, layout = read_labelled(data, layout)
     if audit is not None and not output.exists():
         # An extraction that goes on has had its audit.
         warn_of_leaks(items, quiet=quiet, **audit)

@@ -35,7 +35,11 @@ class Places(NamedTuple):
 @app.command()
 def scan(
     sources: Annotated[
-        list[str], typer.Argument(metavar="SOURCE", help="File, folder, glob, list file (@list.txt), http(s) or rtsp URL, camera index.")
+        list[str],
+        typer.Argument(
+            metavar="SOURCE",
+            help="File, folder, glob, list file (@list.txt), http(s) or rtsp URL, camera index, - for a file on standard input.",
+        ),
     ],
     json_: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
     jsonl: Annotated[bool, typer.Option("--jsonl", help="One line of JSON per input, as each is done.")] = False,
@@ -137,13 +141,17 @@ def _scan(
     from screener.report import WRITERS, ReportFolder, progress_for, visible
     from screener.scanning.batch import scan_all
 
-    if left_out and not quiet:
+    if left_out:
         _tell_left_out(left_out)
     with Journal(places.journal) if places.journal else contextlib.nullcontext() as journal:
-        folder = ReportFolder(places.report) if places.report else None
-        writer = WRITERS[format_name](len(inputs), places.output is None and sys.stdout.isatty() and "NO_COLOR" not in os.environ)
+        folder = ReportFolder(places.report, len(left_out)) if places.report else None
+        # The document of a single input has no place for what was left out.
+        writer = WRITERS[format_name](
+            None if left_out else len(inputs), places.output is None and sys.stdout.isatty() and "NO_COLOR" not in os.environ
+        )
         with _output(places.output) as out:
-            run = scan_all(inputs, settings, checkpoint, progress_for(sys.stderr, quiet, len(inputs)), folder, journal, workers)
+            progress = progress_for(sys.stderr, quiet, len(inputs))
+            run = scan_all(inputs, settings, checkpoint, progress, folder, journal, workers, len(left_out))
             status = _write_rows(run, writer, out)
             out.write(writer.end(run.summary))
             if folder:
@@ -181,11 +189,14 @@ def _write_rows(run: Batch, writer: Writer, out: Output) -> ExitStatus | None:
 
 
 def _tell_left_out(paths: list[str]) -> None:
+    """Also when quiet: rows do not say it, and nothing was looked at."""
     from screener.report import counted, visible
 
     shown = ", ".join([*map(visible, paths[:3]), *(["..."] if len(paths) > 3 else [])])
     files = counted(len(paths), "file")
-    sys.stderr.write(f"screener: {files} left out, named like neither video nor picture: {shown}; name a file itself to have it tried\n")
+    sys.stderr.write(
+        f"screener: {files} left out, named and beginning like neither video nor picture: {shown}; name a file itself to have it tried\n"
+    )
 
 
 def _tell_totals(summary: Summary, output: Path) -> None:

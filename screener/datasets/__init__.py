@@ -1,7 +1,7 @@
 """Labelled data: files on disk -> items with label, group and split. Knows layouts and lists. Does not know networks or scores."""
 
 from screener.datasets.item import LABELS, SPLITS, LabelledItem
-from screener.datasets.layouts import LAYOUTS, missing_files, read_data, recognise, require_both_classes
+from screener.datasets.layouts import LAYOUTS, missing_files, not_taken, read_data, recognise, require_both_classes
 from screener.datasets.manifest import read_manifest
 from screener.datasets.splits import components, plan_folds
 
@@ -12,6 +12,7 @@ __all__ = [
     "LabelledItem",
     "components",
     "missing_files",
+    "not_taken",
     "plan_folds",
     "read_data",
     "read_manifest",

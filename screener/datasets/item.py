@@ -10,6 +10,12 @@ LABELS = {"real": 0, "fake": 1}
 
 SPLITS = ("train", "validation", "test")
 
+SPLIT_NAMES = {
+    "": "", "train": "train", "training": "train", "val": "validation", "valid": "validation", "validation": "validation",
+    "test": "test", "testing": "test",
+}  # fmt: skip
+"""What lists and folders call a split, in lower case -> its name here."""
+
 
 @dataclass(frozen=True)
 class LabelledItem:

@@ -10,14 +10,11 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from screener.datasets.item import LABELS, SPLITS, LabelledItem
+from screener.datasets.item import LABELS, SPLIT_NAMES, SPLITS, LabelledItem
 from screener.errors import DatasetError
 
 REQUIRED = ("path", "label", "group")
 COLUMNS = (*REQUIRED, "split", "method", "identity", "source_video", "set")
-
-SPLIT_NAMES = {"": "", "train": "train", "training": "train", "val": "validation", "validation": "validation", "test": "test"}
-"""What lists call a split -> its name here."""
 
 SEPARATOR = ";"
 """Between several identities, or several sources, of one row."""

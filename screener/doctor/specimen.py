@@ -17,6 +17,8 @@ import numpy as np
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from screener.runtime.apart import apart
+
 UInt8 = NDArray[np.uint8]
 Float32 = NDArray[np.float32]
 
@@ -120,6 +122,7 @@ def _to_uint8(picture: NDArray[np.floating]) -> UInt8:
     return np.asarray(np.clip(np.rint(picture), 0, 255), np.uint8)
 
 
+@apart
 def encode(
     path: Path,
     frames: Iterable[UInt8],

@@ -13,6 +13,7 @@ import numpy as np
 from screener.checkpoint import Calibration
 from screener.datasets import LABELS, LabelledItem
 from screener.errors import CheckpointError, DatasetError
+from screener.evaluation.copies import each_once
 from screener.evaluation.figures import Data, Evaluation, ItemScore, Shortfall
 from screener.evaluation.held_out import held_out_figures
 from screener.evaluation.measurement import Sample, measure
@@ -28,17 +29,19 @@ NAMES = {label: name for name, label in LABELS.items()}
 def evaluation_of(items: Sequence[LabelledItem], rows: Sequence[Row], origin: Origin, name: str) -> Evaluation:
     """Items, the result of each and what made the results -> the evaluation. name: of the data set.
 
-    Raises DatasetError when there is nothing to evaluate, and CheckpointError when the results do not say how frames are pooled.
+    Files that are there more than once count once. Raises DatasetError when there is nothing to evaluate or one file has both labels, and
+    CheckpointError when the results do not say how frames are pooled.
     """
     if not items:
         raise DatasetError(f"{name}: holds no videos or pictures to evaluate")
+    items, rows, copies = each_once(items, rows)
     scores = scores_of(items, rows)
     pooling = pooling_of(origin)
     sample = Sample.of(scores, calibration_of(origin), pooling)
     title, mask = headline_of(scores)
     headline = sample.where(mask)
     return Evaluation(
-        data=_data(scores, name),
+        data=_data(scores, name, len(copies.left)),
         checkpoint=origin.checkpoint,
         settings=origin.settings,
         versions=_versions(rows),
@@ -71,7 +74,7 @@ def pooling_of(origin: Origin) -> str:
     return str(pooling)
 
 
-def _data(scores: Sequence[VideoScore], name: str) -> Data:
+def _data(scores: Sequence[VideoScore], name: str, copies: int) -> Data:
     listed, content = hashlib.sha256(), hashlib.sha256()
     for score in sorted(scores, key=lambda score: score.video.name):
         video = score.video
@@ -92,6 +95,7 @@ def _data(scores: Sequence[VideoScore], name: str) -> Data:
         complete=coverage.count("complete"),
         partial=coverage.count("partial"),
         unread=coverage.count("none"),
+        copies=copies,
     )
 
 

@@ -8,7 +8,7 @@ Knows scores of videos. Does not scan, write or show anything.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ import numpy as np
 from screener.datasets import LabelledItem
 from screener.evaluation import metrics
 from screener.evaluation.assembly import calibration_of, evaluation_of, pooling_of
+from screener.evaluation.copies import copies_in
 from screener.evaluation.figures import FIGURE_NAMES, INTERVAL_SHARE, SCHEMA_VERSION, Evaluation, to_plain
 from screener.evaluation.measurement import RESAMPLES, SEED, Ingredients, Sample, completeness_figures, scored_figures, value_of
 from screener.evaluation.resampling import Counts, draws, strata_of
@@ -90,6 +91,9 @@ class Comparison:
 
 def comparison_of(items: Sequence[LabelledItem], a: Side, b: Side, data_name: str) -> Comparison:
     """Both evaluations and the paired differences between them; raises DatasetError and CheckpointError as `evaluation_of` does."""
+    copies = copies_in(items, [row.get("sha256") for row in a.rows])
+    items = [items[i] for i in copies.kept]
+    a, b = (replace(side, rows=tuple(side.rows[i] for i in copies.kept)) for side in (a, b))
     evaluations = [evaluation_of(items, side.rows, side.origin, data_name) for side in (a, b)]
     scores = scores_of(items, a.rows)
     samples = [Sample.of(scores_of(items, side.rows), calibration_of(side.origin), pooling_of(side.origin)) for side in (a, b)]

@@ -120,6 +120,7 @@ class Data:
     """What was evaluated. name: of the data set. list_sha256: of names, labels, groups, splits, methods and sets of the items.
 
     content_sha256: of the names and the files' own hashes. complete, partial, unread: items by coverage.
+    copies: further names of files that count once, under their first.
     """
 
     name: str
@@ -133,6 +134,7 @@ class Data:
     complete: int
     partial: int
     unread: int
+    copies: int = 0
 
 
 @dataclass(frozen=True)

@@ -144,6 +144,8 @@ def _standfirst(evaluation: Evaluation) -> str:
 def _data_facts(evaluation: Evaluation) -> Iterator[Fact]:
     data = evaluation.data
     yield "Items", f"{data.items:,}: {data.reals:,} real and {data.fakes:,} fake, in {counted(data.groups, 'group')}"
+    if data.copies:
+        yield "Left out", f"{counted(data.copies, 'copy', 'copies')} of these items under other names"
     if data.sets:
         yield "Data sets", ", ".join(data.sets)
     yield "Read", f"{data.complete:,} completely, {data.partial:,} in part, {data.unread:,} not at all"

@@ -18,6 +18,7 @@ from screener.checkpoint.json_fields import to_plain
 from screener.datasets import SPLITS, LabelledItem
 from screener.errors import DatasetError, SettingsError
 from screener.evaluation.calibration import MISSED_SHARE, fit_calibration, operating_point, pooled_p_fake
+from screener.evaluation.copies import copies_in
 from screener.evaluation.held_out import DIVISIONS, LEAST_OF_A_CLASS
 from screener.evaluation.metrics import expected_calibration_error
 from screener.evaluation.slices import headline_of
@@ -89,6 +90,7 @@ class Recalibration:
 
     refused: false-positive rate -> why no threshold can be promised at it. fakes_named: what the fakes are. real_videos, fake_videos: with
     a score, fitted to. not_scored: names of videos in which nobody could be judged. left_out: method -> number of fakes of other families.
+    copies: further names of files that count once.
     """
 
     calibration: Calibration
@@ -101,6 +103,7 @@ class Recalibration:
     fake_videos: int
     not_scored: tuple[str, ...]
     left_out: dict[str, int]
+    copies: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values only, ready for JSON."""
@@ -115,15 +118,18 @@ class Recalibration:
             "fake_videos": self.fake_videos,
             "not_scored": list(self.not_scored),
             "left_out": self.left_out,
+            "copies": self.copies,
         }
 
 
 def recalibrate(scores: Sequence[VideoScore], before: Calibration, pooling: str, settings: CalibrateSettings) -> Recalibration:
-    """Fit temperature, bias, operating points and valid ranges to the scores of labelled videos.
+    """Fit temperature, bias, operating points and valid ranges to the scores of labelled videos. A file that is there twice counts once.
 
-    before: the calibration that the checkpoint has. Raises DatasetError when a class is missing, or when not one of the false-positive
-    rates can be promised.
+    before: the calibration that the checkpoint has. Raises DatasetError when a class is missing, one file has both labels, or not one of
+    the false-positive rates can be promised.
     """
+    copies = copies_in([score.video for score in scores], [score.sha256 for score in scores])
+    scores = [scores[i] for i in copies.kept]
     named, chosen = FAMILIES[settings.families](scores)
     taken = [score for score, take in zip(scores, chosen.tolist(), strict=True) if take]
     scored = [score for score in taken if score.is_scored]
@@ -141,6 +147,7 @@ def recalibrate(scores: Sequence[VideoScore], before: Calibration, pooling: str,
         fake_videos=int((labels == 1).sum()),
         not_scored=tuple(score.video.name for score in taken if not score.is_scored),
         left_out=dict(Counter(score.video.method for score, take in zip(scores, chosen.tolist(), strict=True) if not take)),
+        copies=len(copies.left),
     )
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from screener.datasets import LabelledItem
 from screener.evaluation import metrics
 from screener.evaluation.assembly import calibration_of, pooling_of
+from screener.evaluation.copies import each_once
 from screener.evaluation.figures import SCHEMA_VERSION, Figure, to_plain
 from screener.evaluation.measurement import RESAMPLES, SEED, Sample
 from screener.evaluation.metrics import Floats, Labels, Metric
@@ -108,6 +109,8 @@ def perturbed_evaluation(
     conditions = [Applied(kind, strength) for kind in kinds for strength in sorted(set(strengths))]
     if clean is None:
         clean = _judged(items, screener, None, start, folder, guard)
+    items, rows, _ = each_once(items, clean[0])
+    clean = rows, clean[1]
     base = _sample(items, clean)
     subject, mask = headline_of(base.scores)
     base = base.where(mask)

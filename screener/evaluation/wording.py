@@ -41,9 +41,12 @@ def held_against(part: Slice) -> str:
 
 
 def subject(evaluation: Evaluation) -> str:
-    """What was evaluated: `videos: 97 items, 39 real and 58 fake, in 60 groups`."""
+    """What was evaluated: `videos: 97 items, 39 real and 58 fake, in 60 groups`, and how many copies of them were left out."""
     data = evaluation.data
-    return f"{data.name}: {counted(data.items, 'item')}, {data.reals} real and {data.fakes} fake, in {counted(data.groups, 'group')}"
+    copies = f"; {counted(data.copies, 'copy', 'copies')} of these left out" if data.copies else ""
+    return (
+        f"{data.name}: {counted(data.items, 'item')}, {data.reals} real and {data.fakes} fake, in {counted(data.groups, 'group')}{copies}"
+    )
 
 
 def weights(evaluation: Evaluation) -> str:

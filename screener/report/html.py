@@ -47,13 +47,16 @@ class IndexRow:
 class ReportFolder:
     """A folder with one page per input and, once `finish` is called, an index of them. No verdict is kept."""
 
-    def __init__(self, folder: Path) -> None:
-        """Makes the folder if need be, and clears away what a killed run left half-written in it. Raises OutputError."""
+    def __init__(self, folder: Path, left_out: int = 0) -> None:
+        """Makes the folder if need be, and clears away what a killed run left half-written in it. Raises OutputError.
+
+        left_out: as in `Summary`.
+        """
         make_folder(folder)
         remove_leftovers(folder)
         self._folder = folder
         self._rows: list[IndexRow] = []
-        self._summary = Summary()
+        self._summary = Summary(left_out=left_out)
 
     def add(self, verdict: Verdict) -> Path:
         """Writes the page of one input and returns its path. Raises OutputError."""

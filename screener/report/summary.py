@@ -18,6 +18,7 @@ class Summary:
 
     inputs: all of them, the sum of fake, genuine and undecided. unreadable: of the undecided, those without a single decoded frame.
     partial: those, of any outcome, that were read or judged only in part. frames_judged: over all inputs.
+    left_out: files of the folders that were named which are no inputs, being neither video nor picture by suffix and first bytes.
     elapsed_seconds: wall-clock time of the run.
     """
 
@@ -28,6 +29,7 @@ class Summary:
     unreadable: int = 0
     partial: int = 0
     frames_judged: int = 0
+    left_out: int = 0
     elapsed_seconds: float = 0.0
 
     def plus(self, verdict: Verdict) -> Summary:

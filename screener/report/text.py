@@ -59,6 +59,11 @@ class TextWriter:
             ("undecided", f"{summary.undecided}{unreadable}"),
             ("partly judged", f"{summary.partial}"),
             ("frames judged", f"{summary.frames_judged}"),
+            *(
+                [("left out", f"{counted(summary.left_out, 'file')} named and beginning like neither video nor picture")]
+                if summary.left_out
+                else []
+            ),
             ("time", clock(summary.elapsed_seconds)),
         ]
         limits = f"\n{textwrap.fill(visible(self._limits), _WIDTH)}\n" if self._limits else ""

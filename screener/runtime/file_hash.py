@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
 from pathlib import Path
 
@@ -11,7 +12,7 @@ _BLOCK_BYTES = 1 << 20
 
 def sha256_of(path: Path) -> str | None:
     """SHA-256 of a regular file's bytes, or None when it cannot be read."""
-    if not path.is_file():
+    if not os.path.isfile(path):  # unlike `Path.is_file`, False also where the folder may not be entered or the name is too long
         return None  # opening a pipe would wait for someone to write to it, and a device has no end
     try:
         with path.open("rb") as file:
@@ -28,7 +29,7 @@ class HashAhead:
         self._hash: str | None = None
         self._given_up = threading.Event()
         self._worker: threading.Thread | None = None
-        if path is not None and path.is_file():
+        if path is not None and os.path.isfile(path):
             self._worker = threading.Thread(target=self._work, args=(path,), name="file-hash", daemon=True)
             self._worker.start()
 

@@ -53,12 +53,16 @@ class Batch:
         folder: ReportFolder | None = None,
         journal: Journal | None = None,
         workers: int = 1,
+        left_out: int = 0,
     ) -> None:
-        """workers: inputs that are judged at once, with the one set of models; verdicts come in the order of the inputs all the same."""
+        """workers: inputs that are judged at once, with the one set of models; verdicts come in the order of the inputs all the same.
+
+        left_out: files that are no inputs, for the summary.
+        """
         self._workers = workers
         self._inputs, self._screener, self._progress, self._folder, self._journal = inputs, screener, progress, folder, journal
         self._started = time.monotonic()
-        self._counts = Summary()
+        self._counts = Summary(left_out=left_out)
         self._results: set[tuple[str, str]] = set()
         self._faults = 0
         self.known = 0
@@ -195,11 +199,12 @@ def scan_all(
     folder: ReportFolder | None = None,
     journal: Journal | None = None,
     workers: int = 1,
+    left_out: int = 0,
 ) -> Batch:
     """Load the models and return the run; nothing is judged until its `run` is called."""
     screener = Screener(settings, checkpoint)
     screener.cores = max(1, screener.cores // workers)
-    return Batch(inputs, screener, progress, folder, journal, workers)
+    return Batch(inputs, screener, progress, folder, journal, workers, left_out)
 
 
 def _facts_of(screener: Screener) -> dict[str, object]:

@@ -78,7 +78,8 @@ class ProgressivePass:
             self._hash.wait(self._seconds_left())
 
     def verdict(self) -> Verdict:
-        """The verdict from everything that was scored so far."""
+        """The verdict from everything that was scored so far; at any time, and as often as wanted."""
+        self._follow()
         named = [replace(score, track_id=self._track_of(score)) for score in self._stages.scores]
         return verdict_on(
             self._models,

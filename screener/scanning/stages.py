@@ -76,10 +76,10 @@ class Stages:
         with closing(read_ahead(self._looks(video), LOOKS_AHEAD, stop=video.close)) as looks:
             for looked_at, crops in enumerate(looks, 1):
                 waiting += crops
+                self._course.note_look(looked_at, video.expected_frames)  # first: nothing is scored of a frame that nobody knows of
                 while len(waiting) >= size:
                     batch, waiting, gone, size = waiting[:size], waiting[size:], gone + size, batch_size
                     yield batch, self._begin(batch)
-                self._course.note_look(looked_at, video.expected_frames)
                 if self._course.is_late(len(waiting) + gone - len(self.scores)):
                     break
         if waiting:

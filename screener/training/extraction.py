@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path
@@ -25,6 +25,7 @@ from screener.datasets.splits import Plan
 from screener.errors import DatasetError, DeviceError, OutputError
 from screener.model.network import STRIDE
 from screener.model.preprocessing import normalise
+from screener.runtime.file_stamps import Stamp, changed, is_same, named, stamp_of
 from screener.runtime.readahead import read_ahead
 from screener.scanning.models import build_detector
 from screener.scoring import choose_device, choose_dtype, fold_batch_norm
@@ -104,6 +105,7 @@ def extract(
     if not (folder / UNFINISHED).exists() and not _is_free(folder):
         done = read_extraction(folder)
         require_identity(done.identity, identity, folder)
+        _require_same(items, done.files, folder)
         return _report(folder, plans, done, 0, 0.0, settings)
     run = _Extraction(items, plans, checkpoint, settings, folder, identity, on_progress or (lambda progress: None))
     return run.finished()
@@ -138,6 +140,24 @@ def _identity(items: Sequence[LabelledItem], checkpoint: Checkpoint, settings: E
     }
 
 
+def _require_same(items: Sequence[LabelledItem], before: Mapping[str, Stamp], folder: Path) -> None:
+    """Raise DatasetError naming the files that features in `folder` come from and that are not what they were."""
+    wrong = changed({item.name: item.path for item in items}, before)
+    if wrong:
+        raise DatasetError(
+            f"{folder}: {named(wrong)}: changed since the features of {'it' if len(wrong) == 1 else 'them'} were extracted; put the files "
+            "back, or extract into another folder"
+        )
+
+
+@dataclass(frozen=True)
+class _Begun:
+    """A file is about to be read."""
+
+    item: int
+    stamp: Stamp
+
+
 class _Extraction:
     """One run over the files that are still to be done."""
 
@@ -160,30 +180,50 @@ class _Extraction:
         self._shape = (contract.architecture.feature_channels, cells, cells)
         self._bad: list[tuple[int, BadFile]] = []
         self._crops_now = 0
+        self._begun: list[tuple[int, _Begun]] = []
 
     def finished(self) -> ExtractionReport:
         arrays = sorted({name for name in self._array_of if name})
         with FeatureStore(self._folder, self._shape, arrays, self._identity) as self._store:
+            _require_same(self._items, self._stamps(), self._folder)
             seconds = 0.0 if self._store.is_done else self._work()
             rows = self._store.rows
             bad_files = [BadFile(*note) for note in self._store.notes]
-            extraction = Extraction(self._identity, bad_files, sum(len(found) for found in rows.values()))
+            extraction = Extraction(self._identity, bad_files, sum(len(found) for found in rows.values()), self._stamps())
             self._require_both_classes(bad_files)
             self._store.finish(fold_documents(self._items, self._plans, rows, self._checkpoint, self._shape, extraction))
         return _report(self._folder, self._plans, extraction, self._crops_now, seconds, self._settings)
+
+    def _stamps(self) -> dict[str, Stamp]:
+        """By name, of every file that was read so far."""
+        return {self._items[int(number)].name: stamp for number, stamp in self._store.files.items()}
+
+    def _read(self, numbers: Sequence[int]) -> Iterator[_Begun | ItemCrop | ItemEnd]:
+        """Each file with its stamp before it; raises DatasetError for one that changes while it is read."""
+        reader = self._reader()
+        for number in numbers:
+            path = self._items[number].path
+            stamp = stamp_of(path)
+            yield _Begun(number, stamp)
+            for one in reader.read([number]):
+                if isinstance(one, ItemEnd) and not is_same(path, stamp):
+                    raise DatasetError(f"{self._items[number].name}: changed while it was read; repeat the command when it is at rest")
+                yield one
 
     def _work(self) -> float:
         """From the last commit to the end -> seconds. A batch is always the same crops, wherever an earlier run stopped."""
         place, skip = int(self._store.state.get("place", 0)), int(self._store.state.get("crops", 0))
         maker = FeatureMaker(self._checkpoint, torch.device(self._settings.device), getattr(torch, self._settings.dtype))
-        reader = self._reader()
         waiting: list[tuple[ItemCrop, int, int]] = []
         crops_of_file = 0
         started = self._committed = time.monotonic()
         self._crops_before = sum(len(rows) for rows in self._store.rows.values())
         self._report(place)
-        with closing(read_ahead(reader.read(self._numbers[place:]), CROPS_AHEAD)) as found:
+        with closing(read_ahead(self._read(self._numbers[place:]), CROPS_AHEAD)) as found:
             for one in found:
+                if isinstance(one, _Begun):
+                    self._begun.append((place, one))
+                    continue
                 if isinstance(one, ItemEnd):
                     self._end_of_file(one, place, crops_of_file < skip)
                     place, crops_of_file, skip = place + 1, 0, 0
@@ -242,7 +282,9 @@ class _Extraction:
         # What was wrong with later files is found again by whoever goes on from here.
         sure = [bad for place, bad in self._bad if place < state["place"]]
         self._bad = [(place, bad) for place, bad in self._bad if place >= state["place"]]
-        self._store.commit(state, [astuple(bad) for bad in sure])
+        files = {str(begun.item): begun.stamp for place, begun in self._begun if place <= state["place"]}
+        self._begun = [(place, begun) for place, begun in self._begun if place > state["place"]]
+        self._store.commit(state, [astuple(bad) for bad in sure], files)
 
     def _report(self, place: int) -> None:
         bad_files = len(self._store.notes) + len(self._bad)

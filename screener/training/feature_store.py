@@ -20,6 +20,7 @@ from numpy.lib.format import write_array_header_1_0
 from numpy.typing import NDArray
 
 from screener.errors import OutputError, SettingsError
+from screener.runtime.file_stamps import Stamp
 from screener.runtime.files import lock_unless_held, make_folder, put_in_place, settle, telling, write_whole
 from screener.training.folds import UNFINISHED
 
@@ -33,8 +34,8 @@ DONE = "done"
 class FeatureStore:
     """Arrays under construction in `folder`; a context manager. Once open, it says what is there already.
 
-    rows: of every array, in order. notes: of all commits, in order. state: of the last commit, whatever its owner needs to go on from
-    there; empty at the very start.
+    rows: of every array, in order. notes: of all commits, in order. files: stamp of each file that rows come from, by its number as text.
+    state: of the last commit, whatever its owner needs to go on from there; empty at the very start.
     """
 
     def __init__(self, folder: Path, feature_shape: tuple[int, int, int], arrays: Sequence[str], identity: Mapping[str, Any]) -> None:
@@ -42,6 +43,7 @@ class FeatureStore:
         self.folder, self._shape = folder, feature_shape
         self.rows: Rows = {name: [] for name in arrays}
         self.notes: list[Any] = []
+        self.files: dict[str, Stamp] = {}
         self.state: Mapping[str, Any] = {}
         self._fresh: Rows = {name: [] for name in arrays}
         self._files: dict[str, BinaryIO] = {}
@@ -71,16 +73,23 @@ class FeatureStore:
             self._files[name].write(np.ascontiguousarray(features, np.float16).data)
         self._fresh[name].extend(rows)
 
-    def commit(self, state: Mapping[str, Any], notes: Sequence[Any] = ()) -> None:
-        """Vouch for everything that was added, with the state to go on from; notes: plain values to keep. Raises OutputError."""
+    def commit(self, state: Mapping[str, Any], notes: Sequence[Any] = (), files: Mapping[str, Stamp] | None = None) -> None:
+        """Vouch for everything that was added, with the state to go on from; notes: plain values to keep. files: new stamps.
+
+        Raises OutputError.
+        """
+        files = dict(files or {})
         for name, file in self._files.items():
             with _writing(self._growing(name)):
                 settle(file)
-        self._write_line({"rows": {name: rows for name, rows in self._fresh.items() if rows}, "state": state, "notes": notes})
+        self._write_line(
+            {"rows": {name: rows for name, rows in self._fresh.items() if rows}, "state": state, "notes": notes, "files": files}
+        )
         for name, rows in self._fresh.items():
             self.rows[name].extend(rows)
             self._fresh[name] = []
         self.notes.extend(notes)
+        self.files.update(files)
         self.state = state
 
     def finish(self, documents: Mapping[str, str]) -> None:
@@ -125,6 +134,7 @@ class FeatureStore:
             for name, rows in content["rows"].items():
                 self.rows[name].extend(rows)
             self.notes.extend(content["notes"])
+            self.files.update(content.get("files", {}))
             self.state, end = content["state"], after
         with _writing(self.folder / UNFINISHED):
             self._journal.truncate(end)

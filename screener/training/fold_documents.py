@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from screener.checkpoint.json_fields import to_plain
 from screener.datasets.item import LABELS, SPLITS, LabelledItem
 from screener.datasets.splits import Plan
 from screener.errors import DatasetError, OutputError
+from screener.runtime.file_stamps import Stamp
 from screener.training.crops import BadFile
 from screener.training.feature_store import Rows, array_file
 from screener.training.folds import COLUMNS, FOLD_FILE, FOLD_VERSION, FoldRow, row_to_list
@@ -26,11 +27,15 @@ SHARED = "features"
 
 @dataclass(frozen=True)
 class Extraction:
-    """How folds were made. identity: everything that they depend on. bad_files: in the order of the data. crops: in all arrays."""
+    """How folds were made. identity: everything that they depend on. bad_files: in the order of the data. crops: in all arrays.
+
+    files: the stamp of every file that was read, by its name; written down with the first fold alone.
+    """
 
     identity: dict[str, Any]
     bad_files: list[BadFile]
     crops: int
+    files: dict[str, Stamp] = field(default_factory=dict)
 
 
 def array_of_items(plans: Sequence[Plan]) -> list[str]:
@@ -66,7 +71,7 @@ def fold_documents(
             "preprocessing": contract.preprocessing.to_dict(),
             "feature_shape": feature_shape,
             "class_names": sorted(LABELS, key=LABELS.__getitem__),
-            "extraction": to_plain(extraction),
+            "extraction": to_plain(extraction if number == 1 else replace(extraction, files={})),
             "columns": COLUMNS,
             "splits": {name: split for name, split in splits.items() if split["rows"]},
         }
@@ -82,7 +87,7 @@ def read_extraction(folder: Path) -> Extraction:
     try:
         content = json.loads(found[0].read_text(encoding="utf-8"))["extraction"]
         bad_files = [BadFile(**bad) for bad in content["bad_files"]]
-        return Extraction(dict(content["identity"]), bad_files, int(content["crops"]))
+        return Extraction(dict(content["identity"]), bad_files, int(content["crops"]), dict(content["files"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DatasetError(f"{found[0]}: does not say how its features were made ({error!r}); extract into another folder") from error
 

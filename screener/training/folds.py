@@ -116,6 +116,10 @@ class ArrayFeatures:
     def __len__(self) -> int:
         return self._count
 
+    @property
+    def files(self) -> Sequence[Path]:
+        return [self.path]
+
     def __getitem__(self, index: Index) -> Float16:
         if self._array is None:
             self._array = _open_array(self.path, self._feature_shape)
@@ -145,6 +149,12 @@ def open_folds(path: Path) -> list[FeatureFold]:
     if legacy:
         return [_legacy_fold(path, number, folder) for number, folder in legacy]
     raise DatasetError(f"{path}: holds no folds; expected {FOLD_FILE}, fold-1/{FOLD_FILE} or a tree train_1/fake, train_1/real, test/")
+
+
+def feature_files(fold: FeatureFold) -> list[Path]:
+    """The files that the features of a fold lie in, each once; none of features in memory."""
+    files = [path for split in fold.splits.values() for path in getattr(split.features, "files", ())]
+    return list(dict.fromkeys(files))
 
 
 def require_backbone(fold: FeatureFold, fingerprint: str) -> None:

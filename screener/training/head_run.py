@@ -5,6 +5,7 @@ Puts folds, the loop, the record and the checkpoint together. Does not know how 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
@@ -22,7 +23,7 @@ from screener.runtime.files import make_folder
 from screener.settings import TrainSettings
 from screener.training.curves import MISSING, draw_curves
 from screener.training.fold_parts import FoldParts, Part, parts_of
-from screener.training.folds import FeatureFold, open_folds, require_backbone
+from screener.training.folds import FeatureFold, feature_files, open_folds, require_backbone
 from screener.training.head import FoldJob, head_logits, train_head
 from screener.training.head_checkpoint import (
     as_stored,
@@ -146,7 +147,7 @@ class _HeadRun:
         board = TensorBoardLog(tensorboard) if tensorboard and self._workers.is_first else None
         if self._workers.is_first:
             make_folder(self._output.parent)
-            self._folder.open(self._identity())
+            self._folder.open(self._identity(), self._files())
         self._workers.wait()
         results: list[FoldResult] = []
         with closing(board) if board else nullcontext():
@@ -172,6 +173,12 @@ class _HeadRun:
         plain = {name: value for name, value in self._settings.to_dict().items() if name not in UNCHANGING}
         data = {str(fold.number): rows_sha256(fold) for fold in self._folds}
         return {"settings": plain, "data": data, "backbone": self._backbone.sha256}
+
+    def _files(self) -> dict[str, Path]:
+        """Those of the features, by what they are called in the folder of the folds."""
+        paths = [path for fold in self._folds for path in feature_files(fold)]
+        root = os.path.commonpath([path.parent for path in paths]) if paths else ""
+        return {os.path.relpath(path, root): path for path in paths}
 
     def _one(self, fold: FeatureFold, parts: FoldParts, watch: TrainingWatch) -> FoldResult:
         """A fold from wherever it was left; its result is kept, so that a later fold's kill does not cost it."""

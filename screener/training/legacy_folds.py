@@ -41,6 +41,10 @@ class LegacyFeatures:
             found[place] = _read(self._files[position])
         return found
 
+    @property
+    def files(self) -> Sequence[Path]:
+        return self._files
+
     def path_of(self, position: int) -> Path:
         return self._files[position]
 

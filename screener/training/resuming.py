@@ -15,9 +15,11 @@ from typing import Any, BinaryIO
 import torch
 
 from screener.errors import OutputError, SettingsError
+from screener.runtime.file_stamps import changed, named, stamp_of
 from screener.runtime.files import lock_unless_held, remove_leftovers, telling, unwritable, whole_file, write_whole
 
 IDENTITY_FILE = "run.json"
+FILES_FILE = "files.json"
 LOCK_FILE = "lock"
 SUFFIX = ".training"
 """Of the folder, after the whole name of the output."""
@@ -36,11 +38,12 @@ class RunFolder:
     def __exit__(self, *_: object) -> None:
         self._let_go()
 
-    def open(self, identity: Mapping[str, Any]) -> None:
+    def open(self, identity: Mapping[str, Any], files: Mapping[str, Path] | None = None) -> None:
         """Make the folder, or go on with one that a run of the same `identity` left.
 
-        identity: plain values that make a run the same run, such as its settings and its data. Raises SettingsError naming what differs
-        from the run that the folder belongs to, OutputError when it cannot be written or a run is at work in it.
+        identity: plain values that make a run the same run, such as its settings and its data. files: what it reads, by name; they must
+        have the bytes that they had when it began. Raises SettingsError naming what differs from the run that the folder belongs to,
+        OutputError when it cannot be written or a run is at work in it.
         """
         plain = json.loads(json.dumps(identity))
         file = self.path / IDENTITY_FILE
@@ -48,15 +51,29 @@ class RunFolder:
             self.path.mkdir(parents=True, exist_ok=True)
             self._hold()
         if file.exists():
-            before = _read_identity(file)
+            before = _read_plain(file)
             if before != plain:
                 raise SettingsError(
                     f"{self.path}: holds an unfinished run with another {', '.join(_differing(before, plain))}; "
                     f"repeat that command to finish it, or remove the folder to start anew"
                 )
+            self._require_same(files or {})
             remove_leftovers(self.path)
             return
+        if files:  # first, so that no run is taken for one of known files before they are known
+            write_whole(self.path / FILES_FILE, json.dumps({name: stamp_of(path) for name, path in files.items()}))
         write_whole(file, json.dumps(plain, indent=1))
+
+    def _require_same(self, files: Mapping[str, Path]) -> None:
+        if not files:
+            return
+        known = self.path / FILES_FILE
+        before = _read_plain(known) if known.exists() else {}
+        if wrong := sorted({*changed(files, before), *(files.keys() - before.keys())}):
+            raise SettingsError(
+                f"{self.path}: holds an unfinished run on other data: {named(wrong)}: changed since it began; put the files back to finish "
+                "it, or remove the folder to start anew"
+            )
 
     def file(self, name: str) -> Path:
         return self.path / name
@@ -107,7 +124,7 @@ def load_state(path: Path) -> dict[str, Any] | None:
     return content
 
 
-def _read_identity(file: Path) -> dict[str, Any]:
+def _read_plain(file: Path) -> dict[str, Any]:
     try:
         content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

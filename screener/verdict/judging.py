@@ -139,7 +139,9 @@ def suspicious_segments(seconds: Floats, p_fake: Floats, threshold: float) -> tu
     if n < SEGMENT_SAMPLES:
         return ()
     steps = np.diff(seconds)
-    away = np.flatnonzero(steps > GAP_FACTOR * np.median(steps)) + 1
+    # Frames that share their timestamp are one moment: without a step between them, they say nothing of how long a usual step is.
+    moving = steps[steps > 0]
+    away = np.flatnonzero(steps > GAP_FACTOR * np.median(moving)) + 1 if len(moving) else steps[:0].astype(np.intp)
     if len(away):
         # Nobody looks fake while not in the picture: each stay is looked at by itself.
         stays = zip(np.split(seconds, away), np.split(p_fake, away), strict=True)

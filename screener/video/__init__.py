@@ -3,10 +3,11 @@
 The only user of cv2.VideoCapture, and of PyAV for reading. Knows nothing of faces or verdicts.
 """
 
+from screener.video.inputs.expanding import expand_sources
 from screener.video.sampling import Sampling
 from screener.video.sandbox.opening import Video, open_video, start_decoder
 from screener.video.seek_plan import Look, Slice, equal_slices
-from screener.video.sources import Source, SourceFailure, expand_sources, file_source
+from screener.video.sources import Source, SourceFailure, file_source
 
 __all__ = [
     "Look", "Sampling", "Slice", "Source", "SourceFailure", "Video", "equal_slices", "expand_sources", "file_source", "open_video",

@@ -94,9 +94,11 @@ def _shown(url: str) -> str:
         parts = urllib.parse.urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError as error:
-        raise SettingsError(f"webhook: not a web address: {error}") from error
+        # Python's own words may quote a piece of the address, and all of it after the host may be a secret.
+        raise SettingsError("webhook: not a web address; check the host and the port, and write other signs as %XX") from error
     if parts.scheme not in _SCHEMES or not host:
-        raise SettingsError(f"webhook: expected http://... or https://..., got {visible(parts.scheme or url)[:40]!r}")
+        got = f"an address of kind {visible(parts.scheme)[:20]}:" if "://" in url else "none"
+        raise SettingsError(f"webhook: expected http://... or https://..., got {got}")
     if parts.username is not None:
         raise SettingsError("webhook: a name and password inside the address are not supported; use a token in its path or query")
     if not url.isascii() or any(c.isspace() or not c.isprintable() for c in url):

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
+import shutil
+import subprocess
+import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +16,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from command_line import PASSES_ALL, Ended, run_command
+from command_line import PASSES_ALL, Ended, environment, run_command
 from face_media import landscape, portrait, write_clip, write_picture, write_sound
 from jsonschema import Draft202012Validator
 
@@ -164,3 +169,43 @@ def test_the_face_of_a_very_large_picture_is_found_in_its_own_pixels(run: Run) -
 def test_a_pipe_is_not_waited_for_and_a_playlist_is_not_followed(run: Run) -> None:
     assert run.rows["more/pipe.mp4"]["video"]["frames_decoded"] == 0
     assert run.rows["more/playlist.mp4"]["video"]["frames_decoded"] == 0
+
+
+PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 24, 1, 2
+"""Numbers of Linux: see prctl(2) and capabilities(7)."""
+
+
+def bound_by_permissions() -> None:
+    """Whatever this process becomes next may no longer pass permissions by, as the administrator may."""
+    libc = ctypes.CDLL(None)
+    for capability in (CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH):
+        libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="how permissions are made to bind the administrator is Linux's own")
+def test_a_folder_that_may_be_listed_and_not_entered_costs_its_own_files_alone(checkpoint: Path) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "barred").mkdir()
+        for path in (folder / "barred" / "b.png", folder / "a.png", folder / "c.png"):
+            write_picture(path, portrait())
+        shutil.copy(checkpoint, folder / "tiny.safetensors")
+        folder.chmod(0o755)
+        (folder / "barred").chmod(0o644)
+        options = ["--jsonl", "--threshold", str(PASSES_ALL), "--checkpoint", folder / "tiny.safetensors", folder]
+        done = subprocess.run(
+            [sys.executable, "-m", "screener", "scan", *options],
+            env=environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+            preexec_fn=bound_by_permissions,
+        )
+        (folder / "barred").chmod(0o755)
+    rows = {Path(row["source"]).name: row for row in map(json.loads, done.stdout.splitlines())}
+    assert {name: (row["outcome"], row["reasons"]) for name, row in rows.items()} == {
+        "a.png": ("genuine", []),
+        "b.png": ("undecided", ["permission"]),
+        "c.png": ("genuine", []),
+    }
+    assert done.returncode == 3 and "Traceback" not in done.stderr

@@ -15,6 +15,8 @@ from jsonschema import Draft202012Validator
 
 from screener import ScanSettings, Screener, SettingsError, Verdict
 from screener.report import load_schema
+from screener.scanning.progressive_pass import ProgressivePass
+from screener.video import file_source
 
 SECONDS = 640
 """So long that a frame a second is twenty times as many as two rounds look at."""
@@ -106,6 +108,16 @@ def test_two_people_are_followed_in_the_order_of_time(folder: Path, checkpoint: 
         middles = [float(score.box_xyxy[0] + score.box_xyxy[2]) / 2 for score in own]
         assert max(middles) - min(middles) < 60  # nobody changed sides
         assert any(score.thumbnail_rgb is not None for score in own)
+
+
+def test_a_verdict_can_be_had_at_any_time_and_again(one: Path, checkpoint: Path) -> None:
+    models = Screener(ScanSettings(until_sure=True, threshold=PASSES_ALL, device="cpu", dtype="float32"), checkpoint)
+    looking = ProgressivePass(models, file_source(one))
+    counted = [len(looking.verdict().frames) for _ in looking.scores()]
+    assert counted == list(range(1, len(counted) + 1)) and len(counted) >= 16
+    first, second = (looking.verdict().to_dict() for _ in range(2))
+    assert {**first, "timing_seconds": 0} == {**second, "timing_seconds": 0}
+    assert first["outcome"] == "genuine"
 
 
 def between_scores(checkpoint: Path) -> tuple[float, bool]:

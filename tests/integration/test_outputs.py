@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -157,10 +158,36 @@ def test_a_file_where_the_report_should_go_is_named_as_that(scan_here: Any, inpu
     assert f"{inputs[1]}: cannot be written: it is there already and is no folder" in ended.err
 
 
-def test_files_of_a_folder_that_are_no_inputs_are_told_unless_quiet(scan_here: Any, media: Path) -> None:
-    told = scan_here("--csv", "--frames", "1", of=[media]).err
-    assert f"screener: 1 file left out, named like neither video nor picture: {media / 'notes.txt'}; " in told
-    assert scan_here("--csv", "--frames", "1", "--quiet", of=[media]).err == ""
+@pytest.mark.parametrize("quiet", [(), ("--quiet",)])
+def test_files_of_a_folder_that_are_no_inputs_are_told_and_counted(scan_here: Any, media: Path, quiet: tuple[str, ...]) -> None:
+    told = f"screener: 1 file left out, named and beginning like neither video nor picture: {media / 'notes.txt'}; "
+    for form in ("--csv", "--jsonl"):
+        ended = scan_here(form, "--frames", "1", *quiet, of=[media])
+        assert told in ended.err and (not quiet or ended.err.count("\n") == 1)
+    assert "left out      1 file" in scan_here("--frames", "1", *quiet, of=[media]).out
+    assert json.loads(scan_here("--json", "--frames", "1", *quiet, of=[media]).out)["summary"]["left_out"] == 1
+
+
+def test_a_folder_with_one_input_has_a_summary_where_files_were_left_out(scan_here: Any, media: Path, tmp_path: Path) -> None:
+    shutil.copy(media / "face.png", tmp_path)
+    assert json.loads(scan_here("--json", of=[tmp_path]).out)["source"] == str(tmp_path / "face.png")
+    (tmp_path / "sound.m4a").write_bytes(b"x")
+    document = json.loads(scan_here("--json", "--report", tmp_path / ".report", of=[tmp_path]).out)
+    schema = load_schema()
+    Draft202012Validator({"$schema": schema["$schema"], "$defs": schema["$defs"], **schema["$defs"]["summary"]}).validate(
+        document["summary"]
+    )
+    assert (len(document["inputs"]), document["summary"]["inputs"], document["summary"]["left_out"]) == (1, 1, 1)
+    assert "other file left out" in (tmp_path / ".report" / "index.html").read_text(encoding="utf-8")
+
+
+def test_faces_under_the_suffixes_of_messengers_and_recorders_are_judged(scan_here: Any, media: Path, tmp_path: Path) -> None:
+    shutil.copy(write_picture(tmp_path / "face.jpg", portrait()), tmp_path / "face.jfif")
+    (tmp_path / "face.jpg").rename(tmp_path / "9f86d081")
+    shutil.copy(media / "one.mp4", tmp_path / "video")
+    (tmp_path / "notes.txt").write_text("nothing", encoding="utf-8")
+    rows = json.loads(scan_here("--json", of=[tmp_path]).out)["inputs"]
+    assert {Path(row["source"]).name: row["outcome"] for row in rows} == {"9f86d081": "fake", "face.jfif": "fake", "video": "fake"}
 
 
 def test_no_two_formats_at_once(scan_here: Any) -> None:

@@ -120,6 +120,43 @@ def test_a_killed_command_repeated_ends_as_if_it_had_not_been_killed(folds: Path
     assert not state.parent.exists()
 
 
+def test_a_killed_command_does_not_go_on_with_other_features(fingerprint: str, tiny_checkpoint: Path, tmp_path: Path) -> None:
+    folds = tmp_path / "folds"
+    for number in (1, 2):
+        write_fold(folds / f"fold-{number}", fingerprint, seed=number)
+    output = tmp_path / "head.safetensors"
+    arguments = [
+        "train",
+        folds,
+        "-o",
+        output,
+        "--checkpoint",
+        tiny_checkpoint,
+        *QUICK,
+        "--epochs",
+        "400",
+        "--save-every",
+        "0.01",
+        "--no-audit",
+    ]
+    process = start_command(*arguments)
+    try:
+        state = output.with_name("head.safetensors.training") / "fold-1.state"
+        until = time.monotonic() + 120
+        while not state.exists() and process.poll() is None and time.monotonic() < until:
+            time.sleep(0.02)
+    finally:
+        process.kill()
+        process.communicate()
+    assert state.exists()
+    features = np.load(folds / "fold-2" / "train.npy", mmap_mode="r+")
+    features[7] = features[8]
+    features.flush()
+    ended = run_here(*arguments)
+    assert ended.status == 2 and not output.exists()
+    assert "holds an unfinished run on other data: fold-2/train.npy: changed since it began" in ended.err
+
+
 def test_several_processes_train_one_head_and_one_of_them_writes(folds: Path, tiny_checkpoint: Path, tmp_path: Path) -> None:
     output = tmp_path / "head.safetensors"
     command = [

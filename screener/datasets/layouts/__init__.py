@@ -6,6 +6,7 @@ is not there is an item like any other, and whoever opens it counts it as missin
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from screener.datasets.item import LABELS, LabelledItem
 from screener.datasets.layouts.celeb_df import is_celeb_df, read_celeb_df
 from screener.datasets.layouts.dfdc import is_dfdc, read_dfdc
 from screener.datasets.layouts.faceforensics import is_faceforensics, read_faceforensics
-from screener.datasets.layouts.folders import is_labelled_folder, read_labelled_folder
+from screener.datasets.layouts.folders import is_labelled_folder, media_below, read_labelled_folder
 from screener.datasets.manifest import read_manifest
 from screener.errors import DatasetError
 
@@ -43,9 +44,9 @@ LAYOUTS: dict[str, Layout] = {
     "celeb-df": Layout(is_celeb_df, read_celeb_df, "Celeb-real/, YouTube-real/, Celeb-synthesis/ and List_of_testing_videos.txt"),
     "dfdc": Layout(is_dfdc, read_dfdc, "metadata.json, here or in each part"),
     "manifest": Layout(_is_manifest, _read_manifest, f"a CSV file path,label,group[,split,method], or a folder with {MANIFEST_NAME}"),
-    "folders": Layout(is_labelled_folder, read_labelled_folder, "real/ and fake/, here or in one folder for each set"),
+    "folders": Layout(is_labelled_folder, read_labelled_folder, "real/ and fake/, here or in one folder for each set or each split"),
 }
-"""Every layout by name, the most telling first: the first that fits a path is taken."""
+"""Every layout by name."""
 
 
 def read_data(path: Path, layout: str | None = None) -> list[LabelledItem]:
@@ -68,16 +69,32 @@ def recognise(path: Path) -> str:
     """Name of the layout of a data set; raises DatasetError with what was looked for when none fits."""
     if not path.exists():
         raise DatasetError(f"{path}: there is no such file or folder; give a folder or a CSV manifest of labelled videos or pictures")
-    found = next((name for name, layout in LAYOUTS.items() if layout.found(path)), None)
-    if found is None:
+    found = [name for name, layout in LAYOUTS.items() if layout.found(path)]
+    if not found:
         shapes = "; ".join(f"{name}: {layout.shape}" for name, layout in LAYOUTS.items())
         raise DatasetError(f"{path}: is none of the known layouts. They are: {shapes}")
-    return found
+    # A list that somebody wrote of the files beside it tells more than their folders.
+    distinct = [name for name in found if name != "folders"] if "manifest" in found else found
+    if len(distinct) > 1:
+        marks = "; ".join(f"{name}: {LAYOUTS[name].shape}" for name in distinct)
+        raise DatasetError(f"{path}: has the marks of several layouts, and each would leave files out ({marks}); choose one with --layout")
+    return distinct[0]
+
+
+def not_taken(path: Path, items: Sequence[LabelledItem], layout: str | None = None) -> list[Path]:
+    """The videos and pictures below a folder that are no items of it, sorted. Nothing of a list: whoever wrote it has chosen.
+
+    layout: as for `read_data`.
+    """
+    if (layout or recognise(path)) == "manifest":
+        return []
+    taken = {os.path.realpath(item.path) for item in items}
+    return [file for file in media_below(path) if os.path.realpath(file) not in taken]
 
 
 def missing_files(items: Sequence[LabelledItem]) -> list[LabelledItem]:
     """The items whose file is not there."""
-    return [item for item in items if not item.path.exists()]
+    return [item for item in items if not os.path.exists(item.path)]
 
 
 def require_both_classes(items: Sequence[LabelledItem], what: str) -> None:

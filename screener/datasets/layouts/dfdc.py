@@ -11,8 +11,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from screener.datasets.item import LABELS, LabelledItem
-from screener.datasets.manifest import SPLIT_NAMES
+from screener.datasets.item import LABELS, SPLIT_NAMES, LabelledItem
 from screener.errors import DatasetError
 
 SET_NAME = "dfdc"
@@ -20,7 +19,7 @@ METADATA = "metadata.json"
 
 
 def is_dfdc(path: Path) -> bool:
-    """Whether a path looks like DFDC: a `metadata.json`, here or in a part."""
+    """Whether a path has the list `metadata.json`, here or in the folders here. One that lies in `real/` or `fake/` is something else's."""
     return path.is_dir() and bool(_parts(path))
 
 
@@ -34,7 +33,9 @@ def read_dfdc(path: Path) -> list[LabelledItem]:
 
 def _parts(path: Path) -> list[Path]:
     """The folders with a list: this one, or those in it."""
-    return [path] if (path / METADATA).is_file() else sorted(file.parent for file in path.glob(f"*/{METADATA}"))
+    if (path / METADATA).is_file():
+        return [path]
+    return sorted(file.parent for file in path.glob(f"*/{METADATA}") if file.parent.name.lower() not in LABELS)
 
 
 def _read_part(root: Path, part: Path) -> list[LabelledItem]:

@@ -1,33 +1,58 @@
-"""Plain folders of labelled files: `real/` and `fake/`, in the folder itself or in one folder for each data set inside it.
+"""Plain folders of labelled files: `real/` and `fake/`, in the folder itself or in folders inside it, one for each data set or each split.
 
-Knows names and folders. Does not know the files' contents.
+    real/ fake/    set_a/{real,fake}/ set_b/{real,fake}/    {train,val,test}/{real,fake}/    {real,fake}/{train,val,test}/
+
+What a folder is called decides: `train`, `val`, `test` and their like are splits, other names are data sets, and what may be meant for a
+split and is none that is known is refused. Knows names and folders. Does not know the files' contents.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from screener.datasets.item import LABELS, LabelledItem
+from screener.datasets.item import LABELS, SPLIT_NAMES, LabelledItem
 from screener.errors import DatasetError
-from screener.video.sources import PICTURE_SUFFIXES, VIDEO_SUFFIXES
+from screener.video.inputs.media import is_media
 
-MEDIA_SUFFIXES = PICTURE_SUFFIXES | VIDEO_SUFFIXES
+DEEPEST = 3
+"""Folders between that of the data set and `real/` or `fake/`."""
+
+_LIKE_A_SPLIT = re.compile(
+    r"(train|val|valid|validation|test|dev|devel|eval|evaluation|hold[-_ ]?out)(ing|ed|s|set|data|split)?([^A-Za-z].*)?", re.IGNORECASE
+)
+_ADVICE = "call the folders train, validation and test, or give a manifest with a split for each file"
+
+
+@dataclass(frozen=True)
+class _Labelled:
+    """A folder that holds `real/` or `fake/`. split: one of SPLITS, or empty. set_name: which data set."""
+
+    folder: Path
+    split: str
+    set_name: str
 
 
 def is_labelled_folder(path: Path) -> bool:
-    """Whether a path is a folder with `real/` and `fake/`, here or in one folder for each set."""
-    return path.is_dir() and bool(_set_folders(path))
+    """Whether a path is a folder with `real/` and `fake/`, here or in folders below, for sets and splits."""
+    return path.is_dir() and bool(_label_holders(path))
 
 
 def read_labelled_folder(path: Path) -> list[LabelledItem]:
-    """Every video and picture below `real/` and `fake/`, in the order of their names.
+    """Every video and picture below `real/` and `fake/`, in the order of their names, with the split that folders are named after.
 
     What lies in a folder below the label, as the frames of one video do, is one group. Files and folders of the same name under `real/` and
-    `fake/` are one group too, for a set that pairs them. Raises DatasetError when a folder cannot be read.
+    `fake/` are one group too, for a set that pairs them. Raises DatasetError when a folder cannot be read, and when names leave open which
+    split files belong to.
     """
-    return [item for folder in _set_folders(path) for label in LABELS for item in _labelled(path, folder, label)]
+    found = _named(path, _label_holders(path))
+    inside = any(_splits_inside(one.folder) for one in found)
+    if inside and (len(found) > 1 or found[0].split):
+        raise DatasetError(f"{path}: has folders of splits both above and below real/ and fake/; {_ADVICE}")
+    return [item for one in found for label in LABELS for item in _labelled(path, one, label, inside)]
 
 
 def media_below(folder: Path) -> Iterator[Path]:
@@ -36,33 +61,91 @@ def media_below(folder: Path) -> Iterator[Path]:
     def refuse(error: OSError) -> None:
         raise DatasetError(f"{error.filename}: the folder cannot be read ({error.strerror}); check its permissions") from error
 
+    seen: set[str] = set()
     for place, folders, files in os.walk(folder, onerror=refuse, followlinks=True):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(files):
-            if not name.startswith(".") and os.path.splitext(name)[1].lower() in MEDIA_SUFFIXES:
+        real = os.path.realpath(place)
+        # A link may lead back to a folder above: what lies there has a name already.
+        folders[:] = [] if real in seen else sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(files) if real not in seen else ():
+            if not name.startswith(".") and is_media(os.path.join(place, name)):
                 yield Path(place, name)
+        seen.add(real)
 
 
-def _set_folders(path: Path) -> list[Path]:
-    if _has_label(path):
-        return [path]
-    return sorted(folder for folder in path.iterdir() if _has_label(folder) and not folder.name.startswith("."))
+def _label_holders(path: Path) -> list[Path]:
+    """The folders that hold `real/` or `fake/`: this one, else those in it and in folders of it, sorted."""
+    waiting, found = [(path, 0)], []
+    while waiting:
+        folder, depth = waiting.pop(0)
+        if _has_label(folder):
+            found.append(folder)
+        elif depth < DEEPEST:
+            waiting += [(inner, depth + 1) for inner in _folders_in(folder)]
+    return sorted(found)
+
+
+def _named(root: Path, holders: Sequence[Path]) -> list[_Labelled]:
+    """What the names between the root and each folder say of its split and its set."""
+    found = []
+    for folder in holders:
+        parts = folder.relative_to(root).parts
+        splits = {split for part in parts if (split := SPLIT_NAMES.get(part.lower(), ""))}
+        unknown = [part for part in parts if _LIKE_A_SPLIT.fullmatch(part) and part.lower() not in SPLIT_NAMES]
+        if unknown or len(splits) > 1:
+            raise DatasetError(f"{folder}: which split is it? {_ADVICE}")
+        sets = [part for part in parts if part.lower() not in SPLIT_NAMES]
+        found.append(_Labelled(folder, next(iter(splits), ""), sets[-1] if sets else root.absolute().name))
+    without = [one.folder for one in found if not one.split]
+    if without and len(without) < len(found):
+        one = next(one for one in found if one.split)
+        raise DatasetError(f"{one.folder} is the {one.split} split, and {without[0]} is in none; {_ADVICE}")
+    return found
 
 
 def _has_label(folder: Path) -> bool:
     return any((folder / label).is_dir() for label in LABELS)
 
 
-def _labelled(root: Path, folder: Path, label: str) -> Iterator[LabelledItem]:
-    below = folder / label
-    set_name = folder.absolute().name
+def _folders_in(folder: Path) -> list[Path]:
+    try:
+        return sorted(inner for inner in folder.iterdir() if not inner.name.startswith(".") and inner.is_dir())
+    except OSError as error:
+        raise DatasetError(f"{folder}: the folder cannot be read ({error.strerror}); check its permissions") from error
+
+
+def _splits_inside(folder: Path) -> bool:
+    """Whether the folders below the labels are named after splits; raises DatasetError when only some of what lies there is in one."""
+    inside = [inner for label in LABELS if (folder / label).is_dir() for inner in _folders_in(folder / label)]
+    named = [inner for inner in inside if inner.name.lower() in SPLIT_NAMES]
+    if not named:
+        return False
+    others = [inner for inner in inside if inner not in named]
+    loose = [file for label in LABELS if (folder / label).is_dir() for file in sorted((folder / label).iterdir()) if is_file_of_media(file)]
+    if others or loose:
+        raise DatasetError(f"{named[0]} is named like a split, and {(others + loose)[0]} beside it is in none; {_ADVICE}")
+    return True
+
+
+def is_file_of_media(path: Path) -> bool:
+    """Whether a path is a file, not hidden, that is a video or picture by suffix or content."""
+    return not path.name.startswith(".") and path.is_file() and is_media(os.fspath(path))
+
+
+def _labelled(root: Path, one: _Labelled, label: str, split_inside: bool) -> Iterator[LabelledItem]:
+    below = one.folder / label
     for file in media_below(below) if below.is_dir() else ():
         inside = file.relative_to(below)
-        scene = inside.parent if inside.parent.parts else inside.with_suffix("")
+        split, scene_parts = one.split, inside.parts
+        if split_inside:
+            split, scene_parts = SPLIT_NAMES[inside.parts[0].lower()], inside.parts[1:]
+        scene = Path(*scene_parts[:-1]) if len(scene_parts) > 1 else Path(scene_parts[0]).with_suffix("")
+        # The same name in another split is another scene: whoever split the data has said so.
+        place = one.folder.relative_to(root) / (inside.parts[0] if split_inside else "")
         yield LabelledItem(
             path=file,
             name=file.relative_to(root).as_posix(),
             label=LABELS[label],
-            group=(folder.relative_to(root) / scene).as_posix(),
-            set_name=set_name,
+            group=(place / scene).as_posix(),
+            split=split,
+            set_name=one.set_name,
         )

@@ -23,12 +23,15 @@ from screener.errors import SourceError
 from screener.settings import LiveSettings
 from screener.video.container.timeline import FILE_FORMATS, first_video, sample_aspect_ratio
 from screener.video.ledger import Complaints
+from screener.video.live.reconnecting import NothingToRetry
 from screener.video.readers.opencv import OpenCVReader
 from screener.video.readers.pyav import PyAVReader
 from screener.video.readers.sequential import FileDecoding
 from screener.video.readers.streams import ADDRESS_OPTIONS, opening_failure
 from screener.video.readers.upright import check_pixels
+from screener.video.readers.web_pictures import IsPicture, explained, is_picture
 from screener.video.remote.addresses import names_private
+from screener.video.remote.fetching import download
 from screener.video.remote.reaching import Reach
 from screener.video.sources import Source
 
@@ -37,6 +40,9 @@ REANCHOR_SECONDS = 1.0
 
 JUMP_SECONDS = 10.0
 """A step in a stream's own time of more than this is no wait but a new beginning."""
+
+LIVE_PICTURE_BYTES, LIVE_PICTURE_SECONDS = 64 << 20, 1.5
+"""What ends before it has sent so much, or for so long, is a picture and no stream of them."""
 
 BAD_PACKETS_IN_A_ROW = 64
 BAD_GRABS_IN_A_ROW = 16
@@ -272,13 +278,28 @@ class StreamPlaying:
 
     def _open(self, source: Source, settings: LiveSettings) -> InputContainer:
         target = os.fsdecode(source.target) if isinstance(source.target, bytes) else str(source.target)
+        single = NothingToRetry("not_media", f"{source.name}: a single picture does not run; judge it with `screener scan`")
         options = _PIPE_OPTIONS
         if source.kind != "pipe":
             self._reach = Reach(target, source.name, settings.allow_private or names_private(target), settings.timeout_seconds)
             target, options = self._reach.address, {**_LIVE_ADDRESS_OPTIONS, **self._reach.options}
         try:
-            return av.open(target, options=options, timeout=(settings.timeout_seconds,) * 2, metadata_errors="replace")
+            container = av.open(target, options=options, timeout=(settings.timeout_seconds,) * 2, metadata_errors="replace")
         except FFmpegError as error:
+            known = explained(error, self._reach, source.name, settings.timeout_seconds)
             failure = self._failure(error)
+            if known is not None:
+                failure = single if isinstance(known, IsPicture) else NothingToRetry(known.reason, known.message)
             self._close_reach()
             raise failure from error
+        if is_picture(container) and self._reach is not None and _comes_to_an_end(self._reach, source.name, settings.timeout_seconds):
+            container.close()
+            self._close_reach()
+            raise single
+        return container
+
+
+def _comes_to_an_end(reach: Reach, name: str, timeout_seconds: float) -> bool:
+    """Whether an address sends one picture, or a few, and that is all: there are cameras that send one after the other without end."""
+    with open(os.devnull, "wb") as nowhere:
+        return download(reach, nowhere, name, timeout_seconds, LIVE_PICTURE_BYTES, LIVE_PICTURE_SECONDS)

@@ -22,7 +22,7 @@ from screener.records import Frame
 from screener.settings import LiveSettings
 from screener.video.live.child import LiveChild
 from screener.video.live.named_pipe import HeldPipe
-from screener.video.live.reconnecting import BackOff
+from screener.video.live.reconnecting import BackOff, NothingToRetry
 from screener.video.sources import Source
 
 PATIENCE_SECONDS = 0.1
@@ -162,7 +162,7 @@ class Feed:
             if loss is None or self._closed.is_set():
                 return
             first = self._status.segments == 0
-            if first and (loss.reason in FATAL_AT_FIRST or self._source.kind == "file" or self._is_missing_camera(loss)):
+            if first and self._is_final(loss):
                 raise loss
             if self._source.kind == "file":
                 self._update(phase="ended", reason=loss.reason, message=loss.message, end_reasons=(loss.reason,))
@@ -176,8 +176,10 @@ class Feed:
                 pipe.drain()
             self._closed.wait(wait)
 
-    def _is_missing_camera(self, loss: SourceError) -> bool:
-        return self._source.kind == "camera" and loss.reason == "not_found"
+    def _is_final(self, loss: SourceError) -> bool:
+        """Whether no waiting mends what was met before the first frame."""
+        missing_camera = self._source.kind == "camera" and loss.reason == "not_found"
+        return isinstance(loss, NothingToRetry) or loss.reason in FATAL_AT_FIRST or self._source.kind == "file" or missing_camera
 
     def _await_writer(self, pipe: HeldPipe) -> None:
         while not self._closed.is_set() and not pipe.has_data(PATIENCE_SECONDS):
@@ -203,7 +205,8 @@ class Feed:
                 elif "open" in message:
                     self._update(source_fps=float(message["open"]["fps"]))
                 elif "failed" in message:
-                    return SourceError(str(message["failed"]), str(message["message"]))
+                    kind = NothingToRetry if message.get("final") is True else SourceError
+                    return kind(str(message["failed"]), str(message["message"]))
                 elif "end" in message:
                     return self._end(message["end"])
             return self._death(child)

@@ -12,7 +12,10 @@ from pathlib import Path
 
 from screener.errors import SourceError
 from screener.video.container.gate import check_file
-from screener.video.sources import Source, SourceFailure, expand_sources, file_source, printable_name
+from screener.video.inputs.expanding import expand_sources
+from screener.video.inputs.standard_input import WATCHED, handed_down, is_handed_down
+from screener.video.masking import masked
+from screener.video.sources import Source, SourceFailure, file_source, printable_name
 
 _VIDEO_DEVICE = re.compile(r"/dev/video(\d+)")
 
@@ -25,11 +28,13 @@ def live_source(source: Source | str | int | Path) -> Source:
     if isinstance(source, Source):
         return source
     text = os.fspath(source) if isinstance(source, (str, Path)) else str(source)
+    if is_handed_down(text):
+        return _handed_down(text)
     if os.path.lexists(text):
         return _from_path(text)
     found = expand_sources([text])
     if len(found) != 1:
-        raise SourceError("not_found", f"{printable_name(text)}: names {len(found)} inputs; a live watch has one source")
+        raise SourceError("not_found", f"{printable_name(masked(text))}: names {len(found)} inputs; a live watch has one source")
     (one,) = found
     if isinstance(one, SourceFailure):
         raise SourceError(one.reason, one.message)
@@ -38,8 +43,17 @@ def live_source(source: Source | str | int | Path) -> Source:
     return one
 
 
-def _from_path(text: str) -> Source:
-    name = printable_name(text)
+def _handed_down(text: str) -> Source:
+    """A file that a shell has opened, by the name that it has for every process."""
+    found = handed_down(text, WATCHED)
+    if isinstance(found, SourceFailure):
+        raise SourceError(found.reason, found.message)
+    assert found.path is not None
+    return _from_path(os.fspath(found.path), found.name)
+
+
+def _from_path(text: str, name: str = "") -> Source:
+    name = name or printable_name(text)
     absolute = os.path.abspath(text)
     try:
         mode = os.stat(text).st_mode

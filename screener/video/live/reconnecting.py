@@ -1,9 +1,15 @@
-"""How long to wait before a lost source is tried again. Pure."""
+"""Whether a lost source is worth another try, and how long to wait before. Pure."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable
+
+from screener.errors import SourceError
+
+
+class NothingToRetry(SourceError):
+    """A source that no waiting makes fit to be watched, though it can be had."""
 
 
 class BackOff:

@@ -25,6 +25,8 @@ from screener.errors import SourceError
 from screener.settings import LiveSettings
 from screener.video.ledger import Complaints
 from screener.video.live.decoding import Arrival, LiveDecoding, decode_live
+from screener.video.live.reconnecting import NothingToRetry
+from screener.video.masking import scrubbed
 from screener.video.sandbox.limits import confine
 from screener.video.sandbox.protocol import FAILED_STATUS, LENGTH
 from screener.video.sandbox.worker import prepare
@@ -109,11 +111,13 @@ def serve(source: Source, settings: LiveSettings, complaints: Complaints, reques
             received = _send_frames(decoding, settings, requests, answers)
             answers.send({"end": {"finite": decoding.finite, "reasons": list(decoding.reasons), "received": received}})
     except SourceError as error:
-        answers.send({"failed": error.reason, "message": error.message})
+        answers.send({"failed": error.reason, "message": error.message, "final": isinstance(error, NothingToRetry)})
     except BrokenPipeError:
         raise
     except Exception as error:
-        answers.send({"failed": "decoder_crash", "message": f"{source.name}: the decoder failed: {type(error).__name__}: {error}"})
+        answers.send(
+            {"failed": "decoder_crash", "message": f"{source.name}: the decoder failed: {type(error).__name__}: {scrubbed(str(error))}"}
+        )
 
 
 def _send_frames(decoding: LiveDecoding, settings: LiveSettings, requests: Requests, answers: Answers) -> int:

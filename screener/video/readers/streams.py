@@ -19,10 +19,13 @@ from screener.settings import ScanSettings
 from screener.video.container.allowed_codecs import check_codec
 from screener.video.container.timeline import FILE_FORMATS, HDR_TRANSFERS, first_video, sample_aspect_ratio
 from screener.video.ledger import Complaints, Ledger
+from screener.video.masking import ENCODE, MASK
 from screener.video.readers.opencv import OpenCVReader
 from screener.video.readers.pyav import PyAVReader
 from screener.video.readers.reader import Reader
 from screener.video.readers.upright import check_pixels
+from screener.video.readers.web_pictures import IsPicture, explained, is_picture
+from screener.video.remote.fetching import is_web
 from screener.video.remote.reaching import Reach
 from screener.video.sampling import Pacer
 
@@ -48,7 +51,8 @@ _OPENING_FAILURES: tuple[tuple[type[Exception], str, str], ...] = (
 def opening_failure(error: FFmpegError, name: str) -> SourceError:
     """FFmpeg's error on opening or reading an address, in words for the user."""
     reason, message = next((reason, message) for kind, reason, message in _OPENING_FAILURES if isinstance(error, kind))
-    return SourceError(reason, f"{name}: {message} ({error.strerror})")
+    hint = f"; {ENCODE}" if isinstance(error, av.error.HTTPUnauthorizedError) and MASK in name else ""
+    return SourceError(reason, f"{name}: {message} ({error.strerror}){hint}")
 
 
 @dataclass(frozen=True)
@@ -64,9 +68,13 @@ class _Promise:
 
 
 class StreamDecoding:
-    """One pass over an address or a camera. Raises SourceError at construction if it cannot be opened."""
+    """One pass over an address or a camera. Raises SourceError at construction if it cannot be opened, and IsPicture."""
 
-    def __init__(self, target: str | int, shown_name: str, settings: ScanSettings, complaints: Complaints) -> None:
+    def __init__(
+        self, target: str | int, shown_name: str, settings: ScanSettings, complaints: Complaints, takes_pictures: bool = False
+    ) -> None:
+        """takes_pictures: a picture is read as a stream of pictures, where it does not come to an end."""
+        self._takes_pictures = takes_pictures
         self._target = target
         self._name = shown_name
         self._settings = settings
@@ -80,7 +88,7 @@ class StreamDecoding:
         try:
             self._promise = _Promise() if isinstance(target, int) else self._ask(target)
             self._reader: Reader = self._open(target)
-        except SourceError:
+        except (SourceError, IsPicture):
             self._close_reach()
             raise
         self._started = time.monotonic()
@@ -211,6 +219,8 @@ class StreamDecoding:
     def _ask(self, address: str) -> _Promise:
         """Open the address once to read its header: errors with their cause, duration, and whether it is video at all."""
         with self._container(address) as container:
+            if is_picture(container) and isinstance(self._target, str) and is_web(self._target) and not self._takes_pictures:
+                raise IsPicture
             stream, count = first_video(container, self._name)
             context = stream.codec_context
             check_codec(stream, self._name)
@@ -238,7 +248,8 @@ class StreamDecoding:
             return av.open(address, options=self._options, timeout=(TIMEOUT_SECONDS, TIMEOUT_SECONDS), metadata_errors="replace")
         except FFmpegError as error:
             barred = self._reach.refusal() if self._reach else None
-            raise barred or opening_failure(error, self._name) from error
+            known = barred or explained(error, self._reach, self._name, TIMEOUT_SECONDS)
+            raise known or opening_failure(error, self._name) from error
 
     def _open(self, target: str | int) -> Reader:
         try:

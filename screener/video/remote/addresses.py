@@ -11,6 +11,7 @@ import socket
 from urllib.parse import urlsplit, urlunsplit
 
 from screener.errors import SourceError
+from screener.video.masking import MASK, advice, is_shown
 
 PORTS = {"http": 80, "https": 443, "rtsp": 554, "rtsps": 322}
 
@@ -34,7 +35,8 @@ def check_url(address: str, name: str) -> tuple[str, int]:
         parts = urlsplit(address)
         host, port = parts.hostname, parts.port or PORTS.get(parts.scheme.lower(), 0)
     except ValueError as error:
-        raise SourceError("not_found", f"{name}: no sound address ({error}); check the spelling") from error
+        why = "" if MASK in name else f" ({error})"  # which may quote a piece of the password
+        raise SourceError("not_found", f"{name}: no sound address{why}; {advice(name)}") from error
     if not host or parts.scheme.lower() not in PORTS:
         raise SourceError("refused_protocol", f"{name}: not an address of kind {', '.join(sorted(PORTS))}; use one of these")
     return host, port
@@ -53,12 +55,12 @@ def resolve(host: str, port: int, allow_private: bool, name: str) -> str:
     try:
         found = [str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
     except (OSError, UnicodeError) as error:
-        raise SourceError(
-            "stream_lost", f"{name}: the host {host!r} cannot be found ({error}); check the spelling and the network"
-        ) from error
+        which = f"the host {host!r}" if is_shown(host, name) else "its host"
+        raise SourceError("stream_lost", f"{name}: {which} cannot be found ({error}); {advice(name)}") from error
     private = [ip for ip in found if not is_public(ip)]
     if private and not allow_private:
-        message = f"{name}: {host!r} leads to {private[0]}, inside a private network; --allow-private permits that"
+        which = repr(host) if is_shown(host, name) else "its host"
+        message = f"{name}: {which} leads to {private[0]}, inside a private network; --allow-private permits that"
         raise SourceError("refused_address", message)
     return found[0]
 

@@ -14,6 +14,7 @@ from types import TracebackType
 from urllib.parse import urlsplit
 
 from screener.errors import SourceError
+from screener.video.masking import advice, is_shown
 from screener.video.remote.addresses import resolve
 
 _HEAD_BYTES = 1 << 16
@@ -38,7 +39,8 @@ class Relay:
         self.url = f"http://127.0.0.1:{self._server.getsockname()[1]}"
         self.refusal: SourceError | None = None
         self.exceeded = False
-        os.environ.pop("no_proxy", None)  # FFmpeg would pass by any proxy for what it names
+        for variable in ("no_proxy", "NO_PROXY"):  # any proxy would be passed by for what it names
+            os.environ.pop(variable, None)
         threading.Thread(target=self._accept, name="relay", daemon=True).start()
 
     def __enter__(self) -> Relay:
@@ -95,7 +97,9 @@ class Relay:
 
     def _unreached(self, server: str, error: OSError) -> SourceError:
         """In words of our own: FFmpeg would say of a server that does not answer that it answered with an error, which is the relay's."""
-        message = f"{self._name}: cannot connect to {server.rpartition('@')[2]} ({error}); check the address and the network"
+        host = server.rpartition("@")[2]
+        which = host if is_shown(host.partition(":")[0], self._name) else "its host"
+        message = f"{self._name}: cannot connect to {which} ({error}); {advice(self._name)}"
         return SourceError("stream_lost", message)
 
     def _bring_back(self, server: socket.socket, client: socket.socket) -> None:

@@ -17,6 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
+from screener.runtime.standard_streams import hold
 from screener.video.sandbox.protocol import LENGTH
 
 MESSAGE_BYTES = 1 << 20
@@ -40,6 +41,7 @@ class Child:
     ) -> None:
         """worker: the module of this package whose `main` it runs. heard: called whenever anything was received."""
         package = Path(__file__).resolve().parents[2]
+        hold()
         self._heard = heard
         self.popen = subprocess.Popen(
             # -P: nothing is imported from the folder that the user happens to be in.
@@ -62,14 +64,16 @@ class Child:
             self.popen.stdin.flush()
 
     def receive(self) -> dict[str, Any] | None:
-        """The next answer; None if the process died before it was whole. Raises ValueError for what is no JSON."""
+        """The next answer; None if the process died before it was whole. Raises ValueError for what is no JSON object."""
         length = bytearray(LENGTH.size)
         if not self.receive_into(memoryview(length)):
             return None
         text = bytearray(min(LENGTH.unpack(length)[0], MESSAGE_BYTES))
         if not self.receive_into(memoryview(text)):
             return None
-        answer: dict[str, Any] = json.loads(text)
+        answer = json.loads(text)
+        if not isinstance(answer, dict):
+            raise ValueError(f"answer: expected a JSON object, got a {type(answer).__name__}")
         return answer
 
     def receive_into(self, buffer: memoryview) -> bool:

@@ -13,6 +13,8 @@ import sys
 import numpy as np
 from numpy.typing import NDArray
 
+from screener.runtime.standard_streams import hold
+
 SLOTS = 2
 """One is filled while the other is emptied."""
 
@@ -34,6 +36,7 @@ class FrameMemory:
             return None
         import fcntl
 
+        hold()  # the child's own standard input or output would take the place of memory under their numbers
         try:
             descriptor = os.memfd_create("screener-frames", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
             os.ftruncate(descriptor, SLOTS * SLOT_BYTES)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import atexit
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import fields
 from types import TracebackType
 from typing import Any, ClassVar
@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from screener.errors import DeviceError, SourceError
+from screener.errors import REASONS, WARNINGS, DeviceError, SourceError
 from screener.records import Frame, VideoFacts
 from screener.settings import ScanSettings
 from screener.video.container.gate import check_file
@@ -29,6 +29,9 @@ from screener.video.sources import Source
 
 _IDLE_LIMIT = 4
 _INPUTS_PER_WORKER = 256
+MADNESS = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
+"""What it raises to take an answer for what it should be, when a hostile file has made the process say something else."""
+
 _FACT_NAMES = frozenset(field.name for field in fields(VideoFacts))
 
 
@@ -54,7 +57,8 @@ def start_decoder(settings: ScanSettings | None = None) -> None:
         return
     worker = _Worker.take(on_card=True)
     worker.request(None, settings, None)
-    with awaiting(worker.child.popen, _patience_seconds(settings)):
+    answer: dict[str, Any] | None = None
+    with awaiting(worker.child.popen, _patience_seconds(settings)), suppress(*MADNESS):
         answer = worker.child.receive()
     if answer is not None and "ready" in answer:
         worker.give_back()
@@ -86,9 +90,10 @@ class Video:
         self._overdue = False
         try:
             self._worker.request(source, settings, look)
-            while "opening" in (answer := self._receive()):
-                pass
-            self._expected_frames = answer.get("expected_frames")
+            with self._taken_for_mad():
+                while "opening" in (answer := self._receive()):
+                    pass
+                self._expected_frames = answer.get("expected_frames")
         except BaseException:
             self.close()
             raise
@@ -117,8 +122,9 @@ class Video:
         delivered = False
         while self._held:
             try:
-                answer = self._receive()
-                frame = self._frame(answer["frame"]) if "frame" in answer else None
+                with self._taken_for_mad():
+                    answer = self._receive()
+                    frame = self._frame(answer["frame"]) if "frame" in answer else None
             except SourceError as error:
                 if self._closed:
                     return
@@ -170,6 +176,18 @@ class Video:
             raise self._death()
         return Frame(picture, float(header["pts_seconds"]), int(header["index"]))
 
+    @contextmanager
+    def _taken_for_mad(self) -> Iterator[None]:
+        """An answer that makes no sense is the end of its process, and of nothing else."""
+        try:
+            yield
+        except SourceError:
+            raise
+        except MADNESS as error:
+            self._release(reuse=False)
+            message = f"{self._name}: the decoder sent what makes no sense ({type(error).__name__})"
+            raise SourceError("decoder_crash", message) from error
+
     def _death(self) -> SourceError:
         self._release(reuse=False)
         if self._overdue or self._worker.exit_status in (STALLED_STATUS, CPU_STATUS):
@@ -185,6 +203,12 @@ def _facts(values: dict[str, Any]) -> VideoFacts:
     known = {name: value for name, value in values.items() if name in _FACT_NAMES}
     width, height = known.get("size_wh", (0, 0))
     known.update(size_wh=(width, height), reasons=tuple(known.get("reasons", ())), warnings=tuple(known.get("warnings", ())))
+    for name, value in known.items():
+        expected = type(getattr(VideoFacts(), name))
+        if type(value) is not expected and not (expected is float and type(value) is int):
+            raise ValueError(f"{name}: expected a {expected.__name__}, got a {type(value).__name__}")
+    if unknown := {*known["reasons"]} - {*REASONS} or {*known["warnings"]} - {*WARNINGS}:
+        raise ValueError(f"reasons and warnings: got {sorted(map(str, unknown))}")
     return VideoFacts(**known)
 
 

@@ -29,12 +29,14 @@ from screener.records import Frame
 from screener.settings import ScanSettings
 from screener.video.container.gate import check_file
 from screener.video.ledger import Complaints
+from screener.video.masking import scrubbed
 from screener.video.readers.card import CARD
 from screener.video.readers.pictures import AnimationDecoding, SequenceDecoding, StillDecoding
 from screener.video.readers.reader import Decoding
 from screener.video.readers.sequential import FileDecoding
 from screener.video.readers.spread import SpreadDecoding
-from screener.video.readers.streams import StreamDecoding
+from screener.video.readers.streams import TIMEOUT_SECONDS, StreamDecoding
+from screener.video.readers.web_pictures import IsPicture, web_picture
 from screener.video.sandbox.frame_memory import SLOTS, FrameMemory
 from screener.video.sandbox.limits import confine, stall_seconds
 from screener.video.sandbox.protocol import EMPTIED, FAILED_STATUS, LENGTH
@@ -60,7 +62,7 @@ def decode(
         return SequenceDecoding(source.target, source.name, settings, complaints)
     if source.path is None:
         target = os.fsdecode(source.target) if isinstance(source.target, bytes) else source.target
-        return StreamDecoding(target, source.name, settings, complaints)
+        return _stream(target, source.name, settings, complaints)
     kind = check_file(source.path, source.name)
     if kind == "picture":
         return StillDecoding(source.path, source.name, settings, complaints)
@@ -72,6 +74,16 @@ def decode(
             return spread
         spread.close()
     return FileDecoding(source.path, source.name, settings, complaints, alive)
+
+
+def _stream(target: str | int, name: str, settings: ScanSettings, complaints: Complaints) -> Decoding:
+    """A camera or an address; a picture at an address is read as one in a file."""
+    try:
+        return StreamDecoding(target, name, settings, complaints)
+    except IsPicture:
+        complaints.new()  # of taking it for a video
+        picture = web_picture(str(target), name, settings, complaints, TIMEOUT_SECONDS)
+        return picture or StreamDecoding(target, name, settings, complaints, takes_pictures=True)
 
 
 def main() -> None:
@@ -133,7 +145,9 @@ def _serve(source: Source | None, settings: ScanSettings, look: Look | None, com
     except Exception as error:
         # Such as OpenCV's own error on running out of the memory it may use.
         name = "decoder cuda" if source is None else source.name
-        answers.send(_failed("decoder_crash", f"{name}: the decoder failed: {type(error).__name__}: {error}", decoding, clock))
+        answers.send(
+            _failed("decoder_crash", f"{name}: the decoder failed: {type(error).__name__}: {scrubbed(str(error))}", decoding, clock)
+        )
     finally:
         watchdog.rest()
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from screener.doctor import codecs
@@ -50,3 +55,16 @@ def test_a_codec_whose_pictures_come_back_wrong_is_not_called_readable(monkeypat
 def test_the_encoders_print_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     codec_finding()
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getscheduler"), reason="this system does not say how a process is scheduled")
+def test_trying_the_codecs_leaves_the_process_as_it_was() -> None:
+    check = """
+import os
+from screener.doctor.codecs import _codecs
+os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+_codecs()
+print(os.sched_getscheduler(0) == os.SCHED_OTHER)
+"""
+    done = subprocess.run([sys.executable, "-c", check], cwd=Path(__file__).parents[3], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True"]

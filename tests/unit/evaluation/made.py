@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ def row(source: str | Path, logits: Sequence[float] = (), **changes: Any) -> dic
     return {
         "schema_version": 1,
         "source": str(source),
-        "sha256": SHA256,
+        "sha256": hashlib.sha256(str(source).encode()).hexdigest(),
         "outcome": "undecided",
         "coverage": "complete",
         "reasons": [] if logits else ["no_face"],

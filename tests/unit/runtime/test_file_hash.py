@@ -33,3 +33,11 @@ def test_it_can_be_given_up(tmp_path: Path) -> None:
     ahead.close()
     ahead.wait()
     assert ahead.result() is None
+
+
+def test_a_name_that_the_system_refuses_has_none(tmp_path: Path) -> None:
+    """As a folder that may be listed and not entered, which stops everyone but the administrator."""
+    path = tmp_path / ("x" * 300)
+    ahead = HashAhead(path)
+    ahead.wait()
+    assert ahead.result() is None and sha256_of(path) is None

@@ -99,6 +99,14 @@ def test_a_fault_of_its_own_is_a_row_and_the_rest_goes_on(clips: list[Source], e
     assert batch.summary.undecided == 1
 
 
+def test_a_name_that_the_system_refuses_is_a_row_and_the_rest_goes_on(clips: list[Source], tmp_path: Path) -> None:
+    clips[1] = file_source(tmp_path / ("b" * 300))
+    models = Models({"b" * 300: raising(OSError(36, "File name too long"))})
+    with Journal(tmp_path / "journal") as journal:
+        _, kept = run(clips, models, journal)
+    assert [judged.verdict.outcome for judged in kept] == ["genuine", "undecided", "genuine"]
+
+
 def test_a_fault_in_every_input_means_that_it_could_not_run(clips: list[Source]) -> None:
     everywhere = Models({name: raising(ValueError("broken")) for name in ("a.mp4", "b.mp4", "c.mp4")})
     batch, kept = run(clips, everywhere)

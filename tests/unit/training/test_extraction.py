@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -190,6 +191,61 @@ def test_other_settings_are_refused_by_name(
     assert contents(tmp_path) == before
 
 
+def repainted(path: Path, seed: int = 999) -> None:
+    cv2.imwrite(str(path), portrait(seed, 64)[..., ::-1])
+
+
+@pytest.mark.parametrize("folds", [1, 2])
+def test_another_picture_under_the_same_name_is_refused_by_name(tmp_path: Path, checkpoint: Checkpoint, folds: int) -> None:
+    data, settings = pictures(tmp_path / "data", 6, 6), replace(CROPPED, folds=folds)
+    extract(data, checkpoint, settings, tmp_path / "folds")
+    before = contents(tmp_path / "folds")
+    for item in data:
+        os.utime(item.path)
+    assert extract(data, checkpoint, settings, tmp_path / "folds").crops_now == 0
+    times = data[3].path.stat()
+    repainted(data[3].path)
+    os.utime(data[3].path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    with pytest.raises(DatasetError, match=r"folds: real/real3\.png: changed since the features of it were extracted; put the files back"):
+        extract(data, checkpoint, settings, tmp_path / "folds")
+    assert contents(tmp_path / "folds") == before
+
+
+def test_a_file_that_was_missing_and_is_there_now_is_not_passed_over(tmp_path: Path, checkpoint: Checkpoint) -> None:
+    data = pictures(tmp_path / "data", 5, 5)
+    away = data[2].path.rename(tmp_path / "away.png")
+    extract(data, checkpoint, CROPPED, tmp_path / "folds")
+    away.rename(data[2].path)
+    with pytest.raises(DatasetError, match=r"real/real2\.png: changed since"):
+        extract(data, checkpoint, CROPPED, tmp_path / "folds")
+
+
+def test_only_what_was_read_already_must_stay_as_it_was(tmp_path: Path, checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extraction, "COMMIT_SECONDS", 0.0)
+    data, settings = pictures(tmp_path / "data", 6, 6), replace(CROPPED, batch_size=2)
+    with pytest.raises(Stopped):
+        extract(data, checkpoint, settings, tmp_path / "folds", stop_after(4))
+    repainted(data[-1].path)
+    extract(data, checkpoint, settings, tmp_path / "folds")
+    extract(data, checkpoint, settings, tmp_path / "again")
+    assert contents(tmp_path / "folds") == contents(tmp_path / "again")
+
+
+def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path: Path, checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = pictures(tmp_path / "data")
+    read = extraction.CropReader.read
+
+    def read_and_write(reader: Any, numbers: Sequence[int]) -> Any:
+        for number in numbers:
+            if data[number].name == "fake/fake1.png":
+                repainted(data[number].path)
+            yield from read(reader, [number])
+
+    monkeypatch.setattr(extraction.CropReader, "read", read_and_write)
+    with pytest.raises(DatasetError, match=r"fake/fake1\.png: changed while it was read"):
+        extract(data, checkpoint, CROPPED, tmp_path / "folds")
+
+
 def test_a_folder_with_other_things_in_it_is_left_alone(tmp_path: Path, data: list[LabelledItem], checkpoint: Checkpoint) -> None:
     (tmp_path / "thesis.txt").write_text("chapter 1", encoding="utf-8")
     with pytest.raises(OutputError, match="is not empty and holds no extraction; name another folder"):
@@ -253,7 +309,7 @@ def test_a_file_that_changed_while_stopped(tmp_path: Path, checkpoint: Checkpoin
         extract(data, checkpoint, settings, tmp_path / "folds", stop_after(2))
     for item in data:
         item.path.write_bytes(b"no picture")
-    with pytest.raises(DatasetError, match=r"gives fewer faces than when the extraction began"):
+    with pytest.raises(DatasetError, match=r"real/real0\.png, real/real1\.png.*: changed since the features of them were extracted"):
         extract(data, checkpoint, settings, tmp_path / "folds")
 
 

@@ -175,6 +175,25 @@ def test_an_absence_parts_a_stretch() -> None:
     assert suspicious_segments(np.array([0, 0.04, 0.08, 60, 60.04, 60.08]), np.full(6, 0.9), 0.5) == ()
 
 
+@pytest.mark.parametrize("copies", [2, 3, 5])
+def test_frames_that_share_their_timestamps_do_not_hide_a_stretch(copies: int) -> None:
+    seconds = np.repeat(np.arange(20) * 0.12, copies)
+    p_fake = np.where((seconds > 0.5) & (seconds < 1.5), 0.9, 0.1)
+    (found,) = suspicious_segments(seconds, p_fake, 0.5)
+    assert found.start_seconds <= 0.6 and found.end_seconds >= 1.44
+    judged = judge_person(
+        sighting(len(p_fake)),
+        [face_score(float(p), i, pts_seconds=float(t)) for i, (p, t) in enumerate(zip(p_fake, seconds, strict=True))],
+        limits(threshold=0.8, genuine_below=0.7),
+        False,
+    )
+    assert judged.segments and judged.outcome == "undecided"
+
+
+def test_frames_of_one_moment_are_no_stretch() -> None:
+    assert suspicious_segments(np.zeros(9), np.full(9, 0.9), 0.5) == ()
+
+
 @given(PROBABILITIES, st.floats(0, 1), st.integers(0, 999))
 def test_segments_lie_inside_the_video_and_do_not_overlap(p_fake: np.ndarray, threshold: float, seed: int) -> None:
     seconds = np.cumsum(np.random.default_rng(seed).uniform(SEGMENT_SECONDS, 2 * SEGMENT_SECONDS, len(p_fake)))

@@ -149,8 +149,8 @@ def test_a_series_without_one_good_picture(tmp_path: Path) -> None:
 
 def test_a_series_that_changes_size(tmp_path: Path) -> None:
     folder = series(tmp_path / "s")
-    cv2.imwrite(str(folder / "f9.png"), np.zeros((20, 30, 3), np.uint8))
     (source,) = expand_sources([folder])
+    cv2.imwrite(str(folder / "f9.png"), np.zeros((20, 30, 3), np.uint8))
     decoding = decode(source, ScanSettings())  # type: ignore[arg-type]
     assert {frame.size_wh for frame in decoding.steps() if frame is not None} == {(10, 8), (30, 20)}
     assert decoding.ledger.warnings == ["resolution_change"]

@@ -209,3 +209,31 @@ def test_complaints_of_one_input_are_not_counted_on_the_next(tmp_path: Path, mon
     with open_video(file_source(picture), EVERY) as video:
         assert len(list(video.frames())) == 1 and process_of(video) is kept.child.popen
     assert (video.facts.decode_errors, video.facts.reasons) == (0, ())
+
+
+SAYS = """
+import struct, sys
+from screener.video.sandbox.protocol import LENGTH
+sys.stdin.buffer.read(8)
+for text in {texts!r}:
+    sys.stdout.buffer.write(LENGTH.pack(len(text)) + text)
+sys.stdout.buffer.flush()
+sys.stdin.buffer.read()
+"""
+OPENED = b'{"expected_frames": 1, "facts": {"codec": "h264"}}'
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        [b"7"], [b"[]"], [b"null"], [b'"opening"'], [b"not JSON"], [b"\xff"], [b'{"facts": 7}'], [b'{"facts": {"fps": "x"}}'],
+        [b'{"facts": {"reasons": ["none"]}}'], [b'{"failed": "no reason of ours", "message": ""}'], [b'{"failed": "corrupt"}'],
+        [b"[" * 9000],
+        [OPENED, b"7"], [OPENED, b'{"frame": 7}'], [OPENED, b'{"frame": {}}'], [OPENED, b'{"frame": {"size_wh": [1, 1], "slot": 1e400}}'],
+    ],
+)  # fmt: skip
+def test_an_answer_that_makes_no_sense_is_a_reason(clip: Path, monkeypatch: pytest.MonkeyPatch, texts: list[bytes]) -> None:
+    monkeypatch.setattr(child, "START", child.START.split("from screener")[0] + SAYS.format(texts=texts))
+    with pytest.raises(SourceError, match="decoder") as caught, open_video(file_source(clip), EVERY) as video:
+        list(video.frames())
+    assert caught.value.reason == "decoder_crash"

@@ -65,22 +65,6 @@ def test_files_of_a_folder_that_are_left_out_are_told(tmp_path: Path) -> None:
     assert [os.path.relpath(path, tmp_path) for path in left_out] == ["9f86d081", "notes.txt", os.path.join("sub", "c.m4a")]
 
 
-def test_a_numbered_series_of_pictures_is_one_input_in_numerical_order(tmp_path: Path) -> None:
-    touch(*(tmp_path / f"shot_{number}.png" for number in (10, 9, 8)))
-    (source,) = expand_sources([tmp_path])
-    assert isinstance(source, Source)
-    assert (source.kind, source.path) == ("sequence", None)
-    assert source.target == tuple(tmp_path / f"shot_{number}.png" for number in (8, 9, 10))
-
-
-@pytest.mark.parametrize("others", [["b_2.png"], ["a_2.jpg"], ["a_2.png", "clip.mp4"], ["a_01.png"], []])
-def test_pictures_that_are_no_series_stay_single(tmp_path: Path, others: list[str]) -> None:
-    touch(tmp_path / "a_1.png", *(tmp_path / name for name in others))
-    found = expand_sources([tmp_path])
-    assert len(found) == 1 + len(others)
-    assert all(isinstance(source, Source) and source.kind == "file" for source in found)
-
-
 def test_failures_are_rows_and_the_rest_goes_on(tmp_path: Path) -> None:
     (tmp_path / "nothing").mkdir()
     touch(tmp_path / "a.mp4")
@@ -100,10 +84,34 @@ def test_other_protocols_are_refused(address: str) -> None:
     assert isinstance(row, SourceFailure) and row.reason == "refused_protocol"
 
 
+def test_addresses_that_differ_only_in_what_is_hidden_have_names_of_their_own() -> None:
+    found = expand_sources(["http://h/c?key=1", "http://h/c?key=2", "http://h/c?key=1", "http://h/c?key=3"])
+    assert [source.name for source in found] == ["http://h/c?key=***", "http://h/c?key=*** (2)", "http://h/c?key=*** (3)"]
+
+
+def test_addresses_that_lead_nowhere_are_a_row_each() -> None:
+    first, second = expand_sources(["rtsp://a:b/1@h/s", "rtsp://a:b/2@h/s", "rtsp://a:b/1@h/s"])
+    assert isinstance(first, SourceFailure) and isinstance(second, SourceFailure)
+    assert (first.name, second.name) == ("rtsp://a:***@h/s", "rtsp://a:***@h/s (2)")
+    assert second.message.startswith("rtsp://a:***@h/s (2): ")
+
+
+@pytest.mark.parametrize("password", ["pa/ss", "pa#ss", "p/a@s#s", "pa?ss", "1#2"])
+def test_a_password_that_ends_its_address_is_hidden_and_the_advice_is_to_encode_it(password: str) -> None:
+    for text in (f"rtsp://admin:{password}@host/stream", f"ftp://admin:{password}@host/stream", f"admin:{password}@host/stream"):
+        (found,) = expand_sources([text])
+        assert password not in found.name and found.name.endswith("admin:***@host/stream")
+        if isinstance(found, SourceFailure):
+            assert found.message.startswith(f"{found.name}: ") and password not in found.message
+            assert "percent-encoded" in found.message or not text.startswith("rtsp")
+        assert password not in repr(found)
+
+
 def test_addresses_and_cameras(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     web, camera = expand_sources(["rtsp://user:secret@host/stream", "0"])
     assert web == Source("rtsp://user:secret@host/stream", "url", "rtsp://user:***@host/stream")
+    assert "secret" not in repr(web)
     assert camera == Source(0, "camera", "camera 0")
 
 

@@ -1,0 +1,50 @@
+"""Items that are the same file: by their content, whatever links and names lead to it. Each counts once, or figures are too sure of it.
+
+Knows items and the results of them. Does not know scores or figures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from screener.datasets import LABELS, LabelledItem
+from screener.errors import DatasetError
+from screener.evaluation.results import Row, place
+
+NAMES = {label: name for name, label in LABELS.items()}
+
+
+@dataclass(frozen=True)
+class Copies:
+    """kept: places of the items that count, rising. left: names of the others, each after the item that it is a copy of."""
+
+    kept: tuple[int, ...]
+    left: tuple[tuple[str, str], ...]
+
+
+def copies_in(items: Sequence[LabelledItem], hashes: Sequence[str | None]) -> Copies:
+    """Which of the items are files that stand further up already. hashes: SHA-256 of each; where there is none, its place stands for it.
+
+    Raises DatasetError when one file is both real and fake.
+    """
+    first: dict[str, int] = {}
+    left: list[tuple[str, str]] = []
+    for number, (item, content) in enumerate(zip(items, hashes, strict=True)):
+        before = first.setdefault(content or place(item.path), number)
+        if before == number:
+            continue
+        earlier = items[before]
+        if earlier.label != item.label:
+            raise DatasetError(
+                f"{earlier.name} and {item.name} are one file, and the data calls the one {NAMES[earlier.label]} and the other "
+                f"{NAMES[item.label]}; correct the data"
+            )
+        left.append((earlier.name, item.name))
+    return Copies(tuple(first.values()), tuple(left))
+
+
+def each_once(items: Sequence[LabelledItem], rows: Sequence[Row]) -> tuple[list[LabelledItem], list[Row], Copies]:
+    """The items and results that count, and which those are; raises DatasetError as `copies_in` does."""
+    copies = copies_in(items, [row.get("sha256") for row in rows])
+    return [items[i] for i in copies.kept], [rows[i] for i in copies.kept], copies

@@ -1,0 +1,83 @@
+"""A picture at an http(s) address, judged as the same picture in a file would be; and what a server sends that no reader takes, in words.
+
+FFmpeg makes a video of one frame of it, and leaves out all but the first of an animation.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.error import FFmpegError
+
+from screener.errors import SourceError
+from screener.settings import ScanSettings
+from screener.video.container.gate import HEAD_BYTES, check_file
+from screener.video.ledger import Complaints
+from screener.video.readers.pictures import AnimationDecoding, StillDecoding
+from screener.video.readers.reader import Decoding
+from screener.video.remote.fetching import download, is_web, look
+from screener.video.remote.reaching import Reach
+
+MOST_BYTES = 256 << 20
+MOST_SECONDS = 20.0
+"""A server that is still sending after so much sends no picture."""
+
+_STILL_BRANDS = frozenset({"avif", "avis", "heic", "heix", "heim", "heis", "mif1", "msf1"})
+_KINDS: dict[str, Callable[[Path, str, ScanSettings, Complaints], Decoding]] = {"picture": StillDecoding, "animation": AnimationDecoding}
+
+MULTIPART = (
+    "not_media",
+    "the server sends a series of pictures (multipart) that does not begin with its boundary, so that it cannot be taken apart; ask the "
+    "camera for another stream, such as rtsp or H.264",
+)
+
+
+class IsPicture(Exception):
+    """What an address sends is a picture in a format of its own, and no video."""
+
+
+def is_picture(container: InputContainer) -> bool:
+    """Whether what was opened is a single picture, or a picture format that holds several."""
+    name = container.format.name
+    return name.endswith("_pipe") or name == "image2" or container.metadata.get("major_brand", "").strip().lower() in _STILL_BRANDS
+
+
+def explained(error: FFmpegError, reach: Reach | None, name: str, timeout_seconds: float) -> SourceError | IsPicture | None:
+    """What an address sends that FFmpeg could not open; None where nothing better is known than what FFmpeg says."""
+    if reach is None or not is_web(reach.address) or not isinstance(error, (av.error.ArgumentError, av.error.InvalidDataError)):
+        return None
+    answer = look(reach, timeout_seconds, HEAD_BYTES)
+    if answer is None:
+        return None
+    if answer.content_type.startswith("multipart/"):
+        return SourceError(MULTIPART[0], f"{name}: {MULTIPART[1]}")
+    return IsPicture() if _kind_of(answer.head) in _KINDS else None
+
+
+def web_picture(address: str, name: str, settings: ScanSettings, complaints: Complaints, timeout_seconds: float) -> Decoding | None:
+    """The picture at an address, fetched whole; None if what is there does not come to an end. Raises SourceError."""
+    reach = Reach(address, name, settings.allow_private, timeout_seconds, settings.max_download_bytes)
+    try:
+        with tempfile.NamedTemporaryFile() as file:
+            most = min(MOST_BYTES, settings.max_download_bytes)
+            if not download(reach, file, name, timeout_seconds, most, MOST_SECONDS):
+                return None
+            path = Path(file.name)
+            decoding = _KINDS.get(check_file(path, name))
+            return None if decoding is None else decoding(path, name, settings, complaints)
+    finally:
+        reach.close()
+
+
+def _kind_of(head: bytes) -> str:
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(head)
+        file.flush()
+        try:
+            return check_file(Path(file.name))
+        except SourceError:
+            return ""
