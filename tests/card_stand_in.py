@@ -15,7 +15,7 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.video.frame import VideoFrame
 
-from screener.video.container.timeline import open_container
+from screener.video.container.opening import open_container
 from screener.video.readers import card
 from screener.video.sandbox import child
 

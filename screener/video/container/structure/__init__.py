@@ -13,7 +13,6 @@ from typing import BinaryIO
 
 from screener.video.container.structure.asf import asf_faults
 from screener.video.container.structure.flv import flv_faults
-from screener.video.container.structure.gif import gif_faults
 from screener.video.container.structure.matroska import matroska_faults
 from screener.video.container.structure.mp4 import mp4_faults
 from screener.video.container.structure.raw import mpeg_faults, raw_faults
@@ -40,7 +39,6 @@ _CHECKS: dict[str, Callable[[BinaryIO, Walked], int]] = {
     "avi": avi_faults,
     "asf": asf_faults,
     "flv": flv_faults,
-    "gif": gif_faults,
     "mpegts": transport_faults,
     "mpeg": mpeg_faults,
     **dict.fromkeys(("mpegvideo", "h264", "hevc", "mjpeg", "m4v"), raw_faults),

@@ -1,0 +1,310 @@
+"""What coded pictures say of their own size, shape and scan, for telling whether that changes on the way.
+
+OpenCV scales every picture to the first one's size without saying so, and cannot convert interlaced ones: both have to be known before
+it is chosen as reader. Two sets that differ may still mean the same size. Of codecs that are not listed here nothing is known.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from av.packet import Packet
+
+from screener.video.container.bits import Bits, unescaped
+
+_PREFIX = b"\0\0\1"
+_HIGH_PROFILES = frozenset({44, 83, 86, 100, 110, 118, 122, 128, 134, 135, 138, 139, 244})
+_VIDEO_OBJECT_LAYER = re.compile(rb"\x00\x00\x01[\x20-\x2f](.{6,256}?)(?=\x00\x00\x01|\Z)", re.DOTALL)
+_SEQUENCE_HEADER = re.compile(rb"\x00\x00\x01\xb3(.{4})", re.DOTALL)
+_SEQUENCE_EXTENSION = re.compile(rb"\x00\x00\x01\xb5([\x10-\x1f].{2})", re.DOTALL)
+_SEARCHED_BYTES = 4096
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """found: the sets in a coded picture, given the width of the lengths before its units (0: start codes). fields: whether a set allows
+    pictures of two fields. configured: the sets in the header of a container, and that width. is_message: what was found is no set, but
+    says how the picture is turned."""
+
+    found: Callable[[bytes, int], list[bytes]]
+    fields: Callable[[bytes], bool] = lambda parameter_set: False
+    configured: Callable[[bytes], tuple[list[bytes], int]] | None = None
+    is_message: Callable[[bytes], bool] = lambda found: False
+
+
+class ParameterSets:
+    """Given each packet of one stream in order. readable: the codec is one of those that are understood here.
+
+    count: how many different sets came up so far. interlaced: one of them allows pictures of two fields. turned: a picture said how it is
+    turned. changed: whether the packet that was added last brought other sets than those before.
+    """
+
+    def __init__(self, codec: str, extradata: bytes | None) -> None:
+        self._kind = _KINDS.get(codec)
+        self.readable = self._kind is not None
+        self._known: set[bytes] = set()
+        self._last: list[bytes] = []
+        self._length_bytes = 0
+        self.interlaced = self.turned = self.changed = False
+        self._configure(extradata or b"")
+
+    @property
+    def count(self) -> int:
+        return len(self._known)
+
+    def add(self, packet: Packet[Any]) -> None:
+        self.changed = False
+        if self._kind is None:
+            return
+        if packet.has_sidedata("new_extradata"):  # another sample description of an MP4, another header of an FLV
+            self._configure(bytes(packet.get_sidedata("new_extradata")))
+        self._note(self._kind.found(bytes(packet), self._length_bytes))
+
+    def _configure(self, extradata: bytes) -> None:
+        if self._kind is None or not extradata:
+            return
+        try:
+            if self._kind.configured is not None and extradata[0] == 1:
+                sets, self._length_bytes = self._kind.configured(extradata)
+            else:
+                sets = self._kind.found(extradata, 0)
+        except IndexError:  # damaged: the packets tell, or nothing does
+            return
+        self._note(sets)
+
+    def _note(self, found: list[bytes]) -> None:
+        if not found or found == self._last or self._kind is None:
+            return
+        sets = [one for one in found if not self._kind.is_message(one)]
+        self.turned |= len(sets) < len(found)
+        if not sets or sets == self._last:
+            return
+        self.changed = self.changed or bool(self._last)
+        self._last = sets
+        for one in sets:
+            if one not in self._known:
+                self._known.add(one)
+                self.interlaced |= _allows_fields(self._kind, one)
+
+
+def _allows_fields(kind: _Kind, parameter_set: bytes) -> bool:
+    try:
+        return kind.fields(parameter_set)
+    except IndexError:  # cut short: nothing is certain
+        return True
+
+
+@dataclass(frozen=True)
+class _Syntax:
+    """Of the units of H.264 or HEVC. header_bytes: of each unit. type_of: from its first byte. slices, sets, messages: types of units."""
+
+    header_bytes: int
+    type_of: Callable[[int], int]
+    slices: range
+    sets: int
+    messages: int
+
+    def found(self, data: bytes, length_bytes: int) -> list[bytes]:
+        """Parameter sets that a picture begins with, and messages that say how it is turned."""
+        units = []
+        for start, end in _units(data, length_bytes):
+            kind = self.type_of(data[start])
+            if kind in self.slices:
+                break
+            if kind == self.sets or (kind == self.messages and _turns(data[start + self.header_bytes : end()])):
+                units.append(data[start : end()].rstrip(b"\0"))
+        return units
+
+    def is_message(self, unit: bytes) -> bool:
+        return self.type_of(unit[0]) == self.messages
+
+
+_DISPLAY_ORIENTATION = 47
+
+
+def _turns(messages: bytes) -> bool:
+    """Whether one of some messages is a display orientation (ISO/IEC 14496-10 and ITU-T H.265, annex D.1)."""
+    position = 0
+    while position + 2 < len(messages):
+        kind, position = _extended(messages, position)
+        size, position = _extended(messages, position)
+        if kind == _DISPLAY_ORIENTATION:
+            return True
+        position += size
+    return False
+
+
+def _extended(data: bytes, position: int) -> tuple[int, int]:
+    """A number of as many bytes as it takes, and where it ends."""
+    value = 0
+    while position < len(data):
+        value += data[position]
+        position += 1
+        if data[position - 1] != 255:
+            break
+    return value, position
+
+
+def _units(data: bytes, length_bytes: int) -> Iterator[tuple[int, Callable[[], int]]]:
+    """Where each unit begins, and a function that says where it ends: slices are long, and need not be searched through."""
+    if length_bytes:
+        start = length_bytes
+        while start < len(data):
+            end = start + int.from_bytes(data[start - length_bytes : start], "big")
+            yield start, lambda end=end: end  # type: ignore[misc]
+            start = end + length_bytes
+        return
+    start = data.find(_PREFIX) + 3
+    while 3 <= start < len(data):
+        yield start, lambda start=start: data.find(_PREFIX, start) % (len(data) + 1)  # type: ignore[misc]
+        start = data.find(_PREFIX, start) + 3
+
+
+def _avc_configuration(record: bytes) -> tuple[list[bytes], int]:
+    """ISO/IEC 14496-15, section 5.3.3.1: the sequence parameter sets come first."""
+    sets, position = [], 6
+    for _ in range(record[5] & 0x1F):
+        length = int.from_bytes(record[position : position + 2], "big")
+        sets.append(record[position + 2 : position + 2 + length])
+        position += 2 + length
+    return sets, (record[4] & 3) + 1
+
+
+def _hevc_configuration(record: bytes) -> tuple[list[bytes], int]:
+    """ISO/IEC 14496-15, section 8.3.3.1: arrays of units, each of one type."""
+    sets, position = [], 23
+    for _ in range(record[22]):
+        kind, count = record[position] & 0x3F, int.from_bytes(record[position + 1 : position + 3], "big")
+        position += 3
+        for _ in range(count):
+            length = int.from_bytes(record[position : position + 2], "big")
+            if kind == _HEVC_SET:
+                sets.append(record[position + 2 : position + 2 + length])
+            position += 2 + length
+    return sets, (record[21] & 3) + 1
+
+
+def _avc_fields(parameter_set: bytes) -> bool:
+    """frame_mbs_only_flag is 0 (ISO/IEC 14496-10, section 7.3.2.1.1)."""
+    bits = Bits(unescaped(parameter_set[1:]))
+    profile = bits.take(8)
+    bits.take(16)
+    bits.unsigned()
+    if profile in _HIGH_PROFILES:
+        chroma = bits.unsigned()
+        if chroma == 3:
+            bits.take(1)
+        bits.unsigned()
+        bits.unsigned()
+        bits.take(1)
+        if bits.take(1):
+            for number in range(8 if chroma != 3 else 12):
+                if bits.take(1):
+                    _skip_scaling_list(bits, 16 if number < 6 else 64)
+    bits.unsigned()
+    order = bits.unsigned()
+    if order == 0:
+        bits.unsigned()
+    elif order == 1:
+        bits.take(1)
+        bits.signed()
+        bits.signed()
+        for _ in range(bits.unsigned()):
+            bits.signed()
+    bits.unsigned()
+    bits.take(1)
+    bits.unsigned()
+    bits.unsigned()
+    return not bits.take(1)
+
+
+def _skip_scaling_list(bits: Bits, size: int) -> None:
+    last = following = 8
+    for _ in range(size):
+        if following:
+            following = (last + bits.signed()) % 256
+        last = following or last
+
+
+def _hevc_fields(parameter_set: bytes) -> bool:
+    """general_interlaced_source_flag (ITU-T H.265, section 7.3.3), without which no picture may be a field."""
+    return bool(unescaped(parameter_set[2:])[6] & 0x40)
+
+
+def _mpeg_sequences(data: bytes, length_bytes: int) -> list[bytes]:
+    """Size, aspect and rate of ISO/IEC 13818-2, section 6.2.2.1, and the extension that MPEG-1 has not."""
+    header = _SEQUENCE_HEADER.search(data[:_SEARCHED_BYTES])
+    if header is None:
+        return []
+    extension = _SEQUENCE_EXTENSION.search(data[:_SEARCHED_BYTES])
+    return [header.group(1) + (extension.group(1) if extension else b"")]
+
+
+def _mpeg_fields(parameter_set: bytes) -> bool:
+    """There is an extension, whose progressive_sequence is 0."""
+    return len(parameter_set) > 4 and not parameter_set[5] & 0x08
+
+
+def _video_object_layers(data: bytes, length_bytes: int) -> list[bytes]:
+    return [match.group(1) for match in _VIDEO_OBJECT_LAYER.finditer(data[:_SEARCHED_BYTES])]
+
+
+def _layer_fields(parameter_set: bytes) -> bool:
+    """interlaced of a rectangular video object layer (ISO/IEC 14496-2, section 6.2.3)."""
+    bits = Bits(parameter_set)
+    bits.take(9)
+    if bits.take(1):
+        bits.take(7)
+    if bits.take(4) == 15:
+        bits.take(16)
+    if bits.take(1):
+        bits.take(3)
+        if bits.take(1):
+            bits.take(79)
+    if bits.take(2):
+        return True  # a shape that no camera writes
+    bits.take(1)
+    resolution = bits.take(16)
+    bits.take(1)
+    if bits.take(1):
+        bits.take(max(1, (resolution - 1).bit_length()))
+    bits.take(29)
+    return bool(bits.take(1))
+
+
+def _jpeg_frames(data: bytes, length_bytes: int) -> list[bytes]:
+    """The frame header, which begins with precision, height and width (ITU-T T.81, section B.2.2)."""
+    position = 2
+    while position + 4 <= len(data) and data[position] == 0xFF:
+        marker, length = data[position + 1], int.from_bytes(data[position + 2 : position + 4], "big")
+        if marker == 0xFF:
+            position += 1
+        elif 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            return [data[position + 4 : position + 2 + length]]
+        elif marker == 0xDA:
+            break
+        else:
+            position += 2 + length
+    return []
+
+
+_HEVC_SET = 33
+_AVC_UNITS = _Syntax(1, lambda head: head & 0x1F, slices=range(1, 6), sets=7, messages=6)
+_HEVC_UNITS = _Syntax(2, lambda head: head >> 1 & 0x3F, slices=range(32), sets=_HEVC_SET, messages=39)
+_AVC = _Kind(_AVC_UNITS.found, _avc_fields, _avc_configuration, _AVC_UNITS.is_message)
+_HEVC = _Kind(_HEVC_UNITS.found, _hevc_fields, _hevc_configuration, _HEVC_UNITS.is_message)
+_MPEG = _Kind(_mpeg_sequences, _mpeg_fields)
+_IN_CONTAINER = _Kind(lambda data, length_bytes: [])
+_KINDS: dict[str, _Kind] = {
+    "h264": _AVC,
+    "hevc": _HEVC,
+    "mpeg1video": _MPEG,
+    "mpeg2video": _MPEG,
+    "mpeg4": _Kind(_video_object_layers, _layer_fields),
+    "mjpeg": _Kind(_jpeg_frames),
+    # Sizes stand in the container alone, once.
+    **dict.fromkeys(("msmpeg4v1", "msmpeg4v2", "msmpeg4v3", "wmv1", "wmv2"), _IN_CONTAINER),
+}
