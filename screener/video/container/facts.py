@@ -120,9 +120,11 @@ def read_facts(path: Path, name: str, on_progress: Callable[[], None] = lambda: 
         with open_container(path, name, options=WITH_HIDDEN_PICTURES) as opened:
             everything = _walked(opened, name, limits, on_progress)
             found = everything.packets - everything.discarded - (walk.packets - walk.discarded)
+            if found <= 0:  # what is thrown away is so for another reason
+                return _facts(path, name, walk, limits, on_progress)
             everything.faults = walk.faults
             shown_from = next((tick for tick, place in zip(everything.ticks, everything.places, strict=True) if place == first[1]), None)
-            return _facts(path, name, everything, limits, on_progress, max(0, found), shown_from)
+            return _facts(path, name, everything, limits, on_progress, found, shown_from)
 
 
 def read_beginning(path: Path, name: str, container: InputContainer, stream: VideoStream) -> Facts:

@@ -71,6 +71,8 @@ def _indexes(file: BinaryIO, size: int) -> int:
 
 
 def _occurs(file: BinaryIO, magic: re.Pattern[bytes], start: int) -> bool:
+    if start >= os.fstat(file.fileno()).st_size:
+        return False
     file.seek(start)
     kept = b""
     while block := file.read(_SEARCHED_AT_ONCE):

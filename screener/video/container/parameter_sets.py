@@ -78,8 +78,9 @@ class ParameterSets:
     def _note(self, found: list[bytes]) -> None:
         if not found or found == self._last or self._kind is None:
             return
-        sets = [one for one in found if not self._kind.is_message(one)]
-        self.turned |= len(sets) < len(found)
+        known = [one for one in found if one]
+        sets = [one for one in known if not self._kind.is_message(one)]
+        self.turned |= len(sets) < len(known)
         if not sets or sets == self._last:
             return
         self.changed = self.changed or bool(self._last)

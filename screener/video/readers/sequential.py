@@ -170,7 +170,7 @@ class FileDecoding:
 
     def _is_deceived_by(self, reader: Reader) -> bool:
         """Whether a reader is not to be believed, which its first picture tells."""
-        self._is_deceived = isinstance(reader, OpenCVReader) and reader.frames_read == 1 and not self._shows_the_first_picture(reader)
+        self._is_deceived = reader.name == "opencv" and reader.frames_read == 1 and not self._shows_the_first_picture(reader)
         return self._is_deceived
 
     def _shows_the_first_picture(self, reader: Reader) -> bool:
