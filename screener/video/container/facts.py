@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from av.container import InputContainer
 from av.error import FFmpegError
@@ -18,7 +19,7 @@ from av.video.stream import VideoStream
 
 from screener.errors import SourceError
 from screener.settings import ScanSettings
-from screener.video.container.further import holds_another
+from screener.video.container.further import holds_unread
 from screener.video.container.opening import (
     WITH_HIDDEN_PICTURES,
     check_duration,
@@ -29,7 +30,6 @@ from screener.video.container.opening import (
     moving_streams,
     open_container,
     sample_aspect_ratio,
-    streams_that_come_late,
 )
 from screener.video.container.parameter_sets import ParameterSets
 from screener.video.container.timeline import Timeline, timeline_of
@@ -45,7 +45,8 @@ class Facts:
     """Of the stream that is judged, if not said otherwise.
 
     format: FFmpeg's names of the container. is_first: no other stream of pictures comes before it. other_streams: of moving pictures,
-    which hold any. another_recording: follows behind the first in the same file. hidden_pictures: that an edit list keeps from players.
+    which hold any. another_recording: follows behind the first in the same file, and is not read. hidden_pictures: that an edit list
+    keeps from players.
     unread_pictures: that the container gives out only to be thrown away. sets_readable, parameter_sets, interlaced: see `ParameterSets`.
     is_turned_within: its pictures themselves say how they are turned.
     first_picture: as PyAV decodes it, None if it cannot. transfer, primaries: of its colours, by ITU-T H.273.
@@ -95,7 +96,10 @@ Matrix = tuple[int, ...]
 def display_matrix(frame: VideoFrame) -> Matrix:
     """How a frame is to be turned and mirrored for the screen, as its container or its own messages say."""
     try:
-        return tuple(memoryview(frame.side_data["DISPLAYMATRIX"]).cast("i")) if len(frame.side_data) else ()
+        if not len(frame.side_data):
+            return ()
+        matrix: Any = frame.side_data["DISPLAYMATRIX"]  # type: ignore[typeddict-item]
+        return tuple(memoryview(matrix).cast("i"))
     except (KeyError, ValueError):  # the second is PyAV's word for kinds of side data that it does not know
         return ()
 
@@ -146,7 +150,7 @@ def read_beginning(path: Path, name: str, container: InputContainer, stream: Vid
     left_out = 0
     if "mov" in formats and stream.frames and len(index):
         left_out = max(0, stream.frames - len(index)) + index[0].is_discard + index[len(index) - 1].is_discard
-    return _described(container, stream, sets, first, colours, another_recording=holds_another(path, formats), hidden_pictures=left_out)
+    return _described(container, stream, sets, first, colours, another_recording=holds_unread(path, formats), hidden_pictures=left_out)
 
 
 def _walked(container: InputContainer, name: str, limits: ScanSettings, on_progress: Callable[[], None]) -> Walk:
@@ -178,10 +182,9 @@ def _facts(
 ) -> Facts:
     timeline = timeline_of(path, walk, shown_from, alive)
     check_duration(timeline.end_seconds, limits, name)
-    another = holds_another(path, frozenset(walk.container.format.name.split(",")))
-    others = len(walk.others)
-    if walk.came_late:
-        others = max(others, streams_that_come_late(path, name) - 1)
+    another = holds_unread(path, frozenset(walk.container.format.name.split(",")), walk.end)
+    # Streams that the beginning of the file does not show are not among FFmpeg's.
+    others = max(len(walk.others), timeline.videos - 1)
     return _described(
         walk.container,
         walk.stream,

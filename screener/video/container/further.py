@@ -28,18 +28,21 @@ _MAGICS = {
 }
 
 
-def holds_another(path: Path, formats: frozenset[str]) -> bool:
-    """Whether another recording follows. formats: FFmpeg's names of the container."""
+def holds_unread(path: Path, formats: frozenset[str], read_to: int = 0) -> bool:
+    """Whether another recording follows that was not read. formats: FFmpeg's names of the container. read_to: end of the last byte that a
+    demuxer has read: of some kinds it goes on into the next recording, and then all of it is there or the decoder complains."""
     with open(path, "rb") as file:
         size = os.fstat(file.fileno()).st_size
         if "mov" in formats:
             return _indexes(file, size) > 1
         if "ogg" in formats:
-            return _begins_late(file)
+            at = _begins_late(file)
+            return at is not None and read_to <= at
         for name, magic in _MAGICS.items():
             if name in formats:
                 first_end = _ENDS.get(name, _nowhere)
-                return _occurs(file, magic, first_end(file, size) or _LONGEST_MAGIC)
+                at = _found_at(file, magic, first_end(file, size) or _LONGEST_MAGIC)
+                return at is not None and (read_to <= at or name not in _READ_ON)
     return False
 
 
@@ -70,31 +73,34 @@ def _indexes(file: BinaryIO, size: int) -> int:
     return found
 
 
-def _occurs(file: BinaryIO, magic: re.Pattern[bytes], start: int) -> bool:
+def _found_at(file: BinaryIO, magic: re.Pattern[bytes], start: int) -> int | None:
     if start >= os.fstat(file.fileno()).st_size:
-        return False
+        return None
     file.seek(start)
     kept = b""
     while block := file.read(_SEARCHED_AT_ONCE):
-        if magic.search(kept + block):
-            return True
-        kept = block[-_LONGEST_MAGIC:]
-    return False
+        if match := magic.search(kept + block):
+            return start - len(kept) + match.start()
+        start += len(block)
+        kept = (kept + block)[-_LONGEST_MAGIC:]
+    return None
 
 
-def _begins_late(file: BinaryIO) -> bool:
-    """A page of Ogg that begins a stream, behind one that does not (RFC 3533, section 4: chained bitstreams)."""
+def _begins_late(file: BinaryIO) -> int | None:
+    """Where a page of Ogg begins a stream, behind one that does not (RFC 3533, section 4: chained bitstreams)."""
     file.seek(0)
-    kept, running = b"", False
+    kept, at, running = b"", 0, False
     while block := file.read(_SEARCHED_AT_ONCE):
         for page in re.finditer(rb"OggS\x00([\x00-\x07])", kept + block):
             begins = bool(page.group(1)[0] & 2)
             if begins and running:
-                return True
+                return at - len(kept) + page.start()
             running = running or not begins
+        at += len(block)
         kept = block[-5:]
-    return False
+    return None
 
 
+_READ_ON = frozenset({"matroska", "avi"})
 _ENDS = {"matroska": ebml_end, "asf": asf_end, "avi": _riff_end}
 """Where the header says that the first recording ends; elsewhere, or where it does not, the whole file is searched."""

@@ -33,7 +33,6 @@ UNTIMED = frozenset({"avi", "h264", "hevc", "vvc", "m4v", "h263", "mpegvideo", "
 WITH_HIDDEN_PICTURES = {"ignore_editlist": "1"}
 """Option of MP4 and QuickTime: what an edit list hides from players is read too."""
 
-_WHOLE_FILE = {"probesize": str(1 << 31), "analyzeduration": str(1 << 62)}
 _STILL = Disposition.attached_pic | Disposition.timed_thumbnails
 
 
@@ -77,12 +76,6 @@ def first_video(container: InputContainer, name: str) -> tuple[VideoStream, int]
 def _prominence(stream: VideoStream) -> tuple[bool, int, int]:
     size = stream.codec_context.width * stream.codec_context.height
     return bool(stream.disposition & Disposition.default), size, -stream.index
-
-
-def streams_that_come_late(path: Path, name: str) -> int:
-    """How many streams of moving pictures there are when the whole file is searched for them, not only its beginning."""
-    with open_container(path, name, options=_WHOLE_FILE) as container:
-        return len(moving_streams(container))
 
 
 def sample_aspect_ratio(stream: VideoStream) -> float:

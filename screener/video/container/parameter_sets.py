@@ -27,19 +27,21 @@ _SEARCHED_BYTES = 4096
 class _Kind:
     """found: the sets in a coded picture, given the width of the lengths before its units (0: start codes). fields: whether a set allows
     pictures of two fields. configured: the sets in the header of a container, and that width. is_message: what was found is no set, but
-    says how the picture is turned."""
+    says how the picture is turned. restarts: whether nothing from a coded picture on refers to what was before it, messages included."""
 
     found: Callable[[bytes, int], list[bytes]]
     fields: Callable[[bytes], bool] = lambda parameter_set: False
     configured: Callable[[bytes], tuple[list[bytes], int]] | None = None
     is_message: Callable[[bytes], bool] = lambda found: False
+    restarts: Callable[[bytes, int], bool] = lambda data, length_bytes: False
 
 
 class ParameterSets:
     """Given each packet of one stream in order. readable: the codec is one of those that are understood here.
 
     count: how many different sets came up so far. interlaced: one of them allows pictures of two fields. turned: a picture said how it is
-    turned. changed: whether the packet that was added last brought other sets than those before.
+    turned. changed: whether the packet that was added last brought other sets than those before, or begins anew after a group in which
+    nothing was said any more of being turned.
     """
 
     def __init__(self, codec: str, extradata: bytes | None) -> None:
@@ -48,6 +50,7 @@ class ParameterSets:
         self._known: set[bytes] = set()
         self._last: list[bytes] = []
         self._length_bytes = 0
+        self._said = False
         self.interlaced = self.turned = self.changed = False
         self._configure(extradata or b"")
 
@@ -61,7 +64,14 @@ class ParameterSets:
             return
         if packet.has_sidedata("new_extradata"):  # another sample description of an MP4, another header of an FLV
             self._configure(bytes(packet.get_sidedata("new_extradata")))
-        self._note(self._kind.found(bytes(packet), self._length_bytes))
+        data = bytes(packet)
+        found = self._kind.found(data, self._length_bytes)
+        self._note(found)
+        if self.turned:
+            said = any(map(self._kind.is_message, filter(None, found)))
+            restarts = packet.is_keyframe and self._kind.restarts(data, self._length_bytes)
+            self.changed |= restarts and not said and not self._said
+            self._said = said or (self._said and not restarts)
 
     def _configure(self, extradata: bytes) -> None:
         if self._kind is None or not extradata:
@@ -100,11 +110,13 @@ def _allows_fields(kind: _Kind, parameter_set: bytes) -> bool:
 
 @dataclass(frozen=True)
 class _Syntax:
-    """Of the units of H.264 or HEVC. header_bytes: of each unit. type_of: from its first byte. slices, sets, messages: types of units."""
+    """Of the units of H.264 or HEVC. header_bytes: of each unit. type_of: from its first byte. slices, restarts (slices that refer to
+    nothing before them, nor does what follows), sets, messages: types of units."""
 
     header_bytes: int
     type_of: Callable[[int], int]
     slices: range
+    restarts: range
     sets: int
     messages: int
 
@@ -118,6 +130,10 @@ class _Syntax:
             if kind == self.sets or (kind == self.messages and _turns(data[start + self.header_bytes : end()])):
                 units.append(data[start : end()].rstrip(b"\0"))
         return units
+
+    def begins_anew(self, data: bytes, length_bytes: int) -> bool:
+        kinds = (self.type_of(data[start]) for start, _ in _units(data, length_bytes))
+        return next((kind for kind in kinds if kind in self.slices), -1) in self.restarts
 
     def is_message(self, unit: bytes) -> bool:
         return self.type_of(unit[0]) == self.messages
@@ -293,10 +309,10 @@ def _jpeg_frames(data: bytes, length_bytes: int) -> list[bytes]:
 
 
 _HEVC_SET = 33
-_AVC_UNITS = _Syntax(1, lambda head: head & 0x1F, slices=range(1, 6), sets=7, messages=6)
-_HEVC_UNITS = _Syntax(2, lambda head: head >> 1 & 0x3F, slices=range(32), sets=_HEVC_SET, messages=39)
-_AVC = _Kind(_AVC_UNITS.found, _avc_fields, _avc_configuration, _AVC_UNITS.is_message)
-_HEVC = _Kind(_HEVC_UNITS.found, _hevc_fields, _hevc_configuration, _HEVC_UNITS.is_message)
+_AVC_UNITS = _Syntax(1, lambda head: head & 0x1F, slices=range(1, 6), restarts=range(5, 6), sets=7, messages=6)
+_HEVC_UNITS = _Syntax(2, lambda head: head >> 1 & 0x3F, slices=range(32), restarts=range(16, 21), sets=_HEVC_SET, messages=39)
+_AVC = _Kind(_AVC_UNITS.found, _avc_fields, _avc_configuration, _AVC_UNITS.is_message, _AVC_UNITS.begins_anew)
+_HEVC = _Kind(_HEVC_UNITS.found, _hevc_fields, _hevc_configuration, _HEVC_UNITS.is_message, _HEVC_UNITS.begins_anew)
 _MPEG = _Kind(_mpeg_sequences, _mpeg_fields)
 _IN_CONTAINER = _Kind(lambda data, length_bytes: [])
 _KINDS: dict[str, _Kind] = {

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from screener.video.container.end import ends_early
 from screener.video.container.opening import UNTIMED
 from screener.video.container.rhythm import offsets, rhythm_warnings, usual_step
-from screener.video.container.structure import Walked, structural_faults
+from screener.video.container.structure import Walked, examined
 from screener.video.container.walk import NO_TICK, Walk
 
 # Containers whose header says how long they last; elsewhere FFmpeg's duration is read off the last timestamps and proves nothing.
@@ -31,7 +31,8 @@ class Timeline:
     """seconds: (n,) presentation time of every picture there should be, rising; 0 is where players begin, and what they are not to show
     lies before. container_seconds: (n,) the same in the container's time. pieces: numbers of the entries with which the container's time
     starts anew. frame_seconds: usual time between two. reader_origin_seconds: what OpenCV takes for 0, in container time.
-    timed: frames carry usable timestamps of their own. whole: False if the file ends early, None if nothing says."""
+    timed: frames carry usable timestamps of their own. videos: streams of moving pictures, as far as the container's tables say, else 0.
+    whole: False if the file ends early, None if nothing says."""
 
     seconds: NDArray[np.float64]
     container_seconds: NDArray[np.float64]
@@ -41,6 +42,7 @@ class Timeline:
     timed: bool
     frames_promised: int
     corrupt_packets: int
+    videos: int
     whole: bool | None
     warnings: tuple[str, ...]
 
@@ -55,7 +57,8 @@ def timeline_of(path: Path, walk: Walk, shown_from: int | None = None, alive: Ca
     time_base = float(stream.time_base) if stream.time_base else 1 / _DEFAULT_FPS
     fps = float(stream.guessed_rate or stream.average_rate or _DEFAULT_FPS)
     ticks = np.frombuffer(walk.ticks, dtype=np.int64) if walk.ticks else np.zeros(0, np.int64)
-    faults = structural_faults(path, Walked(names, stream.index, stream.id, walk.packets, _known(ticks), alive))
+    found = examined(path, Walked(names, stream.index, stream.id, walk.packets, _known(ticks), alive))
+    faults = found.faults
     if "mpeg" in names and walk.keys:
         faults += walk.keys[0]  # a file, unlike a broadcast, begins with a picture that can be entered at
     shown, untimed = _shown(ticks, walk, names)
@@ -74,7 +77,7 @@ def timeline_of(path: Path, walk: Walk, shown_from: int | None = None, alive: Ca
         shifts = [shift + float(pieces[0][0]) - shown_from * time_base for shift in shifts]
     seconds = np.concatenate([piece + shift for piece, shift in zip(pieces, shifts, strict=True)]) if pieces else np.zeros(0)
     whole = _is_whole(path, walk, names, frame_seconds)
-    seams = len(walk.segments) - 1 if "mpegts" in names else 0
+    seams = max(found.seams, len(walk.segments) - 1) if "mpegts" in names else 0
     warnings = rhythm_warnings(seconds, frame_seconds) + ["nonmonotonic"] * walk.backwards
     return Timeline(
         seconds=seconds,
@@ -86,6 +89,7 @@ def timeline_of(path: Path, walk: Walk, shown_from: int | None = None, alive: Ca
         frames_promised=max(0, stream.frames),
         # FFmpeg calls the packet at each seam of a strung recording corrupt.
         corrupt_packets=max(0, walk.corrupt - seams) + walk.failed + walk.faults.count + faults,
+        videos=found.videos,
         whole=whole,
         warnings=(*warnings, *["clock_jump"] * bool(leaps), *["end_unverified"] * (whole is None)),
     )
@@ -98,7 +102,7 @@ def _known(ticks: NDArray[np.int64]) -> NDArray[np.int64]:
 def _filled(ticks: NDArray[np.int64]) -> NDArray[np.int64]:
     """Each tick that is missing is that of the packet before."""
     known = np.maximum.accumulate(np.where(ticks != NO_TICK, np.arange(len(ticks)), -1))
-    return np.where(known >= 0, ticks[known], 0) if len(ticks) else ticks
+    return np.asarray(np.where(known >= 0, ticks[known], 0), np.int64) if len(ticks) else ticks
 
 
 def _shown(ticks: NDArray[np.int64], walk: Walk, names: frozenset[str]) -> tuple[NDArray[np.bool_], int]:

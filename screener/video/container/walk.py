@@ -28,7 +28,8 @@ NO_TICK = -(1 << 63)
 _PROGRESS_PACKETS = 512
 _RESTART_SECONDS = 0.5  # a step back in decoding time of more than this starts a new piece, as where recordings were strung together
 _JUMP_SECONDS = 10.0  # and so does a step forward of more than this in a stream of broadcasting, as FFmpeg's own players take it
-_SEAM_SECONDS = 1.0  # or of this much where the packets' own counter says that another recording begins
+_SEAM_SECONDS = 1.0  # or of this much where the packets' own counter breaks off just before a key picture
+_SEAM_PACKETS = 4  # FFmpeg marks one of the last before it
 _CLOCKED = frozenset({"mpegts", "mpeg"})
 _PROBED_PACKETS = 64
 
@@ -38,7 +39,7 @@ class Walk:
     """ticks: presentation times in the stream's time base, in decoding order, `NO_TICK` for none. places: where each packet begins in the
     file, -1 if unknown. segments: packets with which time starts anew; jumps: those of them with which it leaps forward. keys: packets of
     key pictures. end: of the last byte that any packet holds. discarded: packets that are not to be shown. others: packets of each other
-    stream of moving pictures. came_late: streams turned up that the beginning of the file did not show."""
+    stream of moving pictures."""
 
     container: InputContainer
     stream: VideoStream
@@ -57,11 +58,10 @@ class Walk:
     end_seconds: float = 0.0
     failed: bool = False
     ends_corrupt: bool = False
-    came_late: bool = False
     first_picture: VideoFrame | None = None
     others: dict[int, int] = field(default_factory=dict)
     _last_dts: int | None = None
-    _last_corrupt: bool = False
+    _corrupt_at: int = -_SEAM_PACKETS
 
     def __post_init__(self) -> None:
         context = self.stream.codec_context
@@ -85,8 +85,8 @@ class Walk:
                     return
                 if packet.size:
                     self._note(packet)
-        except IndexError:  # PyAV ends with a packet for each stream, and does not know those that came up on the way
-            self.came_late = True
+        except IndexError:
+            pass  # PyAV ends with a packet for each stream, and does not know those that came up on the way
         except FFmpegError:
             self.failed = True
         if self.first_picture is None and 0 < self.packets <= _PROBED_PACKETS and not self.encrypted:
@@ -105,7 +105,8 @@ class Walk:
 
     def _add(self, packet: Packet[Any]) -> None:
         self.packets += 1
-        self.corrupt += packet.is_corrupt
+        if packet.is_corrupt:
+            self.corrupt, self._corrupt_at = self.corrupt + 1, self.packets
         self.encrypted |= is_encrypted(packet)
         self.sets.add(packet)
         self.faults.add(packet)
@@ -115,7 +116,6 @@ class Walk:
             self.discarded += 1
         elif not _is_hidden(packet, self.stream.codec_context.name):
             self._place(packet)
-        self._last_corrupt = packet.is_corrupt
 
     def _place(self, packet: Packet[Any]) -> None:
         if packet.dts is not None:
@@ -129,9 +129,10 @@ class Walk:
         self.places.append(-1 if packet.pos is None else packet.pos)
 
     def _note_step(self, packet: Packet[Any]) -> None:
-        step = 0.0 if self._last_dts is None or not packet.time_base else float((packet.dts - self._last_dts) * packet.time_base)
+        known = self._last_dts is not None and packet.dts is not None and packet.time_base
+        step = float((packet.dts - self._last_dts) * packet.time_base) if known else 0.0  # type: ignore[operator]
         self.backwards |= step < 0
-        seam = packet.is_keyframe and self._last_corrupt
+        seam = packet.is_keyframe and self.packets - self._corrupt_at <= _SEAM_PACKETS
         if step < -_RESTART_SECONDS:
             self.segments.append(len(self.ticks))
         elif self._clocked and (step > _JUMP_SECONDS or (seam and step > _SEAM_SECONDS)):

@@ -208,6 +208,8 @@ class _LiveReader(CarefulReader):
             except FFmpegError as error:
                 self.failure = error
                 break
+            except IndexError:  # how PyAV ends where streams came up on the way
+                break
         yield None
 
 

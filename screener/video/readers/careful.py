@@ -27,8 +27,17 @@ _MOST_OVERHEARD = 64
 class CarefulReader(PyAVReader):
     """As `PyAVReader`. Each picture of Motion JPEG is held against a second decoder besides, which tells more."""
 
-    def __init__(self, container: InputContainer, stream: VideoStream, complaints: Complaints, *, shown_name: str, max_pixels: int) -> None:
-        super().__init__(container, stream, shown_name=shown_name, max_pixels=max_pixels)
+    def __init__(
+        self,
+        container: InputContainer,
+        stream: VideoStream,
+        complaints: Complaints,
+        *,
+        shown_name: str,
+        max_pixels: int,
+        sizes_change: bool = False,
+    ) -> None:
+        super().__init__(container, stream, shown_name=shown_name, max_pixels=max_pixels, sizes_change=sizes_change)
         # Pictures that are decoded side by side are complained of side by side.
         stream.codec_context.thread_type = "SLICE"
         stream.codec_context.copy_opaque = True

@@ -57,7 +57,7 @@ def as_on_a_screen(frame: VideoFrame, transfer: int, primaries: int) -> NDArray[
     if transfer in (PQ, HLG):
         light *= _pressed(light.max(-1, keepdims=True))
     steps = np.clip(light * (_STEPS - 1) + 0.5, 0, _STEPS - 1).astype(np.uint16)
-    return _codes()[steps]
+    return np.asarray(_codes()[steps], np.uint8)
 
 
 def pq_nits(code: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -34,19 +34,27 @@ _UNHEARD = frozenset({"vp8", "av1"})
 class View:
     """How the pictures of one stream are to be shown: what its container says, for what the pictures do not say themselves."""
 
-    def __init__(self, stream: VideoStream, shown_name: str, max_pixels: int) -> None:
-        """To be made before anything is decoded: a decoder puts what it finds in the place of what the container says."""
+    def __init__(self, stream: VideoStream, shown_name: str, max_pixels: int, sizes_change: bool = False) -> None:
+        """To be made before anything is decoded: a decoder puts what it finds in the place of what the container says.
+
+        sizes_change: so that no one shape of pixels, which is all that a container has, is that of all.
+        """
         context = stream.codec_context
         self._shown_name, self._max_pixels = shown_name, max_pixels
         self._colours = (int(context.color_trc), int(context.color_primaries))
-        self._of_container, self._of_codec = stream.sample_aspect_ratio, context.sample_aspect_ratio
+        self._of_codec = context.sample_aspect_ratio
+        self._of_container = self._of_codec if sizes_change else stream.sample_aspect_ratio
         self._matrix: Matrix = ()
 
     def seen(self, frame: VideoFrame, stream: VideoStream, seconds: float | None) -> Decoded:
         """A frame just decoded, with what is true of it and not of the stream."""
-        # Of a message in the stream; it holds until another one comes.
+        # A message in the stream holds until another one comes; what the container says comes with every frame.
         self._matrix = display_matrix(frame) or self._matrix
         return Decoded(frame, seconds, self._matrix, self._ratio(stream))
+
+    def forget_turn(self) -> None:
+        """What a picture said of being turned does not hold any more."""
+        self._matrix = ()
 
     def picture(self, decoded: Decoded) -> NDArray[np.uint8] | None:
         """(H, W, 3) uint8 RGB, upright, with square pixels; None if it cannot be had. Raises SourceError `limit_pixels`."""
@@ -89,12 +97,14 @@ class PyAVReader:
 
     name = "pyav"
 
-    def __init__(self, container: InputContainer, stream: VideoStream, *, shown_name: str, max_pixels: int) -> None:
+    def __init__(
+        self, container: InputContainer, stream: VideoStream, *, shown_name: str, max_pixels: int, sizes_change: bool = False
+    ) -> None:
         self._container = container
         self._stream = stream
         context = stream.codec_context
         self._codec = context.codec.canonical_name
-        self._view = View(stream, shown_name, max_pixels)
+        self._view = View(stream, shown_name, max_pixels, sizes_change)
         self._sets = ParameterSets(self._codec, context.extradata)
         # VP8's error goes with the picture that caused it only where pictures are not decoded side by side.
         context.thread_type = "SLICE" if self._codec == "vp8" else "AUTO"
@@ -155,6 +165,7 @@ class PyAVReader:
         """What the decoder has held back, before pictures of another shape come: it knows one shape of pixels at a time."""
         yield from self._decoded(None)
         self._stream.codec_context.flush_buffers()
+        self._view.forget_turn()
 
     def _seconds_of(self, frame: VideoFrame) -> float | None:
         if frame.pts is None:
@@ -166,6 +177,6 @@ class PyAVReader:
     def _packets(self) -> Iterator[Packet[Any] | None]:
         """Every packet, and None at the end so that the decoder hands out what it has held back, also if the end is an error."""
         packets = self._container.demux(self._stream)
-        with suppress(FFmpegError):
+        with suppress(FFmpegError, IndexError):  # the second is how PyAV ends where streams came up on the way
             yield from (packet for packet in packets if packet.size)
         yield None

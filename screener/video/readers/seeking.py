@@ -189,7 +189,7 @@ class SeekingReader:
         while True:
             try:
                 packet = next(packets, None)
-            except FFmpegError:
+            except (FFmpegError, IndexError):
                 packet = None
             if packet is not None and packet.pts is not None and key.pts is not None and packet.pts < key.pts:
                 continue

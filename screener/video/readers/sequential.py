@@ -9,10 +9,12 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 from av.container import InputContainer
+from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from screener.errors import SourceError
@@ -133,16 +135,18 @@ class FileDecoding:
         return reader
 
     def _open_pyav(self) -> Reader | None:
-        container = self._container()
-        return PyAVReader(container, first_video(container, self._name)[0], shown_name=self._name, max_pixels=self._settings.max_pixels)
+        container, stream, how = self._opened()
+        return PyAVReader(container, stream, **how)
 
     def _open_careful(self) -> Reader | None:
-        container = self._container()
-        stream, _ = first_video(container, self._name)
-        return CarefulReader(container, stream, self._complaints, shown_name=self._name, max_pixels=self._settings.max_pixels)
+        container, stream, how = self._opened()
+        return CarefulReader(container, stream, self._complaints, **how)
 
-    def _container(self) -> InputContainer:
-        return open_container(self._path, self._name, options=self._plan.options)
+    def _opened(self) -> tuple[InputContainer, VideoStream, dict[str, Any]]:
+        """The file once more, its video, and how PyAV is to read it."""
+        container = open_container(self._path, self._name, options=self._plan.options)
+        how = {"shown_name": self._name, "max_pixels": self._settings.max_pixels, "sizes_change": self._facts.parameter_sets > 1}
+        return container, first_video(container, self._name)[0], how
 
     def _read(self, reader: Reader) -> Iterator[Frame | None]:
         """Frames from where the reader before has come to. One that turns out not to show what there is, or cannot tell which picture its

@@ -80,7 +80,9 @@ class StreamDecoding:
             self._options |= self._reach.options
             target = self._reach.address
         try:
-            self._promise, self._reader = self._camera(target) if isinstance(target, int) else self._address(target)
+            opened: tuple[_Promise, OpenCVReader | CarefulReader]
+            opened = self._camera(target) if isinstance(target, int) else self._address(target)
+            self._promise, self._reader = opened
         except SourceError:
             self._close_reach()
             raise
