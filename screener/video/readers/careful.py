@@ -44,6 +44,9 @@ class CarefulReader(PyAVReader):
         self._complaints = complaints
         self._overheard: deque[bytes] = deque(maxlen=_MOST_OVERHEARD)
         self._soundness = Soundness()
+        self._began = False
+        self._keys = 0
+        self._first_key_seconds: float | None = None
         self._number = 0
 
     def overheard(self) -> list[bytes]:
@@ -66,6 +69,9 @@ class CarefulReader(PyAVReader):
             heard = bool(self._complaints.new())
             spoilt = self._codec == "mjpeg" and not decodes_whole(bytes(packet), self._complaints)
             self._note(packet, failed or heard or spoilt)
+        if frames and not self._began:
+            self._began = True
+            self._soundness.begin()
         for frame in frames:
             number = self._number if frame.opaque is None else int(frame.opaque)
             decoded = replace(self._view.seen(frame, self._stream, self._seconds_of(frame)), number=number)
@@ -75,11 +81,19 @@ class CarefulReader(PyAVReader):
 
     def _note(self, packet: Packet[Any], is_damaged: bool) -> None:
         seconds = float(packet.pts * packet.time_base) if packet.pts is not None and packet.time_base else None
+        self._keys += packet.is_keyframe
+        if packet.is_keyframe and self._keys == 1:
+            self._first_key_seconds = seconds
         self._soundness.note(
             self._number,
             seconds,
             is_key=packet.is_keyframe,
-            is_disposable=packet.is_disposable,
+            is_disposable=packet.is_disposable or self._leads(seconds),
             is_damaged=is_damaged or packet.is_corrupt,
         )
         self._number += 1
+
+    def _leads(self, seconds: float | None) -> bool:
+        """Whether a picture comes before the first key picture on the screen and behind it in the stream, as where a recording was cut: what
+        it refers to is not there, and nothing that is shown refers to it."""
+        return self._keys == 1 and self._first_key_seconds is not None and (seconds is None or seconds < self._first_key_seconds)
