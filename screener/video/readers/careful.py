@@ -74,7 +74,7 @@ class CarefulReader(PyAVReader):
             self._soundness.begin()
         for frame in frames:
             number = self._number if frame.opaque is None else int(frame.opaque)
-            decoded = replace(self._view.seen(frame, self._stream, self._seconds_of(frame)), number=number)
+            decoded = replace(self._seen(frame), number=number)
             if frame.is_corrupt:
                 self._soundness.distrust(number, decoded.seconds)
             yield replace(decoded, is_sound=not self._soundness.is_damaged(number, decoded.seconds))

@@ -74,7 +74,7 @@ class NvdecReader(PyAVReader):
                 if not self._is_as_promised(frame):
                     self.has_failed = True
                     return
-                yield self._view.seen(frame, self._stream, self._seconds_of(frame))
+                yield self._seen(frame)
 
     def _is_as_promised(self, frame: VideoFrame) -> bool:
         """On the card, and of the header's size: of a picture that is cropped at its left or top a card shows another part."""

@@ -31,6 +31,9 @@ _UNHEARD = frozenset({"vp8", "av1"})
 """Codecs whose decoders give up a picture without a word in the log: their errors are counted here."""
 
 
+_SMALL_PX = 2
+
+
 class View:
     """How the pictures of one stream are to be shown: what its container says, for what the pictures do not say themselves."""
 
@@ -45,16 +48,23 @@ class View:
         self._of_codec = context.sample_aspect_ratio
         self._of_container = self._of_codec if sizes_change else stream.sample_aspect_ratio
         self._matrix: Matrix = ()
+        self._is_first = True
 
-    def seen(self, frame: VideoFrame, stream: VideoStream, seconds: float | None) -> Decoded:
-        """A frame just decoded, with what is true of it and not of the stream."""
-        # A message in the stream holds until another one comes; what the container says comes with every frame.
-        self._matrix = display_matrix(frame) or self._matrix
+    def seen(self, frame: VideoFrame, stream: VideoStream, seconds: float | None, may_turn: bool = True) -> Decoded:
+        """A frame just decoded, with what is true of it and not of the stream.
+
+        may_turn: pictures say how they are turned, which then holds until the next one says it; what the container says is the first one's.
+        """
+        if may_turn or self._is_first:
+            # A frame that was asked for its side data is kept alive by it until Python looks for cycles: where it is asked of each, it is
+            # asked of a copy that holds hardly a pixel.
+            asked = frame.reformat(width=_SMALL_PX, height=_SMALL_PX, format="gray") if may_turn else frame
+            self._matrix, self._is_first = display_matrix(asked) or self._matrix, False
         return Decoded(frame, seconds, self._matrix, self._ratio(stream))
 
     def forget_turn(self) -> None:
         """What a picture said of being turned does not hold any more."""
-        self._matrix = ()
+        self._matrix, self._is_first = (), True
 
     def picture(self, decoded: Decoded) -> NDArray[np.uint8] | None:
         """(H, W, 3) uint8 RGB, upright, with square pixels; None if it cannot be had. Raises SourceError `limit_pixels`."""
@@ -157,9 +167,12 @@ class PyAVReader:
     def _decoded(self, packet: Packet[Any] | None) -> Iterator[Decoded]:
         try:
             for frame in self._stream.decode(packet):
-                yield self._view.seen(frame, self._stream, self._seconds_of(frame))
+                yield self._seen(frame)
         except FFmpegError:  # a lost frame: with most codecs it shows in the count
             self.faults += self._codec in _UNHEARD
+
+    def _seen(self, frame: VideoFrame) -> Decoded:
+        return self._view.seen(frame, self._stream, self._seconds_of(frame), may_turn=self._sets.turned)
 
     def _drained(self) -> Iterator[Decoded]:
         """What the decoder has held back, before pictures of another shape come: it knows one shape of pixels at a time."""

@@ -13,7 +13,7 @@ _FADING_SECONDS = 10.0
 
 _LOOK_BACK_PACKETS = 32
 _FEW_PACKETS = 8
-_MOST_DAMAGED = 0.25
+_MOST_DAMAGED = 0.35
 """Above this share of damaged packets, those nobody complained of are not believed either: not every decoder sees every wrong bit."""
 
 _KEPT_SPANS = 8
