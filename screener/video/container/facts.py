@@ -23,6 +23,7 @@ from screener.video.container.further import holds_unread
 from screener.video.container.opening import (
     WITH_HIDDEN_PICTURES,
     check_duration,
+    check_pixels,
     check_stream,
     encrypted,
     first_video,
@@ -156,6 +157,7 @@ def read_beginning(path: Path, name: str, container: InputContainer, stream: Vid
 def _walked(container: InputContainer, name: str, limits: ScanSettings, on_progress: Callable[[], None]) -> Walk:
     stream, _ = first_video(container, name)
     check_stream(container, stream, limits, name)
+    check_pixels(stream.codec_context.width, stream.codec_context.height, limits.max_pixels, name)
     walk = Walk(container, stream)
     walk.run(on_progress)
     if len(walk.ticks) > PACKET_LIMIT:

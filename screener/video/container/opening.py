@@ -97,6 +97,13 @@ def check_stream(container: InputContainer, stream: VideoStream, limits: ScanSet
     check_codec(stream, name)
 
 
+def check_pixels(width: int, height: int, max_pixels: int, name: str) -> None:
+    """Raises SourceError `limit_pixels` for a picture larger than the limit; call it before the picture is decoded where possible."""
+    if width * height > max_pixels:
+        size = f"{width} x {height} pixels"
+        raise SourceError("limit_pixels", f"{name}: pictures of {size} exceed the limit of {max_pixels}; raise max_pixels")
+
+
 def check_duration(seconds: float, limits: ScanSettings, name: str) -> None:
     """Raises SourceError for a video that lasts longer than the limits allow."""
     if seconds > limits.max_duration_seconds:

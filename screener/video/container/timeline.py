@@ -96,7 +96,7 @@ def timeline_of(path: Path, walk: Walk, shown_from: int | None = None, alive: Ca
 
 
 def _known(ticks: NDArray[np.int64]) -> NDArray[np.int64]:
-    return ticks[ticks != NO_TICK]
+    return np.asarray(ticks[ticks != NO_TICK], np.int64)
 
 
 def _filled(ticks: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -22,14 +22,13 @@ from numpy.typing import NDArray
 from screener.errors import SourceError
 from screener.settings import LiveSettings
 from screener.video.container.facts import HDR_TRANSFERS
-from screener.video.container.opening import FILE_FORMATS, first_video
+from screener.video.container.opening import FILE_FORMATS, check_pixels, first_video
 from screener.video.ledger import Complaints
 from screener.video.readers.careful import CarefulReader
 from screener.video.readers.choice import decode
 from screener.video.readers.opencv import OpenCVReader
 from screener.video.readers.reader import Decoding
 from screener.video.readers.streams import ADDRESS_OPTIONS, opening_failure
-from screener.video.readers.upright import check_pixels
 from screener.video.remote.addresses import names_private
 from screener.video.remote.reaching import Reach
 from screener.video.sources import Source

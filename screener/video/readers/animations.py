@@ -14,10 +14,11 @@ from PIL import Image
 from screener.errors import SourceError
 from screener.records import Frame
 from screener.settings import ScanSettings
+from screener.video.container.opening import check_pixels
 from screener.video.container.structure.gif import read_blocks
 from screener.video.ledger import Complaints, Ledger
 from screener.video.readers.pictures import check_header, codec_of, pillow_frames, read_bytes
-from screener.video.readers.upright import bgr_as_rgb, check_pixels
+from screener.video.readers.upright import bgr_as_rgb
 from screener.video.sampling import Sampling, Selector, chosen_seconds
 
 _SHORTEST_DELAY = 2

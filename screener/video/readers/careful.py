@@ -94,6 +94,6 @@ class CarefulReader(PyAVReader):
         self._number += 1
 
     def _leads(self, seconds: float | None) -> bool:
-        """Whether a picture comes before the first key picture on the screen and behind it in the stream, as where a recording was cut: what
-        it refers to is not there, and nothing that is shown refers to it."""
+        """Whether a picture comes before the first key picture on the screen and behind it in the stream, as where a recording was cut:
+        what it refers to is not there, and nothing that is shown refers to it."""
         return self._keys == 1 and self._first_key_seconds is not None and (seconds is None or seconds < self._first_key_seconds)

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from screener.errors import SourceError
+from screener.video.container.opening import check_pixels
 from screener.video.readers.reader import DECODER_THREADS
-from screener.video.readers.upright import bgr_as_rgb, check_pixels, squared
+from screener.video.readers.upright import bgr_as_rgb, squared
 
 _ATTEMPTS = 64
 _ATTEMPTS_LIMIT = 100_000

@@ -22,9 +22,10 @@ from screener.errors import SourceError
 from screener.records import Frame
 from screener.settings import ScanSettings
 from screener.video.container.gate import check_file
+from screener.video.container.opening import check_pixels
 from screener.video.ledger import Complaints, Ledger
 from screener.video.readers.jpeg import end_of_jpeg
-from screener.video.readers.upright import bgr_as_rgb, check_pixels
+from screener.video.readers.upright import bgr_as_rgb
 from screener.video.sampling import Sampling, Selector, chosen_seconds
 from screener.video.sources import printable_name
 

@@ -20,11 +20,11 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from screener.video.container.facts import Matrix, display_matrix, stated
-from screener.video.container.opening import plausible_ratio
+from screener.video.container.opening import check_pixels, plausible_ratio
 from screener.video.container.parameter_sets import ParameterSets
 from screener.video.readers.colours import as_on_a_screen, is_ordinary
 from screener.video.readers.reader import DECODER_THREADS
-from screener.video.readers.upright import bgr_as_rgb, check_pixels, lies_on_its_side, squared, upright
+from screener.video.readers.upright import bgr_as_rgb, lies_on_its_side, squared, upright
 from screener.video.readers.whole_frames import Decoded, WholeFrames
 
 _UNHEARD = frozenset({"vp8", "av1"})

@@ -31,7 +31,6 @@ from screener.video.readers.nvdec import NvdecReader, can_read
 from screener.video.readers.opencv import OpenCVReader
 from screener.video.readers.pyav import PyAVReader, plain_picture
 from screener.video.readers.reader import Reader
-from screener.video.readers.upright import check_pixels
 from screener.video.sampling import Sampling, Selector, chosen_seconds
 
 _SAME_LEVELS = 2.0
@@ -62,7 +61,6 @@ class FileDecoding:
         assert facts.timeline is not None
         self._timeline = timeline = facts.timeline
         self._plan = plan_for(facts)
-        check_pixels(*facts.size_wh, settings.max_pixels, shown_name)
         first = float(timeline.seconds[0]) if len(timeline.seconds) else 0.0
         targets = first + chosen_seconds(timeline.seconds - first, timeline.end_seconds - first, Sampling.from_settings(settings))
         self._selector = Selector(None if settings.all_frames else targets)

@@ -34,7 +34,7 @@ class Soundness:
         self._recent.clear()
 
     def note(self, number: int, seconds: float | None, *, is_key: bool, is_disposable: bool, is_damaged: bool) -> None:
-        """number: of the packet, rising. seconds: when its picture is shown. is_disposable: no picture that is shown is predicted from it."""
+        """number: of the packet, rising. seconds: when its picture is shown. is_disposable: nothing that is shown is predicted from it."""
         self._recent.append(is_damaged)
         if is_key and self._open is not None:
             self._closed.append((self._open[0], number, float("-inf") if seconds is None else seconds))

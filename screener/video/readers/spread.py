@@ -17,12 +17,11 @@ from screener.records import Frame
 from screener.settings import ScanSettings
 from screener.video.container.end import ends_early
 from screener.video.container.facts import read_beginning
-from screener.video.container.opening import check_duration, check_stream, first_video, open_container
+from screener.video.container.opening import check_duration, check_pixels, check_stream, first_video, open_container
 from screener.video.container.policy import plan_for
 from screener.video.ledger import Complaints, Ledger
 from screener.video.readers.pyav import View
 from screener.video.readers.seeking import SeekingReader
-from screener.video.readers.upright import check_pixels
 from screener.video.seek_plan import Look, Slice, spread_order
 
 _END_SECONDS = 0.5

@@ -20,15 +20,17 @@ from screener.records import Frame
 from screener.settings import ScanSettings
 from screener.video.container.allowed_codecs import check_codec
 from screener.video.container.facts import HDR_TRANSFERS
-from screener.video.container.opening import FILE_FORMATS, first_video
+from screener.video.container.opening import FILE_FORMATS, check_pixels, first_video
 from screener.video.ledger import Complaints, Ledger
 from screener.video.readers.careful import CarefulReader
 from screener.video.readers.opencv import OpenCVReader
-from screener.video.readers.upright import check_pixels
 from screener.video.remote.reaching import Reach
 from screener.video.sampling import Pacer
 
 TIMEOUT_SECONDS = 5.0
+_READ_IN_PART = frozenset({"gif"})
+"""Formats of which FFmpeg does not always give out every picture; as files they are read by Pillow."""
+
 _ATTEMPTS = 16
 ADDRESS_OPTIONS = {
     "protocol_whitelist": "http,https,httpproxy,tcp,tls,crypto,rtsp,rtp,rtcp,srtp,udp",
@@ -80,9 +82,7 @@ class StreamDecoding:
             self._options |= self._reach.options
             target = self._reach.address
         try:
-            opened: tuple[_Promise, OpenCVReader | CarefulReader]
-            opened = self._camera(target) if isinstance(target, int) else self._address(target)
-            self._promise, self._reader = opened
+            self._promise, self._reader = self._opened(target)
         except SourceError:
             self._close_reach()
             raise
@@ -219,6 +219,9 @@ class StreamDecoding:
             return None, self._promise.frames
         return Pacer(settings.frames / self._promise.duration_seconds, 0.5, self._frame_seconds()), settings.frames
 
+    def _opened(self, target: str | int) -> tuple[_Promise, OpenCVReader | CarefulReader]:
+        return self._camera(target) if isinstance(target, int) else self._address(target)
+
     def _camera(self, index: int) -> tuple[_Promise, OpenCVReader]:
         try:
             reader = OpenCVReader(index, {}, shown_name=self._name, max_pixels=self._settings.max_pixels, timeout_seconds=TIMEOUT_SECONDS)
@@ -262,7 +265,7 @@ def _promise_of(container: InputContainer, stream: VideoStream, streams: int) ->
         duration_seconds=max(0.0, duration),
         frames=stream.frames if counts else 0,
         fps=fps,
-        reasons=("unread_part",) * (streams > 1),
+        reasons=("unread_part",) * (streams > 1 or container.format.name in _READ_IN_PART),
         warnings=("multi_video",) * (streams > 1) + ("hdr",) * (context.color_trc in HDR_TRANSFERS),
         codec=context.codec.canonical_name,
     )

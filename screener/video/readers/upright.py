@@ -8,17 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from screener.errors import SourceError
 from screener.video.container.facts import Matrix
 
 _ANGLE = 0.02  # about one degree
-
-
-def check_pixels(width: int, height: int, max_pixels: int, name: str) -> None:
-    """Raises SourceError `limit_pixels` for a picture larger than the limit; call it before the picture is decoded where possible."""
-    if width * height > max_pixels:
-        size = f"{width} x {height} pixels"
-        raise SourceError("limit_pixels", f"{name}: pictures of {size} exceed the limit of {max_pixels}; raise max_pixels")
 
 
 def bgr_as_rgb(picture: NDArray[Any]) -> NDArray[np.uint8]:
