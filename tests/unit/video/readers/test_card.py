@@ -115,7 +115,9 @@ def test_a_process_whose_card_failed_is_replaced(clip: Path, monkeypatch: pytest
 
 
 def test_a_process_whose_card_failed_on_what_nobody_can_read_is_replaced_too(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    nobody = "import screener.video.readers.sequential as s\ns._OPENERS.update(dict.fromkeys(('opencv', 'pyav', 'careful'), lambda self: None))"
+    nobody = (
+        "import screener.video.readers.sequential as s\ns._OPENERS.update(dict.fromkeys(('opencv', 'pyav', 'careful'), lambda self: None))"
+    )
     put(monkeypatch, script="stand_in.failing_from(0)", more=nobody)
     with pytest.raises(SourceError, match="none of its 10"), open_video(file_source(clip), ON_CARD) as video:
         list(video.frames())
