@@ -17,7 +17,7 @@ from screener.settings import ScanSettings
 from screener.video.container.opening import check_pixels
 from screener.video.container.structure.gif import read_blocks
 from screener.video.ledger import Complaints, Ledger
-from screener.video.readers.pictures import check_header, codec_of, pillow_frames, read_bytes
+from screener.video.readers.pictures import PILLOW_ERRORS, check_header, codec_of, pillow_frames, read_bytes
 from screener.video.readers.upright import bgr_as_rgb
 from screener.video.sampling import Sampling, Selector, chosen_seconds
 
@@ -131,9 +131,10 @@ class GifDecoding:
                     image.seek(number)
                     image.load()
                     yield image
-        except (OSError, EOFError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            if isinstance(error, SourceError):
-                raise
+        except SourceError:
+            raise
+        except PILLOW_ERRORS:
+            return
 
     def _judge_coverage(self) -> None:
         ledger, blocks = self.ledger, self._blocks

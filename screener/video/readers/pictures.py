@@ -32,6 +32,8 @@ from screener.video.sources import printable_name
 SEQUENCE_FPS = 25.0
 _LARGEST_FILE_BYTES = 1 << 30
 _HEADER_BYTES = 1 << 20
+PILLOW_ERRORS = (OSError, EOFError, ValueError, SyntaxError, LookupError, struct.error, Image.DecompressionBombError)
+"""What Pillow raises on damaged files."""
 
 
 class StillDecoding:
@@ -157,9 +159,9 @@ def pillow_frames(data: NDArray[np.uint8], shown_name: str, max_pixels: int) -> 
                 check_pixels(*image.size, max_pixels, shown_name)
                 upright = ImageOps.exif_transpose(image).convert("RGB")
                 yield np.asarray(upright, np.uint8), float(image.info.get("duration", 0)) / 1000
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        if isinstance(error, SourceError):
-            raise
+    except SourceError:
+        raise
+    except PILLOW_ERRORS as error:
         raise SourceError("corrupt", f"{shown_name}: the picture is damaged: {error}") from error
 
 
@@ -179,7 +181,7 @@ def _pages(data: bytes) -> int:
     try:
         with Image.open(io.BytesIO(data)) as image:
             return int(getattr(image, "n_frames", 1))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    except PILLOW_ERRORS:
         return 1
 
 

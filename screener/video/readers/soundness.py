@@ -12,9 +12,9 @@ _FADING_SECONDS = 10.0
 """A stream without key pictures refreshes itself in another way; damage is not held against it for ever."""
 
 _LOOK_BACK_PACKETS = 32
-_FEW_PACKETS = 8
+_SHARE_PACKETS = 24
 _MOST_DAMAGED = 0.35
-"""Above this share of damaged packets, those nobody complained of are not believed either: not every decoder sees every wrong bit."""
+"""Above this share of the last packets, those nobody complained of are not believed either: not every decoder sees every wrong bit."""
 
 _KEPT_SPANS = 8
 
@@ -27,7 +27,7 @@ class Soundness:
         self._open: tuple[int, float | None] | None = None
         self._closed: deque[tuple[int, int, float]] = deque(maxlen=_KEPT_SPANS)
         self._alone: deque[int] = deque(maxlen=_LOOK_BACK_PACKETS)
-        self._recent: deque[bool] = deque(maxlen=_LOOK_BACK_PACKETS)
+        self._recent: deque[bool] = deque(maxlen=_SHARE_PACKETS)
 
     def begin(self) -> None:
         """A first picture came out: what was complained of before it is not of this recording."""
@@ -55,7 +55,7 @@ class Soundness:
 
     def is_damaged(self, number: int, seconds: float | None) -> bool:
         """Of the picture that the packet of that number holds."""
-        if len(self._recent) >= _FEW_PACKETS and sum(self._recent) > _MOST_DAMAGED * len(self._recent):
+        if len(self._recent) == _SHARE_PACKETS and sum(self._recent) > _MOST_DAMAGED * len(self._recent):
             return True
         if self._open is not None and self._open[0] <= number:
             since = self._open[1]

@@ -32,6 +32,8 @@ def upright(picture: NDArray[np.uint8], matrix: Matrix) -> NDArray[np.uint8]:
     A point (x, y) is shown at (a x + c y, b x + d y) (ISO/IEC 14496-12, section 8.3.2.3).
     """
     a, b, c, d = _directions(matrix)
+    if a == d == 1:
+        return picture
     if b and c:
         shown = picture.transpose(1, 0, 2)[::b, ::c]
     elif a and d:

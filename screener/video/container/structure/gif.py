@@ -41,7 +41,10 @@ def read_blocks(file: BinaryIO, alive: Callable[[], None] = lambda: None) -> Gif
             if len(descriptor) < 9:
                 break
             _skip_colours(file, descriptor[8])
-            found.faults += not 2 <= int.from_bytes(file.read(1), "little") <= 11
+            width = file.read(1)
+            if not width:
+                break
+            found.faults += not 2 <= width[0] <= 11
             found.delays.append(delay)
             delay = 0
         else:
@@ -55,7 +58,7 @@ def read_blocks(file: BinaryIO, alive: Callable[[], None] = lambda: None) -> Gif
 def _extension(file: BinaryIO, found: GifBlocks, delay: int) -> int:
     """The delay for the next picture, which one kind of extension gives."""
     label = file.read(1)
-    found.faults += not label or label[0] not in _LABELS
+    found.faults += bool(label) and label[0] not in _LABELS
     if label[:1] != bytes([_CONTROL]):
         return delay
     start = file.tell()
