@@ -26,6 +26,7 @@ REASONS: dict[str, str] = {
     "limit_size": "it holds more than the limit allows",
     "truncated": "it ends before its header says it should",
     "corrupt": "parts of it could not be decoded",
+    "unread_part": "it holds a part that was not judged",
     "decoder_crash": "the program failed while decoding or judging it",
     "timeout": "reading it took too long",
     "stream_lost": "the stream broke off",
@@ -40,14 +41,19 @@ REASONS: dict[str, str] = {
 """Why an outcome is undecided or coverage is not complete, and how to say it."""
 
 WARNINGS: dict[str, str] = {
-    "multi_video": "it holds several video streams; the first was read",
+    "multi_video": "it holds several video streams; the one that players show was read",
+    "second_part": "another recording follows behind the first; it was not read",
+    "hidden_pictures": "an edit list hides pictures from players; they were judged too, those before the beginning at times below 0",
     "resolution_change": "the picture changes size on the way",
-    "hdr": "its colours are high dynamic range, which the checkpoint has not seen",
+    "interlaced": "its pictures are interlaced; each was made whole from two fields",
+    "hdr": "its colours are high dynamic range; they were shown as on an ordinary screen, which the checkpoint has not seen",
     "variable_rate": "its frame rate varies",
     "gap": "there are gaps in its timestamps",
     "nonmonotonic": "its timestamps run backwards in places",
+    "clock_jump": "its clock leaps forward where recordings were joined; its time here goes on without the leap",
     "end_unverified": "its container does not say where it should end",
     "damage_unverified": "its pictures were decoded on a graphics card, which does not tell of damage inside them",
+    "harmless_complaints": "its decoder complained of what does not touch the pictures",
     "sparse": "only parts of the file were decoded; damage elsewhere would go unnoticed",
 }
 """What a reader should know although it did not stop the judgement."""

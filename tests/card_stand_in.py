@@ -15,7 +15,7 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.video.frame import VideoFrame
 
-from screener.video.container.timeline import open_container
+from screener.video.container.opening import open_container
 from screener.video.readers import card
 from screener.video.sandbox import child
 
@@ -41,6 +41,9 @@ class CardFrame:
         self.format = SimpleNamespace(name=format_name)
         self.pts, self.time_base, self.width, self.height = frame.pts, frame.time_base, frame.width, frame.height
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._frame, name)
+
     def reformat(self, **wanted: Any) -> VideoFrame:
         self._downloads.append(self.pts)
         return self._frame.reformat(format=LAYOUTS[self._frame.format.name]).reformat(**wanted)
@@ -51,8 +54,12 @@ class CardStream:
 
     def __init__(self, stream: Any, script: Script, downloads: list[int | None]) -> None:
         self.real, self._script, self._downloads = stream, script, downloads
-        self.codec_context, self.disposition = stream.codec_context, stream.disposition
+        self.codec_context, self.disposition, self.index = stream.codec_context, stream.disposition, stream.index
         self._number = 0
+
+    @property
+    def sample_aspect_ratio(self) -> Fraction | None:
+        return self.real.sample_aspect_ratio
 
     @property
     def time_base(self) -> Fraction | None:

@@ -107,6 +107,6 @@ class PerturbedScreener(Screener):
 
 def _is_clip(source: Source) -> bool:
     try:
-        return source.path is not None and check_file(source.path, source.name) == "video"
+        return source.path is not None and check_file(source.path, source.name) in ("video", "gif")
     except SourceError:
         return False

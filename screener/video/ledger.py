@@ -8,11 +8,24 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
 
 from screener.errors import REASONS, WARNINGS
 
 # Error-level lines that whole files cause too: references to frames before a clean cut, and the reader's own retries.
-_HARMLESS = re.compile(rb"mmco:|co located POCs|number of reference frames|Last message repeated|deprecated pixel format|\[ WARN|^\s*$")
+_ORDINARY = re.compile(rb"mmco:|co located POCs|number of reference frames|Last message repeated|deprecated pixel format|\[ WARN|^\s*$")
+_HARMLESS = re.compile(
+    rb"SEI type \d+ size \d+ truncated"  # a message beside the pictures of H.264 and HEVC that says more than it holds
+    rb"|(non-existing|Unknown|Invalid|Overreading|Truncated|unsupported).{0,40}\bSEI\b"
+    rb"|SPS \d+ referenced in buffering period"
+    rb"|Invalid SOS parameters for sequential JPEG"  # cameras of one maker write three odd bytes before every scan
+    rb"|libpng warning: [a-z]\w{3}:"  # a chunk that is not needed to show the picture, such as iCCP
+    rb"|[Ss]ide data|dynamic HDR|HDR10\+|DOVI|Dolby Vision|ambient viewing|mastering display|content light"
+)
+"""Complaints of what does not touch the pictures."""
+
+_SPEAKER = re.compile(rb"^\s*\[([\w,.]+) @ 0x")
 _MESSAGE_BYTES = 65536
 
 
@@ -55,9 +68,16 @@ class Complaints:
 
     def __init__(self, descriptor: int | None = None) -> None:
         self._descriptor = descriptor
+        self._harmless = False
+
+    @property
+    def were_harmless(self) -> bool:
+        """Whether some that `new` left out were heard, though not of those that every other file causes. Asking forgets them."""
+        were, self._harmless = self._harmless, False
+        return were
 
     def new(self) -> list[bytes]:
-        """Complaints since the last call, harmless ones left out; the file is emptied, so that it cannot grow without bound."""
+        """Complaints since the last call that may be of a picture; the file is emptied, so that it cannot grow without bound."""
         if self._descriptor is None:
             return []
         size = os.fstat(self._descriptor).st_size
@@ -65,4 +85,27 @@ class Complaints:
             return []
         text = os.pread(self._descriptor, min(size, _MESSAGE_BYTES), 0)
         os.ftruncate(self._descriptor, 0)
-        return [line for line in text.splitlines() if not _HARMLESS.search(line)]
+        heard = [line for line in text.splitlines() if not _ORDINARY.search(line)]
+        damage = [line for line in heard if not _HARMLESS.search(line) and not _is_of_sound(line)]
+        self._harmless |= len(damage) < len(heard)
+        return damage
+
+
+def _is_of_sound(line: bytes) -> bool:
+    """Whether a decoder of sound or of subtitles says it."""
+    speaker = _SPEAKER.match(line)
+    return speaker is not None and speaker.group(1).decode("ascii", "replace") in _speakers_of_sound()
+
+
+@cache
+def _speakers_of_sound() -> frozenset[str]:
+    from av.codec import Codec, codecs_available  # asked only once anything is heard
+
+    return frozenset(name for name in codecs_available if _kind_of(Codec, name) in ("audio", "subtitle"))
+
+
+def _kind_of(codec: Any, name: str) -> str:
+    try:
+        return str(codec(name, "r").type)
+    except ValueError:  # there is an encoder of that name alone
+        return ""

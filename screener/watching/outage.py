@@ -24,7 +24,8 @@ def state_of(status: FeedStatus, newest: LiveFrame | None, judged_at: float | No
         return "opening", ""
     silent = now - status.last_arrival
     if silent > settings.stale_seconds:
-        return "stale", f"no new frame for {silent:.0f} seconds"
+        what = "every frame has come damaged" if status.damaged_in_a_row else "no new frame"
+        return "stale", f"{what} for {silent:.0f} seconds"
     if newest.unchanged_seconds >= settings.frozen_seconds:
         return "frozen", f"the same picture for {newest.unchanged_seconds:.0f} seconds"
     if judged_at is not None and now - judged_at > BLOCKED_FACTOR * settings.stale_seconds:

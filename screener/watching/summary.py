@@ -1,7 +1,7 @@
 """The numbers of a watch, and its end as the verdict on one input. Knows the record of the watch; does not know how it was come by.
 
-Coverage is complete if there was a current picture all the time from the first attempt to connect, but for the first wait for it, and if
-a file or recording was read whole. Frames that were passed over for newer ones do not count against it.
+Coverage is complete if there was a current picture all the time from the first attempt to connect, but for the first wait for it, if none
+came damaged, and if a file or recording was read whole. Frames that were passed over for newer ones do not count against it.
 """
 
 from __future__ import annotations
@@ -53,7 +53,8 @@ def summary_verdict(models: Models, source: Source, settings: LiveSettings, chro
     """Everyone who was seen, the worst that was found of them, and how much of the watch was really judged."""
     status, counts = facts.status, facts.counts
     lost = facts.outages > 0 or not counts.looked_at
-    reasons = tuple(dict.fromkeys((*(("stream_lost",) if lost else ()), *status.end_reasons)))
+    said = (*("stream_lost",) * lost, *("corrupt",) * (status.frames_damaged > 0), *("unread_part",) * ("multi_video" in status.warnings))
+    reasons = tuple(dict.fromkeys((*said, *status.end_reasons)))
     video = VideoFacts(
         duration_seconds=facts.watched_seconds,
         size_wh=status.size_wh,
@@ -62,7 +63,9 @@ def summary_verdict(models: Models, source: Source, settings: LiveSettings, chro
         frames_decoded=status.frames_received,
         frames_sampled=counts.looked_at,
         frames_judged=counts.judged,
+        decode_errors=status.frames_damaged,
         reasons=reasons,
+        warnings=status.warnings,
     )
     coverage = coverage_of(video)
     people = chronicle.people(models.limits)
@@ -111,6 +114,8 @@ def _detail(facts: WatchFacts, chronicle: Chronicle) -> str:
     parts = []
     if facts.outages:
         parts.append(f"no current picture for {facts.lost_seconds:.1f} of {facts.watched_seconds:.1f} seconds")
+    if facts.status.frames_damaged:
+        parts.append(f"{facts.status.frames_damaged} frames came damaged and were not judged")
     if chronicle.forgotten:
         parts.append(f"{chronicle.forgotten} people who were seen least are not listed")
     return "; ".join(parts)

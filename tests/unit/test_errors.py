@@ -52,10 +52,13 @@ def test_reasons_and_warnings_are_the_published_ones() -> None:
     assert " ".join(REASONS) == (
         "not_found permission not_regular empty not_media no_video unsupported_codec encrypted refused_playlist refused_protocol "
         "refused_address "
-        "limit_pixels limit_time limit_size truncated corrupt decoder_crash timeout stream_lost no_face too_small too_short low_quality "
-        "out_of_range near_threshold output_failed"
+        "limit_pixels limit_time limit_size truncated corrupt unread_part decoder_crash timeout stream_lost no_face too_small too_short "
+        "low_quality out_of_range near_threshold output_failed"
     )
-    assert " ".join(WARNINGS) == "multi_video resolution_change hdr variable_rate gap nonmonotonic end_unverified damage_unverified sparse"
+    assert " ".join(WARNINGS) == (
+        "multi_video second_part hidden_pictures resolution_change interlaced hdr variable_rate gap nonmonotonic clock_jump end_unverified "
+        "damage_unverified harmless_complaints sparse"
+    )
     for text in (*REASONS.values(), *WARNINGS.values()):
         assert text == text.strip(". ")
         assert text[0].islower()

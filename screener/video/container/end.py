@@ -89,7 +89,7 @@ def _riff_end(file: BinaryIO, size: int) -> int | None:
     return position
 
 
-def _ebml_end(file: BinaryIO, size: int) -> int | None:
+def ebml_end(file: BinaryIO, size: int) -> int | None:
     """End of the first Matroska segment; None where its size is left open, as in a live recording."""
     file.seek(4)
     header_length = _ebml_number(file)
@@ -117,7 +117,7 @@ def _gif_end(file: BinaryIO, size: int) -> int:
     return size if file.read().rstrip(b"\0").endswith(b"\x3b") else size + 1
 
 
-def _asf_end(file: BinaryIO, size: int) -> int | None:
+def asf_end(file: BinaryIO, size: int) -> int | None:
     """The size in the file properties object (ASF specification, section 3.2); None in a live recording, which leaves it open."""
     head = file.read(_ASF_HEADER_BYTES)
     at = head.find(_ASF_PROPERTIES)
@@ -136,8 +136,8 @@ def _transport_end(file: BinaryIO, size: int) -> int | None:
 _PROMISES: tuple[tuple[Callable[[bytes], bool], Callable[[BinaryIO, int], int | None]], ...] = (
     (lambda head: head[4:8] in (b"ftyp", b"moov", b"mdat", b"free", b"wide", b"skip", b"styp"), _mp4_end),
     (lambda head: head[:4] == b"RIFF", _riff_end),
-    (lambda head: head[:4] == _EBML_MAGIC, _ebml_end),
+    (lambda head: head[:4] == _EBML_MAGIC, ebml_end),
     (lambda head: head[:6] in (b"GIF87a", b"GIF89a"), _gif_end),
-    (lambda head: head == _ASF_MAGIC, _asf_end),
+    (lambda head: head == _ASF_MAGIC, asf_end),
     (lambda head: b"\x47" in (head[:1], head[4:5]), _transport_end),
 )

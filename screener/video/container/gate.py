@@ -26,7 +26,7 @@ _MOTION_BRANDS = (b"avis", b"hevc", b"hevx", b"msf1")
 
 
 def check_file(path: Path, shown_name: str | None = None) -> str:
-    """Kind of a file: "picture", "animation" (a picture format that holds several frames) or "video". Raises SourceError otherwise.
+    """Kind of a file: "picture", "animation" (a picture format that holds several frames), "gif" or "video". Raises SourceError otherwise.
 
     shown_name: how messages call the file; its path if left out.
     """
@@ -71,6 +71,8 @@ def _picture_kind(head: bytes, path: Path) -> str | None:
     if head.startswith(b"\xff\xd8\xff"):
         # A bare stream of JPEGs starts like one JPEG; there is no cheaper sign than its suffix.
         return None if path.suffix.lower() in (".mjpg", ".mjpeg") else "picture"
+    if head[:6] in (b"GIF87a", b"GIF89a"):
+        return "gif"
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "animation" if head[12:16] == b"VP8X" and len(head) > 20 and head[20] & 0x02 else "picture"
     if head[4:8] == b"ftyp":

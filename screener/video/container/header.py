@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from screener.video.container.timeline import first_video, open_container
+from screener.video.container.opening import first_video, open_container
 
 _SOFTWARE_TAGS = ("encoder", "software", "encoding_tool", "encoded_by", "com.apple.quicktime.software")
 

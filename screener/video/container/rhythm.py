@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,19 +15,21 @@ def usual_step(pieces: list[NDArray[np.float64]], default: float) -> float:
     return float(np.median(steps)) if len(steps) else default
 
 
-def joined(pieces: list[NDArray[np.float64]], frame_seconds: float) -> tuple[NDArray[np.float64], bool]:
-    """One rising timeline from 0. A piece whose time overlaps the one before is moved to follow it."""
-    placed: list[NDArray[np.float64]] = []
-    offset, end, moved = 0.0, 0.0, False
-    for piece in pieces:
-        if not placed:
-            offset = -float(piece[0])
-        elif float(piece[0]) + offset < end - frame_seconds / 2:
-            offset = end - float(piece[0])
-            moved = True
-        placed.append(piece + offset)
+def offsets(pieces: list[NDArray[np.float64]], frame_seconds: float, leaps: Collection[int] = ()) -> list[float]:
+    """What is to be added to the times of each piece, so that they make one rising timeline from 0.
+
+    A piece whose time overlaps the one before, or leaps ahead of it, is moved to follow it. leaps: numbers of the pieces that do.
+    """
+    found: list[float] = []
+    end = 0.0
+    for number, piece in enumerate(pieces):
+        start = float(piece[0])
+        offset = found[-1] if found else -start
+        if found and (number in leaps or start + offset < end - frame_seconds / 2):
+            offset = end - start
+        found.append(offset)
         end = float(piece[-1]) + offset + frame_seconds
-    return (np.concatenate(placed) if placed else np.zeros(0)), moved
+    return found
 
 
 def rhythm_warnings(seconds: NDArray[np.float64], frame_seconds: float) -> list[str]:

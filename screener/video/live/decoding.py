@@ -21,14 +21,15 @@ from numpy.typing import NDArray
 
 from screener.errors import SourceError
 from screener.settings import LiveSettings
-from screener.video.container.timeline import FILE_FORMATS, first_video, sample_aspect_ratio
+from screener.video.container.facts import HDR_TRANSFERS
+from screener.video.container.opening import FILE_FORMATS, check_pixels, first_video
 from screener.video.ledger import Complaints
 from screener.video.live.reconnecting import NothingToRetry
+from screener.video.readers.careful import CarefulReader
+from screener.video.readers.choice import decode
 from screener.video.readers.opencv import OpenCVReader
-from screener.video.readers.pyav import PyAVReader
-from screener.video.readers.sequential import FileDecoding
+from screener.video.readers.reader import Decoding
 from screener.video.readers.streams import ADDRESS_OPTIONS, opening_failure
-from screener.video.readers.upright import check_pixels
 from screener.video.readers.web_pictures import IsPicture, explained, is_picture
 from screener.video.remote.addresses import names_private
 from screener.video.remote.fetching import download
@@ -58,17 +59,19 @@ _PIPE_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": f"{FILE_FORMA
 class Arrival:
     """A frame that has been decoded. index: counts all frames, from 0. pts_seconds: the source's own time, or None.
 
-    picture: makes the (H, W, 3) uint8 RGB picture, upright, with square pixels; None if it cannot be had. Only until the next arrival.
+    picture: makes the (H, W, 3) uint8 RGB picture, upright, with square pixels; None if it cannot be had, or came damaged. Only until the
+    next arrival. is_sound: nobody complained of it so far.
     """
 
     index: int
     pts_seconds: float | None
     picture: Callable[[], NDArray[np.uint8] | None]
+    is_sound: bool = True
 
 
 class LiveDecoding(Protocol):
     """fps: what the source claims, 0 if nothing. reader: its name. finite: its end, once reached, is the one it was known to have;
-    `reasons` says how well it was read."""
+    `reasons` and `warnings` say how well it was read. lost: frames that came damaged and were held back, besides those that arrived so."""
 
     fps: float
     reader: str
@@ -77,17 +80,17 @@ class LiveDecoding(Protocol):
     def finite(self) -> bool: ...
     @property
     def reasons(self) -> tuple[str, ...]: ...
+    @property
+    def warnings(self) -> tuple[str, ...]: ...
+    @property
+    def lost(self) -> int: ...
     def arrivals(self) -> Iterator[Arrival]: ...
     def close(self) -> None: ...
 
 
 def decode_live(source: Source, settings: LiveSettings, complaints: Complaints, alive: Callable[[], None] = lambda: None) -> LiveDecoding:
     """Open a source in this process. alive: called now and then while a wait is on purpose. Raises SourceError."""
-    if source.kind == "camera" and isinstance(source.target, int):
-        return CameraDecoding(source.target, source.name, settings, complaints)
-    if source.kind == "file":
-        return PlayedFile(source, settings, complaints, alive)
-    return StreamPlaying(source, settings, complaints, alive)
+    return _OPENED[source.kind](source, settings, complaints, alive)
 
 
 class Pace:
@@ -119,14 +122,17 @@ class CameraDecoding:
 
     finite = False
     reasons: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    lost = 0
 
-    def __init__(self, index: int, name: str, settings: LiveSettings, complaints: Complaints) -> None:
+    def __init__(self, source: Source, settings: LiveSettings, complaints: Complaints, alive: Callable[[], None]) -> None:
+        assert isinstance(source.target, int)
         self._complaints = complaints
         try:
-            self._reader = OpenCVReader(index, {}, shown_name=name, max_pixels=settings.max_pixels)
+            self._reader = OpenCVReader(source.target, {}, shown_name=source.name, max_pixels=settings.max_pixels)
         except SourceError as error:
             advice = "check that it is connected and not in use; `screener live --list` shows the cameras"
-            raise SourceError("not_found", f"{name}: cannot be opened; {advice}") from error
+            raise SourceError("not_found", f"{source.name}: cannot be opened; {advice}") from error
         self.reader = self._reader.name
         fps = self._reader.fps
         self.fps = fps if 0 < fps < 1000 else 0.0
@@ -137,11 +143,16 @@ class CameraDecoding:
             self._complaints.new()  # emptied, so that days of complaints do not fill the disk
             if self._reader.grab():
                 failed = 0
-                yield Arrival(index, None, self._reader.picture)
+                yield Arrival(index, None, self._picture)
                 index += 1
             else:
                 failed += 1
                 time.sleep(0.02)
+
+    def _picture(self) -> NDArray[np.uint8] | None:
+        """What a camera sends is decoded only now, and complained of."""
+        picture = self._reader.picture()
+        return None if self._complaints.new() else picture
 
     def close(self) -> None:
         self._reader.close()
@@ -153,15 +164,22 @@ class PlayedFile:
     finite = True
 
     def __init__(self, source: Source, settings: LiveSettings, complaints: Complaints, alive: Callable[[], None]) -> None:
-        assert source.path is not None
-        self._decoding = FileDecoding(source.path, source.name, settings.judging(), complaints, alive)
+        self._decoding: Decoding = decode(source, settings.judging(), complaints, alive)
         self._alive = alive
         self.fps = self._decoding.ledger.fps
-        self.reader = "opencv"
+        self.reader = self._decoding.ledger.reader
 
     @property
     def reasons(self) -> tuple[str, ...]:
         return tuple(self._decoding.ledger.reasons)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        return tuple(self._decoding.ledger.warnings)
+
+    @property
+    def lost(self) -> int:
+        return self._decoding.ledger.decode_errors
 
     def arrivals(self) -> Iterator[Arrival]:
         pace = Pace()
@@ -175,7 +193,7 @@ class PlayedFile:
         return
 
 
-class _LiveReader(PyAVReader):
+class _LiveReader(CarefulReader):
     """Goes on past packets that cannot be read, and remembers what ended the stream."""
 
     failure: FFmpegError | None = None
@@ -195,6 +213,8 @@ class _LiveReader(PyAVReader):
             except FFmpegError as error:
                 self.failure = error
                 break
+            except IndexError:  # how PyAV ends where streams came up on the way
+                break
         yield None
 
 
@@ -210,22 +230,17 @@ class StreamPlaying:
         self._reach: Reach | None = None
         container = self._open(source, settings)
         try:
-            stream, _ = first_video(container, source.name)
+            stream, count = first_video(container, source.name)
             context = stream.codec_context
             check_pixels(context.width, context.height, settings.max_pixels, source.name)
-            self._reader = _LiveReader(
-                container,
-                stream,
-                shown_name=source.name,
-                max_pixels=settings.max_pixels,
-                sample_aspect_ratio=sample_aspect_ratio(stream),
-            )
+            # Without threads that take a frame each: they would hold back as many frames as there are threads.
+            self._reader = _LiveReader(container, stream, complaints, shown_name=source.name, max_pixels=settings.max_pixels)
         except BaseException:
             container.close()
             self._close_reach()
             raise
-        # Threads that take a frame each would hold back as many frames as there are threads.
-        context.thread_type = "SLICE"
+        self.warnings = ("multi_video",) * (count > 1) + ("hdr",) * (context.color_trc in HDR_TRANSFERS)
+        self.lost = 0
         self.fps = float(stream.guessed_rate or stream.average_rate or 0)
         self.reader = self._reader.name
         self._promised_seconds = 0.0 if source.kind == "pipe" else max(0.0, (container.duration or 0) / av.time_base)
@@ -247,14 +262,14 @@ class StreamPlaying:
         pace = Pace()
         index = 0
         while self._reader.grab():
-            self._complaints.new()  # emptied, so that days of complaints do not fill the disk
+            self._reader.overheard()  # emptied, so that days of complaints do not fill the disk
             own = self._reader.seconds
             if own is not None:
                 self._origin_seconds = own if self._origin_seconds is None else self._origin_seconds
                 self._last_seconds = own - self._origin_seconds
                 if self._paced:
                     hold_back(pace.wait_seconds(own, time.monotonic()), self._alive)
-            yield Arrival(index, own, self._reader.picture)
+            yield Arrival(index, own, self._reader.picture, self._reader.is_sound)
             index += 1
         self._judge_end()
 
@@ -303,3 +318,11 @@ def _comes_to_an_end(reach: Reach, name: str, timeout_seconds: float) -> bool:
     """Whether an address sends one picture, or a few, and that is all: there are cameras that send one after the other without end."""
     with open(os.devnull, "wb") as nowhere:
         return download(reach, nowhere, name, timeout_seconds, LIVE_PICTURE_BYTES, LIVE_PICTURE_SECONDS)
+
+
+_OPENED: dict[str, Callable[[Source, LiveSettings, Complaints, Callable[[], None]], LiveDecoding]] = {
+    "camera": CameraDecoding,
+    "file": PlayedFile,
+    "pipe": StreamPlaying,
+    "url": StreamPlaying,
+}

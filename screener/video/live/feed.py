@@ -57,7 +57,8 @@ class FeedStatus:
 
     last_arrival: when the newest frame was captured, by `time.monotonic`; None before the first of this connection. retry_at: likewise,
     of the next attempt.
-    segments: connections that brought a frame. end_reasons: what was wrong with a source that came to its end.
+    segments: connections that brought a frame. frames_damaged: of those received, that came damaged; damaged_in_a_row: of these, since the
+    newest frame. warnings: what is to be known of the source. end_reasons: what was wrong with a source that came to its end.
     """
 
     phase: str = "opening"
@@ -65,11 +66,14 @@ class FeedStatus:
     message: str = ""
     segments: int = 0
     frames_received: int = 0
+    frames_damaged: int = 0
+    damaged_in_a_row: int = 0
     received_fps: float = 0.0
     last_arrival: float | None = None
     retry_at: float | None = None
     source_fps: float = 0.0
     size_wh: tuple[int, int] = (0, 0)
+    warnings: tuple[str, ...] = ()
     end_reasons: tuple[str, ...] = ()
 
 
@@ -87,7 +91,7 @@ class Feed:
         self._child: LiveChild | None = None
         self._closed = threading.Event()
         self._connected_at = self._first_arrival = 0.0
-        self._received_before = self._number = self._first_number = 0
+        self._received_before = self._damaged_before = self._number = self._first_number = 0
         self._asleep_seconds = 0.0
         self._counts: deque[tuple[float, int]] = deque(maxlen=2048)
         self._threads = [
@@ -191,7 +195,7 @@ class Feed:
         if self._status.phase == "lost":
             self._update(retry_at=None)
         self._first_arrival = 0.0
-        self._received_before = self._status.frames_received
+        self._received_before, self._damaged_before = self._status.frames_received, self._status.frames_damaged
         child = self._child = LiveChild(self._source, self._settings)
         try:
             if self._closed.is_set():
@@ -203,7 +207,9 @@ class Feed:
                     self._take(message["frame"], picture)
                     child.ask()
                 elif "open" in message:
-                    self._update(source_fps=float(message["open"]["fps"]))
+                    self._update(source_fps=float(message["open"]["fps"]), warnings=self._with_warnings(message["open"]))
+                elif "damaged" in message:
+                    self._note_damage(message)
                 elif "failed" in message:
                     kind = NothingToRetry if message.get("final") is True else SourceError
                     return kind(str(message["failed"]), str(message["message"]))
@@ -223,7 +229,7 @@ class Feed:
         index, own = int(header["index"]), header["pts_seconds"]
         seconds = float(own) if self._source.kind == "file" and own is not None else captured - self.started
         with self._changed:
-            status = self._status
+            status, warnings, size_wh = self._status, self._status.warnings, (picture.shape[1], picture.shape[0])
             new_segment = not self._first_arrival
             self._number += 1
             if new_segment or self._was_silent(captured):
@@ -237,9 +243,12 @@ class Feed:
                 message="",
                 segments=status.segments + new_segment,
                 frames_received=self._received_before + index + 1,
+                frames_damaged=self._damaged_before + int(header["damaged"]),
+                damaged_in_a_row=0,
                 last_arrival=captured,
                 retry_at=None,
-                size_wh=(picture.shape[1], picture.shape[0]),
+                size_wh=size_wh,
+                warnings=tuple(dict.fromkeys((*warnings, *("resolution_change",) * (status.size_wh not in ((0, 0), size_wh))))),
             )
             self._counts.append((now, status.frames_received))
             frame = Frame(picture, seconds, index)
@@ -255,11 +264,23 @@ class Feed:
         return captured - since + self._asleep_seconds - before > self._settings.stale_seconds
 
     def _end(self, end: dict[str, Any]) -> SourceError | None:
-        self._update(frames_received=self._received_before + int(end["received"]))
+        self._note_damage(end)
+        self._update(warnings=self._with_warnings(end))
         if not end["finite"]:
             return SourceError("stream_lost", f"{self._source.name}: the stream ended")
         self._update(phase="ended", message="", end_reasons=tuple(str(reason) for reason in end["reasons"]))
         return None
+
+    def _note_damage(self, said: dict[str, Any]) -> None:
+        damaged = self._damaged_before + int(said["damaged"])
+        self._update(
+            frames_received=self._received_before + int(said["received"]),
+            frames_damaged=damaged,
+            damaged_in_a_row=self._status.damaged_in_a_row + damaged - self._status.frames_damaged,
+        )
+
+    def _with_warnings(self, said: dict[str, Any]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((*self._status.warnings, *(str(warning) for warning in said["warnings"]))))
 
     def _death(self, child: LiveChild) -> SourceError:
         name = self._source.name

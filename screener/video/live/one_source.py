@@ -68,6 +68,6 @@ def _from_path(text: str, name: str = "") -> Source:
         return Source(int(device.group(1)), "camera", name)
     if not stat.S_ISREG(mode):
         raise SourceError("not_regular", f"{name}: neither a file, a named pipe nor a camera; give one of these, or an address")
-    if check_file(Path(absolute), name) != "video":
+    if check_file(Path(absolute), name) not in ("video", "gif"):
         raise SourceError("not_media", f"{name}: a picture does not run; judge it with `screener scan`")
     return file_source(absolute, name)

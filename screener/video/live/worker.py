@@ -83,8 +83,12 @@ class Answers:
 
     def alive(self) -> None:
         """Say that the silence is on purpose."""
+        self.tell({"alive": True})
+
+    def tell(self, message: dict[str, Any]) -> None:
+        """A message that matters only while no others are sent."""
         if time.monotonic() - self._last >= ALIVE_SECONDS:
-            self.send({"alive": True})
+            self.send(message)
 
 
 class Due:
@@ -107,9 +111,10 @@ def serve(source: Source, settings: LiveSettings, complaints: Complaints, reques
     answers.send({"ready": True})
     try:
         with closing(decode_live(source, settings, complaints, answers.alive)) as decoding:
-            answers.send({"open": {"fps": decoding.fps, "reader": decoding.reader}})
-            received = _send_frames(decoding, settings, requests, answers)
-            answers.send({"end": {"finite": decoding.finite, "reasons": list(decoding.reasons), "received": received}})
+            answers.send({"open": {"fps": decoding.fps, "reader": decoding.reader, "warnings": list(decoding.warnings)}})
+            received, damaged = _send_frames(decoding, settings, requests, answers)
+            end = {"finite": decoding.finite, "reasons": list(decoding.reasons), "warnings": list(decoding.warnings)}
+            answers.send({"end": {**end, "received": received, "damaged": damaged + decoding.lost}})
     except SourceError as error:
         answers.send({"failed": error.reason, "message": error.message, "final": isinstance(error, NothingToRetry)})
     except BrokenPipeError:
@@ -120,28 +125,35 @@ def serve(source: Source, settings: LiveSettings, complaints: Complaints, reques
         )
 
 
-def _send_frames(decoding: LiveDecoding, settings: LiveSettings, requests: Requests, answers: Answers) -> int:
-    """How many frames came."""
-    received = 0
+def _send_frames(decoding: LiveDecoding, settings: LiveSettings, requests: Requests, answers: Answers) -> tuple[int, int]:
+    """How many frames came, and how many of them damaged. One that did is not sent: the next one stands in for it."""
+    received = damaged = 0
     due = Due(max(settings.picture_fps, settings.judged_fps))
     stillness = Stillness()
     promised = False
     for arrival in decoding.arrivals():
         captured = time.monotonic()
-        promised = promised or requests.take()
-        if promised and due(captured):
-            promised = not _send(arrival, captured, stillness, answers)
         received = arrival.index + 1
-    return received
+        promised = promised or requests.take()
+        if not arrival.is_sound:
+            damaged += 1
+            answers.tell({"damaged": damaged, "received": received})
+        elif promised and due(captured):
+            promised = not _send(arrival, captured, stillness, answers, damaged)
+            if promised:
+                damaged += 1
+                answers.tell({"damaged": damaged, "received": received})
+    return received, damaged
 
 
-def _send(arrival: Arrival, captured: float, stillness: Stillness, answers: Answers) -> bool:
+def _send(arrival: Arrival, captured: float, stillness: Stillness, answers: Answers, damaged: int) -> bool:
     picture = arrival.picture()
     if picture is None:
         return False
     header = {
         "size_wh": [picture.shape[1], picture.shape[0]],
         "index": arrival.index,
+        "damaged": damaged,
         "pts_seconds": arrival.pts_seconds,
         "captured": captured,
         "unchanged_seconds": stillness.unchanged_seconds(picture, captured),

@@ -15,7 +15,7 @@ from av.error import FFmpegError
 from av.packet import Packet
 
 from screener.errors import DeviceError, SourceError
-from screener.video.container.timeline import open_container
+from screener.video.container.opening import open_container
 from screener.video.ledger import Complaints
 
 CARD_FORMAT = "cuda"

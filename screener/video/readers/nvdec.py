@@ -7,7 +7,8 @@ a picture, which the card conceals without a word. Whatever else goes wrong ends
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from av.container import InputContainer
@@ -16,10 +17,11 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from screener.video.container.timeline import Timeline
+from screener.video.container.facts import Facts
 from screener.video.ledger import Complaints
 from screener.video.readers.card import CARD_FORMAT
-from screener.video.readers.pyav import PyAVReader, picture_of
+from screener.video.readers.pyav import PyAVReader
+from screener.video.readers.whole_frames import Decoded
 
 CODECS = frozenset({"h264", "hevc", "vp9"})
 """Those that FFmpeg parses as it does for the CPU and that are slow there. PyAV gives AV1 to dav1d, which knows no card."""
@@ -36,15 +38,15 @@ class NvdecReader(PyAVReader):
         self,
         container: InputContainer,
         stream: VideoStream,
-        timeline: Timeline,
+        facts: Facts,
         complaints: Complaints,
         *,
         shown_name: str,
         max_pixels: int,
     ) -> None:
-        super().__init__(container, stream, shown_name=shown_name, max_pixels=max_pixels, sample_aspect_ratio=timeline.sample_aspect_ratio)
+        super().__init__(container, stream, shown_name=shown_name, max_pixels=max_pixels)
         stream.codec_context.thread_count = 1  # the card does the work; more would only hold more of its memory
-        self._pixel_format, self._size_wh = timeline.pixel_format, timeline.size_wh
+        self._pixel_format, self._size_wh = facts.pixel_format, facts.size_wh
         self._complaints = complaints
         self.has_failed = False
 
@@ -53,12 +55,12 @@ class NvdecReader(PyAVReader):
         if self._frame is None:
             return None
         try:
-            planar = self._frame.reformat(format=self._pixel_format)
+            planar = self._frame.frame.reformat(format=self._pixel_format)
         except (FFmpegError, ValueError):
             return None
-        return picture_of(planar, self._max_pixels, self._shown_name, self._ratio)
+        return self._view.picture(replace(self._frame, frame=planar))
 
-    def _decode(self) -> Generator[VideoFrame, None, None]:
+    def _decode(self) -> Iterator[Decoded]:
         for packet in self._packets():
             try:
                 frames = list(self._stream.decode(packet))
@@ -72,13 +74,13 @@ class NvdecReader(PyAVReader):
                 if not self._is_as_promised(frame):
                     self.has_failed = True
                     return
-                yield frame
+                yield self._seen(frame)
 
     def _is_as_promised(self, frame: VideoFrame) -> bool:
         """On the card, and of the header's size: of a picture that is cropped at its left or top a card shows another part."""
         return frame.format.name == CARD_FORMAT and (frame.width, frame.height) == self._size_wh
 
 
-def can_read(timeline: Timeline) -> bool:
-    """Whether the card is to be tried on a file."""
-    return timeline.codec in CODECS and timeline.pixel_format in PIXEL_FORMATS and not timeline.sizes_change
+def can_read(facts: Facts) -> bool:
+    """Whether the card knows how to decode a file; whether it may is for the policy to say."""
+    return facts.codec in CODECS and facts.pixel_format in PIXEL_FORMATS

@@ -1,7 +1,7 @@
 """Frames in order through OpenCV: the reader of first choice. The only user of cv2.VideoCapture.
 
-Two things it cannot tell, and leaves to the caller who knows the timeline: whether the end it meets is the end, and whether a
-picture that came out was damaged on the way.
+Things it cannot tell, and leaves to the caller who knows more: whether the end it meets is the end, which picture was damaged when its
+decoder complains, and whether a picture that it says came out was written at all.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from screener.errors import SourceError
+from screener.video.container.opening import check_pixels
 from screener.video.readers.reader import DECODER_THREADS
-from screener.video.readers.upright import bgr_as_rgb, check_pixels, squared
+from screener.video.readers.upright import bgr_as_rgb, squared
 
 _ATTEMPTS = 64
 _ATTEMPTS_LIMIT = 100_000
@@ -30,6 +31,7 @@ class OpenCVReader:
     """Sequential reader of a file, an address or a camera. Raises SourceError `unsupported_codec` if OpenCV cannot open it."""
 
     name = "opencv"
+    is_sound = True
 
     def __init__(
         self,

@@ -1,10 +1,12 @@
-"""Still pictures, short animations in picture formats, and numbered series of pictures.
+"""Still pictures, and numbered series of them.
 
-OpenCV decodes them all and turns them as their EXIF data says. A picture that cannot be decoded whole is not delivered.
+OpenCV decodes them and turns them as their EXIF data says; AVIF, which OpenCV does not turn, is Pillow's. A picture that cannot be decoded
+whole is not delivered.
 """
 
 from __future__ import annotations
 
+import io
 import os
 import struct
 import time
@@ -14,18 +16,24 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image, ImageOps
 
 from screener.errors import SourceError
 from screener.records import Frame
 from screener.settings import ScanSettings
 from screener.video.container.gate import check_file
+from screener.video.container.opening import check_pixels
 from screener.video.ledger import Complaints, Ledger
-from screener.video.readers.upright import bgr_as_rgb, check_pixels
+from screener.video.readers.jpeg import end_of_jpeg
+from screener.video.readers.upright import bgr_as_rgb
 from screener.video.sampling import Sampling, Selector, chosen_seconds
 from screener.video.sources import printable_name
 
 SEQUENCE_FPS = 25.0
 _LARGEST_FILE_BYTES = 1 << 30
+_HEADER_BYTES = 1 << 20
+PILLOW_ERRORS = (OSError, EOFError, ValueError, SyntaxError, LookupError, struct.error, Image.DecompressionBombError)
+"""What Pillow raises on damaged files."""
 
 
 class StillDecoding:
@@ -33,55 +41,25 @@ class StillDecoding:
 
     expected_frames: int | None = 1
 
-    def __init__(self, path: Path, shown_name: str, settings: ScanSettings, complaints: Complaints) -> None:
-        self._picture = read_picture(path, shown_name, settings.max_pixels)
-        height, width = self._picture.shape[:2]
-        self.ledger = Ledger(size_wh=(width, height), codec=_codec(path), reader="opencv", is_still=True, frames_promised=1)
+    def __init__(
+        self, path: Path, shown_name: str, settings: ScanSettings, complaints: Complaints, alive: Callable[[], None] = lambda: None
+    ) -> None:
+        complaints.new()
+        data = read_bytes(path, shown_name)
+        self._picture = decode_picture(data, shown_name, settings.max_pixels)
         if complaints.new():
-            self.ledger.decode_errors = 1
-            self.ledger.note("corrupt")
+            raise SourceError("corrupt", f"{shown_name}: the picture is damaged")
+        height, width = self._picture.shape[:2]
+        self.ledger = Ledger(size_wh=(width, height), codec=codec_of(path), reader=_reader_of(data), is_still=True, frames_promised=1)
+        if complaints.were_harmless:
+            self.ledger.warn("harmless_complaints")
+        if holds_more(data.tobytes()):
+            self.ledger.warn("second_part")
+            self.ledger.note("unread_part")
 
     def steps(self) -> Iterator[Frame | None]:
         self.ledger.frames_decoded = self.ledger.frames_sampled = 1
         yield Frame(self._picture, 0.0, 0)
-
-
-class AnimationDecoding:
-    """An animated PNG, WebP or AVIF, which OpenCV reads only as a whole. Its pixels are limited, as they are all in memory at once."""
-
-    def __init__(self, path: Path, shown_name: str, settings: ScanSettings, complaints: Complaints) -> None:
-        data = _read(path, shown_name)
-        _check_header(data, shown_name, settings.max_pixels)
-        read, animation = cv2.imdecodeanimation(data)
-        pictures = list(animation.frames) if read else []
-        if not pictures:
-            raise SourceError("corrupt", f"{shown_name}: its animation cannot be decoded")
-        check_pixels(pictures[0].shape[1], pictures[0].shape[0], settings.max_pixels, shown_name)
-        self._pictures = pictures
-        durations = np.maximum(np.asarray(animation.durations, np.float64).reshape(-1)[: len(pictures)] / 1000, 0.001)
-        self._seconds = np.concatenate([[0.0], np.cumsum(durations)[:-1]])
-        end_seconds = float(durations.sum())
-        self._targets = chosen_seconds(self._seconds, end_seconds, Sampling.from_settings(settings))
-        self.expected_frames: int | None = len(self._targets)
-        self.ledger = Ledger(
-            duration_seconds=end_seconds,
-            size_wh=(pictures[0].shape[1], pictures[0].shape[0]),
-            fps=len(pictures) / end_seconds,
-            codec=_codec(path),
-            reader="opencv",
-            frames_promised=len(pictures),
-            decode_errors=len(complaints.new()),
-        )
-        if self.ledger.decode_errors:
-            self.ledger.note("corrupt")
-
-    def steps(self) -> Iterator[Frame | None]:
-        selector = Selector(self._targets)
-        for index, (picture, seconds) in enumerate(zip(self._pictures, self._seconds, strict=True)):
-            self.ledger.frames_decoded += 1
-            if selector.wants(float(seconds)):
-                self.ledger.frames_sampled += 1
-                yield Frame(bgr_as_rgb(picture), float(seconds), index)
 
 
 class SequenceDecoding:
@@ -101,7 +79,7 @@ class SequenceDecoding:
         self.ledger = Ledger(
             duration_seconds=len(paths) / SEQUENCE_FPS,
             fps=SEQUENCE_FPS,
-            codec=_codec(paths[0]),
+            codec=codec_of(paths[0]),
             reader="opencv",
             frames_promised=len(paths),
         )
@@ -131,6 +109,7 @@ class SequenceDecoding:
             return None
         if self._complaints.new():
             self._note_damage("corrupt")
+            return None
         if picture is not None:
             self._note_picture(picture.shape[1], picture.shape[0])
         return picture
@@ -151,8 +130,14 @@ class SequenceDecoding:
 
 def read_picture(path: Path, shown_name: str, max_pixels: int) -> NDArray[np.uint8]:
     """A picture file -> (H, W, 3) uint8 RGB, upright. Raises SourceError."""
-    data = _read(path, shown_name)
-    _check_header(data, shown_name, max_pixels)
+    return decode_picture(read_bytes(path, shown_name), shown_name, max_pixels)
+
+
+def decode_picture(data: NDArray[np.uint8], shown_name: str, max_pixels: int) -> NDArray[np.uint8]:
+    """The same of a file's bytes."""
+    check_header(data, shown_name, max_pixels)
+    if _is_avif(data):
+        return next(pillow_frames(data, shown_name, max_pixels))[0]
     try:
         picture = cv2.imdecode(data, cv2.IMREAD_COLOR)
     except cv2.error as error:
@@ -165,7 +150,50 @@ def read_picture(path: Path, shown_name: str, max_pixels: int) -> NDArray[np.uin
     return bgr_as_rgb(picture)
 
 
-def _read(path: Path, shown_name: str) -> NDArray[np.uint8]:
+def pillow_frames(data: NDArray[np.uint8], shown_name: str, max_pixels: int) -> Iterator[tuple[NDArray[np.uint8], float]]:
+    """(H, W, 3) uint8 RGB of each picture, upright, and for how many seconds it is shown, through Pillow. Raises SourceError."""
+    try:
+        with Image.open(io.BytesIO(data.tobytes())) as image:
+            for number in range(getattr(image, "n_frames", 1)):
+                image.seek(number)
+                check_pixels(*image.size, max_pixels, shown_name)
+                upright = ImageOps.exif_transpose(image).convert("RGB")
+                yield np.asarray(upright, np.uint8), float(image.info.get("duration", 0)) / 1000
+    except SourceError:
+        raise
+    except PILLOW_ERRORS as error:
+        raise SourceError("corrupt", f"{shown_name}: the picture is damaged: {error}") from error
+
+
+def holds_more(data: bytes) -> bool:
+    """Whether a file that opens as one picture holds more to be seen: a film behind a photograph, pictures strung together, pages."""
+    if data.startswith(b"\xff\xd8"):
+        end = end_of_jpeg(data)
+        behind = data[end:].lstrip(b"\0\xff")
+        declared = b"MPF\0" in data[: min(end, _HEADER_BYTES)]  # previews and maps of brightness, which belong to the picture
+        return b"ftyp" in data[end:] or (not declared and data[end:].lstrip(b"\0").startswith(b"\xff\xd8\xff") and bool(behind))
+    if data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+        return cv2.imcount is not None and _pages(data) > 1
+    return False
+
+
+def _pages(data: bytes) -> int:
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            return int(getattr(image, "n_frames", 1))
+    except PILLOW_ERRORS:
+        return 1
+
+
+def _is_avif(data: NDArray[np.uint8]) -> bool:
+    return data[4:8].tobytes() == b"ftyp" and data[8:11].tobytes() == b"avi"
+
+
+def _reader_of(data: NDArray[np.uint8]) -> str:
+    return "pillow" if _is_avif(data) else "opencv"
+
+
+def read_bytes(path: Path, shown_name: str) -> NDArray[np.uint8]:
     try:
         if path.stat().st_size > _LARGEST_FILE_BYTES:
             raise SourceError("limit_pixels", f"{shown_name}: a picture file of over {_LARGEST_FILE_BYTES} bytes is not read")
@@ -176,7 +204,7 @@ def _read(path: Path, shown_name: str) -> NDArray[np.uint8]:
         raise SourceError("permission", f"{shown_name}: the file cannot be read: {error.strerror}") from error
 
 
-def _codec(path: Path) -> str:
+def codec_of(path: Path) -> str:
     with open(path, "rb") as file:
         head = file.read(16)
     for name, (offset, magic) in _MAGIC.items():
@@ -188,7 +216,7 @@ def _codec(path: Path) -> str:
 _MAGIC = {"png": (1, b"PNG"), "mjpeg": (0, b"\xff\xd8"), "webp": (8, b"WEBP"), "bmp": (0, b"BM"), "avif": (8, b"avi")}
 
 
-def _check_header(data: NDArray[np.uint8], shown_name: str, max_pixels: int) -> None:
+def check_header(data: NDArray[np.uint8], shown_name: str, max_pixels: int) -> None:
     head = data[: 1 << 20].tobytes()
     for magic, size in _SIZES.items():
         if head.startswith(magic):

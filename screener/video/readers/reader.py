@@ -16,7 +16,8 @@ DECODER_THREADS = 4
 
 
 class Reader(Protocol):
-    """What all readers can do. `seconds`: container time of the frame, if it has one. `faults`: damage that no log tells of."""
+    """What all readers can do. `seconds`: container time of the frame, if it has one. `is_sound`: nobody complained of the frame, as far as
+    the reader can tell. `faults`: damage that no log tells of."""
 
     name: str
     frames_read: int
@@ -25,6 +26,8 @@ class Reader(Protocol):
     def grab(self) -> bool: ...
     @property
     def seconds(self) -> float | None: ...
+    @property
+    def is_sound(self) -> bool: ...
     def picture(self) -> NDArray[np.uint8] | None: ...
     def close(self) -> None: ...
 

@@ -17,7 +17,9 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from screener.video.container.timeline import UNTIMED
+from screener.video.container.opening import UNTIMED
+from screener.video.ledger import Complaints
+from screener.video.readers.jpeg import decodes_whole
 from screener.video.readers.reader import DECODER_THREADS
 
 _TOLERANCE_SECONDS = 1e-4
@@ -38,8 +40,9 @@ class SeekingReader:
 
     name = "pyav"
 
-    def __init__(self, container: InputContainer, stream: VideoStream) -> None:
-        self._container, self._stream = container, stream
+    def __init__(self, container: InputContainer, stream: VideoStream, complaints: Complaints) -> None:
+        self._container, self._stream, self._complaints = container, stream, complaints
+        self._is_jpeg = stream.codec_context.codec.canonical_name == "mjpeg"
         self._base = float(stream.time_base or 0)
         self._names = frozenset(container.format.name.split(","))
         self._origin_ticks = stream.start_time or 0
@@ -136,11 +139,7 @@ class SeekingReader:
 
     def _decoded_alone(self, key: Packet[Any]) -> VideoFrame | None:
         """The picture of a key frame; whatever follows it stays undecoded."""
-        try:
-            frames = [*self._stream.decode(key), *self._stream.decode(None)]
-        except FFmpegError:
-            self.decode_failures += 1
-            return None
+        frames = [*self._decoded(key), *self._decoded(None)]
         return frames[0] if frames else None
 
     def _on_screen(self, seconds: float) -> Iterator[VideoFrame | None]:
@@ -190,7 +189,7 @@ class SeekingReader:
         while True:
             try:
                 packet = next(packets, None)
-            except FFmpegError:
+            except (FFmpegError, IndexError):
                 packet = None
             if packet is not None and packet.pts is not None and key.pts is not None and packet.pts < key.pts:
                 continue
@@ -202,6 +201,9 @@ class SeekingReader:
             yield from self._decoded(packet)
 
     def _decoded(self, packet: Packet[Any] | None) -> list[VideoFrame]:
+        if self._is_jpeg and packet is not None and not decodes_whole(bytes(packet), self._complaints):
+            self.decode_failures += 1
+            return []
         try:
             return list(self._stream.decode(packet))
         except FFmpegError:

@@ -1,8 +1,6 @@
-"""A video file, frame by frame: OpenCV reads, the timeline says what there should be, PyAV steps in where OpenCV falls short.
+"""A video file, frame by frame: the facts say what there should be, the policy which readers may be trusted with it, and those read.
 
-Where the settings ask for a card, the card reads first, and the two step in for it.
-
-A short read never counts as complete. Does not know processes; see `worker`.
+A short read never counts as complete, and a picture that was damaged is counted and not given out. Does not know processes; see `worker`.
 """
 
 from __future__ import annotations
@@ -11,25 +9,35 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import cv2
 import numpy as np
+from av.container import InputContainer
+from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from screener.errors import SourceError
 from screener.records import Frame
 from screener.settings import ScanSettings
-from screener.video.container.timeline import Timeline, first_video, open_container, read_timeline
+from screener.video.container.clock import Clock
+from screener.video.container.facts import read_facts
+from screener.video.container.opening import first_video, open_container
+from screener.video.container.policy import plan_for
 from screener.video.ledger import Complaints, Ledger
 from screener.video.readers.card import CARD
+from screener.video.readers.careful import CarefulReader
 from screener.video.readers.nvdec import NvdecReader, can_read
 from screener.video.readers.opencv import OpenCVReader
-from screener.video.readers.pyav import PyAVReader
+from screener.video.readers.pyav import PyAVReader, plain_picture
 from screener.video.readers.reader import Reader
-from screener.video.readers.upright import check_pixels
 from screener.video.sampling import Sampling, Selector, chosen_seconds
 
-_SILENT_IN_OPENCV = frozenset({"vp8"})
-"""Codecs whose lost pictures OpenCV neither counts nor complains of."""
+_SAME_LEVELS = 2.0
+"""Mean difference, of 256 levels, up to which two readers' pictures are the same one."""
+
+_TOLERANCE_SECONDS = 1e-4
+_LAST_READER = "careful"
 
 
 class FileDecoding:
@@ -49,21 +57,27 @@ class FileDecoding:
         limit = settings.time_limit_seconds
         self._deadline = None if limit is None else time.monotonic() + limit
         self._alive = alive
-        self._timeline = timeline = read_timeline(path, shown_name, self._on_walk, settings)
-        check_pixels(*timeline.size_wh, settings.max_pixels, shown_name)
-        self._targets = chosen_seconds(timeline.seconds, timeline.end_seconds, Sampling.from_settings(settings))
-        self._selector = Selector(None if settings.all_frames else self._targets)
-        self._clock = Clock(timeline)
+        self._facts = facts = read_facts(path, shown_name, self._on_walk, settings)
+        assert facts.timeline is not None
+        self._timeline = timeline = facts.timeline
+        self._plan = plan_for(facts)
+        first = float(timeline.seconds[0]) if len(timeline.seconds) else 0.0
+        targets = first + chosen_seconds(timeline.seconds - first, timeline.end_seconds - first, Sampling.from_settings(settings))
+        self._selector = Selector(None if settings.all_frames else targets)
+        self._owed = False
+        self._reached = float("-inf")
         self._sizes: set[tuple[int, int]] = set()
         self._faults = 0
-        self.expected_frames: int | None = len(self._targets)
+        self._is_damaged = self._is_deceived = False
+        self.expected_frames: int | None = len(targets)
         self.ledger = Ledger(
             duration_seconds=timeline.end_seconds,
-            size_wh=timeline.size_wh,
+            size_wh=facts.size_wh,
             fps=1 / timeline.frame_seconds,
-            codec=timeline.codec,
+            codec=facts.codec,
             frames_promised=timeline.frames_promised,
-            warnings=list(timeline.warnings),
+            reasons=list(self._plan.reasons),
+            warnings=list(dict.fromkeys((*self._plan.warnings, *timeline.warnings))),
         )
 
     def _on_walk(self) -> None:
@@ -72,97 +86,133 @@ class FileDecoding:
             raise SourceError("limit_time", f"{self._name}: the time limit was reached before the first frame; raise time_limit_seconds")
 
     def steps(self) -> Iterator[Frame | None]:
-        yield from self._card_steps()
-        if not self.ledger.frames_decoded:
-            yield from self._opencv_steps()
-        if self._falls_short() and "limit_time" not in self.ledger.reasons:
-            yield from self._pyav_steps()
+        for name in self._plan.readers:
+            if self._is_done():
+                break
+            if self._is_damaged and name != _LAST_READER:
+                continue
+            reader = _OPENERS[name](self)
+            if reader is not None:
+                yield from self._read(reader)
         if not self.ledger.frames_decoded:
             raise self._nothing_decoded()
         self._judge_coverage()
 
-    def _card_steps(self) -> Iterator[Frame | None]:
-        if not self._settings.decodes_on_card or not can_read(self._timeline):
-            return
+    def _is_done(self) -> bool:
+        """Whether another reader would bring nothing: frames that are lost on the way no reader brings back."""
+        if "limit_time" in self.ledger.reasons:
+            return True
+        missing = self.ledger.frames_decoded < len(self._timeline.seconds)
+        last = self._timeline.end_seconds - 1.5 * self._timeline.frame_seconds
+        trusted = not self._is_damaged and not self._is_deceived
+        return self.ledger.frames_decoded > 0 and trusted and not (missing and self._reached < last)
+
+    def _open_card(self) -> Reader | None:
+        if not self._settings.decodes_on_card or not can_read(self._facts):
+            return None
         container = CARD.open(self._path, self._name)
         stream, _ = first_video(container, self._name)
-        reader = NvdecReader(
-            container, stream, self._timeline, self._complaints, shown_name=self._name, max_pixels=self._settings.max_pixels
-        )
-        try:
-            yield from self._read(reader)
-        finally:
-            CARD.is_spent |= reader.has_failed
-            if reader.frames_read:
-                self.ledger.warn("damage_unverified")
-            else:
-                self._complaints.new()  # a codec that the card lacks is no damage
+        return NvdecReader(container, stream, self._facts, self._complaints, shown_name=self._name, max_pixels=self._settings.max_pixels)
 
-    def _opencv_steps(self) -> Iterator[Frame | None]:
-        timeline = self._timeline
-        if timeline.sizes_change or not timeline.first_stream or timeline.codec in _SILENT_IN_OPENCV:
-            return
-        options = {"protocol_whitelist": "file", "format_whitelist": timeline.format}
+    def _open_opencv(self) -> Reader | None:
+        if self.ledger.frames_decoded:
+            return None  # it cannot go on in the middle
+        options = {"protocol_whitelist": "file", "format_whitelist": self._facts.format}
         try:
             reader = OpenCVReader(
                 os.fsencode(os.path.abspath(self._path)),
                 options,
                 shown_name=self._name,
                 max_pixels=self._settings.max_pixels,
-                origin_seconds=timeline.reader_origin_seconds,
-                sample_aspect_ratio=timeline.sample_aspect_ratio,
+                origin_seconds=self._timeline.reader_origin_seconds,
+                sample_aspect_ratio=self._facts.sample_aspect_ratio,
             )
         except SourceError:
-            return
-        reader.frames_expected = len(timeline.seconds)
-        yield from self._read(reader)
-        if not reader.frames_read:
-            self._complaints.new()  # a codec OpenCV lacks is no damage
+            return None
+        reader.frames_expected = len(self._timeline.seconds)
+        return reader
 
-    def _pyav_steps(self) -> Iterator[Frame | None]:
-        container = open_container(self._path, self._name)
-        stream, _ = first_video(container, self._name)
-        reader = PyAVReader(
-            container,
-            stream,
-            shown_name=self._name,
-            max_pixels=self._settings.max_pixels,
-            sample_aspect_ratio=self._timeline.sample_aspect_ratio,
-        )
-        already = self.ledger.frames_decoded > 0
-        yield from self._read(reader, skip_past=already)
+    def _open_pyav(self) -> Reader | None:
+        container, stream, how = self._opened()
+        return PyAVReader(container, stream, **how)
 
-    def _read(self, reader: Reader, skip_past: bool = False) -> Iterator[Frame | None]:
+    def _open_careful(self) -> Reader | None:
+        container, stream, how = self._opened()
+        return CarefulReader(container, stream, self._complaints, **how)
+
+    def _opened(self) -> tuple[InputContainer, VideoStream, dict[str, Any]]:
+        """The file once more, its video, and how PyAV is to read it."""
+        container = open_container(self._path, self._name, options=self._plan.options)
+        how = {"shown_name": self._name, "max_pixels": self._settings.max_pixels, "sizes_change": self._facts.parameter_sets > 1}
+        return container, first_video(container, self._name)[0], how
+
+    def _read(self, reader: Reader) -> Iterator[Frame | None]:
+        """Frames from where the reader before has come to. One that turns out not to show what there is, or cannot tell which picture its
+        decoder complains of, is left for the next."""
         self._complaints.new()  # of walking the packets and of opening: damage is told from the frames
+        clock, goes_on = Clock(self._timeline), self.ledger.frames_decoded > 0
         try:
             while not self._out_of_time() and reader.grab():
-                if skip_past and self._clock.is_past(reader.seconds, reader.frames_read - 1):
+                seconds = clock.place(reader.seconds)
+                if goes_on and seconds <= self._reached + _TOLERANCE_SECONDS:
                     yield None
                     continue
-                skip_past = False
-                yield self._step(reader)
+                goes_on = False
+                if self._hears_damage(reader) or self._is_deceived_by(reader):
+                    return
+                yield self._step(reader, seconds)
+            self._hears_damage(reader)
         finally:
-            self._faults += reader.faults
-            reader.close()
+            self._leave(reader)
 
-    def _step(self, reader: Reader) -> Frame | None:
-        ledger = self.ledger
-        pts_seconds = self._clock.place(reader.seconds)
-        index = ledger.frames_decoded
+    def _hears_damage(self, reader: Reader) -> bool:
+        """Whether a reader that cannot tell where damage is has come to some."""
+        self._is_damaged = not isinstance(reader, CarefulReader) and bool(self._complaints.new())
+        return self._is_damaged
+
+    def _is_deceived_by(self, reader: Reader) -> bool:
+        """Whether a reader is not to be believed, which its first picture tells."""
+        self._is_deceived = reader.name == "opencv" and reader.frames_read == 1 and not self._shows_the_first_picture(reader)
+        return self._is_deceived
+
+    def _shows_the_first_picture(self, reader: Reader) -> bool:
+        """Whether it is the one that PyAV shows: what says that it has a picture need not have written one."""
+        first, picture = self._facts.first_picture, reader.picture()
+        if first is None or picture is None:
+            return False
+        expected = plain_picture(first, self._facts.sample_aspect_ratio)
+        if expected is None or expected.shape != picture.shape:
+            return False
+        return bool(cv2.norm(expected, picture, cv2.NORM_L1) <= _SAME_LEVELS * picture.size)
+
+    def _leave(self, reader: Reader) -> None:
+        if isinstance(reader, NvdecReader):
+            CARD.is_spent |= reader.has_failed
+            if reader.frames_read:
+                self.ledger.warn("damage_unverified")
+        if reader.frames_read:
+            self._faults = max(self._faults, reader.faults)
+        else:
+            self._complaints.new()  # a codec that it lacks is no damage
+            self._is_damaged = False
+        reader.close()
+
+    def _step(self, reader: Reader, seconds: float) -> Frame | None:
+        ledger, index = self.ledger, self.ledger.frames_decoded
+        self._reached = seconds
         ledger.frames_decoded += 1
         if reader.name not in ledger.reader:
             ledger.reader = f"{ledger.reader}+{reader.name}".lstrip("+")
-        if self._complaints.new():
-            ledger.decode_errors += 1
-        if not self._selector.wants(pts_seconds):
-            return None
-        picture = reader.picture()
+        self._owed |= self._selector.wants(seconds)
+        picture = reader.picture() if reader.is_sound and self._owed else None
+        if not reader.is_sound or (self._owed and picture is None):
+            ledger.decode_errors += 1  # and the next one stands in for it
         if picture is None:
-            ledger.decode_errors += 1
             return None
+        self._owed = False
         self._note_size(picture)
         ledger.frames_sampled += 1
-        return Frame(picture, pts_seconds, index)
+        return Frame(picture, seconds, index)
 
     def _note_size(self, picture: NDArray[np.uint8]) -> None:
         size_wh = (picture.shape[1], picture.shape[0])
@@ -171,12 +221,6 @@ class FileDecoding:
         self._sizes.add(size_wh)
         if len(self._sizes) > 1:
             self.ledger.warn("resolution_change")
-
-    def _falls_short(self) -> bool:
-        """Whether frames are missing and the read stopped before the last of them; frames lost on the way no reader brings back."""
-        missing = self.ledger.frames_decoded < len(self._timeline.seconds)
-        last = self._timeline.end_seconds - 1.5 * self._timeline.frame_seconds
-        return not self.ledger.frames_decoded or (missing and self._clock.last_seconds < last)
 
     def _out_of_time(self) -> bool:
         if self._deadline is None or time.monotonic() < self._deadline:
@@ -195,58 +239,26 @@ class FileDecoding:
         return SourceError("no_video", f"{self._name}: its video stream holds no frame")
 
     def _judge_coverage(self) -> None:
+        """What was promised against what came out."""
         ledger, timeline = self.ledger, self._timeline
-        if self._complaints.new():
-            ledger.decode_errors += 1
+        if self._complaints.were_harmless:
+            ledger.warn("harmless_complaints")
         if timeline.whole is False:
             ledger.note("truncated")
         if "limit_time" in ledger.reasons:
             return
         lost = max(0, len(timeline.seconds) - ledger.frames_decoded)
-        ledger.decode_errors += max(lost, timeline.corrupt_packets, self._faults)
-        ledger.duration_seconds = max(timeline.end_seconds, self._clock.last_seconds + timeline.frame_seconds)
+        ledger.decode_errors += max(lost, timeline.corrupt_packets)
+        ledger.decode_errors = ledger.decode_errors or self._faults
+        ledger.duration_seconds = max(timeline.end_seconds, self._reached + timeline.frame_seconds)
         if ledger.decode_errors and timeline.whole is not False:
             ledger.note("corrupt")
 
 
-_TOLERANCE_SECONDS = 1e-4
-
-
-class Clock:
-    """Container time of a decoded frame -> seconds from the start, rising, also where the container is vague. Asked once for each frame."""
-
-    def __init__(self, timeline: Timeline) -> None:
-        self._timeline = timeline
-        self.frames = 0
-        self.last_seconds = -1.0
-
-    def is_past(self, container_seconds: float | None, frames_before: int) -> bool:
-        """Whether another reader already delivered this frame. frames_before: how many this reader has decoded before it."""
-        if self._timeline.timed and container_seconds is not None:
-            return container_seconds - self._timeline.origin_seconds <= self.last_seconds + _TOLERANCE_SECONDS
-        return frames_before < self.frames
-
-    def place(self, container_seconds: float | None) -> float:
-        """Time of the next frame: its own where that can be trusted, else the next of the timeline, else one frame after the last."""
-        seconds = self._own(container_seconds)
-        if seconds is None:
-            seconds = self._next_entry()
-        self.frames += 1
-        self.last_seconds = max(seconds, self.last_seconds)
-        return self.last_seconds
-
-    def _own(self, container_seconds: float | None) -> float | None:
-        if not self._timeline.timed or container_seconds is None:
-            return None
-        seconds = container_seconds - self._timeline.origin_seconds
-        return seconds if seconds >= max(self.last_seconds, -_TOLERANCE_SECONDS) - _TOLERANCE_SECONDS else None
-
-    def _next_entry(self) -> float:
-        seconds = self._timeline.seconds
-        if not self._timeline.timed:
-            following = self.frames
-        else:
-            following = int(seconds.searchsorted(self.last_seconds + _TOLERANCE_SECONDS, side="right"))
-        if following < len(seconds):
-            return float(seconds[following])
-        return max(self.last_seconds + self._timeline.frame_seconds, 0.0)
+_OPENERS: dict[str, Callable[[FileDecoding], Reader | None]] = {
+    "nvdec": FileDecoding._open_card,
+    "opencv": FileDecoding._open_opencv,
+    "pyav": FileDecoding._open_pyav,
+    "careful": FileDecoding._open_careful,
+}
+"""By the names that a plan calls them: None where that reader cannot read the file, or not from where the last one stopped."""

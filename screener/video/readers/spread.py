@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from itertools import islice
 from pathlib import Path
 
 from av.video.frame import VideoFrame
@@ -17,20 +16,12 @@ from screener.errors import SourceError
 from screener.records import Frame
 from screener.settings import ScanSettings
 from screener.video.container.end import ends_early
-from screener.video.container.timeline import (
-    HDR_TRANSFERS,
-    check_duration,
-    check_stream,
-    encrypted,
-    first_video,
-    is_encrypted,
-    open_container,
-    sample_aspect_ratio,
-)
+from screener.video.container.facts import read_beginning
+from screener.video.container.opening import check_duration, check_pixels, check_stream, first_video, open_container
+from screener.video.container.policy import plan_for
 from screener.video.ledger import Complaints, Ledger
-from screener.video.readers.pyav import picture_of
+from screener.video.readers.pyav import View
 from screener.video.readers.seeking import SeekingReader
-from screener.video.readers.upright import check_pixels
 from screener.video.seek_plan import Look, Slice, spread_order
 
 _END_SECONDS = 0.5
@@ -56,17 +47,16 @@ class SpreadDecoding:
         self._indices = {index for _, index in look.taken}
         container = open_container(path, shown_name)
         try:
-            stream, count = first_video(container, shown_name)
+            stream, _ = first_video(container, shown_name)
             check_stream(container, stream, settings, shown_name)
-            if any(is_encrypted(packet) for packet in islice(container.demux(stream), 1)):
-                raise encrypted(shown_name)
-            self._reader = SeekingReader(container, stream)
-            self._ratio = sample_aspect_ratio(stream)
-            context = stream.codec_context
-            check_pixels(context.width, context.height, settings.max_pixels, shown_name)
+            check_pixels(stream.codec_context.width, stream.codec_context.height, settings.max_pixels, shown_name)
+            self._stream, self._view = stream, View(stream, shown_name, settings.max_pixels)
+            self._reader = SeekingReader(container, stream, complaints)
             check_duration(self._reader.duration_seconds, settings, shown_name)
+            facts = read_beginning(path, shown_name, container, stream)
+            plan = plan_for(facts)
             alive()
-            self.can_seek = self._reader.can_seek()
+            self.can_seek = not plan.in_order and self._reader.can_seek()
             self._whole = self._is_whole(path)
         except BaseException:
             container.close()
@@ -74,12 +64,13 @@ class SpreadDecoding:
         fps = float(stream.guessed_rate or stream.average_rate or _DEFAULT_FPS)
         self.ledger = Ledger(
             duration_seconds=self._reader.duration_seconds,
-            size_wh=(context.width, context.height),
+            size_wh=facts.size_wh,
             fps=fps,
-            codec=context.codec.canonical_name,
+            codec=facts.codec,
             reader=self._reader.name,
             frames_promised=max(0, stream.frames),
-            warnings=["sparse", *["multi_video"] * (count > 1), *["hdr"] * (context.color_trc in HDR_TRANSFERS)],
+            reasons=list(plan.reasons),
+            warnings=["sparse", *plan.warnings],
         )
         if self._whole is None:
             self.ledger.warn("end_unverified")
@@ -124,10 +115,10 @@ class SpreadDecoding:
                 yield None
                 if self._out_of_time():
                     return
-        if self._complaints.new():
-            self.ledger.decode_errors += 1
-        if found is None:
-            self.ledger.decode_errors += self._reader.ended_seconds is None
+        # Of two moments, where nothing before had said so: there is no single picture to show.
+        damaged = bool(self._complaints.new()) or (found is not None and found.interlaced_frame)
+        if damaged or found is None:
+            self.ledger.decode_errors += damaged or self._reader.ended_seconds is None
             return
         self.ledger.frames_decoded += 1
         frame = self._as_frame(found)
@@ -139,7 +130,7 @@ class SpreadDecoding:
         seconds = self._reader.seconds_of(found)
         if seconds is None or round(seconds, 6) in self._taken:
             return None
-        picture = picture_of(found, self._settings.max_pixels, self._name, self._ratio)
+        picture = self._view.picture(self._view.seen(found, self._stream, seconds))
         if picture is None:
             self.ledger.decode_errors += 1
             return None
@@ -162,6 +153,8 @@ class SpreadDecoding:
     def _judge_coverage(self) -> None:
         ledger, ended = self.ledger, self._reader.ended_seconds
         ledger.decode_errors += self._reader.decode_failures
+        if self._complaints.were_harmless:
+            ledger.warn("harmless_complaints")
         promised = ledger.duration_seconds
         if self._whole is False or (ended is not None and ended + max(_END_SECONDS, 2 / ledger.fps) < promised):
             ledger.note("truncated")

@@ -1,6 +1,7 @@
 """Addresses (http, https, rtsp) and cameras: frames as they come, with time-outs, without knowing beforehand what there will be.
 
-A stream that promises an end is held against it. One that does not is watched for `stream_seconds`.
+What an address sends cannot be looked through before it is decoded, so that it is never known to be what OpenCV shows whole: PyAV
+decodes it. A stream that promises an end is held against it. One that does not is watched for `stream_seconds`.
 """
 
 from __future__ import annotations
@@ -12,24 +13,27 @@ from dataclasses import dataclass
 import av
 from av.container import InputContainer
 from av.error import FFmpegError
+from av.video.stream import VideoStream
 
 from screener.errors import SourceError
 from screener.records import Frame
 from screener.settings import ScanSettings
 from screener.video.container.allowed_codecs import check_codec
-from screener.video.container.timeline import FILE_FORMATS, HDR_TRANSFERS, first_video, sample_aspect_ratio
+from screener.video.container.facts import HDR_TRANSFERS
+from screener.video.container.opening import FILE_FORMATS, check_pixels, first_video
 from screener.video.ledger import Complaints, Ledger
 from screener.video.masking import ENCODE, MASK
+from screener.video.readers.careful import CarefulReader
 from screener.video.readers.opencv import OpenCVReader
-from screener.video.readers.pyav import PyAVReader
-from screener.video.readers.reader import Reader
-from screener.video.readers.upright import check_pixels
 from screener.video.readers.web_pictures import IsPicture, explained, is_picture
 from screener.video.remote.fetching import is_web
 from screener.video.remote.reaching import Reach
 from screener.video.sampling import Pacer
 
 TIMEOUT_SECONDS = 5.0
+_READ_IN_PART = frozenset({"gif"})
+"""Formats of which FFmpeg does not always give out every picture; as files they are read by Pillow."""
+
 _ATTEMPTS = 16
 ADDRESS_OPTIONS = {
     "protocol_whitelist": "http,https,httpproxy,tcp,tls,crypto,rtsp,rtp,rtcp,srtp,udp",
@@ -63,7 +67,7 @@ class _Promise:
     frames: int = 0
     fps: float = 0.0
     codec: str = ""
-    origin_seconds: float | None = 0.0
+    reasons: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
@@ -74,8 +78,8 @@ class StreamDecoding:
         self, target: str | int, shown_name: str, settings: ScanSettings, complaints: Complaints, takes_pictures: bool = False
     ) -> None:
         """takes_pictures: a picture is read as a stream of pictures, where it does not come to an end."""
-        self._takes_pictures = takes_pictures
-        self._target = target
+        self._is_rtsp = isinstance(target, str) and target.lower().startswith("rtsp")
+        self._takes_pictures = takes_pictures or not (isinstance(target, str) and is_web(target))
         self._name = shown_name
         self._settings = settings
         self._complaints = complaints
@@ -84,33 +88,34 @@ class StreamDecoding:
         if isinstance(target, str):
             self._reach = Reach(target, shown_name, settings.allow_private, TIMEOUT_SECONDS, settings.max_download_bytes)
             self._options |= self._reach.options
-            self._target = target = self._reach.address
+            target = self._reach.address
         try:
-            self._promise = _Promise() if isinstance(target, int) else self._ask(target)
-            self._reader: Reader = self._open(target)
+            self._promise, self._reader = self._opened(target)
         except (SourceError, IsPicture):
             self._close_reach()
             raise
         self._started = time.monotonic()
         self._endless = self._promise.duration_seconds <= 0
         self._last_seconds = 0.0
+        self._owed = False
         self._ended = False  # by itself, and not because we have seen enough
         self._silent = False  # nothing came for nearly the time-out
         self._cut = False  # the server sent less than it said
         self._pacer, self.expected_frames = self._pace()
         promise = self._promise
-        self.ledger = Ledger(fps=promise.fps, codec=promise.codec, frames_promised=promise.frames, warnings=list(promise.warnings))
+        self.ledger = Ledger(
+            fps=promise.fps,
+            codec=promise.codec,
+            frames_promised=promise.frames,
+            reasons=list(promise.reasons),
+            warnings=list(promise.warnings),
+        )
         if self._endless:
             self.ledger.warn("end_unverified")
 
     def steps(self) -> Iterator[Frame | None]:
         try:
             yield from self._read()
-            if not self.ledger.frames_decoded and isinstance(self._reader, OpenCVReader) and isinstance(self._target, str):
-                self._reader.close()
-                self._reader = self._rescue(self._target)
-                self._silent = False
-                yield from self._read()
         finally:
             self._reader.close()
             self._close_reach()
@@ -133,8 +138,9 @@ class StreamDecoding:
             ledger.frames_decoded += 1
             ledger.reader = self._reader.name
             ledger.duration_seconds = self._last_seconds + self._frame_seconds()
-            self._note_complaints()
-            yield self._frame(index) if self._pacer is None or self._pacer.wants(self._last_seconds) else None
+            frame = self._frame(index)
+            ledger.decode_errors += self._hear()
+            yield frame
 
     def _grab(self) -> bool:
         """The next frame; a damaged one is passed over, a silence of nearly the time-out is the end."""
@@ -148,10 +154,15 @@ class StreamDecoding:
         return False
 
     def _frame(self, index: int) -> Frame | None:
-        picture = self._reader.picture()
-        if picture is None:
+        """The frame if it is wanted; the next one stands in for one that is damaged."""
+        self._owed |= self._pacer is None or self._pacer.wants(self._last_seconds)
+        picture = self._reader.picture() if self._owed and self._reader.is_sound else None
+        if not self._reader.is_sound or (self._owed and picture is None):
             self.ledger.decode_errors += 1
             return None
+        if picture is None:
+            return None
+        self._owed = False
         size_wh = (picture.shape[1], picture.shape[0])
         if not self.ledger.frames_sampled:
             self.ledger.size_wh = size_wh
@@ -162,7 +173,7 @@ class StreamDecoding:
 
     def _now(self) -> float:
         """Time of the frame: the stream's own if it has one, else the time of arrival."""
-        own = None if isinstance(self._target, int) else self._reader.seconds
+        own = None if isinstance(self._reader, OpenCVReader) else self._reader.seconds
         return time.monotonic() - self._started if own is None else own
 
     def _is_over(self) -> bool:
@@ -175,13 +186,15 @@ class StreamDecoding:
     def _judge_end(self) -> None:
         """A stream with a promise must keep it, to half a second or two frames; a live one that stops by itself is lost."""
         ledger, promise = self.ledger, self._promise
-        self._note_complaints()
+        ledger.decode_errors += self._hear()
+        if self._complaints.were_harmless:
+            ledger.warn("harmless_complaints")
         if self._reach is not None and self._reach.exceeded:
             ledger.note("limit_size")
             return
         lost = self._silent or self._cut
         if self._ended and self._endless:
-            lost |= not isinstance(self._target, str) or self._target.lower().startswith("rtsp")
+            lost |= isinstance(self._reader, OpenCVReader) or self._is_rtsp
         elif self._ended:
             lost |= self._last_seconds + self._frame_seconds() + max(0.5, 2 * self._frame_seconds()) < promise.duration_seconds
             ledger.decode_errors += max(0, promise.frames - ledger.frames_decoded)
@@ -190,15 +203,13 @@ class StreamDecoding:
         elif ledger.decode_errors:
             ledger.note("corrupt")
 
-    def _note_complaints(self) -> None:
-        self.ledger.decode_errors += self._hear()
-
     def _hear(self) -> bool:
-        """Whether the decoders complained since the last time; notes if it was about the connection."""
+        """Whether anything but a picture was complained of since the last time; notes if it was the connection that ended."""
+        heard = self._reader.overheard() if isinstance(self._reader, CarefulReader) else self._complaints.new()
         # A server that sends no length cannot fall short of it; FFmpeg then expects the largest number there is.
-        complaints = [line for line in self._complaints.new() if b"should be 18446744073709551615" not in line]
-        self._cut |= any(b"ends prematurely" in line for line in complaints)
-        return bool(complaints)
+        heard = [line for line in heard if b"should be 18446744073709551615" not in line]
+        self._cut |= any(b"ends prematurely" in line for line in heard)
+        return bool(heard)
 
     def _frame_seconds(self) -> float:
         return 1 / self._promise.fps if self._promise.fps > 0 else 1 / 25
@@ -216,28 +227,30 @@ class StreamDecoding:
             return None, self._promise.frames
         return Pacer(settings.frames / self._promise.duration_seconds, 0.5, self._frame_seconds()), settings.frames
 
-    def _ask(self, address: str) -> _Promise:
-        """Open the address once to read its header: errors with their cause, duration, and whether it is video at all."""
-        with self._container(address) as container:
-            if is_picture(container) and isinstance(self._target, str) and is_web(self._target) and not self._takes_pictures:
+    def _opened(self, target: str | int) -> tuple[_Promise, OpenCVReader | CarefulReader]:
+        return self._camera(target) if isinstance(target, int) else self._address(target)
+
+    def _camera(self, index: int) -> tuple[_Promise, OpenCVReader]:
+        try:
+            reader = OpenCVReader(index, {}, shown_name=self._name, max_pixels=self._settings.max_pixels, timeout_seconds=TIMEOUT_SECONDS)
+        except SourceError as error:
+            raise SourceError("not_found", f"{self._name}: cannot be opened; check that it is connected and not in use") from error
+        return _Promise(), reader
+
+    def _address(self, address: str) -> tuple[_Promise, CarefulReader]:
+        """What its header says, and a reader of it: errors with their cause, duration, and whether it is video at all."""
+        container = self._container(address)
+        try:
+            if is_picture(container) and not self._takes_pictures:
                 raise IsPicture
             stream, count = first_video(container, self._name)
-            context = stream.codec_context
             check_codec(stream, self._name)
-            check_pixels(context.width, context.height, self._settings.max_pixels, self._name)
-            time_base = float(stream.time_base or 0)
-            duration = float(stream.duration * time_base if stream.duration else (container.duration or 0) / av.time_base)
-            fps = float(stream.guessed_rate or stream.average_rate or 0)
-            # An edit list may leave frames out, so a count that does not go with the duration is no promise.
-            counts = 0 < stream.frames <= duration * fps + 2
-            return _Promise(
-                duration_seconds=max(0.0, duration),
-                frames=stream.frames if counts else 0,
-                fps=fps,
-                warnings=("multi_video",) * (count > 1) + ("hdr",) * (context.color_trc in HDR_TRANSFERS),
-                codec=context.codec.canonical_name,
-                origin_seconds=None if stream.start_time is None else stream.start_time * time_base,
-            )
+            check_pixels(stream.codec_context.width, stream.codec_context.height, self._settings.max_pixels, self._name)
+            promise = _promise_of(container, stream, count)
+            return promise, CarefulReader(container, stream, self._complaints, shown_name=self._name, max_pixels=self._settings.max_pixels)
+        except BaseException:
+            container.close()
+            raise
 
     def _close_reach(self) -> None:
         if self._reach is not None:
@@ -251,28 +264,19 @@ class StreamDecoding:
             known = barred or explained(error, self._reach, self._name, TIMEOUT_SECONDS)
             raise known or opening_failure(error, self._name) from error
 
-    def _open(self, target: str | int) -> Reader:
-        try:
-            return OpenCVReader(
-                target,
-                self._options,
-                shown_name=self._name,
-                max_pixels=self._settings.max_pixels,
-                origin_seconds=self._promise.origin_seconds,
-                timeout_seconds=TIMEOUT_SECONDS,
-            )
-        except SourceError as error:
-            if isinstance(target, int):
-                raise SourceError("not_found", f"{self._name}: cannot be opened; check that it is connected and not in use") from error
-            return self._rescue(target)
 
-    def _rescue(self, address: str) -> Reader:
-        container = self._container(address)
-        stream, _ = first_video(container, self._name)
-        return PyAVReader(
-            container,
-            stream,
-            shown_name=self._name,
-            max_pixels=self._settings.max_pixels,
-            sample_aspect_ratio=sample_aspect_ratio(stream),
-        )
+def _promise_of(container: InputContainer, stream: VideoStream, streams: int) -> _Promise:
+    context = stream.codec_context
+    time_base = float(stream.time_base or 0)
+    duration = float(stream.duration * time_base if stream.duration else (container.duration or 0) / av.time_base)
+    fps = float(stream.guessed_rate or stream.average_rate or 0)
+    # An edit list may leave frames out, so a count that does not go with the duration is no promise.
+    counts = 0 < stream.frames <= duration * fps + 2
+    return _Promise(
+        duration_seconds=max(0.0, duration),
+        frames=stream.frames if counts else 0,
+        fps=fps,
+        reasons=("unread_part",) * (streams > 1 or container.format.name in _READ_IN_PART),
+        warnings=("multi_video",) * (streams > 1) + ("hdr",) * (context.color_trc in HDR_TRANSFERS),
+        codec=context.codec.canonical_name,
+    )

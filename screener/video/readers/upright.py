@@ -8,14 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from screener.errors import SourceError
+from screener.video.container.facts import Matrix
 
-
-def check_pixels(width: int, height: int, max_pixels: int, name: str) -> None:
-    """Raises SourceError `limit_pixels` for a picture larger than the limit; call it before the picture is decoded where possible."""
-    if width * height > max_pixels:
-        size = f"{width} x {height} pixels"
-        raise SourceError("limit_pixels", f"{name}: pictures of {size} exceed the limit of {max_pixels}; raise max_pixels")
+_ANGLE = 0.02  # about one degree
 
 
 def bgr_as_rgb(picture: NDArray[Any]) -> NDArray[np.uint8]:
@@ -31,9 +26,38 @@ def bgr_as_rgb(picture: NDArray[Any]) -> NDArray[np.uint8]:
     return np.asarray(cv2.cvtColor(picture, order), np.uint8)
 
 
-def turned(picture_rgb: NDArray[np.uint8], degrees: int) -> NDArray[np.uint8]:
-    """Turned counterclockwise by a multiple of 90 degrees; other angles are left alone, as players do."""
-    return np.ascontiguousarray(np.rot90(picture_rgb, degrees // 90)) if degrees % 90 == 0 and degrees % 360 else picture_rgb
+def upright(picture: NDArray[np.uint8], matrix: Matrix) -> NDArray[np.uint8]:
+    """(H, W, C) turned and mirrored as a display matrix says; by angles that are no multiple of 90 degrees it is not, as players do not.
+
+    A point (x, y) is shown at (a x + c y, b x + d y) (ISO/IEC 14496-12, section 8.3.2.3).
+    """
+    a, b, c, d = _directions(matrix)
+    if a == d == 1:
+        return picture
+    if b and c:
+        shown = picture.transpose(1, 0, 2)[::b, ::c]
+    elif a and d:
+        shown = picture[::d, ::a]
+    else:
+        return picture
+    return np.ascontiguousarray(shown)
+
+
+def lies_on_its_side(matrix: Matrix) -> bool:
+    """Whether width and height change places."""
+    _, b, c, _ = _directions(matrix)
+    return bool(b and c)
+
+
+def _directions(matrix: Matrix) -> tuple[int, int, int, int]:
+    """The four numbers that turn, each -1, 0 or 1; all 0 for other angles than right ones."""
+    if len(matrix) != 9:
+        return 1, 0, 0, 1
+    four = (matrix[0], matrix[1], matrix[3], matrix[4])
+    largest = max(map(abs, four)) or 1
+    a, b, c, d = (0 if abs(value) < _ANGLE * largest else (1 if value > 0 else -1) for value in four)
+    is_right = (a and d and not b and not c) or (b and c and not a and not d)
+    return (a, b, c, d) if is_right else (0, 0, 0, 0)
 
 
 def squared(picture_rgb: NDArray[np.uint8], sample_aspect_ratio: float, sideways: bool) -> NDArray[np.uint8]:

@@ -17,7 +17,8 @@ from screener.errors import SourceError
 from screener.settings import ScanSettings
 from screener.video.container.gate import HEAD_BYTES, check_file
 from screener.video.ledger import Complaints
-from screener.video.readers.pictures import AnimationDecoding, StillDecoding
+from screener.video.readers.animations import AnimationDecoding, GifDecoding
+from screener.video.readers.pictures import StillDecoding
 from screener.video.readers.reader import Decoding
 from screener.video.remote.fetching import download, is_web, look
 from screener.video.remote.reaching import Reach
@@ -27,7 +28,12 @@ MOST_SECONDS = 20.0
 """A server that is still sending after so much sends no picture."""
 
 _STILL_BRANDS = frozenset({"avif", "avis", "heic", "heix", "heim", "heis", "mif1", "msf1"})
-_KINDS: dict[str, Callable[[Path, str, ScanSettings, Complaints], Decoding]] = {"picture": StillDecoding, "animation": AnimationDecoding}
+PICTURES: dict[str, Callable[[Path, str, ScanSettings, Complaints, Callable[[], None]], Decoding]] = {
+    "picture": StillDecoding,
+    "animation": AnimationDecoding,
+    "gif": GifDecoding,
+}
+"""How files in formats of pictures are read, by what `container.gate` says that they are."""
 
 MULTIPART = (
     "not_media",
@@ -43,7 +49,7 @@ class IsPicture(Exception):
 def is_picture(container: InputContainer) -> bool:
     """Whether what was opened is a single picture, or a picture format that holds several."""
     name = container.format.name
-    return name.endswith("_pipe") or name == "image2" or container.metadata.get("major_brand", "").strip().lower() in _STILL_BRANDS
+    return name.endswith("_pipe") or name in ("image2", "gif") or container.metadata.get("major_brand", "").strip().lower() in _STILL_BRANDS
 
 
 def explained(error: FFmpegError, reach: Reach | None, name: str, timeout_seconds: float) -> SourceError | IsPicture | None:
@@ -55,7 +61,7 @@ def explained(error: FFmpegError, reach: Reach | None, name: str, timeout_second
         return None
     if answer.content_type.startswith("multipart/"):
         return SourceError(MULTIPART[0], f"{name}: {MULTIPART[1]}")
-    return IsPicture() if _kind_of(answer.head) in _KINDS else None
+    return IsPicture() if _kind_of(answer.head) in PICTURES else None
 
 
 def web_picture(address: str, name: str, settings: ScanSettings, complaints: Complaints, timeout_seconds: float) -> Decoding | None:
@@ -67,8 +73,8 @@ def web_picture(address: str, name: str, settings: ScanSettings, complaints: Com
             if not download(reach, file, name, timeout_seconds, most, MOST_SECONDS):
                 return None
             path = Path(file.name)
-            decoding = _KINDS.get(check_file(path, name))
-            return None if decoding is None else decoding(path, name, settings, complaints)
+            decoding = PICTURES.get(check_file(path, name))
+            return None if decoding is None else decoding(path, name, settings, complaints, lambda: None)
     finally:
         reach.close()
 

@@ -15,7 +15,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any, BinaryIO
@@ -27,16 +27,11 @@ from numpy.typing import NDArray
 from screener.errors import DeviceError, SourceError
 from screener.records import Frame
 from screener.settings import ScanSettings
-from screener.video.container.gate import check_file
 from screener.video.ledger import Complaints
 from screener.video.masking import scrubbed
 from screener.video.readers.card import CARD
-from screener.video.readers.pictures import AnimationDecoding, SequenceDecoding, StillDecoding
+from screener.video.readers.choice import decode
 from screener.video.readers.reader import Decoding
-from screener.video.readers.sequential import FileDecoding
-from screener.video.readers.spread import SpreadDecoding
-from screener.video.readers.streams import TIMEOUT_SECONDS, StreamDecoding
-from screener.video.readers.web_pictures import IsPicture, web_picture
 from screener.video.sandbox.frame_memory import SLOTS, FrameMemory
 from screener.video.sandbox.limits import confine, stall_seconds
 from screener.video.sandbox.protocol import EMPTIED, FAILED_STATUS, LENGTH
@@ -44,46 +39,6 @@ from screener.video.seek_plan import Look
 from screener.video.sources import Source
 
 _PROGRESS_SECONDS = 0.5
-
-
-def decode(
-    source: Source,
-    settings: ScanSettings,
-    complaints: Complaints | None = None,
-    alive: Callable[[], None] = lambda: None,
-    look: Look | None = None,
-) -> Decoding:
-    """Open an input in this process. alive: called now and then while that takes long. Raises SourceError.
-
-    look: of a video file, only these parts are decoded if that is possible.
-    """
-    complaints = complaints or Complaints()
-    if isinstance(source.target, tuple):
-        return SequenceDecoding(source.target, source.name, settings, complaints)
-    if source.path is None:
-        target = os.fsdecode(source.target) if isinstance(source.target, bytes) else source.target
-        return _stream(target, source.name, settings, complaints)
-    kind = check_file(source.path, source.name)
-    if kind == "picture":
-        return StillDecoding(source.path, source.name, settings, complaints)
-    if kind == "animation":
-        return AnimationDecoding(source.path, source.name, settings, complaints)
-    if look is not None:
-        spread = SpreadDecoding(source.path, source.name, settings, complaints, look, alive)
-        if spread.can_seek:
-            return spread
-        spread.close()
-    return FileDecoding(source.path, source.name, settings, complaints, alive)
-
-
-def _stream(target: str | int, name: str, settings: ScanSettings, complaints: Complaints) -> Decoding:
-    """A camera or an address; a picture at an address is read as one in a file."""
-    try:
-        return StreamDecoding(target, name, settings, complaints)
-    except IsPicture:
-        complaints.new()  # of taking it for a video
-        picture = web_picture(str(target), name, settings, complaints, TIMEOUT_SECONDS)
-        return picture or StreamDecoding(target, name, settings, complaints, takes_pictures=True)
 
 
 def main() -> None:

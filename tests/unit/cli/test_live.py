@@ -24,6 +24,7 @@ def listening() -> Iterator[None]:
     stops.listen()
     stops.only_first()
     yield
+    stops.listen()  # forgets a signal that waits
     for number, handler in before.items():
         signal.signal(number, handler)
 

@@ -51,7 +51,7 @@ class Stage:
         """The next frame comes `after` seconds, having been captured `delay` before that."""
         self.now += after
         index = self.feed._status.frames_received - self.feed._received_before
-        header = {"captured": self.now - delay, "index": index, "pts_seconds": None, "unchanged_seconds": unchanged}
+        header = {"captured": self.now - delay, "index": index, "pts_seconds": None, "unchanged_seconds": unchanged, "damaged": 0}
         self.feed._take(header, self.picture.copy())
 
     def lose(self) -> None:

@@ -282,3 +282,30 @@ def test_a_fault_of_the_judge_is_no_result(stage: Stage) -> None:
     stage.lose()
     with pytest.raises(RuntimeError, match="planted"):
         stage.finish()
+
+
+@pytest.mark.parametrize("damaged", [0, 3])
+def test_frames_that_came_damaged_are_counted_and_make_the_watch_partial(stage: Stage, damaged: int) -> None:
+    stage.p_fake = 0.01
+    for _ in range(3):
+        stage.frame()
+        stage.judged()
+        stage.update()
+    stage.feed._note_damage({"received": 3 + damaged, "damaged": damaged})
+    stage.finish()
+    verdict = stage.watch.verdict
+    assert verdict is not None
+    assert (verdict.video.decode_errors, verdict.video.frames_decoded) == (damaged, 3 + damaged)
+    assert (verdict.coverage, verdict.reasons) == (("partial", ("corrupt",)) if damaged else ("complete", ()))
+    assert verdict.outcome == ("undecided" if damaged else "genuine")
+    assert ("3 frames came damaged" in verdict.detail) == bool(damaged)
+
+
+def test_a_silence_in_which_every_frame_comes_damaged_says_so(stage: Stage) -> None:
+    stage.frame()
+    stage.judged()
+    stage.update()
+    stage.feed._note_damage({"received": 5, "damaged": 4})
+    stage.now += 60.0
+    update = stage.update()
+    assert update.state == "stale" and update.message.startswith("every frame has come damaged for")

@@ -13,35 +13,36 @@ from typing import BinaryIO
 
 from screener.video.container.structure.asf import asf_faults
 from screener.video.container.structure.flv import flv_faults
-from screener.video.container.structure.gif import gif_faults
 from screener.video.container.structure.matroska import matroska_faults
 from screener.video.container.structure.mp4 import mp4_faults
-from screener.video.container.structure.raw import mpeg_faults, raw_faults
+from screener.video.container.structure.raw import examine_programs, raw_faults
 from screener.video.container.structure.riff import avi_faults
-from screener.video.container.structure.transport import transport_faults
-from screener.video.container.structure.walked import Walked
+from screener.video.container.structure.transport import examine_transport
+from screener.video.container.structure.walked import Findings, Walked
 
-__all__ = ["Walked", "structural_faults"]
+__all__ = ["Findings", "Walked", "examined"]
 
 
-def structural_faults(path: Path, walked: Walked) -> int:
-    """How many things in the container contradict each other; 0 for a whole file, and for kinds that are not looked into."""
+def examined(path: Path, walked: Walked) -> Findings:
+    """What a look at the container itself tells; of a whole file, and of kinds that are not looked into, no faults."""
     checks = [check for name, check in _CHECKS.items() if name in walked.formats]
     with open(path, "rb") as file:
         try:
-            return sum(check(file, walked) for check in checks[:1])
+            for check in checks[:1]:
+                found = check(file, walked)
+                return found if isinstance(found, Findings) else Findings(found)
         except (IndexError, ValueError, OverflowError):  # damage that not even the check can follow
-            return 1
+            return Findings(1)
+    return Findings()
 
 
-_CHECKS: dict[str, Callable[[BinaryIO, Walked], int]] = {
+_CHECKS: dict[str, Callable[[BinaryIO, Walked], int | Findings]] = {
     "mov": mp4_faults,
     "matroska": matroska_faults,
     "avi": avi_faults,
     "asf": asf_faults,
     "flv": flv_faults,
-    "gif": gif_faults,
-    "mpegts": transport_faults,
-    "mpeg": mpeg_faults,
+    "mpegts": examine_transport,
+    "mpeg": examine_programs,
     **dict.fromkeys(("mpegvideo", "h264", "hevc", "mjpeg", "m4v"), raw_faults),
 }

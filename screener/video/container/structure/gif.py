@@ -1,37 +1,70 @@
-"""GIF: the chain of blocks up to the trailer (GIF89a, appendix B). A GIF says nowhere how many pictures it holds."""
+"""GIF: the chain of blocks up to the trailer (GIF89a, appendix B). A GIF says nowhere how many pictures it holds; they are counted here."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from screener.video.container.structure.walked import Walked
-
 _EXTENSION, _PICTURE, _TRAILER = 0x21, 0x2C, 0x3B
-_LABELS = frozenset({0x01, 0xF9, 0xFE, 0xFF})
+_CONTROL = 0xF9
+_LABELS = frozenset({0x01, _CONTROL, 0xFE, 0xFF})
+_PICTURE_LIMIT = 8_000_000
 
 
-def gif_faults(file: BinaryIO, walked: Walked) -> int:
+@dataclass
+class GifBlocks:
+    """delays: of each picture, in hundredths of a second; 0 where none is given. faults: of the chain. is_cut: it ends before its trailer.
+    goes_on: something lies behind the trailer that is no padding."""
+
+    delays: list[int] = field(default_factory=list)
+    faults: int = 0
+    is_cut: bool = True
+    goes_on: bool = False
+
+
+def read_blocks(file: BinaryIO, alive: Callable[[], None] = lambda: None) -> GifBlocks:
+    """alive: called for each block."""
+    found, delay = GifBlocks(), 0
     header = file.read(13)
     if len(header) == 13:
         _skip_colours(file, header[10])
-    while kind := file.read(1):
-        walked.alive()
+    while (kind := file.read(1)) and len(found.delays) < _PICTURE_LIMIT:
+        alive()
         if kind[0] == _TRAILER:
-            return int(bool(file.read(64).strip(b"\0")))
+            found.is_cut, found.goes_on = False, bool(file.read(64).strip(b"\0"))
+            break
         if kind[0] == _EXTENSION:
-            if file.read(1)[:1] not in {bytes([label]) for label in _LABELS}:
-                return 1
+            delay = _extension(file, found, delay)
         elif kind[0] == _PICTURE:
             descriptor = file.read(9)
             if len(descriptor) < 9:
-                return 0
+                break
             _skip_colours(file, descriptor[8])
-            if not 2 <= int.from_bytes(file.read(1), "little") <= 11:
-                return 1
+            width = file.read(1)
+            if not width:
+                break
+            found.faults += not 2 <= width[0] <= 11
+            found.delays.append(delay)
+            delay = 0
         else:
-            return 1
+            found.faults += 1
+        if found.faults:
+            break
         _skip_blocks(file)
-    return 0  # cut short: `end` says so
+    return found
+
+
+def _extension(file: BinaryIO, found: GifBlocks, delay: int) -> int:
+    """The delay for the next picture, which one kind of extension gives."""
+    label = file.read(1)
+    found.faults += bool(label) and label[0] not in _LABELS
+    if label[:1] != bytes([_CONTROL]):
+        return delay
+    start = file.tell()
+    control = file.read(5)
+    file.seek(start)
+    return int.from_bytes(control[2:4], "little")
 
 
 def _skip_colours(file: BinaryIO, flags: int) -> None:

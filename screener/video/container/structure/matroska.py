@@ -53,6 +53,14 @@ def matroska_faults(file: BinaryIO, walked: Walked) -> int:
     while position < end:
         walked.alive()
         element = _element(file, position)
+        if (
+            element is not None and element.id == _EBML and element.end is not None
+        ):  # another recording goes on where this one was left open
+            position = element.end
+            continue
+        if element is not None and element.id == _SEGMENT:
+            position = element.start
+            continue
         if element is None or element.id not in _TOP or (element.end is None and element.id != _CLUSTER):
             return chain.faults + (end - position > 16)  # a cut within a header is told by the size of the segment
         limit = end if element.end is None else min(element.end, end)

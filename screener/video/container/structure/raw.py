@@ -6,10 +6,12 @@ import os
 import re
 from typing import BinaryIO
 
-from screener.video.container.structure.walked import Walked
+from screener.video.container.structure.programmes import video_of_program_stream
+from screener.video.container.structure.walked import Findings, Walked
 
 _BEGINNING = re.compile(rb"\x00{2,32}\x01|\xff\xd8\xff")
 _SEARCHED_BYTES = 64
+_READ_BYTES = 1 << 20
 
 
 def raw_faults(file: BinaryIO, walked: Walked) -> int:
@@ -17,8 +19,14 @@ def raw_faults(file: BinaryIO, walked: Walked) -> int:
     return int(not _BEGINNING.match(file.read(_SEARCHED_BYTES)))
 
 
-def mpeg_faults(file: BinaryIO, walked: Walked) -> int:
-    """Begins with a pack header, or as a Video CD file does, and does not end within one."""
+def examine_programs(file: BinaryIO, walked: Walked) -> Findings:
+    """Begins with a pack header, or as a Video CD file does, and does not end within one; and how many videos there are."""
     size = os.fstat(file.fileno()).st_size
     head = file.read(4)
-    return int(size > len(head) and head not in (b"\0\0\1\xba", b"RIFF"))
+    videos: set[int] = set()
+    kept = b""
+    while block := file.read(_READ_BYTES):
+        walked.alive()
+        videos |= video_of_program_stream(kept + block)
+        kept = block[-4:]
+    return Findings(int(size > len(head) and head not in (b"\0\0\1\xba", b"RIFF")), videos=len(videos))

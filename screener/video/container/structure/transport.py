@@ -7,7 +7,8 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from screener.video.container.structure.walked import Walked
+from screener.video.container.structure.programmes import Programmes
+from screener.video.container.structure.walked import Findings, Walked
 
 LAYOUTS = ((188, 0), (192, 4), (204, 0))
 """Length of a packet, and where in it the sync byte lies: plain, with a time stamp in front, with a checksum behind."""
@@ -19,27 +20,30 @@ _SEPARATE_FIELDS = 1 / 3
 """Above this share of announced times without a picture, the stream announces both fields of each picture."""
 
 
-def transport_faults(file: BinaryIO, walked: Walked) -> int:
+def examine_transport(file: BinaryIO, walked: Walked) -> Findings:
     layout = _layout(file.read(5 * 204))
     if layout is None:
-        return 1  # it begins, or soon goes on, with something else
+        return Findings(1)  # it begins, or soon goes on, with something else
     length, start = layout
     file.seek(0)
-    faults, last = 0, None
+    faults, seams, last = 0, 0, None
     times: list[int] = []
+    programmes = Programmes()
     while block := file.read(length * _PACKETS_AT_ONCE):
         walked.alive()
         packets = np.frombuffer(block[: len(block) // length * length], np.uint8).reshape(-1, length)[:, start : start + 188]
         in_step = packets[:, 0] == _SYNC
         faults += int((~in_step).sum()) + int((packets[in_step, 1] & 0x80 > 0).sum())
-        video = packets[in_step & (_identifier(packets) == walked.stream_id)]
-        broken, last = _counter_breaks(video, last)
-        faults += broken
+        identifiers = _identifier(packets)
+        programmes.add(packets[in_step], identifiers[in_step])
+        video = packets[in_step & (identifiers == walked.stream_id)]
+        broken, anew, last = _counter_breaks(video, last)
+        faults, seams = faults + broken, seams + anew
         for packet in video[(video[:, 1] & 0x40 > 0) & (video[:, 3] & 0x10 > 0)]:
             announced, sound = _announced(packet.tobytes())
             faults += not sound
             times += [] if announced is None else [announced]
-    return faults + _never_came(times, walked.ticks)
+    return Findings(faults + _never_came(times, walked.ticks), seams, len(programmes.video))
 
 
 def _layout(head: bytes) -> tuple[int, int] | None:
@@ -54,18 +58,20 @@ def _identifier(packets: NDArray[np.uint8]) -> NDArray[np.uint16]:
     return np.asarray((packets[:, 1].astype(np.uint16) & 0x1F) << 8 | packets[:, 2], np.uint16)
 
 
-def _counter_breaks(video: NDArray[np.uint8], last: int | None) -> tuple[int, int | None]:
-    """Places where the continuity counter neither goes on nor repeats itself, nor says that it starts anew; and its last value."""
+def _counter_breaks(video: NDArray[np.uint8], last: int | None) -> tuple[int, int, int | None]:
+    """Places where the continuity counter neither goes on nor repeats itself, nor says that it starts anew; where it does that; and its
+    last value."""
     video = video[video[:, 3] & 0x10 > 0]  # it counts packets that carry something
     if not len(video):
-        return 0, last
+        return 0, 0, last
     counters = (video[:, 3] & 0x0F).astype(np.int64)
     steps = np.diff(counters, prepend=counters[0] - 1 if last is None else last) % 16
     adapted = (video[:, 3] & 0x20 > 0) & (video[:, 4] > 0)
     announced = adapted & (video[:, 5] & 0x80 > 0)
     # Another recording, strung to the end of this one, begins its count at 0 with a picture that can be entered at.
     anew = adapted & (video[:, 5] & 0x40 > 0) & (video[:, 1] & 0x40 > 0) & (counters == 0)
-    return int(((steps > 1) & ~announced & ~anew).sum()), int(counters[-1])
+    broken = (steps > 1) & ~announced
+    return int((broken & ~anew).sum()), int((broken & anew).sum()), int(counters[-1])
 
 
 def _announced(packet: bytes) -> tuple[int | None, bool]:

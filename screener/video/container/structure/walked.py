@@ -1,4 +1,4 @@
-"""What walking the packets of a file has told, for holding its container against."""
+"""What walking the packets of a file has told, for holding its container against, and what came of that."""
 
 from __future__ import annotations
 
@@ -20,3 +20,13 @@ class Walked:
     packets: int
     ticks: NDArray[np.int64]
     alive: Callable[[], None] = lambda: None
+
+
+@dataclass(frozen=True)
+class Findings:
+    """faults: things in a container that contradict each other. seams: places where another recording goes on, by the container's own
+    counters. videos: streams of moving pictures that it carries, as far as its tables say, else 0."""
+
+    faults: int = 0
+    seams: int = 0
+    videos: int = 0

@@ -72,10 +72,11 @@ def test_pictures(tmp_path: Path, suffix: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "codec", "pixels"), [("a.mp4", "libx264", "yuv420p"), ("a.ts", "libx264", "yuv420p"), ("a.gif", "gif", "rgb8")]
+    ("name", "codec", "pixels", "kind"),
+    [("a.mp4", "libx264", "yuv420p", "video"), ("a.ts", "libx264", "yuv420p", "video"), ("a.gif", "gif", "rgb8", "gif")],
 )
-def test_videos(tmp_path: Path, name: str, codec: str, pixels: str) -> None:
-    assert check_file(write_clip(tmp_path / name, codec, 3, pixel_format=pixels)) == "video"
+def test_videos(tmp_path: Path, name: str, codec: str, pixels: str, kind: str) -> None:
+    assert check_file(write_clip(tmp_path / name, codec, 3, pixel_format=pixels)) == kind
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from video_media import noise, read, write_clip
 
+from screener.video.container.facts import read_facts
 from screener.video.container.packet_faults import PictureNumbers, has_scan
-from screener.video.container.timeline import read_timeline
+from screener.video.container.structure.gif import read_blocks
 
 Change = Callable[[bytearray], bytes | bytearray]
 
@@ -38,7 +39,13 @@ def clip(path: Path) -> Path:
 
 
 def faults(path: Path) -> int:
-    return read_timeline(path, path.name).corrupt_packets
+    if path.suffix == ".gif":
+        with open(path, "rb") as file:
+            blocks = read_blocks(file)
+        return blocks.faults + blocks.goes_on
+    timeline = read_facts(path, path.name).timeline
+    assert timeline is not None
+    return timeline.corrupt_packets
 
 
 @pytest.mark.parametrize("name", CLIPS)

@@ -113,7 +113,7 @@ def test_a_file_comes_in_order_to_its_end(tmp_path: Path, feeding: Callable[[Fee
 def test_whoever_is_slow_gets_the_newest() -> None:
     feed = Feed(live_source("http://127.0.0.1:9/"), LiveSettings())
     for index in range(0, 40, 2):
-        header = {"captured": time.monotonic(), "index": index, "pts_seconds": None, "unchanged_seconds": 0.0}
+        header = {"captured": time.monotonic(), "index": index, "pts_seconds": None, "unchanged_seconds": 0.0, "damaged": 0}
         feed._take(header, np.full((4, 4, 3), index, np.uint8))
     newest = feed.newer_than(0, 0.0)
     assert newest is not None

@@ -17,6 +17,7 @@ from video_media import noise, read, write_clip
 from screener.errors import DeviceError, SourceError
 from screener.settings import ScanSettings
 from screener.video import Look, equal_slices, open_video, start_decoder
+from screener.video.container.policy import Plan
 from screener.video.ledger import Complaints
 from screener.video.readers import card, sequential
 from screener.video.readers.card import TRIAL_COLOUR, TRIAL_LEVEL
@@ -114,7 +115,9 @@ def test_a_process_whose_card_failed_is_replaced(clip: Path, monkeypatch: pytest
 
 
 def test_a_process_whose_card_failed_on_what_nobody_can_read_is_replaced_too(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    nobody = "from screener.video.readers.sequential import FileDecoding as F\nF._opencv_steps = F._pyav_steps = lambda self: iter(())"
+    nobody = (
+        "import screener.video.readers.sequential as s\ns._OPENERS.update(dict.fromkeys(('opencv', 'pyav', 'careful'), lambda self: None))"
+    )
     put(monkeypatch, script="stand_in.failing_from(0)", more=nobody)
     with pytest.raises(SourceError, match="none of its 10"), open_video(file_source(clip), ON_CARD) as video:
         list(video.frames())
@@ -214,7 +217,7 @@ def test_pictures_of_more_than_8_bits_are_alike_in_both_readers_of_the_cpu(tmp_p
         tmp_path / "a.mp4", "libx265", 5, pixel_format="yuv420p10le", picture=noise, options={"x265-params": "log-level=none"}
     )
     with_opencv, ledger = read(path, all_frames=True)
-    monkeypatch.setattr(sequential, "_SILENT_IN_OPENCV", frozenset({"hevc"}))
+    monkeypatch.setattr(sequential, "plan_for", lambda facts: Plan(("pyav",)))
     with_pyav, other = read(path, all_frames=True)
     assert (ledger.reader, other.reader) == ("opencv", "pyav")
     assert all((ours.picture_rgb == theirs.picture_rgb).all() for ours, theirs in zip(with_pyav, with_opencv, strict=True))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from video_media import level, number_of
+from PIL import Image
+from video_media import level, number_of, write_clip
 
 from screener.errors import SourceError
 from screener.settings import ScanSettings
@@ -64,6 +66,75 @@ def test_exif_turns_the_picture_upright(tmp_path: Path) -> None:
     assert frame is not None and frame.size_wh == (40, 60)
     expected = np.rot90(COLOURS, -1)
     assert np.abs(frame.picture_rgb[8:-8:16, 8:-8:16].astype(int) - expected[8:-8:16, 8:-8:16]).max() < 12
+
+
+TURNED = {
+    1: COLOURS,
+    2: COLOURS[:, ::-1],
+    3: np.rot90(COLOURS, 2),
+    4: COLOURS[::-1],
+    5: COLOURS.transpose(1, 0, 2),
+    6: np.rot90(COLOURS, -1),
+    7: np.rot90(COLOURS, 2).transpose(1, 0, 2),
+    8: np.rot90(COLOURS),
+}
+"""By the number that EXIF gives each of the eight ways to hold a camera."""
+
+
+@pytest.mark.parametrize("orientation", TURNED)
+@pytest.mark.parametrize(
+    ("kind", "options"), [("JPEG", {"quality": 95}), ("PNG", {}), ("WEBP", {"lossless": True}), ("TIFF", {}), ("AVIF", {"quality": 95})]
+)
+def test_every_way_to_hold_a_camera(tmp_path: Path, kind: str, options: dict[str, object], orientation: int) -> None:
+    """In AVIF it is written as `irot` and `imir`, properties of the picture that OpenCV does not look at."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = tmp_path / f"a.{kind.lower()}"
+    Image.fromarray(COLOURS).save(path, kind, exif=exif, **options)
+    assert kind != "AVIF" or orientation == 1 or b"irot" in path.read_bytes() or b"imir" in path.read_bytes()
+    (frame,) = opened(path).steps()
+    assert frame is not None
+    assert frame.picture_rgb.shape == TURNED[orientation].shape
+    assert np.abs(frame.picture_rgb[5:-5:5, 5:-5:5].astype(int) - TURNED[orientation][5:-5:5, 5:-5:5]).mean() < 6
+
+
+def coded(kind: str = ".jpg") -> bytes:
+    return bytes(cv2.imencode(kind, COLOURS[:, :, ::-1])[1].tobytes())
+
+
+@pytest.mark.parametrize(
+    ("behind", "named"),
+    [
+        (lambda path: write_clip(path.with_suffix(".mp4"), frames=3).read_bytes(), True),
+        (lambda path: coded(), True),
+        (lambda path: bytes(200), False),
+        (lambda path: b"a note that some program left", False),
+    ],
+    ids=["a film", "another photograph", "padding", "a note"],
+)
+def test_what_lies_behind_a_photograph(tmp_path: Path, behind: Callable[[Path], bytes], named: bool) -> None:
+    path = tmp_path / "a.jpg"
+    path.write_bytes(coded() + behind(path))
+    decoding = opened(path)
+    assert len(list(decoding.steps())) == 1
+    assert (decoding.ledger.reasons, decoding.ledger.warnings) == ((["unread_part"], ["second_part"]) if named else ([], []))
+
+
+def test_pictures_that_belong_to_a_photograph_are_no_second_part(tmp_path: Path) -> None:
+    """Previews and maps of brightness, which the photograph declares (CIPA DC-007)."""
+    path = tmp_path / "a.jpg"
+    first = Image.fromarray(COLOURS)
+    first.save(tmp_path / "a.mpo", "MPO", save_all=True, append_images=[first.transpose(Image.Transpose.FLIP_LEFT_RIGHT)])
+    (tmp_path / "a.mpo").rename(path)
+    assert opened(path).ledger.reasons == []
+
+
+def test_pages_of_which_one_is_judged(tmp_path: Path) -> None:
+    first = Image.fromarray(COLOURS)
+    first.save(tmp_path / "one.tiff")
+    first.save(tmp_path / "two.tiff", save_all=True, append_images=[first])
+    assert opened(tmp_path / "one.tiff").ledger.reasons == []
+    assert opened(tmp_path / "two.tiff").ledger.reasons == ["unread_part"]
 
 
 @pytest.mark.parametrize("suffix", [".png", ".webp", ".avif"])

@@ -27,12 +27,12 @@ CONTAINERS = [
     ("a.flv", "libx264", {"bf": "2"}, "yuv420p", None, "opencv", ()),
     ("a.wmv", "wmv2", {"b": "4000k"}, "yuv420p", None, "opencv", ()),
     ("vp8.webm", "libvpx", {"auto-alt-ref": "1", "lag-in-frames": "16", "b": "4000k"}, "yuv420p", None, "pyav", ()),
-    ("vp9.webm", "libvpx-vp9", {"auto-alt-ref": "1", "lag-in-frames": "16", "cpu-used": "8"}, "yuv420p", None, "opencv", ()),
+    ("vp9.webm", "libvpx-vp9", {"auto-alt-ref": "1", "lag-in-frames": "16", "cpu-used": "8"}, "yuv420p", None, "pyav", ()),
     ("m4.avi", "mpeg4", {"bf": "2", "b": "4000k"}, "yuv420p", None, "opencv", ()),
     ("x264.avi", "libx264", {"bf": "3"}, "yuv420p", None, "opencv", ()),
-    ("mj.avi", "mjpeg", {}, "yuvj420p", None, "opencv", ()),
+    ("mj.avi", "mjpeg", {}, "yuvj420p", None, "pyav", ()),
     ("hevc.mp4", "libx265", {"x265-params": "log-level=none"}, "yuv420p", None, "opencv", ()),
-    ("a.gif", "gif", {}, "rgb8", None, "opencv", ()),
+    ("a.gif", "gif", {}, "rgb8", None, "pillow", ()),
     ("av1.mp4", "libsvtav1", {"preset": "12"}, "yuv420p", None, "pyav", ()),
     ("a.ts", "libx264", {"bf": "3"}, "yuv420p", None, "opencv", ("end_unverified",)),
     ("a.mpg", "mpeg2video", {"bf": "2", "b": "4000k"}, "yuv420p", "vob", "opencv", ("end_unverified",)),
@@ -101,14 +101,16 @@ def edited(source: Path, target: Path, duration: int, media_time_frames: int) ->
     return target
 
 
-def test_an_edit_list_hides_frames_without_counting_them_lost(tmp_path: Path) -> None:
-    source = write_clip(tmp_path / "a.mp4", options={"bf": "3", "g": "15"})
-    frames, ledger = read(edited(source, tmp_path / "end.mp4", 800, 0), all_frames=True)
-    assert [number_of(frame.picture_rgb) for frame in frames] == list(range(20))
+@pytest.mark.parametrize(("duration", "first", "options"), [(800, 0, {"g": "15"}), (800, 20, {"g": "15"}), (400, 15, {"g": "40"})])
+def test_what_an_edit_list_hides_from_players_is_judged_too(tmp_path: Path, duration: int, first: int, options: dict[str, str]) -> None:
+    source = write_clip(tmp_path / "a.mp4", options={"bf": "3", **options})
+    frames, ledger = read(edited(source, tmp_path / "edited.mp4", duration, first), all_frames=True)
+    assert [number_of(frame.picture_rgb) for frame in frames] == list(range(40))
+    np.testing.assert_allclose([frame.pts_seconds for frame in frames], (np.arange(40) - first) / 25, atol=1e-3)
     assert (ledger.reasons, ledger.decode_errors, ledger.frames_promised) == ([], 0, 40)
-    frames, ledger = read(edited(source, tmp_path / "start.mp4", 800, 20), all_frames=True)
-    assert [number_of(frame.picture_rgb) for frame in frames] == list(range(20, 40))
-    assert frames[0].pts_seconds == 0 and not ledger.reasons
+    assert ledger.warnings == ["hidden_pictures"]
+    sampled, _ = read(tmp_path / "edited.mp4", frames=8)
+    assert [number_of(frame.picture_rgb) for frame in sampled] == [2, 7, 12, 17, 22, 27, 32, 37]
 
 
 def test_sampling_is_even_and_repeatable(tmp_path: Path) -> None:
@@ -199,7 +201,7 @@ def test_the_rescue_reader_goes_on_where_the_first_gave_up(tmp_path: Path, monke
 
 def test_several_video_streams(tmp_path: Path) -> None:
     frames, ledger = read(write_clip(tmp_path / "a.mkv", frames=5, video_streams=2))
-    assert ledger.warnings == ["multi_video"] and len(frames) == 5 and not ledger.reasons
+    assert (len(frames), ledger.warnings, ledger.reasons) == (5, ["multi_video"], ["unread_part"])
 
 
 def test_sound_longer_and_shorter_than_the_picture(tmp_path: Path) -> None:
@@ -237,11 +239,16 @@ def test_cover_art_is_not_the_video(tmp_path: Path) -> None:
     assert (ledger.warnings, ledger.reasons, ledger.size_wh) == ([], [], (96, 64))
 
 
+def set_limit(monkeypatch: pytest.MonkeyPatch, packets: int) -> None:
+    for module in ("walk", "facts"):
+        monkeypatch.setattr(f"screener.video.container.{module}.PACKET_LIMIT", packets)
+
+
 def test_more_frames_than_are_kept_count_of_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_clip(tmp_path / "a.mp4")
-    monkeypatch.setattr("screener.video.container.timeline._PACKET_LIMIT", 40)
+    set_limit(monkeypatch, 40)
     assert len(read(path, all_frames=True)[0]) == 40
-    monkeypatch.setattr("screener.video.container.timeline._PACKET_LIMIT", 39)
+    set_limit(monkeypatch, 39)
     with pytest.raises(SourceError) as caught:
         read(path)
     assert caught.value.reason == "limit_time"

@@ -67,7 +67,7 @@ def failure(address: str) -> str:
 
 @pytest.mark.parametrize("manner", ["whole", "open"])
 @pytest.mark.parametrize(
-    ("name", "codec", "reader"), [("a.mp4", "libx264", "opencv"), ("a.mkv", "libx264", "opencv"), ("b.mkv", "libsvtav1", "pyav")]
+    ("name", "codec", "reader"), [("a.mp4", "libx264", "pyav"), ("a.mkv", "libx264", "pyav"), ("b.mkv", "libsvtav1", "pyav")]
 )
 def test_a_file_of_known_duration_is_sampled_like_a_local_one(
     tmp_path: Path, address: str, manner: str, name: str, codec: str, reader: str

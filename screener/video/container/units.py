@@ -1,0 +1,160 @@
+"""The units that coded pictures of H.264 and HEVC are made of: parameter sets, messages of how a picture is turned, slices.
+
+ISO/IEC 14496-10 (H.264), ITU-T H.265 (HEVC), and ISO/IEC 14496-15 for how containers keep them. Reads what is asked for and no more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from screener.video.container.bits import Bits, unescaped
+
+_PREFIX = b"\0\0\1"
+_HIGH_PROFILES = frozenset({44, 83, 86, 100, 110, 118, 122, 128, 134, 135, 138, 139, 244})
+_AVC_SET, _HEVC_SET = 7, 33
+_DISPLAY_ORIENTATION = 47
+
+
+@dataclass(frozen=True)
+class Units:
+    """Of the units of H.264 or HEVC. header_bytes: of each unit. type_of: from its first byte. slices, restarts (slices that refer to
+    nothing before them, nor does what follows), sets, messages: types of units."""
+
+    header_bytes: int
+    type_of: Callable[[int], int]
+    slices: range
+    restarts: range
+    sets: int
+    messages: int
+
+    def found(self, data: bytes, length_bytes: int) -> list[bytes]:
+        """Parameter sets that a picture begins with, and messages that say how it is turned."""
+        units = []
+        for start, end in _units(data, length_bytes):
+            kind = self.type_of(data[start])
+            if kind in self.slices:
+                break
+            if kind == self.sets or (kind == self.messages and _turns(data[start + self.header_bytes : end()])):
+                units.append(data[start : end()].rstrip(b"\0"))
+        return units
+
+    def begins_anew(self, data: bytes, length_bytes: int) -> bool:
+        kinds = (self.type_of(data[start]) for start, _ in _units(data, length_bytes))
+        return next((kind for kind in kinds if kind in self.slices), -1) in self.restarts
+
+    def is_message(self, unit: bytes) -> bool:
+        return self.type_of(unit[0]) == self.messages
+
+
+def _turns(messages: bytes) -> bool:
+    """Whether one of some messages is a display orientation (ISO/IEC 14496-10 and ITU-T H.265, annex D.1)."""
+    position = 0
+    while position + 2 < len(messages):
+        kind, position = _extended(messages, position)
+        size, position = _extended(messages, position)
+        if kind == _DISPLAY_ORIENTATION:
+            return True
+        position += size
+    return False
+
+
+def _extended(data: bytes, position: int) -> tuple[int, int]:
+    """A number of as many bytes as it takes, and where it ends."""
+    value = 0
+    while position < len(data):
+        value += data[position]
+        position += 1
+        if data[position - 1] != 255:
+            break
+    return value, position
+
+
+def _units(data: bytes, length_bytes: int) -> Iterator[tuple[int, Callable[[], int]]]:
+    """Where each unit begins, and a function that says where it ends: slices are long, and need not be searched through."""
+    if length_bytes:
+        start = length_bytes
+        while start < len(data):
+            end = start + int.from_bytes(data[start - length_bytes : start], "big")
+            yield start, lambda end=end: end  # type: ignore[misc]
+            start = end + length_bytes
+        return
+    start = data.find(_PREFIX) + 3
+    while 3 <= start < len(data):
+        yield start, lambda start=start: data.find(_PREFIX, start) % (len(data) + 1)  # type: ignore[misc]
+        start = data.find(_PREFIX, start) + 3
+
+
+def avc_configuration(record: bytes) -> tuple[list[bytes], int]:
+    """ISO/IEC 14496-15, section 5.3.3.1: the sequence parameter sets come first."""
+    sets, position = [], 6
+    for _ in range(record[5] & 0x1F):
+        length = int.from_bytes(record[position : position + 2], "big")
+        sets.append(record[position + 2 : position + 2 + length])
+        position += 2 + length
+    return sets, (record[4] & 3) + 1
+
+
+def hevc_configuration(record: bytes) -> tuple[list[bytes], int]:
+    """ISO/IEC 14496-15, section 8.3.3.1: arrays of units, each of one type."""
+    sets, position = [], 23
+    for _ in range(record[22]):
+        kind, count = record[position] & 0x3F, int.from_bytes(record[position + 1 : position + 3], "big")
+        position += 3
+        for _ in range(count):
+            length = int.from_bytes(record[position : position + 2], "big")
+            if kind == _HEVC_SET:
+                sets.append(record[position + 2 : position + 2 + length])
+            position += 2 + length
+    return sets, (record[21] & 3) + 1
+
+
+def avc_fields(parameter_set: bytes) -> bool:
+    """frame_mbs_only_flag is 0 (ISO/IEC 14496-10, section 7.3.2.1.1)."""
+    bits = Bits(unescaped(parameter_set[1:]))
+    profile = bits.take(8)
+    bits.take(16)
+    bits.unsigned()
+    if profile in _HIGH_PROFILES:
+        chroma = bits.unsigned()
+        if chroma == 3:
+            bits.take(1)
+        bits.unsigned()
+        bits.unsigned()
+        bits.take(1)
+        if bits.take(1):
+            for number in range(8 if chroma != 3 else 12):
+                if bits.take(1):
+                    _skip_scaling_list(bits, 16 if number < 6 else 64)
+    bits.unsigned()
+    order = bits.unsigned()
+    if order == 0:
+        bits.unsigned()
+    elif order == 1:
+        bits.take(1)
+        bits.signed()
+        bits.signed()
+        for _ in range(bits.unsigned()):
+            bits.signed()
+    bits.unsigned()
+    bits.take(1)
+    bits.unsigned()
+    bits.unsigned()
+    return not bits.take(1)
+
+
+def _skip_scaling_list(bits: Bits, size: int) -> None:
+    last = following = 8
+    for _ in range(size):
+        if following:
+            following = (last + bits.signed()) % 256
+        last = following or last
+
+
+def hevc_fields(parameter_set: bytes) -> bool:
+    """general_interlaced_source_flag (ITU-T H.265, section 7.3.3), without which no picture may be a field."""
+    return bool(unescaped(parameter_set[2:])[6] & 0x40)
+
+
+AVC = Units(1, lambda head: head & 0x1F, slices=range(1, 6), restarts=range(5, 6), sets=_AVC_SET, messages=6)
+HEVC = Units(2, lambda head: head >> 1 & 0x3F, slices=range(32), restarts=range(16, 21), sets=_HEVC_SET, messages=39)

@@ -1,0 +1,151 @@
+"""What the packets of a file say, one after the other: times, faults, how pictures change on the way, and what the first looks like.
+
+One pass of the demuxer over the whole file. Nothing is decoded but the first picture of the stream that is judged.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from av.codec.context import ThreadType
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from screener.video.container.opening import is_encrypted, moving_streams
+from screener.video.container.packet_faults import PacketFaults
+from screener.video.container.parameter_sets import ParameterSets
+
+PACKET_LIMIT = 8_000_000  # 128 MB of times and places: three days at 30 frames per second
+NO_TICK = -(1 << 63)
+"""Stands for the time of a packet that has none."""
+
+_PROGRESS_PACKETS = 512
+_RESTART_SECONDS = 0.5  # a step back in decoding time of more than this starts a new piece, as where recordings were strung together
+_JUMP_SECONDS = 10.0  # and so does a step forward of more than this in a stream of broadcasting, as FFmpeg's own players take it
+_SEAM_SECONDS = 1.0  # or of this much where the packets' own counter breaks off just before a key picture
+_SEAM_PACKETS = 4  # FFmpeg marks one of the last before it
+_CLOCKED = frozenset({"mpegts", "mpeg"})
+_PROBED_PACKETS = 64
+
+
+@dataclass
+class Walk:
+    """ticks: presentation times in the stream's time base, in decoding order, `NO_TICK` for none. places: where each packet begins in the
+    file, -1 if unknown. segments: packets with which time starts anew; jumps: those of them with which it leaps forward. keys: packets of
+    key pictures. end: of the last byte that any packet holds. discarded: packets that are not to be shown. others: packets of each other
+    stream of moving pictures."""
+
+    container: InputContainer
+    stream: VideoStream
+    ticks: array[int] = field(default_factory=lambda: array("q"))
+    places: array[int] = field(default_factory=lambda: array("q"))
+    keys: array[int] = field(default_factory=lambda: array("q"))
+    segments: list[int] = field(default_factory=lambda: [0])
+    jumps: set[int] = field(default_factory=set)
+    packets: int = 0
+    discarded: int = 0
+    corrupt: int = 0
+    untimed: int = 0
+    end: int = 0
+    encrypted: bool = False
+    backwards: bool = False
+    end_seconds: float = 0.0
+    failed: bool = False
+    ends_corrupt: bool = False
+    first_picture: VideoFrame | None = None
+    others: dict[int, int] = field(default_factory=dict)
+    _last_dts: int | None = None
+    _corrupt_at: int = -_SEAM_PACKETS
+
+    def __post_init__(self) -> None:
+        context = self.stream.codec_context
+        self.colours = (
+            int(context.color_trc),
+            int(context.color_primaries),
+        )  # as the container says; a decoder puts its own in their place
+        self.faults = PacketFaults(context.codec.canonical_name)
+        self.sets = ParameterSets(context.codec.canonical_name, context.extradata)
+        self._clocked = bool(_CLOCKED & frozenset(self.container.format.name.split(",")))
+        self._moving = {stream.index for stream in moving_streams(self.container)}
+        context.thread_type, context.thread_count = ThreadType.SLICE, 1  # the first picture without waiting for others
+
+    def run(self, on_progress: Callable[[], None]) -> None:
+        """on_progress: called every few hundred packets."""
+        try:
+            for number, packet in enumerate(self.container.demux()):
+                if number % _PROGRESS_PACKETS == 0:
+                    on_progress()
+                if len(self.ticks) > PACKET_LIMIT:
+                    return
+                if packet.size:
+                    self._note(packet)
+        except IndexError:
+            pass  # PyAV ends with a packet for each stream, and does not know those that came up on the way
+        except FFmpegError:
+            self.failed = True
+        if self.first_picture is None and 0 < self.packets <= _PROBED_PACKETS and not self.encrypted:
+            self._probe(None)
+
+    def _note(self, packet: Packet[Any]) -> None:
+        self.ends_corrupt = packet.is_corrupt
+        if packet.pts is not None and packet.time_base:
+            self.end_seconds = max(self.end_seconds, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+        if packet.pos is not None:
+            self.end = max(self.end, packet.pos + packet.size)
+        if packet.stream_index == self.stream.index:
+            self._add(packet)
+        elif packet.stream_index in self._moving:
+            self.others[packet.stream_index] = self.others.get(packet.stream_index, 0) + 1
+
+    def _add(self, packet: Packet[Any]) -> None:
+        self.packets += 1
+        if packet.is_corrupt:
+            self.corrupt, self._corrupt_at = self.corrupt + 1, self.packets
+        self.encrypted |= is_encrypted(packet)
+        self.sets.add(packet)
+        self.faults.add(packet)
+        if self.first_picture is None and self.packets <= _PROBED_PACKETS and not self.encrypted:
+            self._probe(packet)
+        if packet.is_discard:
+            self.discarded += 1
+        elif not _is_hidden(packet, self.stream.codec_context.name):
+            self._place(packet)
+
+    def _place(self, packet: Packet[Any]) -> None:
+        if packet.dts is not None:
+            self._note_step(packet)
+            self._last_dts = packet.dts
+        if packet.is_keyframe:
+            self.keys.append(len(self.ticks))
+        tick = packet.pts if packet.pts is not None else packet.dts
+        self.untimed += tick is None
+        self.ticks.append(NO_TICK if tick is None else tick)
+        self.places.append(-1 if packet.pos is None else packet.pos)
+
+    def _note_step(self, packet: Packet[Any]) -> None:
+        known = self._last_dts is not None and packet.dts is not None and packet.time_base
+        step = float((packet.dts - self._last_dts) * packet.time_base) if known else 0.0  # type: ignore[operator]
+        self.backwards |= step < 0
+        seam = packet.is_keyframe and self.packets - self._corrupt_at <= _SEAM_PACKETS
+        if step < -_RESTART_SECONDS:
+            self.segments.append(len(self.ticks))
+        elif self._clocked and (step > _JUMP_SECONDS or (seam and step > _SEAM_SECONDS)):
+            self.segments.append(len(self.ticks))
+            self.jumps.add(len(self.ticks))
+
+    def _probe(self, packet: Packet[Any] | None) -> None:
+        try:
+            self.first_picture = next(iter(self.stream.decode(packet)), None)
+        except FFmpegError:
+            return
+
+
+def _is_hidden(packet: Packet[Any], codec: str) -> bool:
+    """A VP8 packet that is only a reference for others and is never shown (RFC 6386, section 9.1: the show_frame bit)."""
+    return codec == "vp8" and packet.size > 0 and not bytes(packet)[0] & 0x10

@@ -1,0 +1,67 @@
+"""The table: which reader may be trusted with what, and what has to be said. Facts in, plan out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from screener.errors import REASONS, WARNINGS
+from screener.video.container.facts import Facts
+from screener.video.container.policy import READERS, RULES, plan_for
+
+PLAIN = Facts("mov,mp4,m4a,3gp,3g2,mj2", "h264")
+
+CASES = {
+    "its sizes are not written where they are looked for": {"sets_readable": False},
+    "its pictures change size, shape or depth on the way": {"parameter_sets": 2},
+    "its pictures are interlaced, or may be": {"interlaced": True},
+    "its pictures, not their container, say how they are turned": {"is_turned_within": True},
+    "its colours are high dynamic range": {"transfer": 16},
+    "its colours are wider than a screen's": {"primaries": 9},
+    "its decoder conceals damage within a picture": {"codec": "mjpeg"},
+    "there are other streams of moving pictures": {"other_streams": 1},
+    "it is not the first stream": {"is_first": False},
+    "another recording follows": {"another_recording": True},
+    "pictures are only given out to be thrown away": {"unread_pictures": 1},
+    "an edit list hides pictures from players": {"hidden_pictures": 1},
+}
+"""Fact -> the values that make it so. Mirroring is told from a picture, and tested on files."""
+
+
+def test_a_plain_file_is_opencvs() -> None:
+    plan = plan_for(PLAIN)
+    assert plan.readers == READERS == ("nvdec", "opencv", "pyav", "careful")
+    assert (plan.in_order, plan.options, plan.warnings, plan.reasons) == (False, {}, (), ())
+
+
+@pytest.mark.parametrize("fact", CASES)
+def test_each_rule_holds_where_its_fact_does_and_nowhere_else(fact: str) -> None:
+    facts = replace(PLAIN, **CASES[fact])
+    (rule,) = [rule for rule in RULES if rule.holds(facts)]
+    assert rule.fact == fact
+    plan = plan_for(facts)
+    assert not set(plan.readers) & rule.shuns and plan.readers[-1] == "careful"
+    assert plan.warnings == ((rule.warning,) if rule.warning else ())
+    assert plan.reasons == ((rule.reason,) if rule.reason else ())
+
+
+def test_what_was_not_read_is_never_passed_over() -> None:
+    unread = [rule for rule in RULES if rule.reason]
+    assert {rule.reason for rule in unread} == {"unread_part"} and len(unread) == 3
+
+
+def test_the_words_are_known_and_every_rule_has_its_row_in_the_published_table() -> None:
+    page = (Path(__file__).parents[4] / "SECURITY.md").read_text(encoding="utf-8")
+    for rule in RULES:
+        assert not rule.warning or rule.warning in WARNINGS
+        assert not rule.reason or rule.reason in REASONS
+        assert f"| {rule.fact} |" in page, rule.fact
+
+
+def test_rules_add_up() -> None:
+    plan = plan_for(replace(PLAIN, parameter_sets=2, transfer=18, other_streams=2, codec="vp8", hidden_pictures=3))
+    assert plan.readers == ("careful",)
+    assert plan.warnings == ("hdr", "multi_video", "hidden_pictures")
+    assert (plan.reasons, plan.in_order, plan.options) == (("unread_part",), True, {"ignore_editlist": "1"})
