@@ -90,9 +90,10 @@ class Evidence:
 def verdict_on(made: Made, evidence: Evidence, readings: Sequence[Reading]) -> tuple[str, str]:
     """(column of the table, what was wrong in words). The first reading is that of all frames, and gives the column where nothing is."""
     found: dict[str, str] = {}
+    mute = _is_mute(made, evidence, readings[0])
     for reading in readings:
         for name, words in _faults(made, evidence, reading):
-            found.setdefault(name, words)
+            found.setdefault(MUTE if mute and name == "false complete" else name, words)
     for name in (*FAILURES, MUTE):
         if name in found:
             return name, found[name]
@@ -109,16 +110,16 @@ def _faults(made: Made, evidence: Evidence, reading: Reading) -> Iterable[tuple[
     if reading.coverage == "complete":
         missing = (_unseen_in_sample if reading.samples else _unseen)(made, evidence.visible, reading)
         if missing:
-            yield MUTE if _is_mute(made, evidence, reading) else "false complete", f"{said}: {missing}"
+            yield "false complete", f"{said}: {missing}"
     if wrong := _wrong_times(made, reading):
         yield "wrong times", f"{said}: {wrong}"
 
 
 def _is_mute(made: Made, evidence: Evidence, reading: Reading) -> bool:
-    """Whether a garbled picture stands in the place of every missing frame, and the independent decoder says nothing either."""
-    garbled = sum(look.label is None for look in reading.looks)
+    """Whether a garbled picture stands in the place of every missing frame, and the independent decoder sees none and says nothing."""
     missing = owed(made, evidence.visible) - seen_right(made, reading.looks)
-    return made.harmed and not evidence.complains and garbled > 0 and (reading.samples > 0 or garbled >= len(missing))
+    garbled = sum(look.label is None for look in reading.looks)
+    return made.harmed and not evidence.complains and garbled >= len(missing) > 0 and not missing & evidence.visible
 
 
 def owed(made: Made, visible: frozenset[Label], warnings: Sequence[str] = ()) -> frozenset[Label]:
@@ -186,17 +187,22 @@ def _wrong_times(made: Made, reading: Reading) -> str:
     looks = sorted((look for look in reading.looks if look.label and times.get(look.label)), key=lambda look: look.seconds)
     if made.harmed:
         looks = [] if reading.samples or reading.coverage != "complete" else list({look.label: look for look in reversed(looks)}.values())
-    off = [(min((look.seconds - right for right in times[look.label]), key=abs), look) for look in looks if look.label]
-    if not off:
-        return ""
-    shift = sorted(distance for distance, _ in off)[len(off) // 2] if made.any_origin else 0.0
-    wrong = [(distance, look) for distance, look in off if abs(distance - shift) > made.frame_seconds + CLOCK_SECONDS]
+    off = [[look.seconds - right for right in times[look.label]] for look in looks if look.label]
+    origins = {round(distance, 3) for each in off for distance in each} if made.any_origin else {0.0}
+    allowed = made.frame_seconds + CLOCK_SECONDS
+    wrong = min(
+        (
+            [each for each in zip(off, looks, strict=True) if min(abs(distance - origin) for distance in each[0]) > allowed]
+            for origin in origins
+        ),
+        key=len,
+        default=[],
+    )
     if not wrong:
         return ""
-    distance, look = max(wrong, key=lambda each: abs(each[0]))
-    label = look.label
+    distance, label, said = max(((min(each, key=abs), look.label, look.seconds) for each, look in wrong), key=lambda each: abs(each[0]))
     assert label is not None
-    return f"{len(wrong)} of {len(off)} times wrong, the worst {distance:+.3f} s at {label.part}:{label.number}, said {look.seconds:.3f}"
+    return f"{len(wrong)} of {len(off)} times wrong, the worst {distance:+.3f} s at {label.part}:{label.number}, said {said:.3f}"
 
 
 def ranges(labels: Iterable[Label]) -> str:

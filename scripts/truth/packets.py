@@ -5,6 +5,7 @@ Knows PyAV and the bytes of MP4 and MPEG-TS. Does not know which change stands f
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -14,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import av
-from av.bitstream import BitStreamFilterContext
 
 TS_BYTES = 188
 
@@ -47,10 +47,8 @@ def coded(path: Path) -> list[Coded]:
     return found
 
 
-def copied(
-    template: Path, pictures: Sequence[Coded], target: Path, container: str, muxer: dict[str, str] | None = None, filters: str = ""
-) -> Path:
-    """Write coded pictures into a container, with the stream header of the template. filters: bitstream filters on the way.
+def copied(template: Path, pictures: Sequence[Coded], target: Path, container: str, muxer: dict[str, str] | None = None) -> Path:
+    """Write coded pictures into a container, with the stream header of the template.
 
     Raises FFmpegError or ValueError where the container does not take them.
     """
@@ -59,19 +57,13 @@ def copied(
         output: Any = stack.enter_context(av.open(str(target), "w", format=container, options=muxer or {}))
         stream = output.add_stream_from_template(source, opaque=source.codec_context.name == "libdav1d" or None)  # which cannot encode
         base = Fraction(1, 90000)
-        through = BitStreamFilterContext(filters, source, stream) if filters else None
         for picture in pictures:
             packet = av.Packet(picture.data)
             packet.time_base, packet.stream, packet.is_keyframe = base, stream, picture.key
             packet.pts = round(picture.pts / base)
             packet.dts = packet.pts if picture.dts is None else round(picture.dts / base)
             packet.duration = round(picture.duration / base)
-            for ready in through.filter(packet) if through else [packet]:
-                ready.stream = stream
-                output.mux(ready)
-        for ready in through.filter(None) if through else []:
-            ready.stream = stream
-            output.mux(ready)
+            output.mux(packet)
     return target
 
 
@@ -88,6 +80,18 @@ def strung(parts: Sequence[Sequence[Coded]], frame: Fraction) -> list[Coded]:
         found += placed
         end = max(each.pts for each in placed) + frame
     return found
+
+
+def told_to_turn(picture: Coded, turn: int) -> Coded:
+    """An H.264 picture with start codes, and before it, if decoding can begin with it, the message how to show it and those that follow:
+    mirrored or not, then turned (ITU-T H.264, D.1.27)."""
+    if not picture.key:
+        return picture
+    at = next(found.start() for found in re.finditer(b"\0\0\1[\x05\x25\x45\x65]", picture.data))
+    anticlockwise = -turn % 4 * 0x4000
+    bits = f"0{turn // 4}0{anticlockwise:016b}" + "010" + "0" + "1"  # repeated until further notice, no extension, the stop bit
+    message = bytes([0x06, 47, 3]) + int(bits, 2).to_bytes(3, "big") + b"\x80"
+    return replace(picture, data=picture.data[:at] + b"\0\0\1" + message + picture.data[at:])
 
 
 def mixed(first: bytes, second: bytes) -> bytes:

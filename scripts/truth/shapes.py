@@ -15,7 +15,7 @@ from av.error import FFmpegError
 
 from truth.clips import FRAMES, SIZES, SUFFIX, Track, formats_of, pairs, shots_of, write
 from truth.facts import Made, Shot
-from truth.packets import coded, copied, strung
+from truth.packets import coded, copied, strung, told_to_turn
 
 Dice = random.Random
 Maker = Callable[[Dice, Path, int], Made]
@@ -223,15 +223,13 @@ def turned_message(dice: Dice, folder: Path, turn: int) -> Made:
     container = ("mpegts", "h264", "mp4", "matroska")[turn % 4]
     track = Track("libx264", size_wh=(160, 96), turn=dice.choice(range(1, 8)), matrix=False, options={"bf": "0"})
     whole = write(folder / "whole.ts", "mpegts", [track])
-    flip = ":flip=horizontal" if track.turn >= 4 else ""
-    message = f"h264_metadata=display_orientation=insert:rotate={-90 * (track.turn % 4)}{flip}"
-    told = copied(whole, coded(whole), folder / "told.ts", "mpegts", filters=message)
+    told = [told_to_turn(picture, track.turn) for picture in coded(whole)]
     if container == "mpegts" and dice.random() < 0.5:
         upright = replace(track, part=1, turn=0)
         path = write(folder / "clip.ts", "mpegts", [upright])
-        path.write_bytes(path.read_bytes() + told.read_bytes())
+        path.write_bytes(path.read_bytes() + copied(whole, told, folder / "later.ts", "mpegts").read_bytes())
         return Made(path, "orientation message, later", container, "libx264", strung_shots([upright, track]))
-    path = copied(told, coded(told), place(folder, container), container)
+    path = copied(whole, told, place(folder, container), container)
     return Made(path, "orientation message", container, "libx264", shots_of(track, 0.0))
 
 

@@ -130,6 +130,15 @@ def test_an_even_sample_passes() -> None:
         assert verdict_on(WHOLE, EVERY, [HONEST, sample]) == ("complete", "")
 
 
+def test_times_may_count_from_another_frame_where_that_is_said_but_only_all_of_them() -> None:
+    late = replace(HONEST, looks=tuple(replace(look, seconds=look.seconds - 0.4) for look in HONEST.looks))
+    anywhere = replace(WHOLE, any_origin=True)
+    assert verdict_on(WHOLE, EVERY, [late])[0] == "wrong times"
+    assert verdict_on(anywhere, EVERY, [late])[0] == "complete"
+    torn = replace(HONEST, looks=HONEST.looks[:9] + late.looks[9:])
+    assert verdict_on(anywhere, EVERY, [torn])[0] == "wrong times"
+
+
 def test_what_nobody_wrote_but_a_plain_decode_sees_is_owed_too() -> None:
     shorter = replace(WHOLE, shots=WHOLE.shots[:20])
     column, words = verdict_on(shorter, EVERY, [Reading("all frames", "complete", looks=looks_at(shorter))])
@@ -149,10 +158,11 @@ def test_what_was_cut_off_is_owed_unless_nothing_tells_of_it() -> None:
 
 def test_damage_is_mute_only_where_nobody_complains_and_a_garbled_picture_stands_in_its_place() -> None:
     harmed, garbled = replace(WHOLE, harmed=True), (*HONEST.looks[:20], *[Look(None, 0.9)] * 4)
-    quiet = replace(EVERY, complains=False)
+    quiet = Evidence(frozenset(look.label for look in HONEST.looks[:20] if look.label), complains=False)
     reading = replace(HONEST, looks=garbled)
     assert verdict_on(harmed, quiet, [reading])[0] == MUTE
-    assert verdict_on(harmed, EVERY, [reading])[0] == "false complete"
+    assert verdict_on(harmed, replace(quiet, complains=True), [reading])[0] == "false complete"
+    assert verdict_on(harmed, replace(EVERY, complains=False), [reading])[0] == "false complete"
     assert verdict_on(WHOLE, quiet, [reading])[0] == "false complete"
     assert verdict_on(harmed, quiet, [replace(reading, looks=garbled[:22])])[0] == "false complete"
 
