@@ -40,7 +40,8 @@ class Made:
     """One file. path: of the file, or of a folder of pictures.
 
     must: `all` where a complete answer owes every frame that was written, `visible` where it owes what an independent decoder sees (the
-    rest was cut off on purpose, or cannot be decoded), `end` where that holds only if it warns that nothing says where the file ends.
+    rest was cut off on purpose, or cannot be decoded), `end` where that holds only if it warns that nothing says where the file ends, and
+    the independent decoder does not complain either.
     frame_seconds: by how much a time may be wrong. any_origin: time may count from another frame than the first.
     harmed: pictures are missing or damaged; a decoder may show an older one again in their place, or garble one without a word.
     """
@@ -108,7 +109,7 @@ def _faults(made: Made, evidence: Evidence, reading: Reading) -> Iterable[tuple[
     if reading.coverage != "complete" and not reading.reasons:
         yield "no reason", said
     if reading.coverage == "complete":
-        missing = (_unseen_in_sample if reading.samples else _unseen)(made, evidence.visible, reading)
+        missing = (_unseen_in_sample if reading.samples else _unseen)(made, evidence, reading)
         if missing:
             yield "false complete", f"{said}: {missing}"
     if wrong := _wrong_times(made, reading):
@@ -117,16 +118,17 @@ def _faults(made: Made, evidence: Evidence, reading: Reading) -> Iterable[tuple[
 
 def _is_mute(made: Made, evidence: Evidence, reading: Reading) -> bool:
     """Whether a garbled picture stands in the place of every missing frame, and the independent decoder sees none and says nothing."""
-    missing = owed(made, evidence.visible) - seen_right(made, reading.looks)
+    missing = owed(made, evidence) - seen_right(made, reading.looks)
     garbled = sum(look.label is None for look in reading.looks)
     return made.harmed and not evidence.complains and garbled >= len(missing) > 0 and not missing & evidence.visible
 
 
-def owed(made: Made, visible: frozenset[Label], warnings: Sequence[str] = ()) -> frozenset[Label]:
+def owed(made: Made, evidence: Evidence, warnings: Sequence[str] = ()) -> frozenset[Label]:
     """The frames that a complete answer must have seen."""
-    if made.must == "visible" or (made.must == "end" and "end_unverified" in warnings):
-        return visible
-    return visible | {shot.label for shot in made.shots}
+    untold = made.must == "end" and "end_unverified" in warnings and not evidence.complains
+    if made.must == "visible" or untold:
+        return evidence.visible
+    return evidence.visible | {shot.label for shot in made.shots}
 
 
 def seen_right(made: Made, looks: Iterable[Look]) -> frozenset[Label]:
@@ -142,8 +144,8 @@ def _shown_right(look: Look, size_wh: tuple[int, int]) -> bool:
     return look.turn == 0 and abs(off) < math.log(ALIKE)
 
 
-def _unseen(made: Made, visible: frozenset[Label], reading: Reading) -> str:
-    must = owed(made, visible, reading.warnings)
+def _unseen(made: Made, evidence: Evidence, reading: Reading) -> str:
+    must = owed(made, evidence, reading.warnings)
     missing = must - seen_right(made, reading.looks)
     if not missing:
         return ""
@@ -152,13 +154,13 @@ def _unseen(made: Made, visible: frozenset[Label], reading: Reading) -> str:
     words = f"{len(missing)} of {len(must)} frames not seen: {ranges(missing)}"
     words += f"; of these {len(misshown)} were turned or squeezed" if misshown else ""
     words += f"; {unreadable} pictures without a number were judged" if unreadable else ""
-    hidden = len(missing - visible)
+    hidden = len(missing - evidence.visible)
     return words + (f"; {hidden} of the missing are not seen by a plain decode either" if hidden else "")
 
 
-def _unseen_in_sample(made: Made, visible: frozenset[Label], reading: Reading) -> str:
+def _unseen_in_sample(made: Made, evidence: Evidence, reading: Reading) -> str:
     """A run of frames of one part that lasts longer than the slices of the sample, and of which none was looked at."""
-    must, seen = owed(made, visible, reading.warnings), seen_right(made, reading.looks)
+    must, seen = owed(made, evidence, reading.warnings), seen_right(made, reading.looks)
     parts: dict[int, list[Shot]] = {}
     for shot in sorted((shot for shot in made.shots if shot.label in must), key=lambda shot: shot.label):
         parts.setdefault(shot.label.part, []).append(shot)

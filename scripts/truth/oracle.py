@@ -20,11 +20,11 @@ STRICTLY = {"err_detect": "crccheck+bitstream+buffer+careful+compliant+aggressiv
 
 
 def evidence_of(made: Made) -> Evidence:
-    """Nothing for a folder, and where PyAV cannot open it. Whether it complains is asked only of what was harmed."""
+    """Nothing for a folder, and where PyAV cannot open it. Whether it complains is asked only of what was harmed or cut."""
     if not made.path.is_file():
         return Evidence()
     seen = _decoded(made.path, {})
-    return Evidence(frozenset(seen[0]), complains=not made.harmed or _decoded(made.path, STRICTLY)[1])
+    return Evidence(frozenset(seen[0]), complains=not (made.harmed or made.must == "end") or _decoded(made.path, STRICTLY)[1])
 
 
 def _decoded(path: Path, options: dict[str, str]) -> tuple[set[Label], bool]:
@@ -32,6 +32,7 @@ def _decoded(path: Path, options: dict[str, str]) -> tuple[set[Label], bool]:
     found: set[Label] = set()
     complained = False
     av.logging.set_level(av.logging.ERROR)
+    av.logging.set_skip_repeated(False)
     with av.logging.Capture(local=False) as lines:
         try:
             with av.open(str(path), metadata_errors="replace") as container:

@@ -147,12 +147,13 @@ def test_what_nobody_wrote_but_a_plain_decode_sees_is_owed_too() -> None:
 
 def test_what_was_cut_off_is_owed_unless_nothing_tells_of_it() -> None:
     seen = HONEST.looks[:10]
-    visible_part = Evidence(frozenset(look.label for look in seen if look.label))
+    visible_part = Evidence(frozenset(look.label for look in seen if look.label), complains=False)
     reading = replace(HONEST, looks=seen)
     warned = replace(reading, warnings=("end_unverified",))
     assert verdict_on(WHOLE, visible_part, [reading])[0] == "false complete"
     assert verdict_on(replace(WHOLE, must="end"), visible_part, [reading])[0] == "false complete"
     assert verdict_on(replace(WHOLE, must="end"), visible_part, [warned])[0] == "complete"
+    assert verdict_on(replace(WHOLE, must="end"), replace(visible_part, complains=True), [warned])[0] == "false complete"
     assert verdict_on(replace(WHOLE, must="visible"), visible_part, [reading])[0] == "complete"
 
 
