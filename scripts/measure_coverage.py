@@ -6,7 +6,8 @@
 
 Every container and codec that PyAV can write here, and the kinds of `truth.kinds`. A file fails
 - as a false complete when an answer whose coverage is `complete` has not seen, upright and in its own proportions, a frame that was
-  written, or that a plain decode with PyAV sees (in a sample: a stretch longer than its slices);
+  written, or that a plain decode with PyAV sees (in a sample: a stretch longer than its slices), or has judged a picture of which no
+  number can be read;
 - for wrong times when a frame that was judged was given a time more than a frame off;
 - when the scan crashed or hung, or named no reason for an answer that is not complete.
 Damage that garbles a picture while container and decoder find everything in order is counted as mute, and is no failure.

@@ -110,8 +110,10 @@ def _faults(made: Made, evidence: Evidence, reading: Reading) -> Iterable[tuple[
         yield "no reason", said
     if reading.coverage == "complete":
         missing = (_unseen_in_sample if reading.samples else _unseen)(made, evidence, reading)
-        if missing:
-            yield "false complete", f"{said}: {missing}"
+        garbled = _garbled(reading)
+        if missing or garbled:
+            words = [missing] * bool(missing) + [f"{garbled} pictures without a number were judged"] * bool(garbled)
+            yield "false complete", f"{said}: {'; '.join(words)}"
     if wrong := _wrong_times(made, reading):
         yield "wrong times", f"{said}: {wrong}"
 
@@ -119,8 +121,13 @@ def _faults(made: Made, evidence: Evidence, reading: Reading) -> Iterable[tuple[
 def _is_mute(made: Made, evidence: Evidence, reading: Reading) -> bool:
     """Whether a garbled picture stands in the place of every missing frame, and the independent decoder sees none and says nothing."""
     missing = owed(made, evidence) - seen_right(made, reading.looks)
-    garbled = sum(look.label is None for look in reading.looks)
-    return made.harmed and not evidence.complains and garbled >= len(missing) > 0 and not missing & evidence.visible
+    in_place = _garbled(reading) >= max(1, len(missing)) and not missing & evidence.visible
+    return made.harmed and not evidence.complains and in_place
+
+
+def _garbled(reading: Reading) -> int:
+    """Pictures that were judged although nothing could be read off them: every one that was written has its number."""
+    return sum(look.label is None for look in reading.looks)
 
 
 def owed(made: Made, evidence: Evidence, warnings: Sequence[str] = ()) -> frozenset[Label]:
@@ -150,10 +157,8 @@ def _unseen(made: Made, evidence: Evidence, reading: Reading) -> str:
     if not missing:
         return ""
     misshown = missing & {look.label for look in reading.looks}
-    unreadable = sum(look.label is None for look in reading.looks)
     words = f"{len(missing)} of {len(must)} frames not seen: {ranges(missing)}"
     words += f"; of these {len(misshown)} were turned or squeezed" if misshown else ""
-    words += f"; {unreadable} pictures without a number were judged" if unreadable else ""
     hidden = len(missing - evidence.visible)
     return words + (f"; {hidden} of the missing are not seen by a plain decode either" if hidden else "")
 

@@ -107,6 +107,7 @@ PLANTED = {
     "turned": ("false complete", replace(HONEST, looks=looks_at(WHOLE, turn=2))),
     "squeezed": ("false complete", replace(HONEST, looks=looks_at(WHOLE, size_wh=(96, 160)))),
     "another's memory": ("false complete", replace(HONEST, looks=looks_at(WHOLE, label=None))),
+    "garbage besides": ("false complete", replace(HONEST, looks=(*HONEST.looks, Look(None, 0.5, 0, (160, 96))))),
     "late": ("wrong times", replace(HONEST, looks=tuple(replace(look, seconds=look.seconds + 0.12) for look in HONEST.looks))),
     "one late": ("wrong times", replace(HONEST, looks=(replace(HONEST.looks[0], seconds=0.2), *HONEST.looks[1:]))),
     "mute": ("no reason", replace(HONEST, coverage="partial", looks=())),
