@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -119,9 +119,10 @@ def _faults(made: Made, evidence: Evidence, reading: Reading) -> Iterable[tuple[
 
 
 def _is_mute(made: Made, evidence: Evidence, reading: Reading) -> bool:
-    """Whether a garbled picture stands in the place of every missing frame, and the independent decoder sees none and says nothing."""
+    """Whether a picture stands in the place of every missing frame, some of them garbled, and the independent decoder sees none of the
+    missing and says nothing."""
     missing = owed(made, evidence) - seen_right(made, reading.looks)
-    in_place = _garbled(reading) >= max(1, len(missing)) and not missing & evidence.visible
+    in_place = _garbled(reading) > 0 and len(reading.looks) >= len(owed(made, evidence)) and not missing & evidence.visible
     return made.harmed and not evidence.complains and in_place
 
 
@@ -187,29 +188,44 @@ def _lasting(made: Made, shots: Sequence[Shot]) -> float:
 def _wrong_times(made: Made, reading: Reading) -> str:
     """Each look is held against the time of its frame, also in an answer that calls itself partial.
 
-    Of a harmed file, where older pictures are shown again and others come out of order, only the first look at each in an answer that
-    takes all of it for sound; a sample may hold the later look alone.
+    Where a part is named as unread nobody knows how long it lasts: each of the others is then held to itself.
     """
-    times = {shot.label: shot.seconds for shot in made.shots}
-    looks = sorted((look for look in reading.looks if look.label and times.get(look.label)), key=lambda look: look.seconds)
-    if made.harmed:
-        looks = [] if reading.samples or reading.coverage != "complete" else list({look.label: look for look in reversed(looks)}.values())
-    off = [[look.seconds - right for right in times[look.label]] for look in looks if look.label]
-    origins = {round(distance, 3) for each in off for distance in each} if made.any_origin else {0.0}
-    allowed = made.frame_seconds + CLOCK_SECONDS
-    wrong = min(
-        (
-            [each for each in zip(off, looks, strict=True) if min(abs(distance - origin) for distance in each[0]) > allowed]
-            for origin in origins
-        ),
-        key=len,
-        default=[],
-    )
+    times = {shot.label: shot.seconds for shot in made.shots if shot.seconds}
+    apart = "unread_part" in reading.reasons
+    groups: dict[int, list[tuple[Label, float]]] = {}
+    for label, said in _said(made, reading):
+        if label in times:
+            groups.setdefault(label.part if apart else 0, []).append((label, said))
+    wrong = [each for group in groups.values() for each in _misplaced(group, times, made, made.any_origin or apart)]
     if not wrong:
         return ""
-    distance, label, said = max(((min(each, key=abs), look.label, look.seconds) for each, look in wrong), key=lambda each: abs(each[0]))
-    assert label is not None
-    return f"{len(wrong)} of {len(off)} times wrong, the worst {distance:+.3f} s at {label.part}:{label.number}, said {said:.3f}"
+    distance, label, said = max(wrong, key=lambda each: abs(each[0]))
+    of = sum(map(len, groups.values()))
+    return f"{len(wrong)} of {of} times wrong, the worst {distance:+.3f} s at {label.part}:{label.number}, said {said:.3f}"
+
+
+def _said(made: Made, reading: Reading) -> list[tuple[Label, float]]:
+    """The looks whose times count. Of a harmed file, where older pictures are shown again and others come out of order, the first at each
+    in an answer that takes all of it for sound; a sample may hold the later one alone."""
+    looks = sorted(((look.label, look.seconds) for look in reading.looks if look.label), key=lambda each: each[1])
+    if not made.harmed:
+        return looks
+    return [] if reading.samples or reading.coverage != "complete" else list(dict(reversed(looks)).items())
+
+
+def _misplaced(
+    said: Sequence[tuple[Label, float]], times: Mapping[Label, tuple[float, ...]], made: Made, any_origin: bool
+) -> list[tuple[float, Label, float]]:
+    """(how far off, label, the time it was given) of those that are more than a frame off, from the origin that suits most of them."""
+    off = [([given - right for right in times[label]], label, given) for label, given in said]
+    origins = {round(distance, 3) for distances, _, _ in off for distance in distances} if any_origin else {0.0}
+    allowed = made.frame_seconds + CLOCK_SECONDS
+
+    def beyond(origin: float) -> list[tuple[float, Label, float]]:
+        nearest = ((min((distance - origin for distance in distances), key=abs), label, given) for distances, label, given in off)
+        return [each for each in nearest if abs(each[0]) > allowed]
+
+    return min(map(beyond, origins), key=len, default=[])
 
 
 def ranges(labels: Iterable[Label]) -> str:

@@ -24,7 +24,7 @@ FRAGMENTS = "frag_keyframe+empty_moov"
 MUXERS: dict[str, tuple[dict[str, str], ...]] = {
     "mp4": (
         {}, {"movflags": "faststart"}, {"movflags": FRAGMENTS}, {"movflags": FRAGMENTS + "+default_base_moof"},
-        {"movflags": "frag_every_frame+empty_moov"}, {"movflags": "dash+delay_moov"}, {"movflags": "hybrid_fragmented"},
+        {"movflags": FRAGMENTS + "+separate_moof"}, {"movflags": "dash+delay_moov"}, {"movflags": "hybrid_fragmented"},
     ),
     "mov": ({}, {"movflags": "faststart"}, {"movflags": FRAGMENTS}),
     "matroska": ({}, {"live": "1"}, {"cluster_time_limit": "200"}, {"cues_to_front": "1"}),

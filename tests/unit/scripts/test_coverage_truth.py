@@ -140,6 +140,16 @@ def test_times_may_count_from_another_frame_where_that_is_said_but_only_all_of_t
     assert verdict_on(anywhere, EVERY, [torn])[0] == "wrong times"
 
 
+def test_beside_an_unread_part_each_part_is_timed_by_itself() -> None:
+    made = made_of(Track("libx264", part=0, frames=10), Track("libx264", part=1, frames=10))
+    later = tuple(replace(look, seconds=look.seconds + 5.0) if look.label and look.label.part else look for look in looks_at(made))
+    partial = Reading("all frames", "partial", ("unread_part",), looks=later)
+    assert verdict_on(made, Evidence(), [partial])[0] == "partial"
+    assert verdict_on(made, Evidence(), [replace(partial, reasons=("corrupt",))])[0] == "wrong times"
+    uneven = tuple(replace(look, seconds=look.seconds * 1.5) for look in later)
+    assert verdict_on(made, Evidence(), [replace(partial, looks=uneven)])[0] == "wrong times"
+
+
 def test_what_nobody_wrote_but_a_plain_decode_sees_is_owed_too() -> None:
     shorter = replace(WHOLE, shots=WHOLE.shots[:20])
     column, words = verdict_on(shorter, EVERY, [Reading("all frames", "complete", looks=looks_at(shorter))])
