@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from screener.runtime.waiting import wait_asleep
 
 if TYPE_CHECKING:
+    __version__: str
     from screener.checkpoint import Checkpoint as Checkpoint
     from screener.checkpoint import load_checkpoint as load_checkpoint
     from screener.errors import CheckpointError as CheckpointError
@@ -57,10 +58,14 @@ __all__ = sorted(_HOMES)
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from screener.runtime.versions import versions
+
+        return versions()["screener"]
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(f"screener.{_HOMES[name]}"), name)
 
 
 def __dir__() -> list[str]:
-    return list(_HOMES)
+    return [*_HOMES, "__version__"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,8 +16,11 @@ from screener.runtime.stop_signals import StopSignals
 UsageError: Any = typer.BadParameter.__base__
 """What the parser raises for arguments that it cannot use; the library that Typer takes it from is its own affair."""
 
-ORDER = ("scan", "live", "audit", "extract", "train", "evaluate", "calibrate", "export", "bench", "doctor", "weights", "version")
+ORDER = ("scan", "live", "audit", "extract", "train", "evaluate", "calibrate", "export", "bench", "doctor", "weights", "config", "version")
 """Of the commands in the help: the way the work goes, not the way the modules are loaded."""
+
+
+NUMBERS: dict[Any, str] = {int: "a whole number", float: "a number"}
 
 
 class InOrder(TyperGroup):
@@ -32,6 +37,7 @@ class InOrder(TyperGroup):
         except UsageError as error:
             from screener.video.masking import masked
 
+            error.message = _in_own_words(error, sys.argv[1:])
             for argument in sys.argv[1:]:
                 error.message = error.message.replace(argument, masked(argument))
             raise
@@ -42,17 +48,67 @@ class InOrder(TyperGroup):
             formatter.write_dl([(name, self.commands[name].get_short_help_str(limit=500)) for name in self.list_commands(ctx)])
 
 
+def _in_own_words(error: Any, arguments: list[str]) -> str:
+    """What the parser says of arguments that it cannot use, in the words of this program where they are clearer."""
+    message, param = str(error.message), getattr(error, "param", None)
+    if message.startswith("No such command") and arguments and (os.path.lexists(arguments[0]) or "://" in arguments[0]):
+        return f"{arguments[0]!r} is no command; to judge it: screener scan {shlex.quote(arguments[0])}"
+    wanted = NUMBERS.get(getattr(getattr(param, "type_descriptor", None), "annotation", None))
+    if wanted is None:
+        return message
+    lowest = getattr(param, "min", None)
+    least = "" if lowest is None else f" of at least {lowest}"
+    return f"expected {wanted}{least}, got {_value_of(getattr(param, 'opts', []), arguments)!r}"
+
+
+def _value_of(options: list[str], arguments: list[str]) -> str:
+    """What was written behind an option, or behind its equals sign."""
+    for argument, following in zip(arguments, [*arguments[1:], ""], strict=True):
+        name, equals, value = argument.partition("=")
+        if name in options:
+            return value if equals else following
+    return ""
+
+
 app = typer.Typer(
     name="screener",
     cls=InOrder,
     help="Screens video for face forgery: which person, when, how sure, or why it cannot tell.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-CheckpointOption = Annotated[Path | None, typer.Option("--checkpoint", help="Weights to use; the default ones ship with screener.")]
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        import screener
+
+        sys.stdout.write(f"screener {screener.__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _every_command(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="The version, and nothing else.")
+    ] = False,
+) -> None:
+    """Options that stand before the command."""
+
+
+def _checkpoint(path: Path | None) -> Path | None:
+    """`default` names the weights that ship, as in settings, unless a file is called so."""
+    return None if path == Path("default") and not path.exists() else path
+
+
+CheckpointOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--checkpoint", envvar="SCREENER_CHECKPOINT", callback=_checkpoint, help="Weights to use; `default`, which ship with screener."
+    ),
+]
 DeviceOption = Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda or mps.")]
 DecoderOption = Annotated[
     str | None, typer.Option("--decoder", help="Where video files are decoded: auto (which is cpu), cpu, or cuda for an NVIDIA card.")

@@ -27,22 +27,27 @@ def doctor(checkpoint: CheckpointOption = None, device: DeviceOption = None) -> 
         sys.exit(ExitStatus.GENUINE if all(finding.ok for finding in findings) else ExitStatus.COULD_NOT_RUN)
 
 
+CheckpointArgument = Annotated[
+    Path | None, typer.Argument(metavar="[CHECKPOINT]", help="The same as --checkpoint; the default weights if both are left out.")
+]
+
+
 @weights_app.command("show")
-def weights_show(checkpoint: Annotated[Path | None, typer.Argument(help="A checkpoint; the default one if left out.")] = None) -> None:
+def weights_show(named: CheckpointArgument = None, checkpoint: CheckpointOption = None) -> None:
     """What a checkpoint promises: shape, preprocessing, calibration, thresholds, training data, figures, licence."""
     with exits():
         from screener.checkpoint import describe, load_checkpoint
 
-        _print_rows(describe(load_checkpoint(checkpoint)))
+        _print_rows(describe(load_checkpoint(named or checkpoint)))
 
 
 @weights_app.command("verify")
-def weights_verify(checkpoint: Annotated[Path | None, typer.Argument(help="A checkpoint; the default one if left out.")] = None) -> None:
+def weights_verify(named: CheckpointArgument = None, checkpoint: CheckpointOption = None) -> None:
     """Check a checkpoint's file, contract, shapes, hash, values and fingerprint, and run it once; exit 2 at the first fault."""
     with exits():
         from screener.checkpoint import verify_checkpoint
 
-        _print_rows(verify_checkpoint(checkpoint))
+        _print_rows(verify_checkpoint(named or checkpoint))
 
 
 @app.command()
