@@ -116,7 +116,7 @@ def _watch(argument: str, realtime: bool, settings: LiveSettings, checkpoint: Pa
         if verdict is not None and not wishes.jsonl:
             from screener.report import WRITERS
 
-            outputs.write(WRITERS["text"](1, False).one(verdict))
+            outputs.write(WRITERS["text"](1, False, None).one(verdict))
     for error in outputs.failures.values():
         tell(f"not everything was kept: {error}")
     if status is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sys
 import traceback
 from collections.abc import Iterator
@@ -146,20 +147,19 @@ def _scan(
     with Journal(places.journal) if places.journal else contextlib.nullcontext() as journal:
         folder = ReportFolder(places.report, len(left_out)) if places.report else None
         # The document of a single input has no place for what was left out.
-        writer = WRITERS[format_name](
-            None if left_out else len(inputs), places.output is None and sys.stdout.isatty() and "NO_COLOR" not in os.environ
-        )
+        writer = WRITERS[format_name](None if left_out else len(inputs), *_terminal(places.output))
         with _output(places.output) as out:
             progress = progress_for(sys.stderr, quiet, len(inputs))
             run = scan_all(inputs, settings, checkpoint, progress, folder, journal, workers, len(left_out))
             status = _write_rows(run, writer, out)
             out.write(writer.end(run.summary))
-            if folder:
-                folder.finish()
+            index = folder.finish() if folder else None
         if journal and status is None:
             journal.finish()
     if places.output is not None and not quiet:
         _tell_totals(run.summary, places.output)
+    if index is not None and not quiet:
+        sys.stderr.write(f"screener: report: {visible(str(index))}\n")
     if status is not None:
         _tell_stop(status, run.summary.inputs, len(inputs), places)
     if run.known and not quiet:
@@ -167,6 +167,13 @@ def _scan(
             f"screener: {run.known} of {len(inputs)} inputs were judged before and taken from {visible(str(places.journal))}\n"
         )
     return int(run.exit_status(allow_incomplete) if status is None else status)
+
+
+def _terminal(output: Path | None) -> tuple[bool, int | None]:
+    """Whether results may hold colours, and how many columns they have; none where they do not go to a terminal."""
+    if output is not None or not sys.stdout.isatty():
+        return False, None
+    return not os.environ.get("NO_COLOR"), shutil.get_terminal_size().columns
 
 
 def _write_rows(run: Batch, writer: Writer, out: Output) -> ExitStatus | None:

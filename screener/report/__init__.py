@@ -19,13 +19,13 @@ from screener.report.text import TextWriter
 from screener.report.wording import counted, visible
 from screener.report.writer import Writer
 
-WRITERS: dict[str, Callable[[int | None, bool], Writer]] = {
+WRITERS: dict[str, Callable[[int | None, bool, int | None], Writer]] = {
     "text": TextWriter,
     "json": JsonWriter,
     "jsonl": JsonLinesWriter,
     "csv": CsvWriter,
 }
-"""Every streaming report by name; each takes the number of inputs asked for, None when unknown, and whether it may use ANSI colours."""
+"""Every streaming report by name; each is made as `Writer` says."""
 
 __all__ = [
     "WRITERS",

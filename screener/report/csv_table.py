@@ -39,7 +39,7 @@ Source: OWASP, CSV Injection, https://owasp.org/www-community/attacks/CSV_Inject
 class CsvWriter:
     """Text that a spreadsheet could take for a formula gets an apostrophe in front; numbers are never touched."""
 
-    def __init__(self, inputs: int | None = None, colour: bool = False) -> None:
+    def __init__(self, inputs: int | None = None, colour: bool = False, columns: int | None = None) -> None:
         pass
 
     def begin(self) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -21,10 +21,13 @@ from screener.records import Verdict
 from screener.report.output import atomic_output
 from screener.report.page import Scale, page_of, scale_of
 from screener.report.summary import Summary
-from screener.report.wording import COVERAGE_WORDS, capitalised, headline, score, visible
+from screener.report.wording import capitalised, coverage_in_words, headline, label, score, visible
 from screener.runtime.files import make_folder, remove_leftovers, write_whole
 
 INDEX_NAME = "index.html"
+
+_ENDING = "-" + "[0-9a-f]" * 10 + ".html"
+"""How the names of pages end, as a pattern."""
 
 _SEVERITY = {"fake": 0, "undecided": 1, "genuine": 2}
 
@@ -33,12 +36,13 @@ _SEVERITY = {"fake": 0, "undecided": 1, "genuine": 2}
 class IndexRow:
     """What the index keeps of one input: no frames and no pictures, so that thousands fit into memory.
 
-    finding: the headline without its first word, which the outcome says already.
+    label: the outcome, or what kept the input from getting one. finding: the headline without its first word, which the label says.
     """
 
     source: str
     page: str
     outcome: str
+    label: str
     finding: str
     coverage: str
     scale: Scale | None
@@ -80,9 +84,11 @@ class ReportFolder:
             return None
 
     def finish(self) -> Path:
-        """Writes the index of all pages added and returns its path. Raises OutputError."""
+        """Writes the index of all pages added, with links to those of earlier runs, and returns its path. Raises OutputError."""
         path = self._folder / INDEX_NAME
-        _write_index_rows(self._rows, self._summary, path)
+        mine = {row.page for row in self._rows}
+        earlier = sorted(page.name for page in self._folder.glob(f"*{_ENDING}") if page.name not in mine)
+        _write_index_rows(self._rows, self._summary, path, earlier)
         return path
 
 
@@ -113,7 +119,8 @@ def page_name(verdict: Verdict) -> str:
 def _page_name(source: str) -> str:
     digest = hashlib.blake2s(source.encode("utf-8", "surrogatepass"), digest_size=5).hexdigest()
     last = re.split(r"[/\\]", source.rstrip("/\\"))[-1]
-    readable = re.sub(r"[^A-Za-z0-9._-]+", "_", last).strip("._-")[:60]
+    # Letters of every script stay; 60 of four bytes each fit into a file name.
+    readable = re.sub(r"[^\w.-]+", "_", last).strip("._-")[:60].strip("._-")
     return f"{readable or 'input'}-{digest}.html"
 
 
@@ -123,17 +130,18 @@ def index_row(verdict: Verdict) -> IndexRow:
         source=visible(verdict.source),
         page=page_name(verdict),
         outcome=verdict.outcome,
+        label=label(verdict),
         finding=capitalised(headline(verdict).partition(": ")[2]),
-        coverage=COVERAGE_WORDS[verdict.coverage],
+        coverage=coverage_in_words(verdict),
         scale=scale_of(verdict, verdict),
     )
 
 
-def _write_index_rows(rows: Iterable[IndexRow], summary: Summary, path: Path) -> None:
-    """Fakes first, then the undecided; within each the highest score first."""
+def _write_index_rows(rows: Iterable[IndexRow], summary: Summary, path: Path, earlier: Sequence[str] = ()) -> None:
+    """Fakes first, then the undecided; within each the highest score first. earlier: names of pages that other runs have written."""
     ordered = sorted(rows, key=lambda row: (_SEVERITY[row.outcome], -row.scale.p_fake if row.scale else 0.0, row.source))
     with atomic_output(path, follow=False) as output:
-        stream = _environment().get_template("index.html.j2").stream(rows=ordered, summary=summary)
+        stream = _environment().get_template("index.html.j2").stream(rows=ordered, summary=summary, earlier=earlier)
         # Jinja2 yields every few characters; larger pieces spare ten thousand small writes.
         stream.enable_buffering(512)
         for piece in stream:

@@ -26,7 +26,7 @@ class JsonWriter:
     Written piece by piece, so no verdict is kept. All ASCII: names with lone surrogates survive as \\udcXX escapes.
     """
 
-    def __init__(self, inputs: int | None = None, colour: bool = False) -> None:
+    def __init__(self, inputs: int | None = None, colour: bool = False, columns: int | None = None) -> None:
         self._single = inputs == 1
         self._written = 0
 

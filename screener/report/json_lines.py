@@ -9,7 +9,7 @@ from screener.report.summary import Summary
 class JsonLinesWriter:
     """Each line is the public JSON of one input. There is no summary: every line of the stream has the same form."""
 
-    def __init__(self, inputs: int | None = None, colour: bool = False) -> None:
+    def __init__(self, inputs: int | None = None, colour: bool = False, columns: int | None = None) -> None:
         pass
 
     def begin(self) -> str:

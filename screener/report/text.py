@@ -1,6 +1,7 @@
-"""The report for a terminal: a line per input, lines for people and remarks indented under it, and a summary at the end.
+"""The report for a terminal: what became of each input, its people and remarks indented under it, and a summary at the end.
 
-Knows words and, if told so, ANSI colours; the words alone carry the whole meaning. Does not know the stream it is written to.
+Knows words, the columns of a terminal and, if told so, ANSI colours; the words alone carry the whole meaning. Does not know the stream it
+is written to.
 """
 
 from __future__ import annotations
@@ -10,14 +11,17 @@ import textwrap
 from screener.records import TrackVerdict, Verdict
 from screener.report.summary import Summary
 from screener.report.wording import (
-    COVERAGE_WORDS,
     by_suspicion,
     clock,
     counted,
+    coverage_in_words,
     detail,
     is_sparse,
+    is_unreadable,
+    label,
     numbered,
     score,
+    score_beside,
     spans,
     spelt_out,
     visible,
@@ -25,17 +29,28 @@ from screener.report.wording import (
 
 _ANSI = {"fake": "\x1b[1;31m", "genuine": "\x1b[32m", "undecided": "\x1b[33m"}
 _ANSI_END = "\x1b[0m"
-_INDENT = "    "
+_LABEL_WIDTH = 12
+_INDENT = " " * _LABEL_WIDTH
 _WIDTH = 79
-"""Columns that the narrowest usual terminal shows of a paragraph."""
+"""Columns of paragraphs where no terminal says how many it has."""
+
+_NARROWEST = 40
+_LEAD = "A score is a lead to follow, never proof; `screener weights show` says what these weights were measured to miss."
 
 
 class TextWriter:
-    """`clip.mp4: FAKE  p 0.93 [0.86-0.97]  person 2 of 3 at 0:02.1-0:07.4  complete`, one line per input as clamscan does."""
+    """`FAKE        clip.mp4  p 0.93 [0.86-0.97]  person 2 of 3 at 0:02.1-0:07.4  whole file read`.
 
-    def __init__(self, inputs: int | None = None, colour: bool = False) -> None:
+    One line per input unless a terminal is narrower, in which the line goes on under itself.
+    """
+
+    def __init__(self, inputs: int | None = None, colour: bool = False, columns: int | None = None) -> None:
+        """inputs, colour: see `Writer`. columns: of the terminal, None where there is none."""
         self._colour = colour
-        self._limits = ""
+        self._columns = None if columns is None else max(columns, _NARROWEST)
+        self._single = inputs == 1
+        self._legend = ""
+        self._has_limits = False
 
     def begin(self) -> str:
         """Nothing: the first line is the first input's."""
@@ -43,57 +58,117 @@ class TextWriter:
 
     def one(self, verdict: Verdict) -> str:
         """A line for the input, and lines for its people and what to know of it."""
-        said = [_score_and_interval(verdict), _finding(verdict), _frames_taken(verdict), COVERAGE_WORDS[verdict.coverage]]
-        head = self._parts(verdict.outcome, *said)
-        lines = [f"{visible(verdict.source)}: {head}", *(_INDENT + line for line in [*self._people(verdict), *_remarks(verdict)])]
-        self._limits = str(verdict.checkpoint.get("limits", ""))
+        unread = is_unreadable(verdict)
+        said = [
+            visible(verdict.source),
+            _score_and_interval(verdict, verdict),
+            _finding(verdict),
+            _frames_taken(verdict),
+            "" if unread else coverage_in_words(verdict),
+        ]
+        lines = self._wrapped(f"{label(verdict).upper():<{_LABEL_WIDTH}}", said)
+        for line in [*self._people(verdict), *_remarks(verdict)]:
+            lines += self._wrapped(_INDENT, line)
+        if not unread:
+            self._has_limits |= bool(verdict.checkpoint.get("limits"))
+            self._legend = _legend(verdict) if any(person.p_fake is not None for person in verdict.people) else self._legend
+        lines[0] = self._coloured(verdict.outcome, lines[0])
         return "\n".join(lines) + "\n"
 
     def end(self, summary: Summary) -> str:
-        """The counts, and what the weights cannot do."""
-        unreadable = f", of which {summary.unreadable} could not be read" if summary.unreadable else ""
-        rows = [
-            ("inputs", f"{summary.inputs}"),
-            ("fake", f"{summary.fake}"),
-            ("genuine", f"{summary.genuine}"),
-            ("undecided", f"{summary.undecided}{unreadable}"),
-            ("partly judged", f"{summary.partial}"),
-            ("frames judged", f"{summary.frames_judged}"),
-            *(
-                [("left out", f"{counted(summary.left_out, 'file')} named and beginning like neither video nor picture")]
-                if summary.left_out
-                else []
-            ),
-            ("time", clock(summary.elapsed_seconds)),
-        ]
-        limits = f"\n{textwrap.fill(visible(self._limits), _WIDTH)}\n" if self._limits else ""
-        return "\nSummary\n" + "".join(f"  {name:<14}{value}\n" for name, value in rows) + limits
+        """The counts where there were several inputs, what the scores mean, and where to read what the weights cannot do."""
+        words = [text for text in (self._legend, _LEAD if self._has_limits else "") if text]
+        paragraphs = ["\n".join(textwrap.fill(text, self._width(), break_long_words=False) for text in words)]
+        if not (self._single and summary.inputs):
+            rows = [
+                textwrap.fill(value, self._width(), initial_indent=f"  {name:<14}", subsequent_indent=" " * 16)
+                for name, value in _counts(summary)
+            ]
+            paragraphs.insert(0, "\n".join(["Summary", *rows]))
+        return "".join(f"\n{paragraph}\n" for paragraph in paragraphs if paragraph)
 
-    def _parts(self, outcome: str, *parts: str) -> str:
-        label = f"{_ANSI[outcome]}{outcome.upper()}{_ANSI_END}" if self._colour else outcome.upper()
-        return "  ".join([label, *filter(None, parts)])
+    def _width(self) -> int:
+        """Of paragraphs."""
+        return _WIDTH if self._columns is None else self._columns - 1
 
-    def _people(self, verdict: Verdict) -> list[str]:
+    def _wrapped(self, start: str, parts: list[str]) -> list[str]:
+        """`start` and the parts, two spaces between; behind the last column it goes on under itself, between parts if possible."""
+        lines, parts = [start], [part for part in parts if part]
+        for number, part in enumerate(parts):
+            gap = "" if lines[-1] in (start, _INDENT) else "  "
+            if self._columns is None or len(lines[-1]) + len(gap) + len(part) < self._columns:
+                lines[-1] += gap + part
+                continue
+            room = self._columns - 1 - _LABEL_WIDTH
+            # A name is never broken: it is there to be copied.
+            pieces = [part] if number == 0 and start.strip() else textwrap.wrap(part, room, break_long_words=False, break_on_hyphens=False)
+            if gap:
+                lines.append(_INDENT)
+            lines[-1] += pieces[0]
+            lines += [_INDENT + piece for piece in pieces[1:]]
+        return lines
+
+    def _coloured(self, outcome: str, line: str) -> str:
+        if not self._colour:
+            return line
+        word = line[:_LABEL_WIDTH].rstrip()
+        return f"{_ANSI[outcome]}{word}{_ANSI_END}{line[len(word) :]}"
+
+    def _people(self, verdict: Verdict) -> list[list[str]]:
         # The first line has already said everything of one person with one suspicious stretch at most.
         told = 1 if verdict.outcome == "fake" else 0
         if len(verdict.people) < 2 and not any(len(person.segments) > told for person in verdict.people):
             return []
         judged = [(number, person) for number, person in numbered(verdict) if person.frames_judged]
         lines = [
-            f"person {number}: " + self._parts(person.outcome, _score_and_interval(person), *_about(person, verdict.video.is_still))
+            [f"person {number}: {person.outcome.upper()}", _score_and_interval(person, verdict), *_about(person, verdict.video.is_still)]
             for number, person in judged
         ]
         passers_by = [person for person in verdict.people if not person.frames_judged]
         if passers_by:
             why = "; ".join(spelt_out(tuple(dict.fromkeys(reason for person in passers_by for reason in person.reasons))))
-            lines.append(f"{counted(len(passers_by), 'person', 'people')} seen but not judged: {why}")
+            lines.append([f"{counted(len(passers_by), 'person', 'people')} seen but not judged: {why}"])
         return lines
 
 
-def _score_and_interval(judged: Verdict | TrackVerdict) -> str:
+def _borders(verdict: Verdict) -> tuple[float, ...]:
+    """The scores at which the outcome of a person changes."""
+    return tuple(border for border in (verdict.operating_point.get("genuine_below"), verdict.threshold) if border is not None)
+
+
+def _legend(verdict: Verdict) -> str:
+    """What the scores of a run mean and which numbers decide; the same for all of its inputs."""
+    below = verdict.operating_point.get("genuine_below", verdict.threshold)
+    rate = verdict.operating_point.get("fpr")
+    at = "" if rate is None else f", where {rate:.0%} of real clips are to be called fake"
+    places = f"fake from {_number(verdict.threshold)}, genuine below {_number(below)}, undecided between"
+    return f"p: probability that the person is fake, and its 90 % interval. {places}{at}."
+
+
+def _number(border: float) -> str:
+    """As the JSON has it, to four places, without zeros at the end."""
+    return f"{border:.4f}".rstrip("0")
+
+
+def _counts(summary: Summary) -> list[tuple[str, str]]:
+    unreadable = f", of which {summary.unreadable} could not be read" if summary.unreadable else ""
+    left_out = f"{counted(summary.left_out, 'file')} named and beginning like neither video nor picture"
+    return [
+        ("inputs", f"{summary.inputs}"),
+        ("fake", f"{summary.fake}"),
+        ("genuine", f"{summary.genuine}"),
+        ("undecided", f"{summary.undecided}{unreadable}"),
+        ("partly judged", f"{summary.partial}"),
+        ("frames judged", f"{summary.frames_judged}"),
+        *([("left out", left_out)] if summary.left_out else []),
+        ("time", clock(summary.elapsed_seconds)),
+    ]
+
+
+def _score_and_interval(judged: Verdict | TrackVerdict, verdict: Verdict) -> str:
     if judged.p_fake is None:
         return ""
-    text = f"p {score(judged.p_fake)}"
+    text = f"p {score_beside(judged.p_fake, _borders(verdict))}"
     return text if judged.interval is None else f"{text} [{score(judged.interval[0])}-{score(judged.interval[1])}]"
 
 
@@ -105,7 +180,8 @@ def _finding(verdict: Verdict) -> str:
     """What the line of an input says besides its score."""
     people = len(verdict.people)
     if verdict.outcome == "undecided":
-        return "; ".join(spelt_out(verdict.reasons))
+        # The label of a missing file has said it.
+        return "" if label(verdict) == "not found" else "; ".join(spelt_out(verdict.reasons))
     if verdict.outcome == "genuine":
         return f"{counted(people, 'person', 'people')}, {counted(verdict.video.frames_judged, 'frame')}"
     fakes = [(number, person) for number, person in numbered(verdict) if person.outcome == "fake"]
@@ -129,8 +205,9 @@ def _about(person: TrackVerdict, is_still: bool) -> list[str]:
     return [suspicious, "; ".join(spelt_out(person.reasons)), seen]
 
 
-def _remarks(verdict: Verdict) -> list[str]:
+def _remarks(verdict: Verdict) -> list[list[str]]:
     """What is left to say: reasons that the first line did not give, warnings, and the reader's own words."""
-    reasons = [] if verdict.outcome == "undecided" else [f"{COVERAGE_WORDS[verdict.coverage]}: {why}" for why in spelt_out(verdict.reasons)]
+    covered = coverage_in_words(verdict)
+    reasons = [] if verdict.outcome == "undecided" else [f"{covered}: {why}" for why in spelt_out(verdict.reasons)]
     warnings = [f"note: {why}" for why in spelt_out(verdict.warnings)]
-    return [*reasons, *warnings, *filter(None, [detail(verdict)])]
+    return [[line] for line in [*reasons, *warnings, *filter(None, [detail(verdict)])]]

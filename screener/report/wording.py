@@ -10,8 +10,7 @@ from collections.abc import Iterable, Sequence
 from screener.errors import REASONS, WARNINGS
 from screener.records import TrackVerdict, Verdict
 
-COVERAGE_WORDS: dict[str, str] = {"complete": "complete", "partial": "partial", "none": "nothing judged"}
-"""Coverage -> how a line of text says it."""
+_COVERAGE_WORDS: dict[str, str] = {"complete": "complete", "partial": "partial", "none": "nothing judged"}
 
 
 def visible(text: str) -> str:
@@ -81,6 +80,30 @@ def detail(verdict: Verdict) -> str:
 def is_unreadable(verdict: Verdict) -> bool:
     """True when not one frame of the input could be decoded."""
     return verdict.outcome == "undecided" and verdict.video.frames_decoded == 0
+
+
+def label(verdict: Verdict) -> str:
+    """The outcome, or what kept the input from getting one: `not found`, `unreadable`."""
+    if is_unreadable(verdict):
+        return "not found" if verdict.reasons == ("not_found",) else "unreadable"
+    return verdict.outcome
+
+
+def coverage_in_words(verdict: Verdict) -> str:
+    """How much of an input the answer stands on. A file of which single frames were looked at was not read whole."""
+    if verdict.coverage != "complete" or verdict.sha256 is None or is_sparse(verdict):
+        return _COVERAGE_WORDS[verdict.coverage]
+    return "whole picture read" if verdict.video.is_still else "whole file read"
+
+
+def score_beside(p_fake: float, borders: Iterable[float]) -> str:
+    """A score in as many places as tell it from the borders that decide: 0.347 beside one of 0.350, where 0.35 would leave it open."""
+    plain = score(p_fake)
+    for places in (2, 3, 4):
+        text = f"{p_fake:.{places}f}"
+        if all(text != f"{border:.{places}f}" for border in borders if border != p_fake):
+            break
+    return text if len(text) > len(plain) else plain
 
 
 def is_sparse(verdict: Verdict) -> bool:

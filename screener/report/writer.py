@@ -15,8 +15,11 @@ class Writer(Protocol):
     has been returned by then is a sound document of its format.
     """
 
-    def __init__(self, inputs: int | None = None, colour: bool = False) -> None:
-        """inputs: how many the run was asked for, None when that is not known. colour: whether the text may hold ANSI colours."""
+    def __init__(self, inputs: int | None = None, colour: bool = False, columns: int | None = None) -> None:
+        """inputs: how many the run was asked for, None when that is not known. colour: whether the text may hold ANSI colours.
+
+        columns: of the terminal that shows it, None where it goes elsewhere.
+        """
 
     def begin(self) -> str:
         """What comes before the first verdict."""

@@ -102,7 +102,7 @@ def test_a_pooling_rule(monkeypatch: pytest.MonkeyPatch, clip: Path, checkpoint:
 class SourcesOnly:
     """One quoted name per line."""
 
-    def __init__(self, inputs: int | None = None, colour: bool = False) -> None: ...
+    def __init__(self, inputs: int | None = None, colour: bool = False, columns: int | None = None) -> None: ...
 
     def begin(self) -> str:
         return "name\r\n"
@@ -118,7 +118,7 @@ class SourcesOnly:
 
 def test_a_report_format(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(WRITERS, "names", SourcesOnly)
-    writer, summary = WRITERS["names"](2, False), Summary()
+    writer, summary = WRITERS["names"](2, False, None), Summary()
     text = writer.begin()
     for name in ("a.mp4", "b,c.mp4"):
         judged = verdict(source=name)
@@ -132,6 +132,7 @@ class Levels:
 
     name = "levels"
     seconds = None
+    is_sound = True
     faults = 0
 
     def __init__(self, target: bytes, options: dict[str, str], **_: Any) -> None:

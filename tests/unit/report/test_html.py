@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import given, settings
@@ -153,8 +154,8 @@ def test_a_folder_of_pages_and_its_index(tmp_path: Path, verdicts: dict[str, Ver
     assert sorted(str(link) for link in links) == sorted(page.name for page in pages)
     assert all(page.is_file() for page in pages)
     assert "8 inputs, 3 judged fake" in words(index)
-    tags = re.findall(r'<span class="tag \w+">(\w+)</span>', index)
-    assert tags == ["fake"] * 3 + ["undecided"] * 3 + ["genuine"] * 2
+    tags = re.findall(r'<span class="tag \w+">([\w ]+)</span>', index)
+    assert tags == ["fake"] * 3 + ["undecided"] * 2 + ["not found"] + ["genuine"] * 2
     write_index(named, tmp_path / "index.html")
     assert (tmp_path / "index.html").read_text(encoding="utf-8") == index
 
@@ -163,8 +164,26 @@ def test_a_folder_of_pages_and_its_index(tmp_path: Path, verdicts: dict[str, Ver
 @given(source=st.text(st.characters(codec=None), min_size=1, max_size=300))
 def test_page_names_are_plain(verdicts: dict[str, Verdict], source: str) -> None:
     name = page_name(replace(verdicts["no_face"], source=source))
-    assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,90}\.html", name)
-    assert name != "index.html"
+    assert re.fullmatch(r"[^\W_][\w.-]{0,90}\.html", name)
+    assert name != "index.html" and len(name.encode()) <= 255
+
+
+@pytest.mark.parametrize("source", ["Ausflug nach Köln.mp4", "видео/Москва.mp4", "東京.mp4"])
+def test_page_names_keep_letters_of_every_script(source: str, verdicts: dict[str, Verdict]) -> None:
+    readable = source.rpartition("/")[2].replace(" ", "_")
+    assert page_name(replace(verdicts["no_face"], source=source)).startswith(f"{readable}-")
+
+
+def test_pages_of_earlier_runs_stay_in_the_index(tmp_path: Path, verdicts: dict[str, Verdict]) -> None:
+    first, second = (replace(verdicts["no_face"], source=name) for name in ("größer.mp4", "b.mp4"))
+    for each in (first, second):
+        folder = ReportFolder(tmp_path)
+        folder.add(each)
+        index = folder.finish().read_text(encoding="utf-8")
+    links = [unquote(str(a["href"])) for t, a in read(index).elements if t == "a"]
+    assert links == [page_name(second), page_name(first)]
+    assert all((tmp_path / link).is_file() for link in links)
+    assert "1 input, none judged fake" in words(index) and "Pages of earlier runs" in words(index)
 
 
 def test_equal_names_in_different_folders_get_their_own_pages(verdicts: dict[str, Verdict]) -> None:

@@ -27,8 +27,8 @@ NAMES = st.one_of(
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def report(name: str, verdicts: list[Verdict], inputs: int | None = None, colour: bool = False) -> str:
-    writer = WRITERS[name](inputs, colour)
+def report(name: str, verdicts: list[Verdict], inputs: int | None = None, colour: bool = False, columns: int | None = None) -> str:
+    writer = WRITERS[name](inputs, colour, columns)
     summary = Summary()
     pieces = [writer.begin()]
     for verdict in verdicts:
@@ -39,7 +39,7 @@ def report(name: str, verdicts: list[Verdict], inputs: int | None = None, colour
 
 @pytest.mark.parametrize("name", WRITERS)
 def test_each_verdict_is_handed_on_at_once(name: str, verdicts: dict[str, Verdict]) -> None:
-    writer = WRITERS[name](None, False)
+    writer = WRITERS[name](None, False, None)
     writer.begin()
     for verdict in verdicts.values():
         assert verdict.source in writer.one(verdict)
@@ -66,40 +66,75 @@ def test_a_name_never_breaks_a_line_or_hides(name: str, verdicts: dict[str, Verd
 class TestText:
     def test_a_fake_among_three(self, verdicts: dict[str, Verdict]) -> None:
         lines = report("text", [verdicts["three_people"]]).splitlines()
-        assert lines[0] == "clip.mp4: FAKE  p 0.93 [0.86-0.97]  person 2 of 3 at 0:02.1-0:07.4  complete"
-        assert lines[1].startswith("    person 1: GENUINE  p 0.12")
-        assert lines[2].startswith("    person 2: FAKE  p 0.93 [0.86-0.97]  suspicious 0:02.1-0:07.4")
+        assert lines[0] == "FAKE        clip.mp4  p 0.93 [0.86-0.97]  person 2 of 3 at 0:02.1-0:07.4  whole file read"
+        assert lines[1].startswith("            person 1: GENUINE  p 0.12")
+        assert lines[2].startswith("            person 2: FAKE  p 0.93 [0.86-0.97]  suspicious 0:02.1-0:07.4")
         assert "the scores are neither clearly genuine nor clearly fake" in lines[3]
-        assert lines[4] == "    note: its frame rate varies"
+        assert lines[4] == "            note: its frame rate varies"
 
     def test_each_outcome_is_one_line_when_there_is_no_more_to_say(self, verdicts: dict[str, Verdict]) -> None:
         assert report("text", [verdicts["genuine"]]).splitlines()[:2] == [
-            "clip.mp4: GENUINE  p 0.08 [0.01-0.12]  1 person, 32 frames  complete",
+            "GENUINE     clip.mp4  p 0.08 [0.01-0.12]  1 person, 32 frames  whole file read",
             "",
         ]
-        assert report("text", [verdicts["no_face"]]).startswith("clip.mp4: UNDECIDED  no face was found  complete\n\n")
-        assert report("text", [verdicts["still"]]).startswith("clip.mp4: FAKE  p 0.88  person 1 of 1  complete\n\n")
+        assert report("text", [verdicts["no_face"]]).startswith("UNDECIDED   clip.mp4  no face was found  whole file read\n\n")
+        assert report("text", [verdicts["still"]]).startswith("FAKE        clip.mp4  p 0.88  person 1 of 1  whole picture read\n\n")
+
+    def test_a_file_of_which_single_frames_were_looked_at_was_not_read_whole(self, verdicts: dict[str, Verdict]) -> None:
+        sparse = replace(verdicts["genuine"], warnings=("sparse",))
+        streamed = replace(verdicts["genuine"], sha256=None)
+        for each in (sparse, streamed):
+            assert report("text", [each]).splitlines()[0].endswith("  complete")
 
     def test_an_unreadable_input_says_why_and_what_to_do(self, verdicts: dict[str, Verdict]) -> None:
-        assert report("text", [verdicts["unreadable"]]).startswith(
-            "gone.mp4: UNDECIDED  it cannot be found  nothing judged\n    no such file; check the path\n"
-        )
+        said = report("text", [verdicts["unreadable"]], inputs=1)
+        assert said == "NOT FOUND   gone.mp4\n            no such file; check the path\n"
+        damaged = replace(verdicts["unreadable"], reasons=("corrupt",), detail="gone.mp4: no frame can be decoded")
+        assert report("text", [damaged], inputs=1).startswith("UNREADABLE  gone.mp4  ")
 
     def test_words_of_the_reader_that_only_repeat_the_reason_are_left_out(self, verdicts: dict[str, Verdict]) -> None:
         empty = replace(verdicts["unreadable"], source="a.mp4", reasons=("empty",), detail="a.mp4: the file is empty")
-        assert report("text", [empty]).startswith("a.mp4: UNDECIDED  the file is empty  nothing judged\n\n")
+        assert report("text", [empty]).startswith("UNREADABLE  a.mp4  the file is empty\n\n")
 
-    def test_what_the_weights_cannot_do_fits_a_terminal_of_eighty_columns(self, verdicts: dict[str, Verdict]) -> None:
-        told = replace(verdicts["genuine"], checkpoint={**verdicts["genuine"].checkpoint, "limits": "Not for everything. " * 20})
-        limits = report("text", [told]).rpartition("\n\n")[2]
-        assert limits.count("Not for") == 20
-        assert max(map(len, limits.splitlines())) < 80
+    @pytest.mark.parametrize("columns", [40, 60, 80, 120])
+    def test_it_fits_a_terminal_and_breaks_no_word(self, columns: int, verdicts: dict[str, Verdict]) -> None:
+        limited = [replace(v, checkpoint={**v.checkpoint, "limits": "Not for everything."}) for v in verdicts.values()]
+        wide, narrow = report("text", limited), report("text", limited, columns=columns)
+        assert max(map(len, narrow.splitlines())) < columns
+        assert narrow.split() == wide.split()
+        first = narrow.partition("\nSummary\n")[0].splitlines()
+        assert all(line.startswith(" " * 12) or line[:12].strip() in ("FAKE", "GENUINE", "UNDECIDED", "NOT FOUND") for line in first)
+        assert not any(line[12:].startswith(" ") for line in first)
+
+    def test_a_long_name_is_never_broken(self, verdicts: dict[str, Verdict]) -> None:
+        name = "a long name of a clip " * 6 + ".mp4"
+        lines = report("text", [replace(verdicts["genuine"], source=name)], columns=60).splitlines()
+        assert lines[0] == f"GENUINE     {name}" and lines[1].startswith("            p 0.08")
+
+    @pytest.mark.parametrize(("p_fake", "shown"), [(0.34971, "p 0.3497"), (0.3471, "p 0.347"), (0.30, "p 0.30"), (0.93, "p 0.93")])
+    def test_a_score_has_the_digits_that_tell_it_from_what_decides(self, p_fake: float, shown: str, verdicts: dict[str, Verdict]) -> None:
+        near = replace(verdicts["genuine"], p_fake=p_fake, threshold=0.8, operating_point={"genuine_below": 0.3504, "fpr": 0.05})
+        text = report("text", [near], inputs=1)
+        assert f"  {shown} [" in text
+        assert "fake from 0.8, genuine below 0.3504, undecided between, where 5% of real clips are to be called fake." in " ".join(
+            text.split()
+        )
+
+    def test_one_input_has_no_summary_and_a_score_is_explained_once(self, verdicts: dict[str, Verdict]) -> None:
+        one = report("text", [verdicts["genuine"]], inputs=1)
+        several = report("text", [verdicts["genuine"], verdicts["three_people"]], inputs=2)
+        assert "Summary" not in one and "Summary" in several
+        assert one.count("probability that the person is fake") == several.count("probability that the person is fake") == 1
+        limited = replace(verdicts["genuine"], checkpoint={**verdicts["genuine"].checkpoint, "limits": "Not for everything. " * 20})
+        assert report("text", [limited], inputs=1).count("never proof") == 1
+        unlimited = replace(verdicts["genuine"], checkpoint={**verdicts["genuine"].checkpoint, "limits": ""})
+        assert "never proof" not in report("text", [unlimited], inputs=1)
 
     def test_partial_coverage_is_explained(self, verdicts: dict[str, Verdict]) -> None:
-        assert "    partial: it ends before its header says it should\n" in report("text", [verdicts["partial_fake"]])
+        assert "            partial: it ends before its header says it should\n" in report("text", [verdicts["partial_fake"]])
 
     def test_a_passer_by_is_mentioned(self, verdicts: dict[str, Verdict]) -> None:
-        assert "    1 person seen but not judged: the face is too small to judge\n" in report("text", [verdicts["passer_by"]])
+        assert "            1 person seen but not judged: the face is too small to judge\n" in report("text", [verdicts["passer_by"]])
 
     def test_colour_adds_nothing_but_colour(self, verdicts: dict[str, Verdict]) -> None:
         coloured = report("text", list(verdicts.values()), colour=True)
