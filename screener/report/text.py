@@ -140,7 +140,7 @@ def _legend(verdict: Verdict) -> str:
     """What the scores of a run mean and which numbers decide; the same for all of its inputs."""
     below = verdict.operating_point.get("genuine_below", verdict.threshold)
     rate = verdict.operating_point.get("fpr")
-    at = "" if rate is None else f", where {rate:.0%} of real clips are to be called fake"
+    at = "" if rate is None else f", set for {rate:.0%} false positives"
     places = f"fake from {_number(verdict.threshold)}, genuine below {_number(below)}, undecided between"
     return f"p: probability that the person is fake, and its 90 % interval. {places}{at}."
 

@@ -38,5 +38,6 @@ def draw(rng: Rng, hardness: float) -> Encoding:
         case _:
             quantiser = str(round(8 + 48 * harm))
             fixed = {"crf": quantiser, "b": "0"} if encoder == "libvpx-vp9" else {"qmin": quantiser, "qmax": quantiser, "b": "9M"}
-            options = {**fixed, "deadline": "realtime", "cpu-used": "8", "g": "250"}
+            # A speed above 0 tells VP8's encoder to choose one by the time that it has, which no two runs have alike.
+            options = {**fixed, "deadline": "realtime", "cpu-used": "8" if encoder == "libvpx-vp9" else "-8", "g": "250"}
     return Encoding(encoder, options)
