@@ -64,7 +64,7 @@ class Batch:
         self._started = time.monotonic()
         self._counts = Summary(left_out=left_out)
         self._results: set[tuple[str, str]] = set()
-        self._faults = 0
+        self._faults = self._missing = 0
         self.known = 0
         if journal is not None:
             journal.open_run(_facts_of(screener))
@@ -75,8 +75,8 @@ class Batch:
         return self._counts.lasting(time.monotonic() - self._started)
 
     def exit_status(self, allow_incomplete: bool = False) -> ExitStatus:
-        """COULD_NOT_RUN when screener itself failed on every single input; one that it got through is a result."""
-        if self._faults and self._faults == self._counts.inputs:
+        """COULD_NOT_RUN when there was no input to judge, or screener itself failed on every one; one that it got through is a result."""
+        if self._counts.inputs and self._counts.inputs in (self._faults, self._missing):
             return ExitStatus.COULD_NOT_RUN
         return exit_status(self._results, allow_incomplete)
 
@@ -139,6 +139,7 @@ class Batch:
             self._keep_new(judged)
         self._counts = self._counts.plus(verdict)
         self._results.add((verdict.outcome, verdict.coverage))
+        self._missing += verdict.reasons == ("not_found",)
 
     def _keep_known(self, verdict: Verdict) -> None:
         if self._folder is not None:

@@ -23,8 +23,11 @@ GENUINE, FAKE, UNDECIDED = ["--threshold", str(PASSES_ALL)], ["--threshold", str
         (["face.png", "notes.txt"], [*GENUINE, "--allow-incomplete"], 0),
         (["notes.txt", "face.png"], FAKE, 1),
         (["notes.txt", "face.png"], [*FAKE, "--allow-incomplete"], 1),
-        (["missing.png"], [], 3),
-        (["missing.png"], ["--allow-incomplete"], 0),
+        (["missing.png", "gone.png"], [], 2),
+        (["missing.png"], ["--allow-incomplete"], 2),
+        (["missing.png", "face.png"], GENUINE, 3),
+        (["missing.png", "notes.txt"], [], 3),
+        (["notes.txt"], [], 3),
     ],
 )
 def test_status_of_what_was_found(media: Path, checkpoint: Path, names: list[str], options: list[str], status: int) -> None:
