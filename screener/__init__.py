@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from screener.records import TrackVerdict as TrackVerdict
     from screener.records import Verdict as Verdict
     from screener.scanning.one_input import scan as scan
+    from screener.scanning.one_input import scan_frames as scan_frames
     from screener.scanning.one_input import scan_stream as scan_stream
     from screener.scanning.screener import Screener as Screener
     from screener.settings import LiveSettings as LiveSettings
@@ -45,6 +46,7 @@ _HOMES = {
     "SourceError": "errors",
     "Screener": "scanning.screener",
     "scan": "scanning.one_input",
+    "scan_frames": "scanning.one_input",
     "scan_stream": "scanning.one_input",
     "FaceScore": "records",
     "TrackVerdict": "records",

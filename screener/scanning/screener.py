@@ -6,17 +6,22 @@ Does not know the command line, report formats or runs over many inputs.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from screener.errors import SettingsError, SourceError
-from screener.records import FaceScore, Verdict
+from screener.records import FaceScore, Frame, Verdict
 from screener.scanning.conclusion import Findings, verdict_on
+from screener.scanning.given_frames import GivenFrames
 from screener.scanning.models import Models
 from screener.scanning.progressive_pass import ProgressivePass
 from screener.scanning.single_pass import OnProgress, SinglePass
 from screener.scanning.stages import FrameTransform
 from screener.video import Source, SourceFailure, expand_sources
+from screener.video.sources import printable_name
 
 
 class Screener(Models):
@@ -36,6 +41,24 @@ class Screener(Models):
             return verdict_on(self, Findings(nowhere, time.perf_counter(), failure=failure))
         kind = ProgressivePass if self.settings.progressive else SinglePass
         looking = kind(self, found, on_progress, frame_transform)
+        for _ in looking.scores():
+            pass
+        return looking.verdict()
+
+    def scan_frames(
+        self,
+        frames: Iterable[NDArray[np.uint8] | Frame],
+        fps: float = 25.0,
+        name: str = "frames",
+        on_progress: OnProgress | None = None,
+    ) -> Verdict:
+        """Judge pictures that are in memory: every one of them, so that how many frames a scan looks at does not matter here.
+
+        frames: (H, W, 3) uint8 arrays, RGB and upright, `1 / fps` seconds apart, or `Frame`s with times of their own; they are taken as
+        they are needed and not kept. name: what the verdict calls them. Raises SettingsError for what is no picture.
+        """
+        given = GivenFrames(frames, fps, self.settings.max_pixels)
+        looking = SinglePass(self, Source(name, "frames", printable_name(name)), on_progress, given=given)
         for _ in looking.scores():
             pass
         return looking.verdict()

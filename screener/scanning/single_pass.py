@@ -15,6 +15,7 @@ from screener.records import FaceScore, TrackVerdict, Verdict, VideoFacts
 from screener.runtime.cores import use_cores
 from screener.runtime.file_hash import sha256_of
 from screener.scanning.conclusion import Findings, verdict_on
+from screener.scanning.given_frames import GivenFrames
 from screener.scanning.models import Models
 from screener.scanning.stages import Course, FrameTransform, Stages
 from screener.verdict.evidence import TellingCrops
@@ -29,9 +30,15 @@ class SinglePass:
     """One pass over one source: an iterator of scores that keeps what the verdict needs. failure: what ended the reading early."""
 
     def __init__(
-        self, models: Models, source: Source, on_progress: OnProgress | None = None, frame_transform: FrameTransform | None = None
+        self,
+        models: Models,
+        source: Source,
+        on_progress: OnProgress | None = None,
+        frame_transform: FrameTransform | None = None,
+        given: GivenFrames | None = None,
     ) -> None:
-        self._models, self._source = models, source
+        """given: pictures that are judged in place of what decoding `source` would give."""
+        self._models, self._source, self._given = models, source, given
         self._cropper = models.new_cropper()
         self._evidence = TellingCrops(models.settings.thumbnails)
         course = Course(self._cropper.followed, on_progress or (lambda looked_at, expected: None))
@@ -44,7 +51,7 @@ class SinglePass:
         """Decode, find, follow, crop and score; a stage that raises ends it, and the other stages with it."""
         use_cores(self._models.cores)
         try:
-            with closing(open_video(self._source, self._models.settings)) as video:
+            with closing(self._given or open_video(self._source, self._models.settings)) as video:
                 try:
                     yield from self._stages.run(video)
                 finally:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import repeat
+from typing import Protocol
 
 from screener.records import FaceCrop, FaceScore, Frame
 from screener.runtime.in_flight import in_flight
@@ -21,7 +22,6 @@ from screener.scanning.models import Models
 from screener.scoring import Begun
 from screener.verdict.evidence import TellingCrops
 from screener.verdict.judging import score_of
-from screener.video import Video
 
 FrameTransform = Callable[[Frame], Frame]
 """What is done to each sampled frame, at full size, before faces are looked for in it."""
@@ -50,6 +50,23 @@ class Course:
     """Whether to look no further, with so many crops whose scores are not there yet."""
 
 
+class FrameStream(Protocol):
+    """What the stages ask of a video. `frames` may be ended from another thread by `close`."""
+
+    @property
+    def expected_frames(self) -> int | None:
+        """How many frames will come if all goes well; None where that cannot be known."""
+        ...
+
+    def frames(self) -> Iterator[Frame]:
+        """The frames in order, once."""
+        ...
+
+    def close(self) -> None:
+        """End a running `frames`."""
+        ...
+
+
 class Stages:
     """The stages of one input, for one run after the other; `scores`, `judged_frames` and `seconds` grow with each."""
 
@@ -62,13 +79,13 @@ class Stages:
         self.judged_frames: set[int] = set()
         self.seconds = {"faces": 0.0, "score": 0.0}
 
-    def run(self, video: Video) -> Iterator[FaceScore]:
+    def run(self, video: FrameStream) -> Iterator[FaceScore]:
         """The scores of the frames of a video as they come; a stage that raises ends it, and the other stages with it."""
         with closing(self._begun(video)) as begun:
             for crops, scoring in in_flight(begun, int(self._models.scorer.keeps_in_flight)):
                 yield from self._scored(crops, scoring)
 
-    def _begun(self, video: Video) -> Generator[tuple[list[FaceCrop], Begun]]:
+    def _begun(self, video: FrameStream) -> Generator[tuple[list[FaceCrop], Begun]]:
         """Each batch as soon as its crops are there, on its way through the network."""
         waiting: list[FaceCrop] = []
         batch_size, gone = self._models.scorer.batch_size, len(self.scores)
@@ -85,7 +102,7 @@ class Stages:
         if waiting:
             yield waiting, self._begin(waiting)
 
-    def _looks(self, video: Video) -> Iterator[list[FaceCrop]]:
+    def _looks(self, video: FrameStream) -> Iterator[list[FaceCrop]]:
         """The crops of each frame. Runs in a thread of its own."""
         with closing(read_ahead(video.frames(), FRAMES_AHEAD, stop=video.close)) as frames:
             ready = frames if self._frame_transform is None else map(self._frame_transform, frames)

@@ -12,7 +12,8 @@ class Source:
     """One input.
 
     target: absolute path of a file, address of a stream, index of a camera, or the pictures of a film in order.
-    kind: "file", "sequence", "url" or "camera". name: safe to print, without passwords. path: of a file, else None.
+    kind: "file", "sequence", "url", "camera", or "frames" of pictures in memory. name: safe to print, without passwords.
+    path: of a file, else None.
     """
 
     target: str | bytes | int | tuple[Path, ...] = field(repr=False)  # an address may hold a password

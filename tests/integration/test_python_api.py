@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from command_line import PASSES_ALL
 
 import screener
 from screener import ScanSettings, SettingsError, SourceError, Verdict
+from screener.video import file_source, open_video
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +50,43 @@ def test_a_stream_that_cannot_be_read_raises_its_reason(loaded: screener.Screene
 def test_several_inputs_at_once_are_refused(loaded: screener.Screener, media: Path) -> None:
     with pytest.raises(SettingsError, match="names 3 inputs"):
         loaded.scan(media)
+
+
+def test_settings_are_changed_by_name(media: Path, checkpoint: Path) -> None:
+    base = ScanSettings(threshold=PASSES_ALL, frames=3)
+    verdict = screener.scan(media / "one.mp4", base, checkpoint, frames=2, min_frames=1)
+    assert (verdict.settings["frames"], verdict.settings["threshold"], verdict.video.frames_judged) == (2, PASSES_ALL, 2)
+    with pytest.raises(SettingsError, match="unknown setting frame; known are"):
+        screener.scan(media / "one.mp4", checkpoint=checkpoint, frame=2)
+    with pytest.raises(SettingsError, match="frames: expected a whole number"):
+        list(screener.scan_stream(media / "one.mp4", checkpoint=checkpoint, frames=0))
+
+
+def test_pictures_in_memory_are_judged_as_those_of_a_file(loaded: screener.Screener, media: Path) -> None:
+    clip = media / "one.mp4"
+    with open_video(file_source(clip), loaded.settings) as video:
+        frames = list(video.frames())
+    from_file, given = loaded.scan(clip), loaded.scan_frames((frame for frame in frames), fps=video.facts.fps, name="call\n7")
+    assert [(score.logit, score.pts_seconds) for score in given.frames] == [(score.logit, score.pts_seconds) for score in from_file.frames]
+    assert (given.outcome, given.p_fake, given.coverage, given.source, given.sha256) == (
+        from_file.outcome,
+        from_file.p_fake,
+        "complete",
+        "call\n7",
+        None,
+    )
+    assert json.loads(given.to_json())["video"]["reader"] == "given"
+    pictures = screener.Screener.scan_frames(loaded, [frame.picture_rgb for frame in frames[:5]], fps=2)
+    assert [score.pts_seconds for score in pictures.frames] == [0, 0.5, 1, 1.5, 2] and pictures.video.duration_seconds == 2.5
+    assert loaded.scan_frames([frames[0].picture_rgb]).video.is_still
+
+
+def test_what_is_no_picture_is_refused_and_no_pictures_are_a_verdict(loaded: screener.Screener) -> None:
+    for wrong in (np.zeros((8, 8), np.uint8), np.zeros((8, 8, 3), np.float32), "clip.mp4"):
+        with pytest.raises(SettingsError, match="picture 1: expected uint8 of shape"):
+            loaded.scan_frames([np.zeros((64, 64, 3), np.uint8), wrong])
+    nothing = loaded.scan_frames([])
+    assert (nothing.outcome, nothing.coverage, nothing.reasons) == ("undecided", "none", ("empty",))
 
 
 def test_a_stream_may_be_left_before_its_end(loaded: screener.Screener, media: Path) -> None:

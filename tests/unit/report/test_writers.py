@@ -116,9 +116,7 @@ class TestText:
         near = replace(verdicts["genuine"], p_fake=p_fake, threshold=0.8, operating_point={"genuine_below": 0.3504, "fpr": 0.05})
         text = report("text", [near], inputs=1)
         assert f"  {shown} [" in text
-        assert "fake from 0.8, genuine below 0.3504, undecided between, set for 5% false positives." in " ".join(
-            text.split()
-        )
+        assert "fake from 0.8, genuine below 0.3504, undecided between, set for 5% false positives." in " ".join(text.split())
 
     def test_one_input_has_no_summary_and_a_score_is_explained_once(self, verdicts: dict[str, Verdict]) -> None:
         one = report("text", [verdicts["genuine"]], inputs=1)

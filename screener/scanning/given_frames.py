@@ -1,0 +1,75 @@
+"""Pictures that a program has in memory, in the place of a video that is decoded. Every one of them is judged: choosing is the caller's.
+
+Does not know where the pictures come from; what lies behind them was not read, so that nothing is promised of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sized
+
+import numpy as np
+from numpy.typing import NDArray
+
+from screener.errors import SettingsError, SourceError
+from screener.records import Frame, VideoFacts
+from screener.settings.checks import above_zero
+
+
+class GivenFrames:
+    """What the stages ask of a video, answered from pictures: `frames`, `facts`, `expected_frames`, `close`."""
+
+    def __init__(self, pictures: Iterable[NDArray[np.uint8] | Frame], fps: float, max_pixels: int) -> None:
+        """pictures: (H, W, 3) uint8, RGB, upright, `1 / fps` seconds apart; or `Frame`s, which bring their own times."""
+        above_zero("fps", fps)
+        self._pictures, self._fps, self._max_pixels = pictures, fps, max_pixels
+        self._count, self._sizes, self._end_seconds, self._closed = 0, [(0, 0)], 0.0, False
+        self.expected_frames = len(pictures) if isinstance(pictures, Sized) else None
+
+    def __enter__(self) -> GivenFrames:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def facts(self) -> VideoFacts:
+        """What is known so far; final once `frames` has ended."""
+        return VideoFacts(
+            duration_seconds=self._end_seconds,
+            size_wh=self._sizes[-1],
+            fps=self._fps,
+            reader="given",
+            is_still=self._count == 1,
+            frames_decoded=self._count,
+            frames_sampled=self._count,
+            warnings=("resolution_change",) if len(self._sizes) > 2 else (),
+        )
+
+    def frames(self) -> Iterator[Frame]:
+        """Each picture once. Raises SettingsError for what is no picture, and SourceError where there is none at all."""
+        for given in self._pictures:
+            if self._closed:
+                return
+            frame = given if isinstance(given, Frame) else Frame(given, self._count / self._fps, self._count)
+            self._check(frame)
+            if frame.size_wh != self._sizes[-1]:
+                self._sizes.append(frame.size_wh)
+            self._count += 1
+            self._end_seconds = max(self._end_seconds, frame.pts_seconds + 1 / self._fps)
+            yield frame
+        if not self._count:
+            raise SourceError("empty", "frames: there is no picture among them")
+
+    def close(self) -> None:
+        """A running `frames` ends at its next picture."""
+        self._closed = True
+
+    def _check(self, frame: Frame) -> None:
+        picture = frame.picture_rgb
+        if not (
+            isinstance(picture, np.ndarray) and picture.dtype == np.uint8 and picture.ndim == 3 and picture.shape[2] == 3 and picture.size
+        ):
+            found = f"{picture.dtype} of shape {picture.shape}" if isinstance(picture, np.ndarray) else type(picture).__name__
+            raise SettingsError(f"frames: picture {self._count}: expected uint8 of shape (height, width, 3) in RGB, got {found}")
+        if picture.shape[0] * picture.shape[1] > self._max_pixels:
+            raise SettingsError(f"frames: picture {self._count}: has more than {self._max_pixels:,} pixels, see max_pixels")
