@@ -18,6 +18,7 @@ from av.video.stream import VideoStream
 from screener.video.ledger import Complaints
 from screener.video.readers.jpeg import decodes_whole
 from screener.video.readers.pyav import PyAVReader
+from screener.video.readers.reader import use_threads
 from screener.video.readers.soundness import Soundness
 from screener.video.readers.whole_frames import Decoded
 
@@ -39,7 +40,7 @@ class CarefulReader(PyAVReader):
     ) -> None:
         super().__init__(container, stream, shown_name=shown_name, max_pixels=max_pixels, sizes_change=sizes_change)
         # Pictures that are decoded side by side are complained of side by side.
-        stream.codec_context.thread_type = "SLICE"
+        use_threads(stream.codec_context, "SLICE")
         stream.codec_context.copy_opaque = True
         self._complaints = complaints
         self._overheard: deque[bytes] = deque(maxlen=_MOST_OVERHEARD)
