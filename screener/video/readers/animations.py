@@ -17,7 +17,9 @@ from screener.video.container.opening import check_pixels
 from screener.video.container.structure.gif import read_blocks
 from screener.video.ledger import Complaints, Ledger
 from screener.video.readers.gif_canvas import canvases
-from screener.video.readers.pictures import PILLOW_ERRORS, check_header, codec_of, pillow_frames, read_bytes
+from screener.video.readers.more_pictures import holds_more
+from screener.video.readers.pictures import check_header, codec_of, pillow_frames, read_bytes
+from screener.video.readers.pillow_errors import PILLOW_ERRORS
 from screener.video.readers.upright import bgr_as_rgb
 from screener.video.sampling import Sampling, Selector, chosen_seconds
 
@@ -62,6 +64,9 @@ class AnimationDecoding:
         )
         if complaints.were_harmless:
             self.ledger.warn("harmless_complaints")
+        if holds_more(data.tobytes()):
+            self.ledger.warn("second_part")
+            self.ledger.note("unread_part")
 
     def steps(self) -> Iterator[Frame | None]:
         selector = Selector(self._targets)
