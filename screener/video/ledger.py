@@ -13,8 +13,11 @@ from typing import Any
 
 from screener.errors import REASONS, WARNINGS
 
-# Error-level lines that whole files cause too: references to frames before a clean cut, and the reader's own retries.
-_ORDINARY = re.compile(rb"mmco:|co located POCs|number of reference frames|Last message repeated|deprecated pixel format|\[ WARN|^\s*$")
+# Error-level lines that whole files cause too, such as the reader's own retries.
+_ORDINARY = re.compile(rb"Last message repeated|deprecated pixel format|\[ WARN|^\s*$")
+_OF_A_CUT = re.compile(rb"mmco:|co located POCs|number of reference frames")
+"""Complaints of references to frames that are not there: of what lies before a clean cut, or was lost."""
+
 _HARMLESS = re.compile(
     rb"SEI type \d+ size \d+ truncated"  # a message beside the pictures of H.264 and HEVC that says more than it holds
     rb"|(non-existing|Unknown|Invalid|Overreading|Truncated|unsupported).{0,40}\bSEI\b"
@@ -76,8 +79,11 @@ class Complaints:
         were, self._harmless = self._harmless, False
         return were
 
-    def new(self) -> list[bytes]:
-        """Complaints since the last call that may be of a picture; the file is emptied, so that it cannot grow without bound."""
+    def new(self, at_a_cut: bool = False) -> list[bytes]:
+        """Complaints since the last call that may be of a picture; the file is emptied, so that it cannot grow without bound.
+
+        at_a_cut: what was decoded since lies behind the beginning of a recording, or a seek, and may refer to what is not there.
+        """
         if self._descriptor is None:
             return []
         size = os.fstat(self._descriptor).st_size
@@ -85,7 +91,7 @@ class Complaints:
             return []
         text = os.pread(self._descriptor, min(size, _MESSAGE_BYTES), 0)
         os.ftruncate(self._descriptor, 0)
-        heard = [line for line in text.splitlines() if not _ORDINARY.search(line)]
+        heard = [line for line in text.splitlines() if not (_ORDINARY.search(line) or (at_a_cut and _OF_A_CUT.search(line)))]
         damage = [line for line in heard if not _HARMLESS.search(line) and not _is_of_sound(line)]
         self._harmless |= len(damage) < len(heard)
         return damage

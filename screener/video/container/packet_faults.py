@@ -1,13 +1,17 @@
 """Damage that the coded pictures themselves show before they are decoded, where their decoders pass over it without a word.
 
-Pictures whose number was left out, JPEGs without a scan, pictures whose time was moved far from their place. Knows packets, not files.
+Pictures whose number was left out (of MPEG-1, MPEG-2 and H.264), JPEGs without a scan, pictures whose time was moved far from their place.
+Knows packets, not files.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from av.packet import Packet
+
+from screener.video.container.units import AVC, AvcSet, AvcSlice, avc_configuration, avc_set, avc_slice
 
 _NUMBERED = frozenset({"mpeg1video", "mpeg2video"})
 _SEARCHED_BYTES = 65536
@@ -17,18 +21,23 @@ _REORDERING_FRAMES = 20  # no codec here shows a picture later than 16 after it 
 class PacketFaults:
     """Given each packet of one stream in order; `count` is how many faults there are so far."""
 
-    def __init__(self, codec: str) -> None:
+    def __init__(self, codec: str, extradata: bytes | None = None) -> None:
         self._codec = codec
         self._numbers = PictureNumbers()
+        self._references = ReferenceNumbers(extradata or b"")
         self._found = 0
 
     @property
     def count(self) -> int:
-        return self._found + self._numbers.missing
+        return self._found + self._numbers.missing + self._references.gaps
 
     def add(self, packet: Packet[Any]) -> None:
         if self._codec in _NUMBERED:
             self._numbers.add(bytes(packet))
+        elif self._codec == "h264":
+            if packet.has_sidedata("new_extradata"):
+                self._references.configure(bytes(packet.get_sidedata("new_extradata")))
+            self._references.add(bytes(packet), is_key=packet.is_keyframe)
         elif self._codec == "mjpeg":
             self._found += not has_scan(bytes(memoryview(packet)[:_SEARCHED_BYTES]))
         if packet.is_discard and packet.pts is not None and packet.dts is not None and packet.duration:
@@ -96,3 +105,46 @@ class PictureNumbers:
             return 0
         first = 0 if self._from_zero else min(self._group)
         return max(self._group) + 1 - first - len(self._group)
+
+
+class ReferenceNumbers:
+    """Given each coded picture of H.264 in decoding order; `gaps` counts places where pictures that others refer to were left out.
+
+    Each such picture has the number after the one before, unless the parameter set allows gaps (frame_num in section 7.4.3 of
+    ISO/IEC 14496-10). A key picture may begin another recording, and what follows it there need not be whole.
+    """
+
+    def __init__(self, extradata: bytes = b"") -> None:
+        self.gaps = 0
+        self._length_bytes = 0
+        self._sets: set[AvcSet] = set()
+        self._last: AvcSlice | None = None
+        self._is_free = True
+        self.configure(extradata)
+
+    def configure(self, extradata: bytes) -> None:
+        with suppress(IndexError):
+            if extradata[:1] == b"\1":
+                sets, self._length_bytes = avc_configuration(extradata)
+            else:
+                sets = AVC.found(extradata, 0)
+            self._sets |= {avc_set(one) for one in sets if one and not AVC.is_message(one)}
+
+    def add(self, packet: bytes, is_key: bool) -> None:
+        with suppress(IndexError):  # damage of another kind
+            if is_key and not self._length_bytes:
+                self.configure(packet)
+            unit = AVC.first_slice(packet, self._length_bytes)
+            if len(self._sets) != 1 or not unit:
+                return
+            (known,) = self._sets
+            found = avc_slice(unit, known)
+            follows = self._last is None or self._may_follow(found, self._last, 1 << known.number_bits)
+            self.gaps += not (follows or known.has_gaps or is_key or self._is_free)
+            self._is_free = is_key and not found.restarts
+            self._last = found if found.is_referred_to or not follows else self._last
+
+    @staticmethod
+    def _may_follow(found: AvcSlice, last: AvcSlice, numbers: int) -> bool:
+        # A picture may set the count back (memory_management_control_operation 5), which only one does that begins something.
+        return found.number in (last.number, (last.number + 1) % numbers) or (last.is_intra and found.number <= 1)

@@ -47,6 +47,7 @@ RULES = (
     Rule("its colours are wider than a screen's", lambda facts: facts.has_wide_colours, _OPENCV),
     # Damage: what conceals it is watched picture by picture.
     Rule("its decoder conceals damage within a picture", lambda facts: facts.codec in {"mjpeg", "vp8"}, _ANY_THREADS),
+    Rule("its decoder is right in one thread alone", lambda facts: facts.codec == "dirac", _OPENCV),
     # Parts: everything that is there, or it is said.
     Rule("there are other streams of moving pictures", lambda f: f.other_streams > 0, _OPENCV, warning="multi_video", reason="unread_part"),
     Rule("it is not the first stream", lambda facts: not facts.is_first, _OPENCV),

@@ -76,7 +76,7 @@ def timeline_of(path: Path, walk: Walk, shown_from: int | None = None, alive: Ca
     if pieces and shown_from is not None:
         shifts = [shift + float(pieces[0][0]) - shown_from * time_base for shift in shifts]
     seconds = np.concatenate([piece + shift for piece, shift in zip(pieces, shifts, strict=True)]) if pieces else np.zeros(0)
-    whole = _is_whole(path, walk, names, frame_seconds)
+    whole = _is_whole(path, walk, names, frame_seconds) if not found.is_cut else False
     seams = max(found.seams, len(walk.segments) - 1) if "mpegts" in names else 0
     warnings = rhythm_warnings(seconds, frame_seconds) + ["nonmonotonic"] * walk.backwards
     return Timeline(

@@ -14,6 +14,7 @@ _PREFIX = b"\0\0\1"
 _HIGH_PROFILES = frozenset({44, 83, 86, 100, 110, 118, 122, 128, 134, 135, 138, 139, 244})
 _AVC_SET, _HEVC_SET = 7, 33
 _DISPLAY_ORIENTATION = 47
+_SLICE_HEAD_BYTES = 32
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,11 @@ class Units:
             if kind == self.sets or (kind == self.messages and _turns(data[start + self.header_bytes : end()])):
                 units.append(data[start : end()].rstrip(b"\0"))
         return units
+
+    def first_slice(self, data: bytes, length_bytes: int) -> bytes:
+        """The beginning of the first one in a coded picture, empty if it has none."""
+        starts = (start for start, _ in _units(data, length_bytes) if self.type_of(data[start]) in self.slices)
+        return next((data[start : start + _SLICE_HEAD_BYTES] for start in starts), b"")
 
     def begins_anew(self, data: bytes, length_bytes: int) -> bool:
         kinds = (self.type_of(data[start]) for start, _ in _units(data, length_bytes))
@@ -109,16 +115,28 @@ def hevc_configuration(record: bytes) -> tuple[list[bytes], int]:
     return sets, (record[21] & 3) + 1
 
 
-def avc_fields(parameter_set: bytes) -> bool:
-    """frame_mbs_only_flag is 0 (ISO/IEC 14496-10, section 7.3.2.1.1)."""
+@dataclass(frozen=True)
+class AvcSet:
+    """What a sequence parameter set of H.264 says. number_bits: of the number that each picture carries. has_gaps: some may be left out.
+    has_planes: colours are coded apart. has_fields: pictures may be of two fields."""
+
+    number_bits: int
+    has_gaps: bool
+    has_planes: bool
+    has_fields: bool
+
+
+def avc_set(parameter_set: bytes) -> AvcSet:
+    """ISO/IEC 14496-10, section 7.3.2.1.1. Raises IndexError if it is cut short."""
     bits = Bits(unescaped(parameter_set[1:]))
     profile = bits.take(8)
     bits.take(16)
     bits.unsigned()
+    planes = 0
     if profile in _HIGH_PROFILES:
         chroma = bits.unsigned()
         if chroma == 3:
-            bits.take(1)
+            planes = bits.take(1)
         bits.unsigned()
         bits.unsigned()
         bits.take(1)
@@ -126,7 +144,7 @@ def avc_fields(parameter_set: bytes) -> bool:
             for number in range(8 if chroma != 3 else 12):
                 if bits.take(1):
                     _skip_scaling_list(bits, 16 if number < 6 else 64)
-    bits.unsigned()
+    number_bits = bits.unsigned() + 4
     order = bits.unsigned()
     if order == 0:
         bits.unsigned()
@@ -137,10 +155,35 @@ def avc_fields(parameter_set: bytes) -> bool:
         for _ in range(bits.unsigned()):
             bits.signed()
     bits.unsigned()
-    bits.take(1)
+    gaps = bits.take(1)
     bits.unsigned()
     bits.unsigned()
-    return not bits.take(1)
+    return AvcSet(number_bits, bool(gaps), bool(planes), not bits.take(1))
+
+
+def avc_fields(parameter_set: bytes) -> bool:
+    return avc_set(parameter_set).has_fields
+
+
+@dataclass(frozen=True)
+class AvcSlice:
+    """number: frame_num. is_referred_to: other pictures may be predicted from its own. is_intra: it is predicted from no other. restarts:
+    nor is anything behind it predicted from what lies before it."""
+
+    number: int
+    is_referred_to: bool
+    is_intra: bool
+    restarts: bool
+
+
+def avc_slice(unit: bytes, known: AvcSet) -> AvcSlice:
+    """ISO/IEC 14496-10, sections 7.3.1 and 7.3.3. unit: its beginning at least. Raises IndexError if it is cut short."""
+    bits = Bits(unescaped(unit[1:_SLICE_HEAD_BYTES]))
+    bits.unsigned()
+    kind = bits.unsigned() % 5
+    bits.unsigned()
+    bits.take(2 * known.has_planes)
+    return AvcSlice(bits.take(known.number_bits), bool(unit[0] & 0x60), kind in (2, 4), AVC.type_of(unit[0]) in AVC.restarts)
 
 
 def _skip_scaling_list(bits: Bits, size: int) -> None:

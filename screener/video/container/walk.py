@@ -26,7 +26,7 @@ NO_TICK = -(1 << 63)
 """Stands for the time of a packet that has none."""
 
 _PROGRESS_PACKETS = 512
-_RESTART_SECONDS = 0.5  # a step back in decoding time of more than this starts a new piece, as where recordings were strung together
+RESTART_SECONDS = 0.5  # a step back in decoding time of more than this starts a new piece, as where recordings were strung together
 _JUMP_SECONDS = 10.0  # and so does a step forward of more than this in a stream of broadcasting, as FFmpeg's own players take it
 _SEAM_SECONDS = 1.0  # or of this much where the packets' own counter breaks off just before a key picture
 _SEAM_PACKETS = 4  # FFmpeg marks one of the last before it
@@ -69,7 +69,7 @@ class Walk:
             int(context.color_trc),
             int(context.color_primaries),
         )  # as the container says; a decoder puts its own in their place
-        self.faults = PacketFaults(context.codec.canonical_name)
+        self.faults = PacketFaults(context.codec.canonical_name, context.extradata)
         self.sets = ParameterSets(context.codec.canonical_name, context.extradata)
         self._clocked = bool(_CLOCKED & frozenset(self.container.format.name.split(",")))
         self._moving = {stream.index for stream in moving_streams(self.container)}
@@ -133,7 +133,7 @@ class Walk:
         step = float((packet.dts - self._last_dts) * packet.time_base) if known else 0.0  # type: ignore[operator]
         self.backwards |= step < 0
         seam = packet.is_keyframe and self.packets - self._corrupt_at <= _SEAM_PACKETS
-        if step < -_RESTART_SECONDS:
+        if step < -RESTART_SECONDS:
             self.segments.append(len(self.ticks))
         elif self._clocked and (step > _JUMP_SECONDS or (seam and step > _SEAM_SECONDS)):
             self.segments.append(len(self.ticks))

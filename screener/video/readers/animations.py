@@ -9,7 +9,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from screener.errors import SourceError
 from screener.records import Frame
@@ -17,7 +16,10 @@ from screener.settings import ScanSettings
 from screener.video.container.opening import check_pixels
 from screener.video.container.structure.gif import read_blocks
 from screener.video.ledger import Complaints, Ledger
-from screener.video.readers.pictures import PILLOW_ERRORS, check_header, codec_of, pillow_frames, read_bytes
+from screener.video.readers.gif_canvas import canvases
+from screener.video.readers.more_pictures import holds_more
+from screener.video.readers.pictures import check_header, codec_of, pillow_frames, read_bytes
+from screener.video.readers.pillow_errors import PILLOW_ERRORS
 from screener.video.readers.upright import bgr_as_rgb
 from screener.video.sampling import Sampling, Selector, chosen_seconds
 
@@ -62,6 +64,9 @@ class AnimationDecoding:
         )
         if complaints.were_harmless:
             self.ledger.warn("harmless_complaints")
+        if holds_more(data.tobytes()):
+            self.ledger.warn("second_part")
+            self.ledger.note("unread_part")
 
     def steps(self) -> Iterator[Frame | None]:
         selector = Selector(self._targets)
@@ -111,26 +116,22 @@ class GifDecoding:
         for index, picture in enumerate(self._pictures()):
             seconds = float(self._seconds[index])
             ledger.frames_decoded += 1
-            ledger.size_wh = picture.size
+            ledger.size_wh = (picture.shape[1], picture.shape[0])
             if not selector.wants(seconds):
                 yield None
                 continue
             ledger.frames_sampled += 1
-            yield Frame(np.asarray(picture.convert("RGB"), np.uint8), seconds, index)
+            yield Frame(picture.copy(), seconds, index)
         self._judge_coverage()
 
-    def _pictures(self) -> Iterator[Image.Image]:
-        """The whole canvas, as it looks with each picture."""
+    def _pictures(self) -> Iterator[NDArray[np.uint8]]:
+        """Of the whole canvas, as far as they can be decoded."""
         try:
-            with Image.open(self._path, formats=["GIF"]) as image:
-                for number in range(len(self._seconds)):
-                    if self._deadline is not None and time.monotonic() > self._deadline:
-                        self.ledger.note("limit_time")
-                        return
-                    check_pixels(*image.size, self._settings.max_pixels, self._name)
-                    image.seek(number)
-                    image.load()
-                    yield image
+            for picture in canvases(self._path, self._name, self._settings.max_pixels):
+                if self._deadline is not None and time.monotonic() > self._deadline:
+                    self.ledger.note("limit_time")
+                    return
+                yield picture
         except SourceError:
             raise
         except PILLOW_ERRORS:

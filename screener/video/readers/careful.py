@@ -15,9 +15,11 @@ from av.error import FFmpegError
 from av.packet import Packet
 from av.video.stream import VideoStream
 
+from screener.video.container.walk import RESTART_SECONDS
 from screener.video.ledger import Complaints
 from screener.video.readers.jpeg import decodes_whole
 from screener.video.readers.pyav import PyAVReader
+from screener.video.readers.reader import use_threads
 from screener.video.readers.soundness import Soundness
 from screener.video.readers.whole_frames import Decoded
 
@@ -39,7 +41,7 @@ class CarefulReader(PyAVReader):
     ) -> None:
         super().__init__(container, stream, shown_name=shown_name, max_pixels=max_pixels, sizes_change=sizes_change)
         # Pictures that are decoded side by side are complained of side by side.
-        stream.codec_context.thread_type = "SLICE"
+        use_threads(stream.codec_context, "SLICE")
         stream.codec_context.copy_opaque = True
         self._complaints = complaints
         self._overheard: deque[bytes] = deque(maxlen=_MOST_OVERHEARD)
@@ -47,6 +49,7 @@ class CarefulReader(PyAVReader):
         self._began = False
         self._keys = 0
         self._first_key_seconds: float | None = None
+        self._decoded_to: float | None = None
         self._number = 0
 
     def overheard(self) -> list[bytes]:
@@ -61,12 +64,13 @@ class CarefulReader(PyAVReader):
         failed = False
         if packet is not None:
             packet.opaque = self._number
+            self._notice_seam(packet)
         try:
             frames = self._stream.decode(packet)
         except FFmpegError:
             failed = True
         if packet is not None:
-            heard = bool(self._complaints.new())
+            heard = bool(self._complaints.new(at_a_cut=self._keys + packet.is_keyframe <= 1))
             spoilt = self._codec == "mjpeg" and not decodes_whole(bytes(packet), self._complaints)
             self._note(packet, failed or heard or spoilt)
         if frames and not self._began:
@@ -78,6 +82,13 @@ class CarefulReader(PyAVReader):
             if frame.is_corrupt:
                 self._soundness.distrust(number, decoded.seconds)
             yield replace(decoded, is_sound=not self._soundness.is_damaged(number, decoded.seconds))
+
+    def _notice_seam(self, packet: Packet[Any]) -> None:
+        """Where time starts anew another recording begins, which may refer to what lies before it."""
+        at = float(packet.dts * packet.time_base) if packet.dts is not None and packet.time_base else None
+        if at is not None and self._decoded_to is not None and at < self._decoded_to - RESTART_SECONDS:
+            self._keys, self._first_key_seconds = 0, None
+        self._decoded_to = self._decoded_to if at is None else at
 
     def _note(self, packet: Packet[Any], is_damaged: bool) -> None:
         seconds = float(packet.pts * packet.time_base) if packet.pts is not None and packet.time_base else None

@@ -24,16 +24,14 @@ from screener.settings import ScanSettings
 from screener.video.container.gate import check_file
 from screener.video.container.opening import check_pixels
 from screener.video.ledger import Complaints, Ledger
-from screener.video.readers.jpeg import end_of_jpeg
+from screener.video.readers.more_pictures import holds_more
+from screener.video.readers.pillow_errors import PILLOW_ERRORS
 from screener.video.readers.upright import bgr_as_rgb
 from screener.video.sampling import Sampling, Selector, chosen_seconds
 from screener.video.sources import printable_name
 
 SEQUENCE_FPS = 25.0
 _LARGEST_FILE_BYTES = 1 << 30
-_HEADER_BYTES = 1 << 20
-PILLOW_ERRORS = (OSError, EOFError, ValueError, SyntaxError, LookupError, struct.error, Image.DecompressionBombError)
-"""What Pillow raises on damaged files."""
 
 
 class StillDecoding:
@@ -163,26 +161,6 @@ def pillow_frames(data: NDArray[np.uint8], shown_name: str, max_pixels: int) -> 
         raise
     except PILLOW_ERRORS as error:
         raise SourceError("corrupt", f"{shown_name}: the picture is damaged: {error}") from error
-
-
-def holds_more(data: bytes) -> bool:
-    """Whether a file that opens as one picture holds more to be seen: a film behind a photograph, pictures strung together, pages."""
-    if data.startswith(b"\xff\xd8"):
-        end = end_of_jpeg(data)
-        behind = data[end:].lstrip(b"\0\xff")
-        declared = b"MPF\0" in data[: min(end, _HEADER_BYTES)]  # previews and maps of brightness, which belong to the picture
-        return b"ftyp" in data[end:] or (not declared and data[end:].lstrip(b"\0").startswith(b"\xff\xd8\xff") and bool(behind))
-    if data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
-        return cv2.imcount is not None and _pages(data) > 1
-    return False
-
-
-def _pages(data: bytes) -> int:
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            return int(getattr(image, "n_frames", 1))
-    except PILLOW_ERRORS:
-        return 1
 
 
 def _is_avif(data: NDArray[np.uint8]) -> bool:

@@ -23,7 +23,7 @@ from screener.video.container.facts import Matrix, display_matrix, stated
 from screener.video.container.opening import check_pixels, plausible_ratio
 from screener.video.container.parameter_sets import ParameterSets
 from screener.video.readers.colours import as_on_a_screen, is_ordinary
-from screener.video.readers.reader import DECODER_THREADS
+from screener.video.readers.reader import use_threads
 from screener.video.readers.upright import bgr_as_rgb, lies_on_its_side, squared, upright
 from screener.video.readers.whole_frames import Decoded, WholeFrames
 
@@ -117,8 +117,7 @@ class PyAVReader:
         self._view = View(stream, shown_name, max_pixels, sizes_change)
         self._sets = ParameterSets(self._codec, context.extradata)
         # VP8's error goes with the picture that caused it only where pictures are not decoded side by side.
-        context.thread_type = "SLICE" if self._codec == "vp8" else "AUTO"
-        context.thread_count = DECODER_THREADS
+        use_threads(context, "SLICE" if self._codec == "vp8" else "AUTO")
         if self._codec == "av1":
             context.options = {"strict": "strict"}
         self._frames = self._whole_frames()

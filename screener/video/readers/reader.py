@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,15 @@ from screener.video.ledger import Ledger
 
 DECODER_THREADS = 4
 """Frames are decoded alike on any number of cores only where nothing is damaged; a fixed number makes damaged ones repeatable too."""
+
+_IN_ONE_THREAD = frozenset({"dirac"})
+"""Codecs that FFmpeg's threads decode at random, without a word: of 10 bits, slices of one picture overwrite each other."""
+
+
+def use_threads(context: Any, kind: str) -> None:
+    """context: of a stream's codec, before anything is decoded. kind: `FRAME`, `SLICE`, or `AUTO` for both."""
+    context.thread_type = kind
+    context.thread_count = 1 if context.codec.canonical_name in _IN_ONE_THREAD else DECODER_THREADS
 
 
 class Reader(Protocol):

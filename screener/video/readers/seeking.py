@@ -20,7 +20,7 @@ from av.video.stream import VideoStream
 from screener.video.container.opening import UNTIMED
 from screener.video.ledger import Complaints
 from screener.video.readers.jpeg import decodes_whole
-from screener.video.readers.reader import DECODER_THREADS
+from screener.video.readers.reader import use_threads
 
 _TOLERANCE_SECONDS = 1e-4
 _STEPS_BACK_SECONDS = (0.0, 2.0, 10.0)
@@ -52,8 +52,7 @@ class SeekingReader:
         self._ahead: VideoFrame | None = None
         self.ended_seconds: float | None = None
         self.decode_failures = 0
-        stream.codec_context.thread_type = "AUTO"
-        stream.codec_context.thread_count = DECODER_THREADS
+        use_threads(stream.codec_context, "AUTO")
 
     @property
     def duration_seconds(self) -> float:

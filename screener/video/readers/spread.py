@@ -116,7 +116,7 @@ class SpreadDecoding:
                 if self._out_of_time():
                     return
         # Of two moments, where nothing before had said so: there is no single picture to show.
-        damaged = bool(self._complaints.new()) or (found is not None and found.interlaced_frame)
+        damaged = bool(self._complaints.new(at_a_cut=True)) or (found is not None and found.interlaced_frame)
         if damaged or found is None:
             self.ledger.decode_errors += damaged or self._reader.ended_seconds is None
             return

@@ -26,12 +26,12 @@ def screened(path: Path, look: Look | None = None, **settings: object) -> tuple[
         return list(video.frames()), video.facts
 
 
-def heard(*lines: str) -> tuple[list[bytes], bool]:
+def heard(*lines: str, at_a_cut: bool = False) -> tuple[list[bytes], bool]:
     """What is taken for damage, and whether the rest is worth a word."""
     with tempfile.TemporaryFile(mode="a+b", buffering=0) as file:
         complaints = Complaints(file.fileno())
         file.write("\n".join(lines).encode())
-        return complaints.new(), complaints.were_harmless
+        return complaints.new(at_a_cut), complaints.were_harmless
 
 
 def test_complaints_are_told_apart() -> None:
@@ -47,8 +47,11 @@ def test_complaints_are_told_apart() -> None:
         "[hevc @ 0x55d] Unknown side data type",
     ):
         assert heard(harmless) == ([], True), harmless
-    for ordinary in ("[h264 @ 0x55d] mmco: unref short failure", "    Last message repeated 2 times", "", "[ WARN:0] OpenCV"):
+    for ordinary in ("    Last message repeated 2 times", "", "[ WARN:0] OpenCV"):
         assert heard(ordinary) == ([], False), ordinary
+    for of_a_cut in ("mmco: unref short failure", "co located POCs unavailable", "number of reference frames (2+1) exceeds max (2; x)"):
+        assert heard(of_a_cut)[0] and heard(of_a_cut, at_a_cut=True) == ([], False), of_a_cut
+    assert heard("[h264 @ 0x55d] error while decoding MB 3 4, bytestream 12", at_a_cut=True)[0]
     damage, harmless_too = heard(
         "[aac @ 0x1] channel element 0.0 is not allocated", "[h264 @ 0x1] cabac decode of qscale diff failed at 1 2"
     )
@@ -151,6 +154,30 @@ def test_a_half_received_picture_is_counted_and_not_judged(tmp_path: Path, codec
         assert np.abs(picture.astype(int) - whole[number].picture_rgb).mean() < 1
     sampled, _ = screened(path, all_frames=False, frames=9)
     assert len(sampled) >= 6, "the next sound one stands in"
+
+
+def copied_without(number: int, source: Path, target: Path) -> Path:
+    """Without one of the packets, in the order of decoding."""
+    with av.open(str(source)) as given, av.open(str(target), "w") as output:
+        stream = given.streams.video[0]
+        copy = output.add_stream_from_template(stream)
+        for place, packet in enumerate(packet for packet in given.demux(stream) if packet.size):
+            if place != number:
+                packet.stream = copy
+                output.mux(packet)
+    return target
+
+
+@pytest.mark.parametrize("suffix", ["mkv", "mp4", "ts"])
+def test_a_picture_that_others_refer_to_was_left_out(tmp_path: Path, suffix: str) -> None:
+    """FFmpeg predicts from another one instead, often without a word: H.264 counts such pictures."""
+    options = {"g": "12", "bf": "2"}
+    whole = write_clip(tmp_path / f"whole.{suffix}", "libx264", 36, size_wh=(320, 240), options=options, picture=sharp)
+    for number in (12, 13, 16, 19):  # a key picture, and pictures that are predicted from it
+        _, facts = screened(copied_without(number, whole, tmp_path / f"{number}.{suffix}"))
+        assert facts.reasons == ("corrupt",) and facts.decode_errors, number
+    frames, facts = screened(copied_without(23, whole, tmp_path / f"last.{suffix}"))
+    assert (len(frames), facts.reasons) == (35, ()), "nothing refers to the last one before a key picture"
 
 
 def test_wrong_bits_in_motion_jpeg_are_mostly_noticed(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from screener.video.container.structure.asf import asf_faults
 from screener.video.container.structure.flv import flv_faults
-from screener.video.container.structure.matroska import matroska_faults
+from screener.video.container.structure.matroska import examine_matroska
 from screener.video.container.structure.mp4 import mp4_faults
 from screener.video.container.structure.raw import examine_programs, raw_faults
 from screener.video.container.structure.riff import avi_faults
@@ -38,7 +38,7 @@ def examined(path: Path, walked: Walked) -> Findings:
 
 _CHECKS: dict[str, Callable[[BinaryIO, Walked], int | Findings]] = {
     "mov": mp4_faults,
-    "matroska": matroska_faults,
+    "matroska": examine_matroska,
     "avi": avi_faults,
     "asf": asf_faults,
     "flv": flv_faults,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
@@ -23,9 +23,36 @@ class GifBlocks:
     goes_on: bool = False
 
 
+@dataclass(frozen=True)
+class GifControl:
+    """What stands before a picture. delay: in hundredths of a second. disposal: what becomes of the picture before the next one: 2 clears
+    its place, 3 brings back what was there. see_through: the colour that is not drawn, -1 for none."""
+
+    delay: int = 0
+    disposal: int = 0
+    see_through: int = -1
+
+
+@dataclass(frozen=True)
+class GifPicture:
+    """start, end: in the file, from its descriptor on."""
+
+    control: GifControl
+    start: int
+    end: int
+
+
 def read_blocks(file: BinaryIO, alive: Callable[[], None] = lambda: None) -> GifBlocks:
     """alive: called for each block."""
-    found, delay = GifBlocks(), 0
+    found = GifBlocks()
+    for _ in gif_pictures(file, found, alive):
+        pass
+    return found
+
+
+def gif_pictures(file: BinaryIO, found: GifBlocks, alive: Callable[[], None] = lambda: None) -> Iterator[GifPicture]:
+    """One after the other; what there is to say of the whole is put into `found` on the way."""
+    control = GifControl()
     header = file.read(13)
     if len(header) == 13:
         _skip_colours(file, header[10])
@@ -34,8 +61,9 @@ def read_blocks(file: BinaryIO, alive: Callable[[], None] = lambda: None) -> Gif
         if kind[0] == _TRAILER:
             found.is_cut, found.goes_on = False, bool(file.read(64).strip(b"\0"))
             break
+        start = file.tell()
         if kind[0] == _EXTENSION:
-            delay = _extension(file, found, delay)
+            control = _extension(file, found) or control
         elif kind[0] == _PICTURE:
             descriptor = file.read(9)
             if len(descriptor) < 9:
@@ -45,26 +73,29 @@ def read_blocks(file: BinaryIO, alive: Callable[[], None] = lambda: None) -> Gif
             if not width:
                 break
             found.faults += not 2 <= width[0] <= 11
-            found.delays.append(delay)
-            delay = 0
+            found.delays.append(control.delay)
         else:
             found.faults += 1
         if found.faults:
             break
         _skip_blocks(file)
-    return found
+        if kind[0] == _PICTURE:
+            yield GifPicture(control, start, file.tell())
+            control = GifControl()
 
 
-def _extension(file: BinaryIO, found: GifBlocks, delay: int) -> int:
-    """The delay for the next picture, which one kind of extension gives."""
+def _extension(file: BinaryIO, found: GifBlocks) -> GifControl | None:
+    """What one kind of extension says of the next picture."""
     label = file.read(1)
     found.faults += bool(label) and label[0] not in _LABELS
     if label[:1] != bytes([_CONTROL]):
-        return delay
+        return None
     start = file.tell()
     control = file.read(5)
     file.seek(start)
-    return int.from_bytes(control[2:4], "little")
+    if len(control) < 5:
+        return None
+    return GifControl(int.from_bytes(control[2:4], "little"), control[1] >> 2 & 7, control[4] if control[1] & 1 else -1)
 
 
 def _skip_colours(file: BinaryIO, flags: int) -> None:

@@ -7,7 +7,7 @@ import zlib
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from screener.video.container.structure.walked import Walked
+from screener.video.container.structure.walked import Findings, Walked
 
 _EBML, _SEGMENT, _CLUSTER, _TRACKS, _CUES = 0x1A45DFA3, 0x18538067, 0x1F43B675, 0x1654AE6B, 0x1C53BB6B
 _VOID, _CRC = 0xEC, 0xBF
@@ -25,10 +25,11 @@ _READ_BYTES = 1 << 20
 
 @dataclass
 class _Chain:
-    """faults: so far. tracks: numbers and types of the tracks that the header declares."""
+    """faults: so far. is_cut: the file ends within an element. tracks: numbers and types of the tracks that the header declares."""
 
     walked: Walked
     faults: int = 0
+    is_cut: bool = False
     tracks: dict[int, int] = field(default_factory=dict)
 
 
@@ -41,9 +42,15 @@ class _Element:
     end: int | None
 
 
-def matroska_faults(file: BinaryIO, walked: Walked) -> int:
-    size = os.fstat(file.fileno()).st_size
+def examine_matroska(file: BinaryIO, walked: Walked) -> Findings:
+    """A segment whose size is left open, as in a live recording, tells of a cut only by its last element."""
     chain = _Chain(walked)
+    faults = _faults(file, chain)
+    return Findings(faults, is_cut=chain.is_cut)
+
+
+def _faults(file: BinaryIO, chain: _Chain) -> int:
+    size = os.fstat(file.fileno()).st_size
     head = _element(file, 0)
     segment = _element(file, head.end) if head and head.id == _EBML and head.end else None
     if segment is None or segment.id != _SEGMENT:
@@ -51,7 +58,7 @@ def matroska_faults(file: BinaryIO, walked: Walked) -> int:
     end = size if segment.end is None else min(segment.end, size)
     position = segment.start
     while position < end:
-        walked.alive()
+        chain.walked.alive()
         element = _element(file, position)
         if (
             element is not None and element.id == _EBML and element.end is not None
@@ -62,8 +69,10 @@ def matroska_faults(file: BinaryIO, walked: Walked) -> int:
             position = element.start
             continue
         if element is None or element.id not in _TOP or (element.end is None and element.id != _CLUSTER):
-            return chain.faults + (end - position > 16)  # a cut within a header is told by the size of the segment
+            chain.is_cut |= element is None and end - position <= 16  # a cut within a header
+            return chain.faults + (end - position > 16)
         limit = end if element.end is None else min(element.end, end)
+        chain.is_cut |= element.end is not None and element.end > size
         if element.id in _CHECKED and element.end is not None and element.end <= size:
             chain.faults += not _sum_holds(file, element)
         if element.id == _TRACKS:
@@ -85,6 +94,7 @@ def _cluster(file: BinaryIO, cluster: _Element, limit: int, chain: _Chain) -> in
             return -1
         if child.end > limit:
             # The last one of a file that was cut; elsewhere the lengths contradict each other.
+            chain.is_cut |= child.end > os.fstat(file.fileno()).st_size
             return limit if limit == os.fstat(file.fileno()).st_size else -1
         if child.id == _SIMPLE_BLOCK:
             _note_block(file, child, chain)

@@ -25,8 +25,10 @@ class Walked:
 @dataclass(frozen=True)
 class Findings:
     """faults: things in a container that contradict each other. seams: places where another recording goes on, by the container's own
-    counters. videos: streams of moving pictures that it carries, as far as its tables say, else 0."""
+    counters. videos: streams of moving pictures that it carries, as far as its tables say, else 0. is_cut: it ends within something
+    that says how long it is."""
 
     faults: int = 0
     seams: int = 0
     videos: int = 0
+    is_cut: bool = False

@@ -21,6 +21,7 @@ CASES = {
     "its colours are high dynamic range": {"transfer": 16},
     "its colours are wider than a screen's": {"primaries": 9},
     "its decoder conceals damage within a picture": {"codec": "mjpeg"},
+    "its decoder is right in one thread alone": {"codec": "dirac"},
     "there are other streams of moving pictures": {"other_streams": 1},
     "it is not the first stream": {"is_first": False},
     "another recording follows": {"another_recording": True},

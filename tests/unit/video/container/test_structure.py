@@ -108,6 +108,25 @@ def test_what_is_stepped_over_in_silence_is_told(tmp_path: Path, what: str) -> N
     assert {"corrupt", "truncated"} & set(ledger.reasons)
 
 
+@pytest.mark.parametrize("missing", [1, 3, 500])
+def test_a_live_recording_that_ends_within_a_picture_was_cut(tmp_path: Path, missing: int) -> None:
+    """Its segment says no size, and FFmpeg ends there as at any other end."""
+    path = clip(tmp_path / "live.mkv")
+    _, ledger = read(path, all_frames=True)
+    assert (ledger.reasons, ledger.warnings) == ([], ["end_unverified"])
+    last = path.read_bytes().rindex(CLUSTER)
+    path.write_bytes(path.read_bytes()[: (last if missing > 3 else path.stat().st_size) - missing])
+    _, ledger = read(path, all_frames=True)
+    assert ledger.reasons == ["truncated"]
+
+
+def test_a_live_recording_that_ends_between_pictures_may_be_whole(tmp_path: Path) -> None:
+    path = clip(tmp_path / "live.mkv")
+    path.write_bytes(path.read_bytes()[: path.read_bytes().rindex(CLUSTER)])
+    _, ledger = read(path, all_frames=True)
+    assert (ledger.reasons, ledger.warnings) == ([], ["end_unverified"])
+
+
 def test_an_announced_picture_that_never_came_is_missed(tmp_path: Path) -> None:
     """Blanked within its packets, so that nothing but the times of the packets tells of it."""
     import av

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
@@ -69,6 +70,61 @@ def by_hand(path: Path, delays: Sequence[int | None]) -> Path:
         body += control + single[image : image + 9] + bytes([flags]) + table + single[image + 10 : -1]
     path.write_bytes(b"GIF89a" + struct.pack("<HHBBB", 60, 40, 0, 0, 0) + body + b"\x3b")
     return path
+
+
+def laid(path: Path, disposals: Sequence[int | None]) -> Path:
+    """A ground of 8x8 in colour 1, then dots in colour 2 on see-through squares of 2x2, each further to the right than the one before."""
+    colours = bytes([9, 9, 9, 100, 100, 100, 250, 250, 250, 255, 0, 255])
+    body = b""
+    for number, disposal in enumerate(disposals):
+        side, left = (8, 0) if not number else (2, 2 * number - 2)
+        alone = Image.new("P", (side, side), 1 if not number else 3)
+        alone.putpalette(colours)
+        if number:
+            alone.putpixel((0, 0), 2)
+        with io.BytesIO() as file:
+            alone.save(file, "GIF", optimize=False)
+            single = file.getvalue()
+        image = single.index(b"\x2c", 13 + (3 << (single[10] & 7) + 1))
+        control = b"" if disposal is None else b"\x21\xf9\x04" + bytes([disposal << 2 | bool(number), 5, 0, 3, 0])
+        body += control + b"\x2c" + struct.pack("<HHHH", left, 0, side, side) + b"\0" + single[image + 10 : -1]
+    path.write_bytes(b"GIF89a" + struct.pack("<HHBBB", 8, 8, 0x81, 0, 0) + colours + body + b"\x3b")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("disposals", "row"),
+    [
+        ([1, 1, 1], [250, 100, 250]),  # both dots on the ground
+        ([0, 2, 1], [255, 255, 250]),  # the first dot's square was cleared
+        ([0, 3, 1], [100, 100, 250]),  # or is as it was before
+        ([3, 1, 1], [250, 9, 250]),  # before the ground there was nothing
+        ([3, 3, 3], [9, 9, 250]),
+        ([2, 1, 1], [250, 9, 250]),
+        ([0, 3, 0, 0], [100, 100, 250, 100, 250]),  # what one says does not hold for the next
+    ],
+)
+def test_what_earlier_pictures_leave_behind(tmp_path: Path, disposals: list[int | None], row: list[int]) -> None:
+    path = laid(tmp_path / "a.gif", disposals)
+    frames, ledger = opened(path)
+    assert frames[-1].picture_rgb[0, : len(row), 0].tolist() == row
+    assert ledger.reasons == []
+    assert_as_ffmpeg_shows_it(path, frames)
+
+
+def assert_as_ffmpeg_shows_it(path: Path, frames: Sequence[Frame]) -> None:
+    with av.open(str(path)) as container:
+        expected = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    assert len(frames) == len(expected)
+    for frame, picture_rgb in zip(frames, expected, strict=True):
+        assert np.array_equal(frame.picture_rgb, picture_rgb)
+
+
+def test_pictures_that_are_each_taken_away_again_are_read_as_ffmpeg_reads_them(tmp_path: Path) -> None:
+    path = gif(tmp_path / "a.gif", duration=80, disposal=3)
+    frames, _ = opened(path)
+    assert len(frames) == 12
+    assert_as_ffmpeg_shows_it(path, frames)
 
 
 @pytest.mark.parametrize("without", [12, 7, 1])

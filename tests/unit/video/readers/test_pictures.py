@@ -120,13 +120,51 @@ def test_what_lies_behind_a_photograph(tmp_path: Path, behind: Callable[[Path], 
     assert (decoding.ledger.reasons, decoding.ledger.warnings) == ((["unread_part"], ["second_part"]) if named else ([], []))
 
 
+def photographs(path: Path, *pictures: Image.Image) -> Path:
+    """In one JPEG, which declares them (CIPA DC-007)."""
+    pictures[0].save(path.with_suffix(".mpo"), "MPO", save_all=True, append_images=pictures[1:])
+    return path.with_suffix(".mpo").rename(path)
+
+
 def test_pictures_that_belong_to_a_photograph_are_no_second_part(tmp_path: Path) -> None:
-    """Previews and maps of brightness, which the photograph declares (CIPA DC-007)."""
-    path = tmp_path / "a.jpg"
+    """Previews, which are smaller, and maps of brightness, which say so."""
     first = Image.fromarray(COLOURS)
-    first.save(tmp_path / "a.mpo", "MPO", save_all=True, append_images=[first.transpose(Image.Transpose.FLIP_LEFT_RIGHT)])
-    (tmp_path / "a.mpo").rename(path)
+    path = photographs(tmp_path / "a.jpg", first, first.resize((first.width // 2, first.height // 2)))
     assert opened(path).ledger.reasons == []
+    path = photographs(tmp_path / "b.jpg", first, first.convert("L"))
+    assert opened(path).ledger.reasons == ["unread_part"]
+    data = path.read_bytes()
+    second = data.index(b"\xff\xd8\xff", 100)
+    segment = b"\xff\xe1\0\x40http://ns.adobe.com/xap/1.0/\0" + b'<x hdrgm:Version="1.0"/>'.ljust(33)
+    path.write_bytes(data[: second + 2] + segment + data[second + 2 :])
+    assert opened(path).ledger.reasons == []
+
+
+def test_a_photograph_from_two_sides(tmp_path: Path) -> None:
+    first = Image.fromarray(COLOURS)
+    decoding = opened(photographs(tmp_path / "a.jpg", first, first.transpose(Image.Transpose.FLIP_LEFT_RIGHT)))
+    assert (decoding.ledger.reasons, decoding.ledger.warnings) == (["unread_part"], ["second_part"])
+
+
+STRUNG = {
+    "png": lambda: coded(".png"),
+    "webp": lambda: coded(".webp"),
+    "bmp": lambda: coded(".bmp"),
+    "jp2": lambda: coded(".jp2"),
+    "avif": lambda: coded(".avif"),
+}
+
+
+@pytest.mark.parametrize("kind", STRUNG)
+@pytest.mark.parametrize("behind", ["as many bytes of padding", "another one"])
+def test_pictures_one_behind_the_other(tmp_path: Path, kind: str, behind: str) -> None:
+    """As programs write them that were asked for a film."""
+    data = STRUNG[kind]()
+    path = tmp_path / f"a.{kind}"
+    path.write_bytes(data + (data if behind == "another one" else bytes(len(data))))
+    decoding = opened(path)
+    named = behind == "another one"
+    assert (decoding.ledger.reasons, decoding.ledger.warnings) == ((["unread_part"], ["second_part"]) if named else ([], []))
 
 
 def test_pages_of_which_one_is_judged(tmp_path: Path) -> None:

@@ -1,0 +1,113 @@
+"""Whether a file that opens as one picture holds more to be seen: pages, pictures behind pictures, a film behind a photograph.
+
+Only the first picture of such a file is decoded. Finds the beginning of another one; does not decode it.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable
+
+from PIL import Image
+
+from screener.video.readers.jpeg import end_of_jpeg
+from screener.video.readers.pillow_errors import PILLOW_ERRORS
+
+_HEADER_BYTES = 1 << 16
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_BEGINNING = re.compile(
+    rb"\0*(\x89PNG\r\n\x1a\n|\xff\xd8\xff|RIFF.{4}WEBP|GIF8[79]a|II[*+]\0|MM\0[*+]|\x0cjP  \r\n|.{0,4}ftyp"
+    rb"|BM.{12}[\x0c\x28\x34\x38\x6c\x7c]\0\0\0)",
+    re.DOTALL,
+)
+"""Of a picture, or of a film as phones write it behind one; what fills up the space before it is passed over."""
+
+_BOXES = frozenset({b"ftyp", b"jP  "})
+_MAP_OF_BRIGHTNESS = re.compile(rb"hdrgm:|HDRGainMap|hdrgainmap|urn:iso:std:iso:ts:21496")
+
+
+def holds_more(data: bytes) -> bool:
+    """data: the bytes of a whole file. What belongs to the picture itself, such as its preview, is no more."""
+    if data.startswith(_TIFF) or _declares_more(data):
+        return _pages(data) > 1
+    end = next((end(data) for begins, end in _ENDS if begins(data)), len(data))
+    if not 0 < end < len(data):
+        return False
+    if data.startswith(b"\xff\xd8"):
+        return b"ftyp" in data[end:] or (b"MPF\0" not in data[: min(end, _HEADER_BYTES)] and _BEGINNING.match(data, end) is not None)
+    return _BEGINNING.match(data, end) is not None
+
+
+def _declares_more(data: bytes) -> bool:
+    return data.startswith(b"\xff\xd8") and b"MPF\0" in data[:_HEADER_BYTES]
+
+
+def _pages(data: bytes) -> int:
+    """How many pictures there are, of JPEGs as large as the first one: previews and maps of brightness are smaller, or say so."""
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            if image.format != "MPO":
+                return int(getattr(image, "n_frames", 1))
+            return 1 + sum(_is_a_view(image, data, number) for number in range(1, image.n_frames))
+    except PILLOW_ERRORS:
+        return 1
+
+
+def _is_a_view(image: Image.Image, data: bytes, number: int) -> bool:
+    """Of a file of several photographs (CIPA DC-007)."""
+    first_size = image.size
+    image.seek(number)
+    size, offset = image.size, int(getattr(image, "offset", 0))
+    image.seek(0)
+    return size == first_size and not _MAP_OF_BRIGHTNESS.search(data[offset : offset + _HEADER_BYTES])
+
+
+def _end_of_png(data: bytes) -> int:
+    """Behind the last chunk (PNG, section 5.3)."""
+    position = 8
+    while position + 12 <= len(data):
+        name = data[position + 4 : position + 8]
+        position += 12 + int.from_bytes(data[position : position + 4], "big")
+        if name == b"IEND":
+            return position
+    return len(data)
+
+
+def _end_of_riff(data: bytes) -> int:
+    length = int.from_bytes(data[4:8], "little")
+    return 8 + length + length % 2
+
+
+def _end_of_bmp(data: bytes) -> int:
+    return int.from_bytes(data[2:6], "little")
+
+
+def _end_of_boxes(data: bytes) -> int:
+    """The box that begins another file (ISO/IEC 15444-1, annex I; ISO/IEC 14496-12)."""
+    position, begun = 0, set[bytes]()
+    while position + 8 <= len(data):
+        length, name = int.from_bytes(data[position : position + 4], "big"), data[position + 4 : position + 8]
+        if name in begun:
+            return position
+        begun |= {name} & _BOXES
+        length = int.from_bytes(data[position + 8 : position + 16], "big") if length == 1 else length or _to_the_next(data, position)
+        if length < 8:
+            break
+        position += length
+    return len(data)
+
+
+def _to_the_next(data: bytes, position: int) -> int:
+    """Length of a box that reaches to the end of the file, unless another one begins before that."""
+    following = data.find(b"\0\0\0\x0cjP  \r\n\x87\n", position)
+    return (following if following >= 0 else len(data)) - position
+
+
+_ENDS: tuple[tuple[Callable[[bytes], bool], Callable[[bytes], int]], ...] = (
+    (lambda data: data.startswith(b"\xff\xd8"), end_of_jpeg),
+    (lambda data: data.startswith(b"\x89PNG"), _end_of_png),
+    (lambda data: data.startswith(b"RIFF"), _end_of_riff),
+    (lambda data: data.startswith(b"BM"), _end_of_bmp),
+    (lambda data: data[4:8] in _BOXES, _end_of_boxes),
+)
