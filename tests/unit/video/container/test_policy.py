@@ -26,6 +26,11 @@ CASES = {
     "another recording follows": {"another_recording": True},
     "pictures are only given out to be thrown away": {"unread_pictures": 1},
     "an edit list hides pictures from players": {"hidden_pictures": 1},
+    "its container gives no times": {"format": "avi"},
+    "its times are those of coding": {"format": "asf", "reorders": True},
+    "not every picture has a time of its own": {"unplaced_pictures": 1},
+    "several recordings were strung together": {"is_strung": True},
+    "its container contradicts itself, or ends early": {"is_damaged": True},
 }
 """Fact -> the values that make it so. Mirroring is told from a picture, and tested on files."""
 
