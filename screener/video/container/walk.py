@@ -64,6 +64,7 @@ class Walk:
     ends_corrupt: bool = False
     first_picture: VideoFrame | None = None
     others: dict[int, int] = field(default_factory=dict)
+    _bases: dict[int, float] = field(default_factory=dict)
     _last_dts: int | None = None
     _corrupt_at: int = -_SEAM_PACKETS
 
@@ -98,14 +99,20 @@ class Walk:
 
     def _note(self, packet: Packet[Any]) -> None:
         self.ends_corrupt = packet.is_corrupt
-        if packet.pts is not None and packet.time_base:
-            self.end_seconds = max(self.end_seconds, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+        if packet.pts is not None:
+            self.end_seconds = max(self.end_seconds, (packet.pts + (packet.duration or 0)) * self._base_of(packet))
         if packet.pos is not None:
             self.end = max(self.end, packet.pos + packet.size)
         if packet.stream_index == self.stream.index:
             self._add(packet)
         elif packet.stream_index in self._moving:
             self.others[packet.stream_index] = self.others.get(packet.stream_index, 0) + 1
+
+    def _base_of(self, packet: Packet[Any]) -> float:
+        """Seconds of a tick of the packet's stream."""
+        if packet.stream_index not in self._bases:
+            self._bases[packet.stream_index] = float(packet.time_base or 0)
+        return self._bases[packet.stream_index]
 
     def _add(self, packet: Packet[Any]) -> None:
         self.packets += 1
@@ -144,8 +151,8 @@ class Walk:
         self.places.append(-1 if packet.pos is None else packet.pos)
 
     def _note_step(self, packet: Packet[Any]) -> None:
-        known = self._last_dts is not None and packet.dts is not None and packet.time_base
-        step = float((packet.dts - self._last_dts) * packet.time_base) if known else 0.0  # type: ignore[operator]
+        known = self._last_dts is not None and packet.dts is not None
+        step = (packet.dts - self._last_dts) * self._base_of(packet) if known else 0.0  # type: ignore[operator]
         self.backwards |= step < 0
         seam = packet.is_keyframe and self.packets - self._corrupt_at <= _SEAM_PACKETS
         if step < (0.0 if self._clocked and packet.is_keyframe else -_RESTART_SECONDS):
