@@ -53,7 +53,8 @@ class Facts:
     first_picture: as PyAV decodes it, None if it cannot. transfer, primaries: of its colours, by ITU-T H.273.
     is_strung: put together of several recordings, as clocks and counters tell. unplaced_pictures: whose own time is not written.
     reorders: its codec may show pictures in another order than that of coding.
-    is_damaged: its container contradicts itself, or ends early. timeline: None where only the beginning of the file was looked at.
+    is_damaged: its container contradicts itself, or ends early. is_unwalked: only its beginning is known, for want of time.
+    timeline: None where only the beginning of the file was looked at.
     """
 
     format: str
@@ -70,6 +71,7 @@ class Facts:
     reorders: bool = False
     is_strung: bool = False
     is_damaged: bool = False
+    is_unwalked: bool = False
     sets_readable: bool = True
     parameter_sets: int = 1
     interlaced: bool = False

@@ -53,8 +53,7 @@ class SpreadDecoding:
             check_pixels(stream.codec_context.width, stream.codec_context.height, settings.max_pixels, shown_name)
             self._stream, self._view = stream, View(stream, shown_name, settings.max_pixels)
             self._reader = SeekingReader(container, stream, complaints)
-            self._alive = alive
-            self._facts = facts = facts_for_looks(path, shown_name, container, stream, self._on_walk, settings)
+            self._facts = facts = facts_for_looks(path, shown_name, container, stream, alive, settings)
             if facts.timeline is not None:
                 self._reader.go_by(facts.timeline)
             check_duration(self._reader.duration_seconds, settings, shown_name)
@@ -99,11 +98,6 @@ class SpreadDecoding:
         finally:
             self.close()
         self._judge_coverage()
-
-    def _on_walk(self) -> None:
-        self._alive()
-        if self._out_of_time():
-            raise SourceError("limit_time", f"{self._name}: the time limit was reached before the first frame; raise time_limit_seconds")
 
     def _is_whole(self, path: Path) -> bool | None:
         if self._facts.timeline is not None:

@@ -14,6 +14,7 @@ from screener.records import Frame, VideoFacts
 from screener.settings import ScanSettings
 from screener.video import Look, equal_slices, file_source, open_video
 from screener.video.container import looks
+from screener.video.readers.choice import decode
 
 GROUPS = {"g": "10", "bf": "2"}
 MPEG2 = {**GROUPS, "b": "4000k"}
@@ -148,8 +149,6 @@ def test_a_file_is_walked_once_for_all_its_looks_until_it_changes(tmp_path: Path
     walked: list[Path] = []
     walk = looks.read_facts
     monkeypatch.setattr(looks, "read_facts", lambda path, *rest: walked.append(path) or walk(path, *rest))
-    from screener.video.readers.choice import decode
-
     path = write_clip(tmp_path / "a.ts", options=GROUPS)
     for _ in range(3):
         assert "sparse" in decode(file_source(path), ScanSettings(), look=Look(equal_slices(4))).ledger.warnings
@@ -161,8 +160,19 @@ def test_a_file_is_walked_once_for_all_its_looks_until_it_changes(tmp_path: Path
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv"])
 def test_what_has_an_index_is_not_walked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str) -> None:
-    from screener.video.readers.choice import decode
-
     monkeypatch.setattr(looks, "read_facts", None)
     path = write_clip(tmp_path / f"a.{suffix}", options=GROUPS, picture=flat(0, (96, 64)))
     assert "sparse" in decode(file_source(path), ScanSettings(), look=Look(equal_slices(4))).ledger.warnings
+
+
+def test_where_time_is_too_short_for_a_walk_pictures_are_seen_and_the_rest_is_not_vouched_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_clip(tmp_path / "a.ts", options=GROUPS)
+    clock = iter(range(1000))
+    monkeypatch.setattr(looks.time, "monotonic", lambda: float(next(clock)))
+    look = Look(equal_slices(4))
+    limited = decode(file_source(path), ScanSettings(time_limit_seconds=2), look=look)
+    unlimited = decode(file_source(path), ScanSettings(), look=look)
+    assert limited.ledger.reasons == ["limit_time"] and "sparse" in limited.ledger.warnings
+    assert unlimited.ledger.reasons == []
