@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -128,10 +128,10 @@ def with_hevc_message(data: bytes, sixteenths: int) -> bytes:
     return b"".join(parts) + data[position:]
 
 
-def shifted_clock(data: bytes, seconds: float) -> bytes:
-    """A transport stream whose clock is so much ahead: the same packets, muxed again with later times."""
+def shifted_clock(data: bytes, seconds: float, container: str = "mpegts") -> bytes:
+    """A transport or program stream whose clock is so much ahead: the same packets, muxed again with later times."""
     file, source = io.BytesIO(), io.BytesIO(data)
-    with av.open(source) as given, av.open(file, "w", format="mpegts", options={"output_ts_offset": str(seconds)}) as output:
+    with av.open(source) as given, av.open(file, "w", format=container, options={"output_ts_offset": str(seconds)}) as output:
         stream = given.streams.video[0]
         copy = output.add_stream_from_template(stream)
         for packet in given.demux(stream):
@@ -148,6 +148,33 @@ def edited(source: Path, target: Path, duration_milliseconds: int, from_frame: i
     _, start = struct.unpack_from(">Ii", data, at)
     struct.pack_into(">Ii", data, at, duration_milliseconds, start + 512 * from_frame)
     target.write_bytes(data)
+    return target
+
+
+def with_edits(source: Path, target: Path, *edits: tuple[int, int]) -> Path:
+    """An MP4 of 25 frames a second that shows several parts of it. edits: of each the milliseconds, and the frame it begins with."""
+    data = source.read_bytes()
+    at = data.rindex(b"elst")
+    length, origin = int.from_bytes(data[at - 4 : at], "big"), int.from_bytes(data[at + 16 : at + 20], "big")
+    entries = b"".join(struct.pack(">III", milliseconds, origin + 512 * frame, 0x10000) for milliseconds, frame in edits)
+    table = full(b"elst", struct.pack(">I", len(edits)) + entries)
+    changed = bytearray(data[: at - 4] + table + data[at - 4 + length :])
+    for name in (b"moov", b"trak", b"edts"):
+        place = data.rindex(name) - 4
+        struct.pack_into(">I", changed, place, int.from_bytes(data[place : place + 4], "big") + len(table) - length)
+    target.write_bytes(changed)
+    return target
+
+
+def left_out(source: Path, target: Path, numbers: Collection[int]) -> Path:
+    """Without some of the coded pictures, by their place in the file; the container is in order."""
+    with av.open(str(source)) as given, av.open(str(target), "w") as output:
+        stream = given.streams.video[0]
+        copy = output.add_stream_from_template(stream)
+        for number, packet in enumerate(given.demux(stream)):
+            if packet.dts is not None and number not in numbers:
+                packet.stream = copy
+                output.mux(packet)
     return target
 
 

@@ -36,6 +36,8 @@ class Clock:
                 self._piece, self._entry = number, at
                 return float(timeline.seconds[at])
         start, end = self._bounds(self._piece)
+        if end < len(timeline.seconds) and container_seconds > timeline.container_seconds[end - 1] + timeline.frame_seconds:
+            return None  # a time of no piece, as of a picture that a decoder gives out when it comes to the next one
         seconds = float(timeline.seconds[start]) + container_seconds - float(timeline.container_seconds[start])
         if seconds < max(self.last_seconds, float(timeline.seconds[0])) - _TOLERANCE_SECONDS:
             return None

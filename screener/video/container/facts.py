@@ -51,6 +51,9 @@ class Facts:
     unread_pictures: that the container gives out only to be thrown away. sets_readable, parameter_sets, interlaced: see `ParameterSets`.
     is_turned_within: its pictures themselves say how they are turned.
     first_picture: as PyAV decodes it, None if it cannot. transfer, primaries: of its colours, by ITU-T H.273.
+    is_strung: put together of several recordings, as clocks and counters tell. unplaced_pictures: whose own time is not written.
+    reorders: its codec may show pictures in another order than that of coding.
+    is_damaged: its container contradicts itself, or ends early. is_unwalked: only its beginning is known, for want of time.
     timeline: None where only the beginning of the file was looked at.
     """
 
@@ -64,6 +67,11 @@ class Facts:
     another_recording: bool = False
     hidden_pictures: int = 0
     unread_pictures: int = 0
+    unplaced_pictures: int = 0
+    reorders: bool = False
+    is_strung: bool = False
+    is_damaged: bool = False
+    is_unwalked: bool = False
     sets_readable: bool = True
     parameter_sets: int = 1
     interlaced: bool = False
@@ -138,11 +146,13 @@ def read_beginning(path: Path, name: str, container: InputContainer, stream: Vid
     sets = ParameterSets(context.codec.canonical_name, context.extradata)
     colours = (int(context.color_trc), int(context.color_primaries))
     first: VideoFrame | None = None
+    unplaced = 0
     for packet in islice(container.demux(stream), _LOOKED_AT):
         if is_encrypted(packet):
             raise encrypted(name)
         if packet.size:
             sets.add(packet)
+            unplaced += packet.pts is None
         with suppress(FFmpegError):
             first = next(iter(stream.decode(packet)), None)
         if first is not None:
@@ -150,8 +160,10 @@ def read_beginning(path: Path, name: str, container: InputContainer, stream: Vid
     index, formats = stream.index_entries, frozenset(container.format.name.split(","))
     left_out = 0
     if "mov" in formats and stream.frames and len(index):
-        left_out = max(0, stream.frames - len(index)) + index[0].is_discard + index[len(index) - 1].is_discard
-    return _described(container, stream, sets, first, colours, another_recording=holds_unread(path, formats), hidden_pictures=left_out)
+        left_out = max(0, stream.frames - len(index)) + sum(entry.is_discard for entry in index)
+    another = holds_unread(path, formats)
+    known = {"another_recording": another, "hidden_pictures": left_out, "unplaced_pictures": unplaced}
+    return _described(container, stream, sets, first, colours, **known)
 
 
 def _walked(container: InputContainer, name: str, limits: ScanSettings, on_progress: Callable[[], None]) -> Walk:
@@ -197,6 +209,9 @@ def _facts(
         other_streams=others,
         hidden_pictures=hidden,
         unread_pictures=walk.discarded,
+        unplaced_pictures=walk.unplaced,
+        is_strung=timeline.is_strung,
+        is_damaged=timeline.corrupt_packets > 0 or timeline.whole is False,
         timeline=timeline,
     )
 
@@ -216,6 +231,7 @@ def _described(
         sample_aspect_ratio=sample_aspect_ratio(stream),
         is_first=container.streams.video[0].index == stream.index,
         sets_readable=sets.readable,
+        reorders=context.codec.reorder,
         parameter_sets=max(1, sets.count),
         interlaced=sets.interlaced or (first is not None and first.interlaced_frame),
         is_turned_within=sets.turned,

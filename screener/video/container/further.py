@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -55,9 +56,20 @@ def _riff_end(file: BinaryIO, size: int) -> int | None:
     return int.from_bytes(file.read(8)[4:8], "little")
 
 
+def is_fragmented(path: Path) -> bool:
+    """Whether an MP4 has pictures that its index does not know, as their fragments describe them."""
+    with open(path, "rb") as file:
+        return b"moof" in _boxes(file, os.fstat(file.fileno()).st_size)
+
+
 def _indexes(file: BinaryIO, size: int) -> int:
     """How many boxes at the top describe tracks: a file of fragments has one for all of them."""
-    position = found = 0
+    return sum(name == b"moov" for name in _boxes(file, size))
+
+
+def _boxes(file: BinaryIO, size: int) -> Iterator[bytes]:
+    """Names of the boxes at the top of an MP4."""
+    position = 0
     for _ in range(_BOX_LIMIT):
         file.seek(position)
         header = file.read(16)
@@ -66,11 +78,10 @@ def _indexes(file: BinaryIO, size: int) -> int:
         length = int.from_bytes(header[:4], "big")
         if length == 1:
             length = int.from_bytes(header[8:16], "big")
-        found += header[4:8] == b"moov"
+        yield header[4:8]
         if length < 8:
             break
         position += length
-    return found
 
 
 def _found_at(file: BinaryIO, magic: re.Pattern[bytes], start: int) -> int | None:

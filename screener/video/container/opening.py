@@ -30,6 +30,9 @@ FILE_FORMATS = (
 UNTIMED = frozenset({"avi", "h264", "hevc", "vvc", "m4v", "h263", "mpegvideo", "mjpeg", "obu", "vc1", "yuv4mpegpipe"})
 """Containers without timestamps of their own, or whose timestamps are of decoding order: the order of frames is all there is."""
 
+TIMED_AS_CODED = frozenset({"asf", "mxf", "mxf_opatom"})
+"""Containers with one time a picture, which rises from one to the next in the file, though they may be shown in another order."""
+
 WITH_HIDDEN_PICTURES = {"ignore_editlist": "1"}
 """Option of MP4 and QuickTime: what an edit list hides from players is read too."""
 

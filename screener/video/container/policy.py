@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from screener.video.container.facts import Facts
-from screener.video.container.opening import WITH_HIDDEN_PICTURES
+from screener.video.container.opening import TIMED_AS_CODED, UNTIMED, WITH_HIDDEN_PICTURES
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ _ANY_THREADS = frozenset({"opencv", "nvdec", "pyav"})
 RULES = (
     # Sizes and shapes: OpenCV scales every picture to the first one's size, and knows one shape of pixels.
     Rule("its sizes are not written where they are looked for", lambda facts: not facts.sets_readable, frozenset({"opencv"})),
-    Rule("its pictures change size, shape or depth on the way", lambda facts: facts.parameter_sets > 1, _OPENCV),
+    Rule("its pictures change size, shape or depth on the way", lambda facts: facts.parameter_sets > 1, _OPENCV, in_order=True),
     # Fields: OpenCV cannot convert them, and gives out memory that nobody wrote to.
     Rule("its pictures are interlaced, or may be", lambda facts: facts.interlaced, _OPENCV, in_order=True, warning="interlaced"),
     # Orientation: OpenCV turns, and does not mirror; what a picture's own message says it does not see.
@@ -51,8 +51,8 @@ RULES = (
     # Parts: everything that is there, or it is said.
     Rule("there are other streams of moving pictures", lambda f: f.other_streams > 0, _OPENCV, warning="multi_video", reason="unread_part"),
     Rule("it is not the first stream", lambda facts: not facts.is_first, _OPENCV),
-    Rule("another recording follows", lambda facts: facts.another_recording, warning="second_part", reason="unread_part"),
-    Rule("pictures are only given out to be thrown away", lambda facts: facts.unread_pictures > 0, reason="unread_part"),
+    Rule("another recording follows", lambda facts: facts.another_recording, in_order=True, warning="second_part", reason="unread_part"),
+    Rule("pictures are only given out to be thrown away", lambda facts: facts.unread_pictures > 0, in_order=True, reason="unread_part"),
     Rule(
         "an edit list hides pictures from players",
         lambda facts: facts.hidden_pictures > 0,
@@ -61,6 +61,13 @@ RULES = (
         options=WITH_HIDDEN_PICTURES,
         warning="hidden_pictures",
     ),
+    # Times: a seek goes by them, and finds one of the parts that carry the same.
+    Rule("its container gives no times", lambda facts: bool(facts.formats & UNTIMED), in_order=True),
+    Rule("its times are those of coding", lambda facts: facts.reorders and bool(facts.formats & TIMED_AS_CODED), in_order=True),
+    Rule("not every picture has a time of its own", lambda facts: facts.unplaced_pictures > 0, in_order=True),
+    Rule("several recordings were strung together", lambda facts: facts.is_strung, in_order=True),
+    Rule("there was no time to look through its packets", lambda facts: facts.is_unwalked, reason="limit_time"),
+    Rule("its container contradicts itself, or ends early", lambda facts: facts.is_damaged, in_order=True),
 )
 
 READERS = ("nvdec", "opencv", "pyav", "careful")

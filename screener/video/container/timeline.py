@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from screener.video.container.end import ends_early
-from screener.video.container.opening import UNTIMED
-from screener.video.container.rhythm import offsets, rhythm_warnings, usual_step
+from screener.video.container.opening import TIMED_AS_CODED, UNTIMED
+from screener.video.container.rhythm import filled, offsets, rhythm_warnings, usual_step
 from screener.video.container.structure import Walked, examined
 from screener.video.container.walk import NO_TICK, Walk
 
@@ -31,6 +31,7 @@ class Timeline:
     """seconds: (n,) presentation time of every picture there should be, rising; 0 is where players begin, and what they are not to show
     lies before. container_seconds: (n,) the same in the container's time. pieces: numbers of the entries with which the container's time
     starts anew. frame_seconds: usual time between two. reader_origin_seconds: what OpenCV takes for 0, in container time.
+    is_strung: several recordings were put together, as their clocks and counters tell.
     timed: frames carry usable timestamps of their own. videos: streams of moving pictures, as far as the container's tables say, else 0.
     whole: False if the file ends early, None if nothing says."""
 
@@ -39,6 +40,7 @@ class Timeline:
     pieces: tuple[int, ...]
     frame_seconds: float
     reader_origin_seconds: float | None
+    is_strung: bool
     timed: bool
     frames_promised: int
     corrupt_packets: int
@@ -63,16 +65,17 @@ def timeline_of(path: Path, walk: Walk, shown_from: int | None = None, alive: Ca
         faults += walk.keys[0]  # a file, unlike a broadcast, begins with a picture that can be entered at
     shown, untimed = _shown(ticks, walk, names)
     bounds = np.flatnonzero(shown)
-    raw = _filled(ticks[bounds]).astype(np.float64) * time_base
+    raw = np.where(ticks[bounds] == NO_TICK, np.nan, ticks[bounds] * time_base)
     starts = [0, *(int(np.searchsorted(bounds, start)) for start in walk.segments[1:])]
     leaps = {number for number, segment in enumerate(walk.segments) if segment in walk.jumps}
     if untimed == len(bounds):
         raw, starts, leaps = np.arange(len(bounds)) / fps, [0], set()
-    pieces = [np.sort(piece) for piece in np.split(raw, starts[1:])]
+    pieces = [filled(piece, 1 / fps) for piece in np.split(raw, starts[1:])]
     kept = [number for number, piece in enumerate(pieces) if len(piece)]
     pieces, leaps = [pieces[number] for number in kept], {kept.index(number) for number in leaps if number in kept}
     frame_seconds = usual_step(pieces, 1 / fps)
-    shifts = offsets(pieces, frame_seconds, leaps)
+    begun = {kept.index(number): tick * time_base for number, tick in walk.begun.items() if number in kept}
+    shifts = offsets(pieces, frame_seconds, leaps, begun)
     if pieces and shown_from is not None:
         shifts = [shift + float(pieces[0][0]) - shown_from * time_base for shift in shifts]
     seconds = np.concatenate([piece + shift for piece, shift in zip(pieces, shifts, strict=True)]) if pieces else np.zeros(0)
@@ -85,7 +88,8 @@ def timeline_of(path: Path, walk: Walk, shown_from: int | None = None, alive: Ca
         pieces=tuple(np.cumsum([0, *(len(piece) for piece in pieces[:-1])]).tolist()),
         frame_seconds=frame_seconds,
         reader_origin_seconds=None if stream.start_time is None else stream.start_time * time_base,
-        timed=not (names & UNTIMED or untimed),
+        is_strung=len(pieces) > 1 or found.seams > 0 or walk.backwards,
+        timed=not (names & UNTIMED or untimed or (names & TIMED_AS_CODED and stream.codec_context.codec.reorder)),
         frames_promised=max(0, stream.frames),
         # FFmpeg calls the packet at each seam of a strung recording corrupt.
         corrupt_packets=max(0, walk.corrupt - seams) + walk.failed + walk.faults.count + faults,
@@ -97,12 +101,6 @@ def timeline_of(path: Path, walk: Walk, shown_from: int | None = None, alive: Ca
 
 def _known(ticks: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.asarray(ticks[ticks != NO_TICK], np.int64)
-
-
-def _filled(ticks: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Each tick that is missing is that of the packet before."""
-    known = np.maximum.accumulate(np.where(ticks != NO_TICK, np.arange(len(ticks)), -1))
-    return np.asarray(np.where(known >= 0, ticks[known], 0), np.int64) if len(ticks) else ticks
 
 
 def _shown(ticks: NDArray[np.int64], walk: Walk, names: frozenset[str]) -> tuple[NDArray[np.bool_], int]:
@@ -119,7 +117,8 @@ def _shown(ticks: NDArray[np.int64], walk: Walk, names: frozenset[str]) -> tuple
         shown[:first] = False
     if walk.untimed < len(ticks) and ticks[first] != NO_TICK:
         began = walk.first_picture.pts if walk.first_picture is not None and walk.first_picture.pts is not None else ticks[first]
-        shown[first + 1 : end] = ticks[first + 1 : end] >= min(began, ticks[first])
+        following = ticks[first + 1 : end]
+        shown[first + 1 : end] = (following >= min(began, ticks[first])) | (following == NO_TICK)
     return shown, int((ticks[shown] == NO_TICK).sum())
 
 

@@ -26,7 +26,10 @@ NO_TICK = -(1 << 63)
 """Stands for the time of a packet that has none."""
 
 _PROGRESS_PACKETS = 512
-RESTART_SECONDS = 0.5  # a step back in decoding time of more than this starts a new piece, as where recordings were strung together
+RESTART_SECONDS = 0.5
+"""A step back in decoding time of more than this starts a new piece, as where recordings were strung together; in a stream of broadcasting
+any step back does that comes with a key picture."""
+
 _JUMP_SECONDS = 10.0  # and so does a step forward of more than this in a stream of broadcasting, as FFmpeg's own players take it
 _SEAM_SECONDS = 1.0  # or of this much where the packets' own counter breaks off just before a key picture
 _SEAM_PACKETS = 4  # FFmpeg marks one of the last before it
@@ -37,9 +40,10 @@ _PROBED_PACKETS = 64
 @dataclass
 class Walk:
     """ticks: presentation times in the stream's time base, in decoding order, `NO_TICK` for none. places: where each packet begins in the
-    file, -1 if unknown. segments: packets with which time starts anew; jumps: those of them with which it leaps forward. keys: packets of
-    key pictures. end: of the last byte that any packet holds. discarded: packets that are not to be shown. others: packets of each other
-    stream of moving pictures."""
+    file, -1 if unknown. segments: packets with which time starts anew; jumps: those of them with which it leaps forward. begun: ticks at
+    which segments begin, by number, where that is with pictures that are not to be shown. keys: packets of key pictures. untimed: packets
+    without any time; unplaced: those whose picture's own time is not written. end: of the last byte that any packet holds. discarded:
+    packets that are not to be shown. others: packets of each other stream of moving pictures."""
 
     container: InputContainer
     stream: VideoStream
@@ -48,10 +52,12 @@ class Walk:
     keys: array[int] = field(default_factory=lambda: array("q"))
     segments: list[int] = field(default_factory=lambda: [0])
     jumps: set[int] = field(default_factory=set)
+    begun: dict[int, int] = field(default_factory=dict)
     packets: int = 0
     discarded: int = 0
     corrupt: int = 0
     untimed: int = 0
+    unplaced: int = 0
     end: int = 0
     encrypted: bool = False
     backwards: bool = False
@@ -60,6 +66,7 @@ class Walk:
     ends_corrupt: bool = False
     first_picture: VideoFrame | None = None
     others: dict[int, int] = field(default_factory=dict)
+    _bases: dict[int, float] = field(default_factory=dict)
     _last_dts: int | None = None
     _corrupt_at: int = -_SEAM_PACKETS
 
@@ -94,14 +101,20 @@ class Walk:
 
     def _note(self, packet: Packet[Any]) -> None:
         self.ends_corrupt = packet.is_corrupt
-        if packet.pts is not None and packet.time_base:
-            self.end_seconds = max(self.end_seconds, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+        if packet.pts is not None:
+            self.end_seconds = max(self.end_seconds, (packet.pts + (packet.duration or 0)) * self._base_of(packet))
         if packet.pos is not None:
             self.end = max(self.end, packet.pos + packet.size)
         if packet.stream_index == self.stream.index:
             self._add(packet)
         elif packet.stream_index in self._moving:
             self.others[packet.stream_index] = self.others.get(packet.stream_index, 0) + 1
+
+    def _base_of(self, packet: Packet[Any]) -> float:
+        """Seconds of a tick of the packet's stream."""
+        if packet.stream_index not in self._bases:
+            self._bases[packet.stream_index] = float(packet.time_base or 0)
+        return self._bases[packet.stream_index]
 
     def _add(self, packet: Packet[Any]) -> None:
         self.packets += 1
@@ -113,9 +126,19 @@ class Walk:
         if self.first_picture is None and self.packets <= _PROBED_PACKETS and not self.encrypted:
             self._probe(packet)
         if packet.is_discard:
-            self.discarded += 1
-        elif not _is_hidden(packet, self.stream.codec_context.name):
+            self._discard(packet)
+        elif not is_hidden(packet, self.stream.codec_context.name):
             self._place(packet)
+
+    def _discard(self, packet: Packet[Any]) -> None:
+        """Not to be shown, and still it takes up time where it begins another piece."""
+        self.discarded += 1
+        if packet.dts is not None and self.packets > 1:
+            self._note_step(packet)
+            self._last_dts = packet.dts
+            tick = packet.dts if packet.pts is None else packet.pts
+            if self.segments[-1] == len(self.ticks):
+                self.begun.setdefault(len(self.segments) - 1, tick)
 
     def _place(self, packet: Packet[Any]) -> None:
         if packet.dts is not None:
@@ -125,15 +148,16 @@ class Walk:
             self.keys.append(len(self.ticks))
         tick = packet.pts if packet.pts is not None else packet.dts
         self.untimed += tick is None
+        self.unplaced += packet.pts is None
         self.ticks.append(NO_TICK if tick is None else tick)
         self.places.append(-1 if packet.pos is None else packet.pos)
 
     def _note_step(self, packet: Packet[Any]) -> None:
-        known = self._last_dts is not None and packet.dts is not None and packet.time_base
-        step = float((packet.dts - self._last_dts) * packet.time_base) if known else 0.0  # type: ignore[operator]
+        known = self._last_dts is not None and packet.dts is not None
+        step = (packet.dts - self._last_dts) * self._base_of(packet) if known else 0.0  # type: ignore[operator]
         self.backwards |= step < 0
         seam = packet.is_keyframe and self.packets - self._corrupt_at <= _SEAM_PACKETS
-        if step < -RESTART_SECONDS:
+        if step < (0.0 if self._clocked and packet.is_keyframe else -RESTART_SECONDS):
             self.segments.append(len(self.ticks))
         elif self._clocked and (step > _JUMP_SECONDS or (seam and step > _SEAM_SECONDS)):
             self.segments.append(len(self.ticks))
@@ -146,6 +170,6 @@ class Walk:
             return
 
 
-def _is_hidden(packet: Packet[Any], codec: str) -> bool:
+def is_hidden(packet: Packet[Any], codec: str) -> bool:
     """A VP8 packet that is only a reference for others and is never shown (RFC 6386, section 9.1: the show_frame bit)."""
     return codec == "vp8" and packet.size > 0 and not bytes(packet)[0] & 0x10

@@ -50,6 +50,7 @@ def decode(
         if spread.can_seek:
             return spread
         spread.close()
+        return FileDecoding(source.path, source.name, settings, complaints, alive, spread.facts_of_all)
     return _FILES[kind](source.path, source.name, settings, complaints, alive)
 
 

@@ -17,7 +17,8 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from screener.video.container.opening import UNTIMED
+from screener.video.container.timeline import Timeline
+from screener.video.container.walk import is_hidden
 from screener.video.ledger import Complaints
 from screener.video.readers.jpeg import decodes_whole
 from screener.video.readers.reader import use_threads
@@ -25,6 +26,9 @@ from screener.video.readers.reader import use_threads
 _TOLERANCE_SECONDS = 1e-4
 _STEPS_BACK_SECONDS = (0.0, 2.0, 10.0)
 """Where a seek lands behind the moment it was told, it is told an earlier one."""
+
+_BEFORE_ALL_SECONDS = 10.0
+"""What is told for the beginning."""
 
 _FEW_KEYS = 8
 _LONG_SECONDS = 120.0
@@ -36,35 +40,47 @@ _PROBES = 16
 
 class SeekingReader:
     """Frames of one stream of an open container, which it closes in the end. ended_seconds: where the packets ended, if that was
-    seen. decode_failures: packets that gave an error."""
+    seen. decode_failures: packets that gave an error, or no picture. is_broken: one did since the key frame from which it decodes."""
 
     name = "pyav"
 
     def __init__(self, container: InputContainer, stream: VideoStream, complaints: Complaints) -> None:
         self._container, self._stream, self._complaints = container, stream, complaints
-        self._is_jpeg = stream.codec_context.codec.canonical_name == "mjpeg"
+        self._codec = stream.codec_context.codec.canonical_name
         self._base = float(stream.time_base or 0)
         self._names = frozenset(container.format.name.split(","))
         self._origin_ticks = stream.start_time or 0
+        self._walked_seconds = 0.0
         self._indexed = False
         self._running: Generator[VideoFrame, None, None] | None = None
         self._at_seconds = 0.0
         self._ahead: VideoFrame | None = None
         self.ended_seconds: float | None = None
         self.decode_failures = 0
-        use_threads(stream.codec_context, "AUTO")
+        self.is_broken = False
+        self._awaited: set[int] = set()
+        # VP8's error goes with the picture that caused it only where pictures are not decoded side by side.
+        use_threads(stream.codec_context, "SLICE" if self._codec == "vp8" else "AUTO")
 
     @property
     def duration_seconds(self) -> float:
-        """What the header says of the stream, else of the whole file; 0 where it says nothing."""
+        """What its packets say, else the header of the stream, else of the whole file; 0 where nothing does."""
+        if self._walked_seconds:
+            return self._walked_seconds
         if self._stream.duration:
             return float(self._stream.duration * self._base)
         return (self._container.duration or 0) / av.time_base
 
+    def go_by(self, timeline: Timeline) -> None:
+        """Count from its first picture to the end of its last, whatever the header says."""
+        self._walked_seconds = timeline.end_seconds
+        if len(timeline.seconds) and self._base > 0:
+            self._origin_ticks = round(float(timeline.container_seconds[0]) / self._base)
+
     def can_seek(self) -> bool:
         """Whether frames can be had from anywhere: there are times and a duration, a seek lands near its goal, key frames are not rare."""
         seconds = self.duration_seconds
-        if self._names & UNTIMED or self._base <= 0 or seconds <= 0 or self._stream.start_time is None:
+        if self._base <= 0 or seconds <= 0 or self._stream.start_time is None:
             return False
         try:
             landed = self._land(0.75 * seconds)
@@ -200,20 +216,38 @@ class SeekingReader:
             yield from self._decoded(packet)
 
     def _decoded(self, packet: Packet[Any] | None) -> list[VideoFrame]:
-        if self._is_jpeg and packet is not None and not decodes_whole(bytes(packet), self._complaints):
-            self.decode_failures += 1
+        if self._codec == "mjpeg" and packet is not None and not decodes_whole(bytes(packet), self._complaints):
+            self._note_lost(1)
             return []
+        if packet is not None and packet.pts is not None and not is_hidden(packet, self._codec):
+            self._awaited.add(packet.pts)
         try:
-            return list(self._stream.decode(packet))
+            frames = list(self._stream.decode(packet))
         except FFmpegError:
-            self.decode_failures += packet is not None
+            self._note_lost(packet is not None)
             return []
+        for frame in frames:
+            self._note_order(frame)
+        return frames
+
+    def _note_order(self, frame: VideoFrame) -> None:
+        """Pictures come in the order of showing, so one that should have come before it never will: decoders say nothing of that."""
+        if frame.pts is not None:
+            lost = {pts for pts in self._awaited if pts < frame.pts}
+            self._awaited -= lost | {frame.pts}
+            self._note_lost(len(lost))
+
+    def _note_lost(self, pictures: int) -> None:
+        self.decode_failures += pictures
+        self.is_broken |= pictures > 0
 
     def _land(self, seconds: float) -> tuple[float, Packet[Any], Iterator[Packet[Any]]] | None:
         """Seek; the time of the first key frame from there, its packet, and those after it. None where there is none."""
         for back in _STEPS_BACK_SECONDS:
             goal = max(0.0, seconds - back)
-            self._container.seek(round(goal / self._base) + self._origin_ticks, stream=self._stream)
+            # Some demuxers go by decoding times, which begin before those of showing.
+            told = goal if goal else -_BEFORE_ALL_SECONDS
+            self._container.seek(round(told / self._base) + self._origin_ticks, stream=self._stream)
             packets = iter(self._container.demux(self._stream))
             key = next((packet for packet in packets if packet.is_keyframe and packet.size and packet.pts is not None), None)
             if key is not None and key.pts is not None:
@@ -227,6 +261,8 @@ class SeekingReader:
         if self._running is not None:
             self._running.close()
         self._running, self._ahead = None, None
+        self._awaited.clear()
+        self.is_broken = False
 
     def _end_of(self, packet: Packet[Any]) -> float:
         """When its picture leaves the screen."""

@@ -21,7 +21,7 @@ from screener.errors import SourceError
 from screener.records import Frame
 from screener.settings import ScanSettings
 from screener.video.container.clock import Clock
-from screener.video.container.facts import read_facts
+from screener.video.container.facts import Facts, read_facts
 from screener.video.container.opening import first_video, open_container
 from screener.video.container.policy import plan_for
 from screener.video.ledger import Complaints, Ledger
@@ -47,9 +47,15 @@ class FileDecoding:
     """
 
     def __init__(
-        self, path: Path, shown_name: str, settings: ScanSettings, complaints: Complaints, alive: Callable[[], None] = lambda: None
+        self,
+        path: Path,
+        shown_name: str,
+        settings: ScanSettings,
+        complaints: Complaints,
+        alive: Callable[[], None] = lambda: None,
+        facts: Facts | None = None,
     ) -> None:
-        """alive: called now and then while the packets are walked."""
+        """alive: called now and then while the packets are walked. facts: of the whole file, where they are known already."""
         self._path = path
         self._name = shown_name
         self._settings = settings
@@ -57,7 +63,7 @@ class FileDecoding:
         limit = settings.time_limit_seconds
         self._deadline = None if limit is None else time.monotonic() + limit
         self._alive = alive
-        self._facts = facts = read_facts(path, shown_name, self._on_walk, settings)
+        self._facts = facts = facts or read_facts(path, shown_name, self._on_walk, settings)
         assert facts.timeline is not None
         self._timeline = timeline = facts.timeline
         self._plan = plan_for(facts)

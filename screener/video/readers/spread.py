@@ -16,7 +16,8 @@ from screener.errors import SourceError
 from screener.records import Frame
 from screener.settings import ScanSettings
 from screener.video.container.end import ends_early
-from screener.video.container.facts import read_beginning
+from screener.video.container.facts import Facts
+from screener.video.container.looks import facts_for_looks
 from screener.video.container.opening import check_duration, check_pixels, check_stream, first_video, open_container
 from screener.video.container.policy import plan_for
 from screener.video.ledger import Complaints, Ledger
@@ -52,8 +53,10 @@ class SpreadDecoding:
             check_pixels(stream.codec_context.width, stream.codec_context.height, settings.max_pixels, shown_name)
             self._stream, self._view = stream, View(stream, shown_name, settings.max_pixels)
             self._reader = SeekingReader(container, stream, complaints)
+            self._facts = facts = facts_for_looks(path, shown_name, container, stream, alive, settings)
+            if facts.timeline is not None:
+                self._reader.go_by(facts.timeline)
             check_duration(self._reader.duration_seconds, settings, shown_name)
-            facts = read_beginning(path, shown_name, container, stream)
             plan = plan_for(facts)
             alive()
             self.can_seek = not plan.in_order and self._reader.can_seek()
@@ -70,12 +73,17 @@ class SpreadDecoding:
             reader=self._reader.name,
             frames_promised=max(0, stream.frames),
             reasons=list(plan.reasons),
-            warnings=["sparse", *plan.warnings],
+            warnings=list(dict.fromkeys(("sparse", *plan.warnings, *(facts.timeline.warnings if facts.timeline else ())))),
         )
         if self._whole is None:
             self.ledger.warn("end_unverified")
         self._slices = self._in_order(look.slices)
         self.expected_frames: int | None = len(self._slices)
+
+    @property
+    def facts_of_all(self) -> Facts | None:
+        """Of the whole file, where it was walked."""
+        return self._facts if self._facts.timeline is not None else None
 
     def close(self) -> None:
         self._reader.close()
@@ -92,6 +100,8 @@ class SpreadDecoding:
         self._judge_coverage()
 
     def _is_whole(self, path: Path) -> bool | None:
+        if self._facts.timeline is not None:
+            return self._facts.timeline.whole
         early = ends_early(path)
         if early or not self._reader.index_fits(path):
             return False
@@ -116,7 +126,7 @@ class SpreadDecoding:
                 if self._out_of_time():
                     return
         # Of two moments, where nothing before had said so: there is no single picture to show.
-        damaged = bool(self._complaints.new(at_a_cut=True)) or (found is not None and found.interlaced_frame)
+        damaged = bool(self._complaints.new(at_a_cut=True)) or self._reader.is_broken or (found is not None and found.interlaced_frame)
         if damaged or found is None:
             self.ledger.decode_errors += damaged or self._reader.ended_seconds is None
             return

@@ -33,7 +33,7 @@ class Programmes:
 
     def add(self, packets: NDArray[np.uint8], identifiers: NDArray[np.uint16]) -> None:
         """packets: (n, 188). identifiers: (n,) of each."""
-        self._present |= set(np.unique(identifiers).tolist())
+        self._present |= set(np.flatnonzero(np.bincount(identifiers)).tolist())
         for section in self._sections(packets, identifiers, {_PROGRAMMES}):
             self._maps |= set(_map_identifiers(section))
         for section in self._sections(packets, identifiers, self._maps):
@@ -42,8 +42,7 @@ class Programmes:
     def _sections(self, packets: NDArray[np.uint8], identifiers: NDArray[np.uint16], wanted: Iterable[int]) -> Iterator[bytes]:
         """Tables that begin in a packet of one of those identifiers, each once."""
         chosen = packets[np.isin(identifiers, list(wanted)) & (packets[:, 1] & 0x40 > 0) & (packets[:, 3] & 0x10 > 0)]
-        for packet in np.unique(chosen[:, 4:], axis=0) if len(chosen) else ():
-            data = packet.tobytes()
+        for data in (packet.tobytes() for packet in chosen[:, 4:]):
             if data not in self._seen:
                 self._seen.add(data)
                 yield data[1 + data[0] :]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from screener.video.container.clock import Clock
-from screener.video.container.rhythm import offsets, rhythm_warnings, usual_step
+from screener.video.container.rhythm import filled, offsets, rhythm_warnings, usual_step
 from screener.video.container.timeline import Timeline
 
 STEP = 0.04
@@ -24,6 +24,7 @@ def timeline(*pieces: tuple[float, int], timed: bool = True, shown_from: float |
         pieces=tuple(np.cumsum([0, *(count for _, count in pieces[:-1])]).tolist()),
         frame_seconds=STEP,
         reader_origin_seconds=0.0,
+        is_strung=len(pieces) > 1,
         timed=timed,
         frames_promised=0,
         corrupt_packets=0,
@@ -92,3 +93,26 @@ def test_rhythm() -> None:
     assert usual_step([even, even + 9], 1.0) == pytest.approx(STEP) and usual_step([], 0.5) == 0.5
     assert rhythm_warnings(even, STEP) == [] and rhythm_warnings(np.append(even, 9.0), STEP) == ["gap"]
     assert rhythm_warnings(np.cumsum([0.0, 0.02, 0.06] * 6), STEP) == ["variable_rate"]
+
+
+def test_a_time_of_no_piece_is_not_believed() -> None:
+    line = timeline((1.4, 4), (41.4, 4))
+    times = times_of(line)
+    assert placed(line, [*times[:3], times[4] - 0.04, *times[4:]]) == list(range(8))
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ([0, 1, 2], [0, 1, 2]),
+        ([0, None, 1, None, None, 4, None, None, 8], list(range(9))),
+        ([None, 5, None, None], [5, 6, 7, 8]),
+        ([4, 0, 2, 3, None], [0, 1, 2, 3, 4]),
+        ([0, None, 1000], [0, 500, 1000]),
+        ([number // 2 if number % 2 == 0 else None for number in range(40)], [number // 2 for number in range(40)]),
+    ],
+    ids=["all", "between", "before and behind", "in the order of coding", "a pause", "second fields"],
+)
+def test_pictures_without_a_time(given: list[int | None], expected: list[int]) -> None:
+    seconds = np.array([np.nan if number is None else STEP * number for number in given])
+    assert np.allclose(filled(seconds, STEP) / STEP, expected)

@@ -1,0 +1,178 @@
+"""Few pictures of a file answer for all of it only where a seek finds every one; else it is read from end to end, and what is said of it is
+what any scan says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from odd_media import flat, left_out, part, shifted_clock, strung, transport, with_edits
+from video_media import noise, number_of, read, write_clip
+
+from screener.records import Frame, VideoFacts
+from screener.settings import ScanSettings
+from screener.video import Look, equal_slices, file_source, open_video
+from screener.video.container import looks
+from screener.video.readers.choice import decode
+
+GROUPS = {"g": "10", "bf": "2"}
+MPEG2 = {**GROUPS, "b": "4000k"}
+
+
+def looked(path: Path, slices: int = 40, **settings: object) -> tuple[list[Frame], VideoFacts]:
+    """In a decoding process, as a scan until it is sure looks at it."""
+    with open_video(file_source(path), ScanSettings(**settings), Look(equal_slices(slices))) as video:  # type: ignore[arg-type]
+        frames = sorted(video.frames(), key=lambda frame: frame.pts_seconds)
+        return frames, video.facts
+
+
+def numbers(frames: list[Frame]) -> list[int]:
+    return [number_of(frame.picture_rgb) for frame in frames]
+
+
+def assert_timed(frames: list[Frame], rate: int = 25) -> None:
+    assert [round(frame.pts_seconds * rate) for frame in frames] == numbers(frames)
+
+
+def assert_read_like_any_scan(path: Path, **settings: object) -> VideoFacts:
+    frames, facts = looked(path, 16, **settings)
+    ordinary, ledger = read(path, **settings)
+    assert [(frame.index, frame.pts_seconds) for frame in frames] == [(frame.index, frame.pts_seconds) for frame in ordinary]
+    assert (facts.reasons, facts.warnings) == (tuple(ledger.reasons), tuple(ledger.warnings))
+    return facts
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec", "options"),
+    [("ts", "libx264", GROUPS), ("ts", "mpeg2video", MPEG2), ("mpg", "mpeg2video", MPEG2), ("vob", "mpeg2video", MPEG2)],
+)
+def test_the_first_group_of_pictures_is_found_where_seeks_go_by_decoding_times(
+    tmp_path: Path, suffix: str, codec: str, options: dict[str, str]
+) -> None:
+    frames, facts = looked(write_clip(tmp_path / f"a.{suffix}", codec, options=options))
+    assert numbers(frames) == list(range(40)) and facts.reasons == () and "sparse" in facts.warnings
+    assert_timed(frames)
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.4, 3600.0])
+@pytest.mark.parametrize("size_wh", [(96, 64), (64, 96)])
+def test_strung_recordings_are_read_to_the_end(tmp_path: Path, seconds: float, size_wh: tuple[int, int]) -> None:
+    """Their times may be those of the first, lie between them, or be of another day."""
+    second = shifted_clock(part(tmp_path / "1", 20, size_wh=size_wh), seconds)
+    path = strung(tmp_path / "a.ts", part(tmp_path / "0", 0), second)
+    facts = assert_read_like_any_scan(path, all_frames=True)
+    assert facts.frames_sampled == 40 and "sparse" not in facts.warnings
+
+
+@pytest.mark.parametrize("frames", [8, 20])
+def test_a_sample_reaches_every_part_however_short(tmp_path: Path, frames: int) -> None:
+    path = strung(tmp_path / "a.ts", *(part(tmp_path / f"{n}", 20 * n, frames) for n in range(3)))
+    sampled, _ = read(path, frames=6)
+    assert [number_of(frame.picture_rgb) // 20 for frame in sampled] == [0, 0, 1, 1, 2, 2]
+    everything, _ = read(path, all_frames=True)
+    assert [round(frame.pts_seconds * 25) for frame in everything] == list(range(3 * frames))
+
+
+def test_a_picture_that_comes_out_with_the_next_part_keeps_to_its_own(tmp_path: Path) -> None:
+    """The clock of a program stream that starts anew at zero counts as one that has passed its largest number."""
+    parts = [part(tmp_path / f"{n}", 20 * n, codec="mpeg2video", container="mpeg", options=MPEG2) for n in range(2)]
+    path = strung(tmp_path / "a.mpg", shifted_clock(parts[0], 100, "mpeg"), parts[1])
+    frames, ledger = read(path, all_frames=True)
+    assert numbers(frames) == list(range(40)) and "clock_jump" in ledger.warnings
+    assert_timed(frames)
+
+
+@pytest.mark.parametrize(("identifier", "programme"), [(0x200, 1), (0x200, 2)])
+def test_a_programme_that_comes_up_later_is_said_whatever_the_look(tmp_path: Path, identifier: int, programme: int) -> None:
+    path = strung(tmp_path / "a.ts", transport(tmp_path / "0", 0), transport(tmp_path / "1", 20, identifier, programme))
+    frames, facts = looked(path)
+    assert numbers(frames) == list(range(20)) and "multi_video" in facts.warnings
+    assert facts.reasons == tuple(read(path)[1].reasons) == ("unread_part",)
+
+
+def test_an_edit_list_that_leaves_out_the_middle_hides_nothing(tmp_path: Path) -> None:
+    path = with_edits(write_clip(tmp_path / "a.mp4", options=GROUPS), tmp_path / "b.mp4", (400, 0), (800, 20))
+    frames, facts = looked(path, all_frames=True)
+    assert numbers(frames) == list(range(40)) and "hidden_pictures" in facts.warnings
+    assert_timed(frames)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec", "options", "frames"),
+    [("wmv", "mpeg2video", MPEG2, 40), ("wmv", "libx264", {"g": "10", "bf": "0"}, 40), ("mxf", "libx264", GROUPS, 40)],
+)
+def test_times_of_coding_are_put_in_the_order_of_showing(
+    tmp_path: Path, suffix: str, codec: str, options: dict[str, str], frames: int
+) -> None:
+    found, facts = looked(write_clip(tmp_path / f"a.{suffix}", codec, frames, options=options), all_frames=True)
+    assert numbers(found) == list(range(frames)) and facts.reasons == ()
+    assert all(abs(frame.pts_seconds * 25 - number) <= 1.01 for number, frame in enumerate(found))
+
+
+@pytest.mark.parametrize("codec", ["libx264", "libx265"])
+def test_pictures_without_a_time_lie_between_those_that_have_one(tmp_path: Path, codec: str) -> None:
+    quiet = {"x265-params": "log-level=none:pools=none:keyint=8"} if codec == "libx265" else {}
+    path = write_clip(tmp_path / "a.mpg", codec, 24, options={"g": "8", "bf": "2", **quiet})
+    frames, ledger = read(path, all_frames=True)
+    assert numbers(frames) == list(range(24)) and "variable_rate" not in ledger.warnings
+    assert_timed(frames)
+    assert [frame.index for frame in read(path, frames=8)[0]] == list(range(1, 24, 3))
+    assert_read_like_any_scan(path)
+
+
+def test_a_second_index_leaves_room_for_what_is_not_read(tmp_path: Path) -> None:
+    """Of the second file the demuxer throws away the pictures that the first one's edit list hides."""
+    make: dict[str, Any] = {
+        "codec": "mpeg4",
+        "container": "mp4",
+        "container_options": {"movflags": "frag_keyframe+empty_moov"},
+        "options": {"g": "8", "b": "4000k"},
+    }
+    path = strung(tmp_path / "a.mp4", *(part(tmp_path / f"{n}", 0, 24, picture=noise, **make) for n in range(2)))
+    frames, facts = looked(path, all_frames=True)
+    assert "unread_part" in facts.reasons
+    assert [round(frame.pts_seconds * 25) for frame in frames] == [*range(24), *range(32, 48)]
+
+
+@pytest.mark.parametrize("numbers", [(4, 5), (12, 13), (20, 21)])
+def test_pictures_that_never_came_are_missed(tmp_path: Path, numbers: tuple[int, ...]) -> None:
+    """A decoder gives out others in a wrong order, and says nothing."""
+    source = write_clip(tmp_path / "a.mp4", picture=noise, options={"g": "8", "bf": "2", "preset": "ultrafast"})
+    whole, facts = looked(source)
+    assert len(whole) >= 36 and facts.reasons == ()
+    frames, facts = looked(left_out(source, tmp_path / "b.mp4", numbers))
+    assert facts.reasons == ("corrupt",) and facts.decode_errors > 0 and 0 < len(frames) < len(whole)
+
+
+def test_a_file_is_walked_once_for_all_its_looks_until_it_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    walked: list[Path] = []
+    walk = looks.read_facts
+    monkeypatch.setattr(looks, "read_facts", lambda path, *rest: walked.append(path) or walk(path, *rest))
+    path = write_clip(tmp_path / "a.ts", options=GROUPS)
+    for _ in range(3):
+        assert "sparse" in decode(file_source(path), ScanSettings(), look=Look(equal_slices(4))).ledger.warnings
+    assert walked == [path]
+    strung(path, part(tmp_path / "0", 0), part(tmp_path / "1", 20))
+    assert "sparse" not in decode(file_source(path), ScanSettings(), look=Look(equal_slices(4))).ledger.warnings
+    assert walked == [path, path]
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_what_has_an_index_is_not_walked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str) -> None:
+    monkeypatch.setattr(looks, "read_facts", None)
+    path = write_clip(tmp_path / f"a.{suffix}", options=GROUPS, picture=flat(0, (96, 64)))
+    assert "sparse" in decode(file_source(path), ScanSettings(), look=Look(equal_slices(4))).ledger.warnings
+
+
+def test_where_time_is_too_short_for_a_walk_pictures_are_seen_and_the_rest_is_not_vouched_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_clip(tmp_path / "a.ts", options=GROUPS)
+    clock = iter(range(1000))
+    monkeypatch.setattr(looks.time, "monotonic", lambda: float(next(clock)))
+    look = Look(equal_slices(4))
+    limited = decode(file_source(path), ScanSettings(time_limit_seconds=2), look=look)
+    unlimited = decode(file_source(path), ScanSettings(), look=look)
+    assert limited.ledger.reasons == ["limit_time"] and "sparse" in limited.ledger.warnings
+    assert unlimited.ledger.reasons == []
