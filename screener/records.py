@@ -1,16 +1,20 @@
-"""What passes between the stages: frozen records of numpy arrays and plain values, and nothing that computes.
+"""What passes between the stages: frozen records of numpy arrays and plain values, checked once, when they are made.
 
-Does not know torch, OpenCV, files or the command line.
+A record that does not hold what its fields promise is never made: construction raises ValueError. Does not know torch, OpenCV, files or the
+command line.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from screener import record_checks as check
+from screener.errors import REASONS, WARNINGS
 
 SCHEMA_VERSION = 1
 
@@ -31,6 +35,11 @@ class Frame:
     pts_seconds: float
     index: int
 
+    def __post_init__(self) -> None:
+        check.picture(self, "picture_rgb")
+        check.finite(self, "pts_seconds")
+        check.not_negative(self, "index")
+
     @property
     def size_wh(self) -> tuple[int, int]:
         """Width and height in pixels."""
@@ -43,12 +52,18 @@ class FaceBox:
 
     box_xyxy: (4,) float32, pixels of the full-size frame; may reach past its edge.
     confidence: the detector's, in [0, 1].
-    landmarks_xy: (5, 2) float32, pixels of the full-size frame: eyes, nose, mouth corners, left in the picture first.
+    landmarks_xy: (5, 2) float32, pixels of the full-size frame: eyes, nose, mouth corners, left in the picture first;
+    NaN from a detector that finds none.
     """
 
     box_xyxy: NDArray[np.float32]
     confidence: float
     landmarks_xy: NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        check.floats(self, "box_xyxy", (4,))
+        check.probability(self, "confidence")
+        check.floats(self, "landmarks_xy", (5, 2), may_lack=True)
 
     @property
     def size_px(self) -> float:
@@ -70,6 +85,11 @@ class FaceCrop:
     pts_seconds: float
     track_id: int
     sharpness: float
+
+    def __post_init__(self) -> None:
+        check.square_picture(self, "crop_rgb")
+        check.finite(self, "pts_seconds")
+        check.not_negative(self, "frame_index", "sharpness")
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +115,16 @@ class FaceScore:
     thumbnail_rgb: NDArray[np.uint8] | None = field(default=None, repr=False)
     blend_map: NDArray[np.float32] | None = field(default=None, repr=False)
 
+    def __post_init__(self) -> None:
+        check.floats(self, "box_xyxy", (4,))
+        check.finite(self, "pts_seconds", "logit")
+        check.probability(self, "p_fake", "confidence")
+        check.not_negative(self, "frame_index", "face_px", "sharpness")
+        if self.thumbnail_rgb is not None:
+            check.square_picture(self, "thumbnail_rgb")
+        if self.blend_map is not None:
+            check.floats(self, "blend_map", (None, None))
+
 
 @dataclass(frozen=True)
 class Segment:
@@ -103,6 +133,12 @@ class Segment:
     start_seconds: float
     end_seconds: float
     p_fake: float
+
+    def __post_init__(self) -> None:
+        check.finite(self, "start_seconds", "end_seconds")
+        check.probability(self, "p_fake")
+        if self.end_seconds < self.start_seconds:
+            raise ValueError(f"Segment: expected an end after its start, got {self.start_seconds} to {self.end_seconds} seconds")
 
 
 @dataclass(frozen=True)
@@ -124,6 +160,15 @@ class TrackVerdict:
     face_px_median: float
     segments: tuple[Segment, ...] = ()
     reasons: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        check.one_of(self, "outcome", OUTCOMES)
+        if self.p_fake is not None:
+            check.probability(self, "p_fake")
+        check.interval(self, "interval")
+        check.finite(self, "first_seconds", "last_seconds")
+        check.not_negative(self, "frames_seen", "frames_judged", "face_px_median")
+        check.all_of(self, "reasons", REASONS)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values only, as in the JSON of a verdict."""
@@ -156,6 +201,13 @@ class VideoFacts:
     reasons: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        check.not_negative(self, *(one.name for one in fields(self) if isinstance(one.default, (int, float))))
+        if len(self.size_wh) != 2 or min(self.size_wh) < 0:
+            raise ValueError(f"VideoFacts.size_wh: expected width and height, got {self.size_wh!r}")
+        check.all_of(self, "reasons", REASONS)
+        check.all_of(self, "warnings", WARNINGS)
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -179,6 +231,16 @@ class Verdict:
     versions: dict[str, str]
     timing_seconds: dict[str, float] = field(default_factory=dict)
     detail: str = ""
+
+    def __post_init__(self) -> None:
+        check.one_of(self, "outcome", OUTCOMES)
+        check.one_of(self, "coverage", COVERAGES)
+        if self.p_fake is not None:
+            check.probability(self, "p_fake")
+        check.interval(self, "interval")
+        check.probability(self, "threshold")
+        check.all_of(self, "reasons", REASONS)
+        check.all_of(self, "warnings", WARNINGS)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values only, ready for JSON; times in seconds to the millisecond, scores to four places, boxes to a tenth of a pixel."""

@@ -94,8 +94,8 @@ class Cascade:
         certainties = torch.sigmoid(answers[..., 1] - answers[..., 0])
         pictures, cells = torch.nonzero(certainties >= self._thresholds[0], as_tuple=True)
         boxes, certainties, shifts = corners[cells], certainties[pictures, cells], answers[pictures, cells, 2:]
-        kept = surest_of_groups(boxes, certainties, pictures * len(scales) + scale_numbers[cells], SAME_SCALE_IOU)
-        kept = kept[surest_of_groups(boxes[kept], certainties[kept], pictures[kept], SAME_FACE_IOU)]
+        kept = batched_nms(boxes, certainties, pictures * len(scales) + scale_numbers[cells], SAME_SCALE_IOU)
+        kept = kept[batched_nms(boxes[kept], certainties[kept], pictures[kept], SAME_FACE_IOU)]
         boxes, shifts = boxes[kept], shifts[kept]
         sides = (boxes[:, 2:] - boxes[:, :2]).repeat(1, 2)
         return pictures[kept], _squares(boxes + shifts * sides)
@@ -107,7 +107,7 @@ class Cascade:
         shifts, certainties = _in_parts(self._refine, crops)
         sure = _where(certainties[:, 1] > self._thresholds[1])
         pictures, boxes, shifts, certainties = pictures[sure], boxes[sure], shifts[sure], certainties[sure, 1]
-        kept = surest_of_groups(boxes, certainties, pictures, SAME_FACE_IOU)
+        kept = batched_nms(boxes, certainties, pictures, SAME_FACE_IOU)
         return pictures[kept], _squares(_shifted(boxes[kept], shifts[kept]))
 
     def _settled(self, sums: AreaSums, pictures: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -244,7 +244,7 @@ def _surest(boxes: NDArray[np.float32], certainties: NDArray[np.float32]) -> lis
 LIBRARY_SUFFIXES = (".so", ".pyd", ".dylib")
 
 
-def surest_of_groups(boxes_xyxy: Tensor, certainties: Tensor, groups: Tensor, most_iou: float) -> Tensor:
+def batched_nms(boxes_xyxy: Tensor, certainties: Tensor, groups: Tensor, most_iou: float) -> Tensor:
     """Indices, the surest first, of the boxes (n, 4) that overlap no surer one of their group (n,) by more than `most_iou`.
 
     As `torchvision.ops.batched_nms` does it: groups are moved so far apart that they cannot meet.

@@ -20,6 +20,7 @@ from screener.datasets.item import LABELS, LabelledItem
 from screener.errors import DatasetError
 from screener.faces import FaceDetector
 from screener.model.preprocessing import cut_square, square_around
+from screener.runtime.files import make_folder, telling, whole_file
 from screener.training.self_blending import Face
 
 VALIDATION_SHARE = 0.08
@@ -135,11 +136,9 @@ def _found(items: Sequence[LabelledItem], detector: FaceDetector, cache: Path) -
         for number, picture in enumerate(_in_order(pool, [item.path for item in items])):
             rows[number, 14:] = picture.shape[:2]
             _find(picture, detector, rows[number])
-    cache.parent.mkdir(parents=True, exist_ok=True)
-    temporary = cache.with_suffix(".tmp")
-    with temporary.open("wb") as file:
+    make_folder(cache.parent)
+    with whole_file(cache) as file, telling(cache):
         np.savez(file, key=key, faces=rows)
-    temporary.replace(cache)
     return rows
 
 

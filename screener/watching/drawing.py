@@ -90,7 +90,7 @@ def _box(picture: NDArray[np.uint8], person: LivePerson, size: int) -> None:
     """Fake: a double line. Genuine: a plain one. Undecided: corners only. So that the outcome shows without colour."""
     assert person.box_xyxy is not None
     limit = 4 * max(picture.shape)
-    x0, y0, x1, y1 = (round(float(np.clip(v, -limit, limit))) for v in np.nan_to_num(person.box_xyxy))
+    x0, y0, x1, y1 = (round(float(np.clip(v, -limit, limit))) for v in person.box_xyxy)
     outcome, line = person.verdict.outcome, max(1, round(size / 7))
     colour = COLOURS[outcome]
     if outcome == "undecided":
@@ -125,7 +125,7 @@ def _label(person: LivePerson, size: int, width: int) -> tuple[str, ...]:
 def _placed(words: tuple[str, ...], person: LivePerson, size: int, taken: list[_Plate], size_wh: tuple[int, int]) -> _Plate:
     """Above the box, else below it, else wherever up or down there is room; always inside the picture."""
     assert person.box_xyxy is not None
-    x0, y0, _, y1 = (round(float(np.clip(v, -1e6, 1e6))) for v in np.nan_to_num(person.box_xyxy))
+    x0, y0, _, y1 = (round(float(np.clip(v, -1e6, 1e6))) for v in person.box_xyxy)
     width = max(_text_width(line, size, _BOLD if i == 0 else _REGULAR) for i, line in enumerate(words)) + size
     height, gap = round(size * (0.6 + 1.25 * len(words))), max(2, size // 3)
     x = max(0, min(x0 - size // 3, size_wh[0] - width))

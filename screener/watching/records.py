@@ -1,17 +1,19 @@
 """What a live watch tells: one `LiveUpdate` each time something is to be shown, with the people in view, the events and the state.
 
-Frozen records of numpy arrays and plain values, and nothing that computes.
+Frozen records of numpy arrays and plain values, checked once, when they are made: construction raises ValueError.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from screener.records import FaceScore, TrackVerdict
+from screener import record_checks as check
+from screener.errors import REASONS
+from screener.records import OUTCOMES, FaceScore, TrackVerdict
 
 STATES = ("opening", "live", "frozen", "stale", "lost", "ended")
 """opening: no frame yet. live: frames come and change. frozen: they come and are all the same. stale: none came for a while.
@@ -35,6 +37,11 @@ class LivePerson:
     history: NDArray[np.float64]
     alarmed: bool = False
 
+    def __post_init__(self) -> None:
+        if self.box_xyxy is not None:
+            check.floats(self, "box_xyxy", (4,))
+        check.floats(self, "history", (None, 2), np.float64)
+
 
 @dataclass(frozen=True)
 class LiveEvent:
@@ -47,6 +54,10 @@ class LiveEvent:
     seconds: float
     time: str
     details: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check.one_of(self, "kind", EVENTS)
+        check.finite(self, "seconds")
 
     def to_dict(self) -> dict[str, Any]:
         """The event as a line of JSON has it."""
@@ -73,6 +84,9 @@ class LiveStats:
     delay_p95_seconds: float | None = None
     segments: int = 0
     source_fps: float = 0.0
+
+    def __post_init__(self) -> None:
+        check.not_negative(self, *(one.name for one in fields(self) if getattr(self, one.name) is not None))
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,3 +116,12 @@ class LiveUpdate:
     retry_seconds: float | None = None
     scores: tuple[FaceScore, ...] = ()
     crops_rgb: dict[int, tuple[NDArray[np.uint8], ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check.finite(self, "seconds")
+        check.one_of(self, "state", STATES)
+        check.one_of(self, "outcome", OUTCOMES)
+        check.all_of(self, "reasons", REASONS)
+        check.probability(self, "threshold")
+        if self.picture_rgb is not None:
+            check.picture(self, "picture_rgb")

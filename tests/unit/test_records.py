@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from builders import box, face_score, person, verdict
+from builders import box, face_crop, face_score, person, verdict
 
 from screener import records
+from screener.errors import REASONS, WARNINGS
 from screener.records import Frame, Segment, VideoFacts
 
 
@@ -37,7 +38,9 @@ def full_verdict() -> records.Verdict:
         reasons=("truncated",),
         warnings=("hdr",),
         detail="it ends early",
-        video=VideoFacts(12.34567, (1280, 720), 29.97003, "h264", "opencv", False, 300, 299, 32, 30, 1, ("truncated",), ("hdr",)),
+        video=VideoFacts(
+            12.34567, (1280, 720), 29.97003, "h264", "opencv", False, 300, 299, 32, 30, 1, reasons=("truncated",), warnings=("hdr",)
+        ),
         people=(
             person("fake", 0.91234567, track_id=2, segments=(Segment(1.23456, 7.0, 0.98765),), face_px_median=148.26, frames_judged=30),
             person("undecided", None, track_id=3, reasons=("too_small",), frames_judged=0),
@@ -145,7 +148,112 @@ def test_numpy_numbers_become_plain_ones() -> None:
     assert json.loads(made.to_json())["interval"] == [0.25, 0.75]
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+NAN, INF = float("nan"), float("inf")
+CROP = face_crop(np.zeros((8, 8, 3), np.uint8))
+SCORE = face_score(0.5)
+PERSON = person("fake")
+FACTS = VideoFacts()
+VERDICT = verdict()
+
+
+def frame(**changes: Any) -> Frame:
+    return Frame(**{"picture_rgb": np.zeros((20, 30, 3), np.uint8), "pts_seconds": 0.0, "index": 0, **changes})
+
+
+def segment(**changes: Any) -> Segment:
+    return Segment(**{"start_seconds": 1.0, "end_seconds": 2.0, "p_fake": 0.9, **changes})
+
+
+@pytest.mark.parametrize(
+    ("sound", "field", "values"),
+    [
+        (frame(), "picture_rgb", [np.zeros((20, 30), np.uint8), np.zeros((20, 30, 4), np.uint8), np.zeros((20, 30, 3)), [[0]]]),
+        (frame(), "picture_rgb", [np.zeros((0, 30, 3), np.uint8), None]),
+        (frame(), "pts_seconds", [NAN, INF, -INF, None, "0"]),
+        (frame(), "index", [-1, NAN]),
+        (box(), "box_xyxy", [np.zeros(4), np.zeros(5, np.float32), np.array([0, 0, NAN, 1], np.float32), [0, 0, 1, 1]]),
+        (box(), "confidence", [-0.1, 1.1, NAN]),
+        (box(), "landmarks_xy", [np.zeros((4, 2), np.float32), np.zeros((5, 2)), np.zeros(10, np.float32)]),
+        (CROP, "crop_rgb", [np.zeros((8, 9, 3), np.uint8), np.zeros((8, 8, 3), np.float32)]),
+        (CROP, "pts_seconds", [NAN]),
+        (CROP, "frame_index", [-1]),
+        (CROP, "sharpness", [-1.0, INF]),
+        (SCORE, "box_xyxy", [np.zeros(4), np.array([0, 0, INF, 1], np.float32)]),
+        (SCORE, "logit", [NAN, INF]),
+        (SCORE, "pts_seconds", [NAN]),
+        (SCORE, "p_fake", [-0.01, 1.01, NAN, None]),
+        (SCORE, "confidence", [2.0]),
+        (SCORE, "frame_index", [-1]),
+        (SCORE, "face_px", [-1.0, NAN]),
+        (SCORE, "sharpness", [NAN]),
+        (SCORE, "thumbnail_rgb", [np.zeros((8, 9, 3), np.uint8)]),
+        (SCORE, "blend_map", [np.zeros(8, np.float32), np.zeros((8, 8))]),
+        (segment(), "start_seconds", [NAN, -INF]),
+        (segment(), "end_seconds", [INF]),
+        (segment(), "p_fake", [1.5]),
+        (PERSON, "outcome", ["real", "", None]),
+        (PERSON, "p_fake", [NAN, -1.0]),
+        (PERSON, "interval", [(0.9, 0.1), (0.1,), (-0.1, 0.5), (0.5, 1.1), (NAN, 0.5)]),
+        (PERSON, "first_seconds", [INF]),
+        (PERSON, "last_seconds", [NAN]),
+        (PERSON, "frames_seen", [-1]),
+        (PERSON, "frames_judged", [-1]),
+        (PERSON, "face_px_median", [NAN]),
+        (PERSON, "reasons", [("blurry",), ("no_face", "NO_FACE")]),
+        (FACTS, "duration_seconds", [-1.0, NAN, INF]),
+        (FACTS, "fps", [NAN]),
+        (FACTS, "frames_promised", [-1]),
+        (FACTS, "frames_decoded", [-1]),
+        (FACTS, "frames_sampled", [-1]),
+        (FACTS, "frames_judged", [-1]),
+        (FACTS, "decode_errors", [-1]),
+        (FACTS, "decode_seconds", [-1.0]),
+        (FACTS, "size_wh", [(1,), (-1, 5)]),
+        (FACTS, "reasons", [("hdr",)]),
+        (FACTS, "warnings", [("truncated",)]),
+        (VERDICT, "outcome", ["real"]),
+        (VERDICT, "coverage", ["full"]),
+        (VERDICT, "p_fake", [NAN, INF]),
+        (VERDICT, "interval", [(0.9, 0.1)]),
+        (VERDICT, "threshold", [NAN, 1.5]),
+        (VERDICT, "reasons", [("gap",)]),
+        (VERDICT, "warnings", [("corrupt",)]),
+    ],
+)
+def test_a_record_refuses_what_its_field_does_not_promise(sound: Any, field: str, values: list[Any]) -> None:
+    for value in values:
+        with pytest.raises(ValueError, match=rf"^{type(sound).__name__}\.{field}: expected .*, got "):
+            dataclasses.replace(sound, **{field: value})
+
+
+def test_a_map_of_what_is_no_number_is_refused() -> None:
+    with pytest.raises(ValueError, match="blend_map: expected finite numbers"):
+        face_score(0.5, blend_map=np.full((2, 2), NAN, np.float32))
+
+
+def test_a_segment_does_not_end_before_it_begins() -> None:
+    assert segment(end_seconds=1.0).end_seconds == 1.0
+    with pytest.raises(ValueError, match=r"expected an end after its start, got 2\.5 to 2\.0 seconds"):
+        segment(start_seconds=2.5)
+
+
+def test_a_refusal_quotes_what_was_expected_and_what_came() -> None:
+    with pytest.raises(ValueError, match=r"^Frame\.picture_rgb: expected \(H, W, 3\) uint8, got \(4, 5\) float64$"):
+        frame(picture_rgb=np.zeros((4, 5)))
+    with pytest.raises(ValueError, match=r"^FaceBox\.box_xyxy: expected \(4\) float32, got \(2, 2\) float32$"):
+        dataclasses.replace(box(), box_xyxy=np.zeros((2, 2), np.float32))
+
+
+def test_the_edges_of_what_a_record_holds() -> None:
+    assert frame(pts_seconds=-0.5).pts_seconds == -0.5, "pictures before the beginning have times below 0"
+    assert dataclasses.replace(box(), confidence=1.0, landmarks_xy=np.full((5, 2), NAN, np.float32)).confidence == 1
+    assert person("fake", 0.0, interval=(0.0, 0.0)).interval == (0.0, 0.0)
+    assert person("undecided", None, interval=None, reasons=tuple(REASONS)).reasons == tuple(REASONS)
+    assert VideoFacts(warnings=tuple(WARNINGS)).warnings == tuple(WARNINGS)
+    assert verdict(threshold=0.0).threshold == 0 and verdict(threshold=1.0).threshold == 1
+
+
+@pytest.mark.parametrize("value", [NAN, INF])
 def test_a_number_that_json_does_not_know_is_refused(value: float) -> None:
     with pytest.raises(ValueError, match="JSON"):
-        verdict(p_fake=value).to_json()
+        verdict(timing_seconds={"total": value}).to_json()

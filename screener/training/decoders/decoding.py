@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from screener.errors import OutputError
+from screener.runtime.files import make_folder, telling, write_whole
 from screener.training.decoders.autoencoder import STRIDE, Autoencoder, load_autoencoder
 from screener.training.decoders.copies import INDEX, WHOLE_PICTURES
 from screener.training.decoders.swap_decoder import SPECS, SwapDecoder, train_swap_decoder
@@ -82,7 +82,7 @@ def decode_faces(
             target = folder / kind
             if (target / INDEX).exists():
                 continue
-            target.mkdir(parents=True, exist_ok=True)
+            make_folder(target)
             rng = np.random.default_rng([seed, number])
             if kind.startswith(WHOLE_PICTURES):
                 drawn = _whole_pictures(reals, load_autoencoder(autoencoder).to(device), device, rng, pool)
@@ -94,7 +94,7 @@ def decode_faces(
                     continue
                 drawn = _swapped_faces(aligned, network, device, rng, pool)
             written = _write(drawn, target)
-            (target / INDEX).write_text(json.dumps(written), encoding="utf-8")
+            write_whole(target / INDEX, json.dumps(written))
             say(f"{kind}: {len(written):,} faces drawn")
 
 
@@ -104,10 +104,8 @@ def _write(drawn: Iterator[Sequence[Drawn]], folder: Path) -> dict[str, str]:
     for batch in drawn:
         for face, data in batch:
             path = folder / f"{len(names):06d}.jpg"
-            try:
+            with telling(path):
                 path.write_bytes(data)
-            except OSError as error:
-                raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
             names[face.name] = path.name
     return names
 

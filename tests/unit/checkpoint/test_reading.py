@@ -84,6 +84,8 @@ def test_the_canary_would_sing(tmp_path: Path, write: Callable[..., None]) -> No
         (struct.pack("<Q", 2**63) + b"{}", "header says it is 9223372036854775808 bytes long, more than the 16777216 allowed"),
         (struct.pack("<Q", 16 * 2**20 + 1) + b"{" * 100, "more than the 16777216 allowed"),
         (struct.pack("<Q", 1000) + b"{}", "truncated: its header should be 1000 bytes, but only 2 follow"),
+        (struct.pack("<Q", 16 * 2**20) + b"{" * 100, "truncated: its header should be 16777216 bytes, but only 100 follow"),
+        (struct.pack("<Q", 9) + b"{}", "truncated: its header should be 9 bytes, but only 2 follow"),
         (struct.pack("<Q", 2) + b"{]", "safetensors header does not fit the file"),
         (struct.pack("<Q", 2) + b"{}", "no 'screener' entry: these are bare weights"),
     ],

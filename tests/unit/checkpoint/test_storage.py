@@ -34,6 +34,17 @@ def test_quantising_again_changes_nothing(values: np.ndarray) -> None:
     torch.testing.assert_close(dequantise(again, scale_again), dequantise(quantised, scale), rtol=0, atol=0)
 
 
+def test_the_way_back_is_exact_so_that_nothing_drifts() -> None:
+    """Scales have 16 significant bits and the numbers 7: their product fits into the 24 of float32."""
+    weights = torch.randn(256, 64, 1, 1, generator=torch.Generator().manual_seed(0))
+    quantised, scale = quantise(weights)
+    exact = quantised.double() * scale.double().reshape(-1, 1, 1, 1)
+    assert torch.equal(dequantise(quantised, scale).double(), exact)
+    mantissa, _ = torch.frexp(scale.double())
+    assert torch.equal(mantissa * 2**16, (mantissa * 2**16).round())
+    assert int(quantised.abs().amax()) == 127
+
+
 def test_channels_have_scales_of_their_own() -> None:
     weights = torch.tensor([[1.0, -0.5], [1000.0, -500.0]]).reshape(2, 2, 1, 1)
     back = dequantise(*quantise(weights))

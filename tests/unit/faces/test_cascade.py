@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 import torch
 from skimage.data import astronaut, coffee
-from torchvision.ops import batched_nms
+from torchvision import ops
 
 from screener.faces import MtcnnDetector
 from screener.faces import cascade as cascade_module
-from screener.faces.cascade import Cascade, Found, surest_of_groups
+from screener.faces.cascade import Cascade, Found, batched_nms
 
 TOLERANCE_PX = 2e-3
 
@@ -107,13 +107,13 @@ def boxes(count: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
 @pytest.mark.parametrize("count", [0, 1, 7, 300])
 @pytest.mark.parametrize("most_iou", [0.3, 0.7])
 def test_the_same_boxes_in_the_same_order(count: int, most_iou: float) -> None:
-    assert surest_of_groups(*boxes(count), most_iou).tolist() == batched_nms(*boxes(count), most_iou).tolist()
+    assert batched_nms(*boxes(count), most_iou).tolist() == ops.batched_nms(*boxes(count), most_iou).tolist()
 
 
 def test_without_the_library_it_is_imported_the_long_way(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     cascade_module._kernel.cache_clear()
-    assert surest_of_groups(*boxes(50), 0.5).tolist() == batched_nms(*boxes(50), 0.5).tolist()
+    assert batched_nms(*boxes(50), 0.5).tolist() == ops.batched_nms(*boxes(50), 0.5).tolist()
     cascade_module._kernel.cache_clear()
 
 

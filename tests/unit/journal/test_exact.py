@@ -27,7 +27,7 @@ def full(p_fake: float = 1 / 3) -> Verdict:
     """A value in every field, of digits that no rounding leaves as they are."""
     people = (person("fake", p_fake, interval=(p_fake / 2, 1.0), segments=(Segment(0.1, 0.7, p_fake),)), person("undecided", None))
     faces = face_scores(np.linspace(0, p_fake, 7), thumbnail_rgb=np.zeros((2, 2, 3), np.uint8), blend_map=np.zeros((2, 2), np.float32))
-    facts = VideoFacts(1 / 7, (640, 480), 29.97, "h264", "opencv", False, 9, 8, 7, 7, 1, ("corrupt",), ("gap",))
+    facts = VideoFacts(1 / 7, (640, 480), 29.97, "h264", "opencv", False, 9, 8, 7, 7, 1, reasons=("corrupt",), warnings=("gap",))
     return verdict(
         source="a\udcff\n.mp4", sha256="0" * 64, outcome="fake", p_fake=p_fake, interval=(p_fake / 2, 1.0), coverage="partial",
         reasons=("corrupt",), warnings=("gap",), video=facts, people=people, frames=tuple(faces),

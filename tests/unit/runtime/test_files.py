@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from screener.errors import OutputError, SettingsError
-from screener.runtime.files import put_in_place, remove_leftovers, telling, try_lock, whole_file, write_whole
+from screener.runtime.files import make_folder, put_in_place, remove_leftovers, telling, try_lock, unwritable, whole_file, write_whole
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="needs POSIX devices, links and permissions")
 
@@ -69,6 +69,28 @@ def test_places_that_cannot_be_written(tmp_path: Path, name: str) -> None:
     with pytest.raises(OutputError, match="cannot be written"):
         write_whole(tmp_path / name, "text")
     assert os.listdir(tmp_path) == []
+
+
+def test_a_folder_is_made_with_its_parents_and_stays_if_it_is_there(tmp_path: Path) -> None:
+    for _ in range(2):
+        make_folder(tmp_path / "a" / "b")
+        assert (tmp_path / "a" / "b").is_dir()
+
+
+def test_what_is_no_folder_and_where_none_can_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("content")
+    with pytest.raises(OutputError, match=r"file: cannot be written: it is there already and is no folder; name another$"):
+        make_folder(tmp_path / "file")
+    with pytest.raises(OutputError, match=r"below: cannot be written: Not a directory; check the folder, its permissions"):
+        make_folder(tmp_path / "file" / "below")
+
+
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [(OSError(28, "No space left on device"), "No space left on device"), (ValueError("one\ntwo"), "one"), (ValueError(), "")],
+)
+def test_what_cannot_be_written_says_why_in_one_line(error: Exception, why: str) -> None:
+    assert str(unwritable("out", error, "try elsewhere")) == f"out: cannot be written: {why}; try elsewhere"
 
 
 @POSIX

@@ -93,6 +93,14 @@ def test_right_values_are_kept(name: str, value: Any) -> None:
     assert made == dataclasses.replace(ScanSettings(), **{name: value})
 
 
+@pytest.mark.parametrize("chooses", [{"until_sure": True}, {"budget_seconds": 5.0}])
+@pytest.mark.parametrize("chosen", [{"fps": 1.0}, {"all_frames": True}])
+def test_a_scan_that_chooses_its_frames_takes_no_choice_of_frames(chooses: dict[str, Any], chosen: dict[str, Any]) -> None:
+    with pytest.raises(SettingsError, match="choose the frames themselves; give neither fps nor all_frames with them"):
+        ScanSettings(**chooses, **chosen)
+    assert ScanSettings(**chooses).progressive and not ScanSettings(**chosen).progressive
+
+
 def test_settings_come_back_from_what_they_say_of_themselves() -> None:
     chosen = ScanSettings(frames=8, fpr=0.01, device="cpu", min_sharpness=3.0)
     assert ScanSettings.from_mapping(chosen.to_dict()) == chosen

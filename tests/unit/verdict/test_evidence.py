@@ -62,6 +62,28 @@ def test_in_a_crowd_those_judged_least_give_their_crops_up() -> None:
     assert {score.track_id for score in attached if score.thumbnail_rgb is not None} == set(range(MOST_PEOPLE))
 
 
+def test_in_a_crowd_the_newest_of_those_judged_least_goes_first() -> None:
+    """Track 0 is judged once and the others twice, then a newcomer once: of the two judged once the newcomer came later."""
+    scores = [face_score(0.5, i, track_id=track) for i in range(2) for track in range(MOST_PEOPLE) if track or not i]
+    newcomer = [face_score(0.9, i, track_id=MOST_PEOPLE) for i in (5, 6)]
+    assert {s.track_id for s in offered(1, [*scores, newcomer[0]]) if s.thumbnail_rgb is not None} == set(range(MOST_PEOPLE))
+    twice = {s.track_id for s in offered(1, [*scores, *newcomer]) if s.thumbnail_rgb is not None}
+    assert twice == set(range(1, MOST_PEOPLE + 1))
+
+
+def test_a_large_crop_is_averaged_not_thinned_out() -> None:
+    stripes = np.zeros((2 * THUMBNAIL_PX, 2 * THUMBNAIL_PX, 3), np.uint8)
+    stripes[:, ::2] = 200
+    (kept,) = offered_pixels(stripes)
+    assert kept.dtype == np.uint8 and (kept == 100).all()
+
+
+def offered_pixels(pixels: np.ndarray) -> list[np.ndarray]:
+    telling = TellingCrops(1)
+    telling.offer(face_score(0.9, 0), pixels)
+    return [score.thumbnail_rgb for score in telling.attach([face_score(0.9, 0)]) if score.thumbnail_rgb is not None]
+
+
 @given(st.lists(st.tuples(st.integers(0, 60), st.floats(0, 1)), max_size=300))
 def test_never_more_crops_than_the_limits_allow(offers: list[tuple[int, float]]) -> None:
     scores = [face_score(p, i % 256, track_id=track) for i, (track, p) in enumerate(offers[:250])]

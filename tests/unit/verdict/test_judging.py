@@ -1,213 +1,26 @@
-"""From scores to verdicts: each rule against cases worked out by hand, and properties that must hold for any scores."""
+"""From scores to verdicts on people and videos: each rule against cases worked out by hand."""
 
 from __future__ import annotations
 
 import itertools
-import tracemalloc
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from builders import face_score, face_scores, limits, person, sighting
-from hypothesis import example, given
+from builders import face_crop, face_score, face_scores, limits, person, sighting
+from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import trim_mean
 
-from screener.records import TrackVerdict
+from screener.records import TrackVerdict, VideoFacts
 from screener.verdict import judging as verdict
 from screener.verdict.judging import (
-    POOLING,
-    SEGMENT_SECONDS,
-    calibrated,
+    coverage_of,
     deciding_people,
-    interval,
     judge_person,
     judge_video,
     leading_person,
-    suspicious_segments,
+    score_of,
 )
-
-PROBABILITIES = st.lists(st.floats(0, 1), min_size=1, max_size=60).map(np.array)
-
-
-# Calibration
-
-
-def test_calibration_by_hand() -> None:
-    assert calibrated(0.0, 1.0, 0.0) == 0.5
-    assert calibrated(np.log(3), 1.0, 0.0) == pytest.approx(0.75)
-    assert calibrated(2 * np.log(3), 2.0, 0.0) == pytest.approx(0.75)
-    assert calibrated(0.0, 5.0, -np.log(3)) == pytest.approx(0.25)
-
-
-@given(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6), st.floats(0.01, 100), st.floats(-10, 10))
-def test_calibration_keeps_order_and_stays_a_probability(a: float, b: float, temperature: float, bias: float) -> None:
-    low, high = (calibrated(logit, temperature, bias) for logit in sorted((a, b)))
-    assert 0 <= low <= high <= 1
-
-
-# Pooling
-
-
-@given(PROBABILITIES)
-def test_pooling_against_other_implementations(p_fake: np.ndarray) -> None:
-    assert POOLING["mean"](p_fake) == pytest.approx(sum(p_fake) / len(p_fake))
-    assert POOLING["median"](p_fake) == pytest.approx(np.quantile(p_fake, 0.5))
-    assert POOLING["trimmed_mean"](p_fake) == pytest.approx(trim_mean(p_fake, 0.1))
-
-
-@pytest.mark.parametrize("rule", POOLING)
-@given(rows=st.integers(1, 5), frames=st.integers(1, 40), seed=st.integers(0, 99))
-def test_pooling_works_on_every_row_alike_and_ignores_order(rule: str, rows: int, frames: int, seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    p_fake = rng.random((rows, frames))
-    pooled = POOLING[rule](p_fake)
-    assert pooled.shape == (rows,)
-    assert pooled == pytest.approx([float(POOLING[rule](rng.permutation(row))) for row in p_fake])
-    assert (pooled >= p_fake.min(1) - 1e-12).all()
-    assert (pooled <= p_fake.max(1) + 1e-12).all()
-
-
-@pytest.mark.parametrize(("rule", "withstands"), [("trimmed_mean", lambda n: n // 10), ("median", lambda n: (n - 1) // 2)])
-@given(n=st.integers(1, 60), bad=st.floats(0, 1), data=st.data())
-def test_pooling_withstands_bad_frames(rule: str, withstands: object, n: int, bad: float, data: st.DataObject) -> None:
-    k = data.draw(st.integers(0, withstands(n)))  # type: ignore[operator]
-    good = data.draw(st.lists(st.floats(0.2, 0.3), min_size=n - k, max_size=n - k))
-    assert 0.2 - 1e-9 <= float(POOLING[rule](np.array(good + [bad] * k))) <= 0.3 + 1e-9
-
-
-# Interval
-
-
-@pytest.mark.parametrize("rule", POOLING)
-@given(p_fake=st.lists(st.floats(0, 1), min_size=2, max_size=60).map(np.array))
-@example(p_fake=np.array([0.0, 1.0]))
-@example(p_fake=np.ones(32))
-def test_interval_holds_the_pooled_score_inside_0_and_1(rule: str, p_fake: np.ndarray) -> None:
-    between = interval(p_fake, rule)
-    assert between is not None
-    assert 0 <= between[0] <= float(POOLING[rule](p_fake)) <= between[1] <= 1
-
-
-def test_interval_needs_two_frames_and_has_no_width_without_spread() -> None:
-    assert interval(np.array([0.7]), "mean") is None
-    assert interval(np.full(20, 0.7), "mean") == pytest.approx((0.7, 0.7))
-
-
-def test_interval_is_repeatable_and_narrows_with_frames() -> None:
-    rng = np.random.default_rng(0)
-    widths = []
-    for n in (8, 32, 128, 512):
-        p_fake = rng.uniform(0.3, 0.7, n)
-        low, high = interval(p_fake, "mean") or (0, 0)
-        assert (low, high) == interval(p_fake, "mean")
-        widths.append(high - low)
-    assert widths == sorted(widths, reverse=True)
-    assert widths[0] > 3 * widths[-1] > 0
-
-
-@pytest.mark.parametrize("n", [4, 8, 32])
-def test_interval_covers_the_truth_about_nine_times_in_ten(n: int) -> None:
-    """Independent frames of a known mean: between 80 and 98 of 100 hold it (a 90 % range, give or take four standard errors)."""
-    rng = np.random.default_rng(n)
-    between = [interval(rng.beta(2, 3, n), "mean") or (0, 0) for _ in range(150)]
-    assert 0.80 <= np.mean([low <= 0.4 <= high for low, high in between]) <= 0.98
-
-
-def test_interval_is_wider_when_neighbouring_frames_repeat_each_other() -> None:
-    rng = np.random.default_rng(1)
-    ratios = []
-    for _ in range(20):
-        repeated = np.repeat(rng.uniform(0.2, 0.8, 16), 4)
-        (a, b), (c, d) = interval(repeated, "mean") or (0, 0), interval(rng.permutation(repeated), "mean") or (0, 0)
-        ratios.append((b - a) / (d - c))
-    assert np.mean(ratios) > 1.3
-
-
-def test_interval_of_a_long_video_in_parts_is_the_same_and_small(monkeypatch: pytest.MonkeyPatch) -> None:
-    p_fake = np.random.default_rng(2).random(1000)
-    whole = interval(p_fake, "trimmed_mean")
-    monkeypatch.setattr(verdict, "MOST_PICKED", 7_000)
-    tracemalloc.start()
-    assert interval(p_fake, "trimmed_mean") == whole
-    _, peak_bytes = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    # All at once would take 400 x 1000 indices and as many scores, of eight bytes each.
-    assert peak_bytes < 2_000_000
-
-
-# Segments
-
-
-def test_segments_by_hand() -> None:
-    seconds = np.arange(10.0)
-    p_fake = np.array([0.1, 0.1, 0.9, 0.8, 0.9, 0.1, 0.1, 0.1, 0.1, 0.1])
-    (found,) = suspicious_segments(seconds, p_fake, 0.5)
-    assert (found.start_seconds, found.end_seconds) == (1.5, 4.5)
-    assert found.p_fake == pytest.approx((0.9 + 0.8 + 0.9) / 3)
-
-
-@pytest.mark.parametrize(
-    ("p_fake", "spans"),
-    [
-        ([0.9, 0.9, 0.9], [(0, 2)]),
-        ([0.9, 0.9], []),
-        ([0.9], []),
-        ([0.1, 0.9, 0.9, 0.1], []),
-        # One low frame inside a stretch does not split it.
-        ([0.1, 0.9, 0.9, 0.1, 0.9, 0.9, 0.1], [(0.5, 5.5)]),
-        # Lone peaks are not a stretch.
-        ([0.9, 0.1, 0.9, 0.1, 0.1, 0.9, 0.1], []),
-        ([0.9] * 4 + [0.1] * 3 + [0.9] * 4, [(0, 3.5), (6.5, 10)]),
-        # At the threshold is suspicious.
-        ([0.5] * 5, [(0, 4)]),
-    ],
-)
-def test_segments_of_short_rows(p_fake: list[float], spans: list[tuple[float, float]]) -> None:
-    found = suspicious_segments(np.arange(float(len(p_fake))), np.array(p_fake), 0.5)
-    assert [(s.start_seconds, s.end_seconds) for s in found] == spans
-
-
-def test_an_absence_parts_a_stretch() -> None:
-    seconds = np.array([0.0, 0.2, 0.4, 0.6, 60.0, 60.2, 60.4, 60.6])
-    found = suspicious_segments(seconds, np.full(8, 0.9), 0.5)
-    assert [(s.start_seconds, s.end_seconds) for s in found] == [(0.0, 0.6), (60.0, 60.6)]
-    assert suspicious_segments(np.array([0, 0.04, 0.08, 60, 60.04, 60.08]), np.full(6, 0.9), 0.5) == ()
-
-
-@pytest.mark.parametrize("copies", [2, 3, 5])
-def test_frames_that_share_their_timestamps_do_not_hide_a_stretch(copies: int) -> None:
-    seconds = np.repeat(np.arange(20) * 0.12, copies)
-    p_fake = np.where((seconds > 0.5) & (seconds < 1.5), 0.9, 0.1)
-    (found,) = suspicious_segments(seconds, p_fake, 0.5)
-    assert found.start_seconds <= 0.6 and found.end_seconds >= 1.44
-    judged = judge_person(
-        sighting(len(p_fake)),
-        [face_score(float(p), i, pts_seconds=float(t)) for i, (p, t) in enumerate(zip(p_fake, seconds, strict=True))],
-        limits(threshold=0.8, genuine_below=0.7),
-        False,
-    )
-    assert judged.segments and judged.outcome == "undecided"
-
-
-def test_frames_of_one_moment_are_no_stretch() -> None:
-    assert suspicious_segments(np.zeros(9), np.full(9, 0.9), 0.5) == ()
-
-
-@given(PROBABILITIES, st.floats(0, 1), st.integers(0, 999))
-def test_segments_lie_inside_the_video_and_do_not_overlap(p_fake: np.ndarray, threshold: float, seed: int) -> None:
-    seconds = np.cumsum(np.random.default_rng(seed).uniform(SEGMENT_SECONDS, 2 * SEGMENT_SECONDS, len(p_fake)))
-    found = suspicious_segments(seconds, p_fake, threshold)
-    edges = [edge for s in found for edge in (s.start_seconds, s.end_seconds)]
-    assert edges == sorted(edges)
-    assert all(seconds[0] <= edge <= seconds[-1] for edge in edges)
-    assert all(p_fake.min() - 1e-12 <= s.p_fake <= p_fake.max() + 1e-12 for s in found)
-    # Brute force: a frame lies in a segment exactly if it belongs to three in a row whose neighbourhoods' medians are high.
-    around = [sorted((p_fake[max(i - 1, 0)], p_fake[i], p_fake[min(i + 1, len(p_fake) - 1)]))[1] >= threshold for i in range(len(p_fake))]
-    for i, t in enumerate(seconds):
-        run = any(all(around[j : j + 3]) for j in range(max(0, i - 2), i + 1) if j + 3 <= len(p_fake))
-        assert run == any(s.start_seconds <= t <= s.end_seconds for s in found)
-
 
 # People
 
@@ -418,6 +231,62 @@ def test_a_closer_look_that_finds_nothing_clears_a_suspicion() -> None:
     spread = [face_score(0.1 if second != 300 else 0.9, second) for second in range(0, 1600, 100)]
     around = [face_score(0.1, second) for second in (298, 299, 301, 302)]
     assert judge_person(sighting(20), spread, limits(), False, around).outcome == "genuine"
+
+
+@pytest.mark.parametrize(("spread", "pooled"), [(3, 0.5), (4, 0.2)])
+def test_closer_looks_count_in_the_score_only_of_someone_seen_too_briefly(spread: int, pooled: float) -> None:
+    judged = judge_person(sighting(8), face_scores([0.2] * spread), limits(min_frames=4), False, face_scores([0.8] * 3))
+    assert judged.p_fake == pytest.approx(pooled)
+    assert judged.frames_judged == spread + 3
+
+
+def test_as_many_frames_as_are_needed_are_enough() -> None:
+    assert judge_person(sighting(4), face_scores([0.9] * 4), limits(min_frames=4), False).reasons == ()
+    assert judge_person(sighting(3), face_scores([0.9] * 3), limits(min_frames=4), False).reasons == ("too_short",)
+
+
+def test_the_calibrated_range_includes_its_ends() -> None:
+    for changes in ({"face_px": (100.0, 200.0)}, {"face_px": (50.0, 100.0)}, {"sharpness": (100.0, 200.0)}, {"sharpness": (50.0, 100.0)}):
+        assert judge_person(sighting(4), face_scores([0.9] * 4), limits(**changes), False).reasons == ()
+
+
+def test_what_was_never_looked_at_small_and_blurred_alike_is_too_small() -> None:
+    assert judge_person(sighting(4, too_small=2, too_blurred=2), [], limits(), False).reasons == ("too_small",)
+    assert judge_person(sighting(4, too_small=2, too_blurred=3), [], limits(), False).reasons == ("low_quality",)
+
+
+@pytest.mark.parametrize(
+    ("facts", "coverage"),
+    [
+        (VideoFacts(), "none"),
+        (VideoFacts(reasons=("truncated",)), "none"),
+        (VideoFacts(frames_sampled=1), "complete"),
+        (VideoFacts(frames_sampled=1, warnings=("gap",)), "complete"),
+        (VideoFacts(frames_sampled=9, reasons=("corrupt",)), "partial"),
+    ],
+)
+def test_coverage_is_what_the_reader_gives_no_reason_to_doubt(facts: VideoFacts, coverage: str) -> None:
+    assert coverage_of(facts) == coverage
+
+
+@pytest.mark.parametrize(("frames_seen", "matters"), [(3, False), (4, True)])
+def test_glimpses_matter_from_a_tenth_of_the_sampled_frames(frames_seen: int, matters: bool) -> None:
+    glimpse = replace(GLIMPSED, frames_seen=frames_seen)
+    assert deciding_people((GENUINE, glimpse), 40, 0.5) == [GENUINE, glimpse][: 1 + matters]
+
+
+def test_a_glimpse_is_suspicious_from_the_threshold_on() -> None:
+    assert deciding_people((GENUINE, replace(GLIMPSED, p_fake=0.5)), 1000, 0.5)[1:] == [replace(GLIMPSED, p_fake=0.5)]
+    assert deciding_people((GENUINE, replace(GLIMPSED, p_fake=0.49)), 1000, 0.5) == [GENUINE]
+
+
+def test_a_score_keeps_everything_of_its_crop_but_the_pixels() -> None:
+    crop = replace(face_crop(np.zeros((8, 8, 3), np.uint8), frame_index=50, track_id=3), sharpness=7.0)
+    kept = score_of(crop, 1.0, 2.0, -0.5)
+    assert (kept.track_id, kept.frame_index, kept.pts_seconds, kept.sharpness) == (3, 50, 2.0, 7.0)
+    assert (kept.logit, kept.p_fake) == (1.0, 0.5)
+    assert (kept.confidence, kept.face_px) == (0.99, 100.0)
+    np.testing.assert_array_equal(kept.box_xyxy, crop.box.box_xyxy)
 
 
 def test_someone_seen_in_closer_looks_alone_is_judged_by_them() -> None:

@@ -23,6 +23,9 @@ STRETCH = (Segment(1.0, 4.0, 0.9),)
         (0.6, 0.8, {}, False),
         (0.7, 0.9, {}, True),
         (0.1, 0.9, {}, False),
+        (0.1, 0.3, {}, False),  # the border itself belongs to the band above it
+        (0.3, 0.4, {}, True),
+        (0.25, 0.3, {}, True),  # 0.05 wide
         (0.28, 0.32, {}, True),  # across a border, but as narrow as it gets
         (0.1, 0.6, {"segments": STRETCH}, True),  # not genuine, and far from fake
         (0.1, 0.8, {"segments": STRETCH}, False),
@@ -48,12 +51,34 @@ def test_what_further_frames_cannot_change_is_settled(reasons: tuple[str, ...], 
     assert is_settled(person("undecided", 0.5, interval=(0.1, 0.9), reasons=reasons), LIMITS) is settled
 
 
+def test_all_the_reasons_that_frames_cannot_change_together_are_settled() -> None:
+    assert is_settled(person("undecided", None, reasons=("too_small", "low_quality", "out_of_range")), LIMITS)
+
+
+def test_too_few_frames_are_never_settled_however_narrow_the_interval() -> None:
+    assert not is_settled(person("undecided", 0.1, interval=(0.1, 0.1), reasons=("too_short",)), LIMITS)
+    assert not is_settled(person("undecided", None, interval=None), LIMITS)
+
+
+def test_a_standing_holds_everyone_who_decides_and_the_outcome() -> None:
+    people = [person("undecided", 0.5, reasons=("near_threshold",)), person("fake", 0.9, track_id=2)]
+    glimpsed = person("undecided", 0.6, track_id=3, frames_seen=1, reasons=("too_short",))
+    standing = standing_of("fake", [*people, glimpsed], 100, LIMITS, 0)
+    assert standing.outcome == "fake"
+    assert standing.people == (("fake", ()), ("undecided", ("near_threshold",)))
+    suspicious = standing_of("fake", [*people, person("undecided", 0.7, track_id=3, frames_seen=1, reasons=("too_short",))], 100, LIMITS, 0)
+    assert suspicious.people == (("fake", ()), ("undecided", ("near_threshold",)), ("undecided", ("too_short",)))
+
+
 def test_two_rounds_must_agree() -> None:
     genuine = standing_of("genuine", [person("genuine", 0.1)], 16, LIMITS, 0)
     fake = standing_of("fake", [person("fake", 0.9)], 16, LIMITS, 0)
     assert not is_sure(None, genuine)
     assert is_sure(genuine, genuine)
     assert not is_sure(genuine, fake)
+    assert not is_sure(genuine, standing_of("undecided", [person("genuine", 0.1)], 16, LIMITS, 0))
+    assert not is_sure(genuine, standing_of("genuine", [person("genuine", 0.1)] * 2, 16, LIMITS, 0))
+    assert not is_sure(standing_of("genuine", [person("genuine", 0.1)], 16, LIMITS, 1), genuine)
 
 
 def test_a_suspicion_keeps_everyone_open_who_is_not_fake() -> None:

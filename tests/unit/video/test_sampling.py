@@ -60,6 +60,34 @@ def test_as_many_as_asked_for_or_all_and_in_order(steps: list[float], frames: in
     assert set(chosen) <= set(seconds)
 
 
+def test_all_frames_are_all_frames() -> None:
+    assert chosen_seconds(EVEN, 4.0, Sampling(None, None, True)).tolist() == EVEN.tolist()
+    for sampling in (Sampling(4, None, False), Sampling(None, 2.0, False), Sampling(None, None, True)):
+        assert chosen_seconds(EVEN[:0], 4.0, sampling).tolist() == []
+
+
+@pytest.mark.parametrize("late_seconds", [9e-7, -9e-7])
+def test_a_millionth_of_a_second_is_no_difference(late_seconds: float) -> None:
+    """Containers round times: a frame that should come on screen at the centre of a slice is the one that is shown there."""
+    moments = centre_seconds(4.0, 4)
+    arriving = np.sort(np.concatenate([[0.0], moments + late_seconds, moments + 0.2]))
+    assert chosen_seconds(arriving, 4.0, Sampling(4, None, False)).tolist() == (moments + late_seconds).tolist()
+    selector = Selector(moments)
+    assert [t for t in arriving if selector.wants(t)] == (moments + late_seconds).tolist()
+
+
+def test_the_first_frame_stands_for_a_moment_before_it() -> None:
+    assert chosen_seconds(np.array([0.9, 1.0]), 1.1, Sampling(1, None, False)).tolist() == [0.9]
+
+
+def test_a_frame_is_taken_by_a_pacer_if_it_is_still_on_screen_at_the_tick() -> None:
+    """To a millionth of a second: a frame of a quarter that comes at 0.75 has left the screen at 1.0."""
+    next_tick, this_tick = [0.0, 1.0, 2.0], [0.0, 0.75, 1.75]
+    for frame_seconds, expected in ((0.2, next_tick), (0.25, next_tick), (0.2500009, next_tick), (0.2500011, this_tick), (0.3, this_tick)):
+        pacer = Pacer(1.0, frame_seconds=frame_seconds)
+        assert [t for t in np.arange(9) / 4 if pacer.wants(t)] == expected, frame_seconds
+
+
 def test_selector_lets_the_next_frame_stand_in_for_a_lost_one() -> None:
     selector = Selector(np.array([0.0, 0.4, 0.8]))
     arriving = [0.0, 0.2, 0.48, 0.6, 0.8, 1.0]

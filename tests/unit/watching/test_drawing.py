@@ -57,7 +57,7 @@ def test_labels_keep_out_of_each_others_way() -> None:
 
 @pytest.mark.parametrize(
     "box_xyxy",
-    [(-50, -40, 80, 60), (600, 300, 700, 400), (0, 0, 640, 360), (-1e9, -1e9, 1e9, 1e9), (float("nan"),) * 4, (900, 900, 950, 950)],
+    [(-50, -40, 80, 60), (600, 300, 700, 400), (0, 0, 640, 360), (-1e9, -1e9, 1e9, 1e9), (900, 900, 950, 950)],
 )
 def test_a_box_beyond_the_edge_still_has_its_label(box_xyxy: tuple[float, ...]) -> None:
     drawn = annotated(update("live", placed("fake", box_xyxy), picture_rgb=GREY))
