@@ -47,9 +47,8 @@ def _pages(data: bytes) -> int:
     """How many pictures there are, of JPEGs as large as the first one: previews and maps of brightness are smaller, or say so."""
     try:
         with Image.open(io.BytesIO(data)) as image:
-            if image.format != "MPO":
-                return int(getattr(image, "n_frames", 1))
-            return 1 + sum(_is_a_view(image, data, number) for number in range(1, image.n_frames))
+            pages = int(getattr(image, "n_frames", 1))
+            return pages if image.format != "MPO" else 1 + sum(_is_a_view(image, data, number) for number in range(1, pages))
     except PILLOW_ERRORS:
         return 1
 
