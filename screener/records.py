@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from screener import record_checks as check
 from screener.errors import REASONS, WARNINGS
+from screener.record_views import frame_table, verdict_html, verdict_line
 
 SCHEMA_VERSION = 1
 
@@ -209,7 +210,7 @@ class VideoFacts:
         check.all_of(self, "warnings", WARNINGS)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Verdict:
     """The answer for one input, with its evidence. `to_dict` is the public JSON, schema_version 1."""
 
@@ -225,7 +226,7 @@ class Verdict:
     warnings: tuple[str, ...]
     video: VideoFacts
     people: tuple[TrackVerdict, ...]
-    frames: tuple[FaceScore, ...] = field(repr=False)
+    frames: tuple[FaceScore, ...]
     checkpoint: dict[str, Any]
     settings: dict[str, Any]
     versions: dict[str, str]
@@ -269,6 +270,16 @@ class Verdict:
     def to_json(self, indent: int | None = None) -> str:
         """The public JSON, schema_version 1, all ASCII. indent: as in `json.dumps`; None for one line."""
         return json.dumps(self.to_dict(), ensure_ascii=True, indent=indent, allow_nan=False)
+
+    def to_dataframe(self) -> Any:
+        """A pandas DataFrame with a row for each judged face. Raises ImportError where pandas is not installed."""
+        return frame_table(self.to_dict())
+
+    def __repr__(self) -> str:
+        return verdict_line(self.to_dict())
+
+    def _repr_html_(self) -> str:
+        return verdict_html(self.to_dict())
 
 
 def _score(value: float | None) -> float | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -52,7 +54,7 @@ def full_verdict() -> records.Verdict:
 
 def test_a_verdict_that_is_printed_shows_no_pixels() -> None:
     shown = repr(full_verdict())
-    assert "outcome='fake'" in shown and "array(" not in shown
+    assert shown.startswith("Verdict(fake") and "array(" not in shown
     assert "p_fake=0.75" in repr(full_verdict().frames[0]) and "uint8" not in repr(full_verdict().frames[0])
 
 
@@ -257,3 +259,29 @@ def test_the_edges_of_what_a_record_holds() -> None:
 def test_a_number_that_json_does_not_know_is_refused(value: float) -> None:
     with pytest.raises(ValueError, match="JSON"):
         verdict(timing_seconds={"total": value}).to_json()
+
+
+def test_a_verdict_is_one_line_at_a_prompt_and_a_table_in_a_notebook() -> None:
+    fake = verdict(source="<b>clip</b>.mp4", outcome="fake", p_fake=0.934, people=(person("genuine"), person("fake", track_id=2)))
+    assert repr(fake) == "Verdict(fake, p_fake 0.93, person 2 of 2, complete, '<b>clip</b>.mp4')"
+    html = fake._repr_html_()
+    assert html.count("<tr>") == 3 and "&lt;b&gt;clip&lt;/b&gt;.mp4" in html and "<b>clip" not in html
+    nothing = verdict(outcome="undecided", p_fake=None, interval=None, people=(), coverage="none", reasons=("not_found",))
+    assert repr(nothing) == f"Verdict(undecided, 0 people, none, not_found, {nothing.source!r})"
+
+
+def test_a_table_for_pandas_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(ImportError, match="pip install pandas"):
+        verdict().to_dataframe()
+
+
+def test_a_table_for_pandas_has_a_row_for_each_judged_face(monkeypatch: pytest.MonkeyPatch) -> None:
+    """pandas in its place: a class that keeps what it is given."""
+    made: list[tuple[list[dict[str, float]], list[str]]] = []
+    monkeypatch.setitem(sys.modules, "pandas", SimpleNamespace(DataFrame=lambda rows, columns: made.append((rows, columns))))
+    one = full_verdict()
+    one.to_dataframe()
+    ((rows, columns),) = made
+    assert [row["logit"] for row in rows] == [frame["logit"] for frame in one.to_dict()["frames"]]
+    assert all(list(row) == columns for row in rows) and {"x0", "y1", "p_fake", "track_id"} <= set(columns)

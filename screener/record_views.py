@@ -1,0 +1,50 @@
+"""A verdict in other shapes than JSON: a line for a prompt, a table for a notebook, rows for pandas. Knows plain values alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+
+def verdict_line(public: Mapping[str, Any]) -> str:
+    """public: what `Verdict.to_dict` gives. -> `Verdict(fake, p_fake 0.93, person 2 of 3, complete, 'clip.mp4')`."""
+    people = public["people"]
+    score = "" if public["p_fake"] is None else f", p_fake {public['p_fake']:.2f}"
+    fakes = [number for number, person in enumerate(people, 1) if person["outcome"] == "fake"]
+    who = (
+        f"person {', '.join(map(str, fakes))} of {len(people)}" if fakes else f"{len(people)} {'person' if len(people) == 1 else 'people'}"
+    )
+    why = f", {' '.join(public['reasons'])}" if public["reasons"] else ""
+    return f"Verdict({public['outcome']}{score}, {who}, {public['coverage']}{why}, {public['source']!r})"
+
+
+def verdict_html(public: Mapping[str, Any]) -> str:
+    """The same with a row for each person, as a fragment of HTML in which nothing of the input is taken for markup."""
+    head = "".join(f"<th>{name}</th>" for name in ("person", "outcome", "p_fake", "90 % interval", "seen", "suspicious", "reasons"))
+    rows = "".join(_person_row(number, person) for number, person in enumerate(public["people"], 1))
+    decides = f"fake from {public['threshold']}"
+    caption = f"<b>{escape(public['outcome'])}</b> {escape(public['source'])}: {escape(public['coverage'])}, {decides}"
+    reasons = f"<p>{escape(', '.join([*public['reasons'], *public['warnings']]))}</p>" if public["reasons"] or public["warnings"] else ""
+    return f"<table><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{reasons}"
+
+
+def _person_row(number: int, person: Mapping[str, Any]) -> str:
+    low_high = "" if person["interval"] is None else "{} to {}".format(*person["interval"])
+    stretches = ", ".join(f"{s['start_seconds']} to {s['end_seconds']} s" for s in person["segments"])
+    seen = f"{person['first_seconds']} to {person['last_seconds']} s, {person['frames_judged']} frames judged"
+    score = "" if person["p_fake"] is None else str(person["p_fake"])
+    cells = (str(number), person["outcome"], score, low_high, seen, stretches, ", ".join(person["reasons"]))
+    return "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
+
+
+def frame_table(public: Mapping[str, Any]) -> Any:
+    """A pandas DataFrame with a row for each judged face, in the order of `frames`. Raises ImportError where pandas is not installed."""
+    try:
+        import pandas
+    except ImportError as error:
+        raise ImportError("to_dataframe needs pandas, which screener does not install: pip install pandas") from error
+    rows: Sequence[Mapping[str, Any]] = public["frames"]
+    columns = ("seconds", "frame_index", "track_id", "p_fake", "logit", "x0", "y0", "x1", "y1", "confidence", "sharpness")
+    flat = [{**row, **dict(zip(("x0", "y0", "x1", "y1"), row["box_xyxy"], strict=True))} for row in rows]
+    return pandas.DataFrame([{name: row[name] for name in columns} for row in flat], columns=list(columns))
