@@ -50,8 +50,7 @@ class GivenFrames:
         for given in self._pictures:
             if self._closed:
                 return
-            frame = given if isinstance(given, Frame) else Frame(given, self._count / self._fps, self._count)
-            self._check(frame)
+            frame = self._frame(given)
             if frame.size_wh != self._sizes[-1]:
                 self._sizes.append(frame.size_wh)
             self._count += 1
@@ -64,12 +63,11 @@ class GivenFrames:
         """A running `frames` ends at its next picture."""
         self._closed = True
 
-    def _check(self, frame: Frame) -> None:
-        picture = frame.picture_rgb
-        if not (
-            isinstance(picture, np.ndarray) and picture.dtype == np.uint8 and picture.ndim == 3 and picture.shape[2] == 3 and picture.size
-        ):
-            found = f"{picture.dtype} of shape {picture.shape}" if isinstance(picture, np.ndarray) else type(picture).__name__
-            raise SettingsError(f"frames: picture {self._count}: expected uint8 of shape (height, width, 3) in RGB, got {found}")
-        if picture.shape[0] * picture.shape[1] > self._max_pixels:
+    def _frame(self, given: NDArray[np.uint8] | Frame) -> Frame:
+        try:
+            frame = given if isinstance(given, Frame) else Frame(given, self._count / self._fps, self._count)
+        except ValueError as error:
+            raise SettingsError(f"frames: picture {self._count}: {error}") from error
+        if frame.size_wh[0] * frame.size_wh[1] > self._max_pixels:
             raise SettingsError(f"frames: picture {self._count}: has more than {self._max_pixels:,} pixels, see max_pixels")
+        return frame

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -83,7 +86,7 @@ def test_pictures_in_memory_are_judged_as_those_of_a_file(loaded: screener.Scree
 
 def test_what_is_no_picture_is_refused_and_no_pictures_are_a_verdict(loaded: screener.Screener) -> None:
     for wrong in (np.zeros((8, 8), np.uint8), np.zeros((8, 8, 3), np.float32), "clip.mp4"):
-        with pytest.raises(SettingsError, match="picture 1: expected uint8 of shape"):
+        with pytest.raises(SettingsError, match=r"picture 1: .*expected \(H, W, 3\) uint8, got"):
             loaded.scan_frames([np.zeros((64, 64, 3), np.uint8), wrong])
     nothing = loaded.scan_frames([])
     assert (nothing.outcome, nothing.coverage, nothing.reasons) == ("undecided", "none", ("empty",))
@@ -102,3 +105,24 @@ def test_every_public_name_is_there() -> None:
         assert getattr(screener, name) is not None
     with pytest.raises(AttributeError, match="no_such_name"):
         _ = screener.no_such_name
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_scan_in_a_forked_child_is_refused_instead_of_hanging(media: Path, checkpoint: Path) -> None:
+    script = f"""
+import os, sys, screener
+judge = screener.Screener(screener.ScanSettings(threshold={PASSES_ALL}), {str(checkpoint)!r})
+judge.scan({str(media / "face.png")!r})
+child = os.fork()
+if not child:
+    try:
+        judge.scan({str(media / "face.png")!r})
+    except screener.DeviceError as error:
+        print(error, flush=True)
+        os._exit(7)
+    os._exit(0)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+print(judge.scan({str(media / "face.png")!r}).outcome)
+"""
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=True)
+    assert "spawn" in ended.stdout and ended.stdout.splitlines()[-1] == "genuine"
