@@ -8,6 +8,7 @@ import shutil
 import sys
 import traceback
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
@@ -39,12 +40,15 @@ def scan(
         list[str],
         typer.Argument(
             metavar="SOURCE",
-            help="File, folder, glob, list file (@list.txt), http(s) or rtsp URL, camera index, - for a file on standard input.",
+            help="File, folder, glob, list file (@list.txt; @- on standard input, @-0 of names that end in NUL), http(s) or rtsp URL, "
+            "camera index, - for a file on standard input.",
         ),
     ],
     json_: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
     jsonl: Annotated[bool, typer.Option("--jsonl", help="One line of JSON per input, as each is done.")] = False,
     csv: Annotated[bool, typer.Option("--csv", help="One table row per input.")] = False,
+    people_csv: Annotated[bool, typer.Option("--people-csv", help="One table row per person.")] = False,
+    no_frames: Annotated[bool, typer.Option("--no-frames", help="Leave the scores of single frames out of JSON.")] = False,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write there instead of standard output; the file appears when the run ends.")
     ] = None,
@@ -104,9 +108,9 @@ def scan(
     }  # fmt: skip
     with exits():
         settings = scan_settings(config, {name: value for name, value in given.items() if value is not None})
-        format_name = one_of({"json": json_, "jsonl": jsonl, "csv": csv})
+        format_name = one_of({"json": json_, "jsonl": jsonl, "csv": csv, "people-csv": people_csv})
         places = Places(output, report, _journal_path(resume, journal, output, report))
-        sys.exit(_scan(sources, settings, checkpoint, format_name, places, workers, allow_incomplete, quiet))
+        sys.exit(_scan(sources, settings, checkpoint, format_name, places, workers, allow_incomplete, quiet, not no_frames))
 
 
 def _journal_path(resume: bool, journal: Path | None, output: Path | None, report: Path | None) -> Path | None:
@@ -129,6 +133,7 @@ def _scan(
     workers: int,
     allow_incomplete: bool,
     quiet: bool,
+    with_frames: bool,
 ) -> int:
     from screener.video import expand_sources, start_decoder
 
@@ -151,7 +156,7 @@ def _scan(
         with _output(places.output) as out:
             progress = progress_for(sys.stderr, quiet, len(inputs))
             run = scan_all(inputs, settings, checkpoint, progress, folder, journal, workers, len(left_out))
-            status = _write_rows(run, writer, out)
+            status = _write_rows(run, writer, out, with_frames)
             out.write(writer.end(run.summary))
             index = folder.finish() if folder else None
         if journal and status is None:
@@ -176,11 +181,11 @@ def _terminal(output: Path | None) -> tuple[bool, int | None]:
     return not os.environ.get("NO_COLOR"), shutil.get_terminal_size().columns
 
 
-def _write_rows(run: Batch, writer: Writer, out: Output) -> ExitStatus | None:
+def _write_rows(run: Batch, writer: Writer, out: Output, with_frames: bool) -> ExitStatus | None:
     """Judge and write until all is done, or a signal says to stop, which then is the exit status. No further signal changes anything."""
 
     def write(judged: Judged) -> None:
-        out.write(writer.one(judged.verdict))
+        out.write(writer.one(judged.verdict if with_frames else replace(judged.verdict, frames=())))
         if judged.fault is not None:
             _show_fault(judged.fault)
 

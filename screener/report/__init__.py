@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from screener.report.csv_table import CsvWriter
+from screener.report.csv_table import CsvWriter, PeopleCsvWriter
 from screener.report.html import ReportFolder, page_name, write_index, write_page
 from screener.report.json_document import JsonWriter, load_schema
 from screener.report.json_lines import JsonLinesWriter
@@ -24,6 +24,7 @@ WRITERS: dict[str, Callable[[int | None, bool, int | None], Writer]] = {
     "json": JsonWriter,
     "jsonl": JsonLinesWriter,
     "csv": CsvWriter,
+    "people-csv": PeopleCsvWriter,
 }
 """Every streaming report by name; each is made as `Writer` says."""
 

@@ -1,12 +1,13 @@
-"""The report as a CSV table (RFC 4180): a fixed header and one row per input.
+"""The report as a CSV table (RFC 4180): a fixed header and one row per input, or one per person.
 
 Names are kept whole, line breaks included, within quotes. Does not know the stream it is written to.
 """
 
 from __future__ import annotations
 
-from screener.records import Verdict
+from screener.records import TrackVerdict, Verdict
 from screener.report.summary import Summary
+from screener.report.wording import numbered
 
 Cell = str | int | float | None
 
@@ -28,6 +29,27 @@ COLUMNS = (
     "sha256",
 )
 """The header. Reasons and warnings are several words in one cell, separated by spaces; what is not known is an empty cell."""
+
+PEOPLE_COLUMNS = (
+    "source",
+    "person",
+    "outcome",
+    "p_fake",
+    "interval_low",
+    "interval_high",
+    "threshold",
+    "coverage",
+    "reasons",
+    "first_seconds",
+    "last_seconds",
+    "frames_seen",
+    "frames_judged",
+    "face_px_median",
+    "suspicious",
+)
+"""The header of the table of people. person: from 1, as in every report. suspicious: stretches such as 2.1-7.4, seconds, separated by spaces.
+
+An input in which nobody was seen has one row with an empty person, so that none is missing."""
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """A spreadsheet may run a cell that starts with one of these, the full-width forms included.
@@ -53,6 +75,33 @@ class CsvWriter:
     def end(self, summary: Summary) -> str:
         """Nothing: a table has no summary."""
         return ""
+
+
+class PeopleCsvWriter(CsvWriter):
+    """The same with a row for each person."""
+
+    def begin(self) -> str:
+        """The names of the columns."""
+        return ",".join(PEOPLE_COLUMNS) + "\n"
+
+    def one(self, verdict: Verdict) -> str:
+        """A row for each person, or one without any."""
+        rows = [_person_row(verdict, number, person) for number, person in numbered(verdict)]
+        nobody: tuple[Cell, ...] = (*_of_input(verdict, None, verdict.outcome, None, None), " ".join(verdict.reasons), *(None,) * 6)
+        return "".join(",".join(_cell(value) for value in row) + "\n" for row in rows or [nobody])
+
+
+def _of_input(verdict: Verdict, number: int | None, outcome: str, p_fake: float | None, interval: list[float] | None) -> tuple[Cell, ...]:
+    low, high = interval or (None, None)
+    return verdict.source, number, outcome, p_fake, low, high, verdict.to_dict()["threshold"], verdict.coverage
+
+
+def _person_row(verdict: Verdict, number: int, person: TrackVerdict) -> tuple[Cell, ...]:
+    public = person.to_dict()
+    stretches = " ".join(f"{s['start_seconds']}-{s['end_seconds']}" for s in public["segments"])
+    times = (public["first_seconds"], public["last_seconds"], public["frames_seen"], public["frames_judged"], public["face_px_median"])
+    head = _of_input(verdict, number, person.outcome, public["p_fake"], public["interval"])
+    return (*head, " ".join(person.reasons), *times, stretches)
 
 
 def _row(verdict: Verdict) -> tuple[Cell, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import glob
 import os
 import re
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -53,7 +54,7 @@ def _texts(arguments: Sequence[str | os.PathLike[str]]) -> Iterator[str]:
     for argument in arguments:
         text = os.fspath(argument)
         if text.startswith("@") and not os.path.lexists(text):
-            yield from _list_lines(text[1:])
+            yield from _from_standard_input(text) if text in STANDARD_LISTS else _list_lines(text[1:])
         else:
             yield text
 
@@ -105,6 +106,19 @@ def _renamed(source: Source | SourceFailure, name: str) -> Source | SourceFailur
     if isinstance(source, Source):
         return replace(source, name=name)
     return replace(source, name=name, message=name + source.message.removeprefix(source.name))
+
+
+STANDARD_LISTS = ("@-", "@-0")
+"""Lists on standard input: a name a line, or names that end in NUL, as `find -print0` writes them and no name can break."""
+
+
+def _from_standard_input(argument: str) -> Iterator[str]:
+    if argument == "@-":
+        yield from _list_lines("/dev/stdin")
+        return
+    for name in sys.stdin.buffer.read().split(b"\0"):
+        if name:
+            yield os.fsdecode(name)
 
 
 def _list_lines(path: str) -> Iterator[str]:

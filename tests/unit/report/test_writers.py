@@ -16,7 +16,7 @@ from referencing import Registry, Resource
 
 from screener.records import Verdict
 from screener.report import WRITERS, Summary, load_schema
-from screener.report.csv_table import COLUMNS
+from screener.report.csv_table import COLUMNS, PEOPLE_COLUMNS
 
 NAMES = st.one_of(
     st.text(st.characters(codec=None), min_size=1, max_size=260),
@@ -225,3 +225,22 @@ class TestCsv:
     def test_formulas_are_disarmed(self, verdicts: dict[str, Verdict], start: str) -> None:
         text = report("csv", [replace(verdicts["genuine"], source=f"{start}cmd|' /C calc'!A0")])
         assert list(csv.reader(io.StringIO(text, newline="")))[1][0] == f"'{start}cmd|' /C calc'!A0"
+
+
+class TestPeopleCsv:
+    def test_a_row_for_each_person_and_one_for_an_input_without_any(self, verdicts: dict[str, Verdict]) -> None:
+        rows = list(csv.DictReader(io.StringIO(report("people-csv", list(verdicts.values())), newline="")))
+        assert len(rows) == sum(max(1, len(verdict.people)) for verdict in verdicts.values())
+        assert all(set(row) == set(PEOPLE_COLUMNS) and None not in row.values() for row in rows)
+        three = [row for row in rows if row["person"] and row["source"] == verdicts["three_people"].source]
+        second = verdicts["three_people"].people[1].to_dict()
+        (found,) = [row for row in three if row["suspicious"] and row["person"] == "2" and row["p_fake"] == str(second["p_fake"])][:1]
+        segment = second["segments"][0]
+        assert found["suspicious"].split()[0] == f"{segment['start_seconds']}-{segment['end_seconds']}"
+        assert (found["outcome"], found["interval_low"], found["frames_judged"]) == (
+            "fake",
+            str(second["interval"][0]),
+            str(second["frames_judged"]),
+        )
+        (nobody,) = [row for row in rows if row["source"] == verdicts["unreadable"].source]
+        assert (nobody["person"], nobody["outcome"], nobody["reasons"], nobody["coverage"]) == ("", "undecided", "not_found", "none")
