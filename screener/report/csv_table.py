@@ -47,7 +47,7 @@ PEOPLE_COLUMNS = (
     "face_px_median",
     "suspicious",
 )
-"""The header of the table of people. person: from 1, as in every report. suspicious: stretches such as 2.1-7.4, seconds, separated by spaces.
+"""The header of the table of people. person: from 1, as in every report. suspicious: stretches such as 2.1-7.4, in seconds.
 
 An input in which nobody was seen has one row with an empty person, so that none is missing."""
 

@@ -1,7 +1,8 @@
 """The outcome that is shown of one person: it speaks only on evidence, and does not flicker. Pure; knows no frames and no clock.
 
-Becoming fake takes effect at once. To be taken back, an outcome must have been doubted for `hold_seconds`; and a person once called fake
-stays so while the pooled score is within `margin` of the threshold, whatever else is said of it.
+Becoming fake takes effect at once. To be taken back, that must have been doubted for `hold_seconds`; and a person once called fake stays so
+while the pooled score is within `margin` of the threshold, whatever else is said of it. Genuine is never held: it goes when the evidence
+goes, and comes back once it has held for `hold_seconds` again.
 """
 
 from __future__ import annotations
@@ -31,20 +32,33 @@ class SteadyOutcome:
         self._rules = rules
         self._outcome = "undecided"
         self._doubted_since: float | None = None
+        self._withdrawn = False
+        self._genuine_since: float | None = None
 
     def step(self, fresh: TrackVerdict, evidence_seconds: float, now: float) -> TrackVerdict:
         """The verdict over the window at `now` -> the one to show. evidence_seconds: between the first and the last judged frame."""
         if evidence_seconds < self._rules.min_seconds and "too_short" not in fresh.reasons:
             fresh = replace(fresh, outcome="undecided", reasons=(*(r for r in fresh.reasons if r != "near_threshold"), "too_short"))
+        self._genuine_since = None if fresh.outcome != "genuine" else now if self._genuine_since is None else self._genuine_since
         if self._stands(fresh):
             self._doubted_since = None
-        elif fresh.outcome == "fake" or self._outcome == "undecided":
-            self._outcome, self._doubted_since = fresh.outcome, None
+        elif fresh.outcome == "fake" or self._outcome != "fake":
+            self._leave_genuine_or_come_to(fresh.outcome, now)
         else:
             self._doubted_since = now if self._doubted_since is None else self._doubted_since
             if now - self._doubted_since >= self._rules.hold_seconds:
                 self._outcome, self._doubted_since = fresh.outcome, None
         return self._shown(fresh)
+
+    def _leave_genuine_or_come_to(self, outcome: str, now: float) -> None:
+        self._withdrawn |= self._outcome == "genuine"
+        if (
+            outcome == "genuine"
+            and self._withdrawn
+            and now - (now if self._genuine_since is None else self._genuine_since) < self._rules.hold_seconds
+        ):
+            return
+        self._outcome, self._doubted_since = outcome, None
 
     def _stands(self, fresh: TrackVerdict) -> bool:
         if self._outcome == "fake" and not SILENT & set(fresh.reasons):
