@@ -121,6 +121,12 @@ NEEDS: dict[str, tuple[int, ...]] = {
 """Labels without which a figure says nothing; where none is given here, both."""
 
 
+SHARES: dict[str, tuple[int, ...]] = {
+    "accuracy": (0, 1), "recall": (1,), "false_positive_rate": (0,), "coverage": (0, 1), "decided": (0, 1), "decided_accuracy": (0, 1),
+}  # fmt: skip
+"""Figures that are shares of videos, with the labels of those they are shares of: resampling 0 of 3 gives 0 for ever, and no interval."""
+
+
 def measure(kind: str, name: str, sample: Sample, threshold: float) -> Slice:
     """Every figure of the videos in `sample`; a figure that is not defined is there with its reason."""
     scored = sample.scored()
@@ -165,6 +171,9 @@ def _with_interval(name: str, given: Ingredients, counts: Counts) -> Figure:
         return figure
     if not enough:
         return replace(figure, note="; ".join(filter(None, [figure.note, "no interval from a single video"])))
+    if name in SHARES:
+        videos = int(np.isin(given.labels, SHARES[name]).sum())
+        return replace(figure, interval=metrics.wilson_interval(figure.value, videos, INTERVAL_SHARE))
     return replace(figure, interval=metrics.central_range(given.resampled(counts), INTERVAL_SHARE))
 
 

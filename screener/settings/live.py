@@ -24,7 +24,8 @@ class LiveSettings:
     Steadiness:
         min_frames, min_seconds: judged frames, and time between the first and last of them, before anything is said of a person.
         margin: a person called fake stays so until the pooled score is this much below the threshold.
-        hold_seconds: for so long a changed mind must last before an outcome is taken back. Becoming fake takes effect at once.
+        hold_seconds: for so long a changed mind must last before fake is taken back, or genuine comes back. Becoming fake takes effect
+        at once.
     Nothing stale:
         stale_seconds: without a new frame for so long, the verdict is withdrawn. frozen_seconds: the same while all frames are alike.
         timeout_seconds: an opening, or a silence, of more than this is a loss.
