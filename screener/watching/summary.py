@@ -53,7 +53,9 @@ def summary_verdict(models: Models, source: Source, settings: LiveSettings, chro
     """Everyone who was seen, the worst that was found of them, and how much of the watch was really judged."""
     status, counts = facts.status, facts.counts
     lost = facts.outages > 0 or not counts.looked_at
-    said = (*("stream_lost",) * lost, *("corrupt",) * (status.frames_damaged > 0), *("unread_part",) * ("multi_video" in status.warnings))
+    # Where nothing ever came, why the last attempt failed says more than that there was no picture.
+    loss = status.reason if status.reason and not status.frames_received else "stream_lost"
+    said = (*(loss,) * lost, *("corrupt",) * (status.frames_damaged > 0), *("unread_part",) * ("multi_video" in status.warnings))
     reasons = tuple(dict.fromkeys((*said, *status.end_reasons)))
     video = VideoFacts(
         duration_seconds=facts.watched_seconds,
@@ -111,7 +113,7 @@ def summary_details(verdict: Verdict, chronicle: Chronicle, facts: WatchFacts) -
 
 
 def _detail(facts: WatchFacts, chronicle: Chronicle) -> str:
-    parts = []
+    parts = [facts.status.message] if facts.status.message and not facts.status.frames_received else []
     if facts.outages:
         parts.append(f"no current picture for {facts.lost_seconds:.1f} of {facts.watched_seconds:.1f} seconds")
     if facts.status.frames_damaged:

@@ -309,3 +309,16 @@ def test_a_silence_in_which_every_frame_comes_damaged_says_so(stage: Stage) -> N
     stage.now += 60.0
     update = stage.update()
     assert update.state == "stale" and update.message.startswith("every frame has come damaged for")
+
+
+def test_a_watch_to_which_nothing_ever_came_says_why(stage: Stage) -> None:
+    stage.feed._update(
+        phase="lost", reason="not_found", message="cam: the server has no such file", retry_at=stage.now + 1, last_arrival=None
+    )
+    stage.now += 5
+    stage.update()
+    stage.finish()
+    verdict = stage.watch.verdict
+    assert verdict is not None
+    assert (verdict.outcome, verdict.coverage, verdict.reasons) == ("undecided", "none", ("not_found",))
+    assert verdict.detail.startswith("cam: the server has no such file; ")
