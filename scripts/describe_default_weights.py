@@ -1,6 +1,6 @@
 """Gives a training's checkpoint what only people know: the name, the sets it learnt from with their licences, and what it cannot do.
 
-How the default weights are made, from the start that scripts/convert_open_nsfw.py writes:
+How default weights are made, from the start that scripts/convert_open_nsfw.py writes:
 
     screener train --end-to-end FACES/manifest.csv -o trained.safetensors --init start.safetensors --autoencoder TAEF2 \\
         --config weights/recipes/screener-default-2.toml
@@ -36,12 +36,13 @@ LIMITS = (
     "what was measured. A score is a lead to follow, never proof."
 )
 RECIPE = (
-    "Started from Yahoo's open_nsfw (pretrained on ImageNet, BSD-2; `scripts/convert_open_nsfw.py`), trained with "
-    "`weights/recipes/screener-default-2.toml`: originals beside their swaps (DFDC), real faces beside what an autoencoder of a diffusion "
-    "model makes of them, faces blended into themselves (arXiv:2204.08376) and swapped by landmarks. Both pictures of a pair are degraded "
-    "by video encoders, half of them by different ones. The network has a quarter of the inner channels of Wide ResNet50-2 and half "
-    "of the outer ones, is stored and computed so, and widens into it without changing its function (arXiv:1511.05641). What each step "
-    "did is in `docs/training-log.md`."
+    "Started from Yahoo's open_nsfw (pretrained on ImageNet, BSD-2; `scripts/convert_open_nsfw.py`) and trained end to end on about "
+    "125,000 pictures in four legs, the last of which `weights/recipes/screener-default-2.toml` describes: originals beside their "
+    "swaps (DFDC), real faces beside what the autoencoder of a diffusion model makes of them, faces blended into themselves "
+    "(arXiv:2204.08376) and swapped by landmarks. Both pictures of a pair are degraded by encoders of video and of stills, in half "
+    "of the pairs by different ones. The network has a quarter of the inner channels of Wide ResNet50-2 and half of the outer ones, "
+    "is stored and computed so, and widens into it without changing its function (arXiv:1511.05641). What each leg did is in "
+    "`docs/training-log.md`."
 )
 
 
