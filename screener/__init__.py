@@ -10,6 +10,7 @@ loaded: threads are told to wait asleep (see `runtime/waiting.py`).
 from __future__ import annotations
 
 import importlib
+import logging
 from typing import TYPE_CHECKING, Any
 
 from screener.runtime.waiting import wait_asleep
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from screener.watching.watch import live as live
 
 wait_asleep()
+logging.getLogger(__name__).addHandler(logging.NullHandler())  # silent, unless the program that uses it says where the log goes
 
 _HOMES = {
     "Checkpoint": "checkpoint",

@@ -12,6 +12,7 @@ from screener.cli.app import CheckpointOption, DeviceOption, app, stops
 from screener.cli.configuration import command_settings
 from screener.cli.exits import exits
 from screener.cli.live_outputs import LiveOutputs, Wishes, tell
+from screener.cli.logs import LogFileOption, VerboseOption, log_to
 from screener.errors import ExitStatus, SettingsError, exit_status
 from screener.runtime.stop_signals import Terminated
 
@@ -59,6 +60,8 @@ def live(
         bool, typer.Option("--allow-incomplete", help="Exit 0, not 3, when something is undecided or partial.")
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No live view on standard error.")] = False,
+    verbose: VerboseOption = 0,
+    log_file: LogFileOption = None,
 ) -> None:
     """Watch a camera or stream: a steady, current verdict on each person in view. q or Ctrl-C ends it.
 
@@ -70,6 +73,7 @@ def live(
         "min_face_px": min_face_px, "allow_private": allow_private, "device": device, "dtype": dtype,
     }  # fmt: skip
     with exits():
+        log_to(verbose, log_file)
         if list_:
             _list_cameras()
             sys.exit(ExitStatus.GENUINE)

@@ -17,6 +17,7 @@ import typer
 from screener.cli.app import CheckpointOption, DecoderOption, DeviceOption, app, stops
 from screener.cli.configuration import one_of, scan_settings
 from screener.cli.exits import exits
+from screener.cli.logs import LogFileOption, VerboseOption, log_to
 from screener.errors import ExitStatus, SettingsError
 from screener.runtime.stop_signals import Terminated
 
@@ -95,6 +96,8 @@ def scan(
         bool, typer.Option("--allow-incomplete", help="Exit 0, not 3, when something is undecided or partial.")
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on standard error.")] = False,
+    verbose: VerboseOption = 0,
+    log_file: LogFileOption = None,
 ) -> None:
     """Judge videos and pictures: a line per input, then a summary.
 
@@ -107,6 +110,7 @@ def scan(
         "engine": engine, "decoder": decoder,
     }  # fmt: skip
     with exits():
+        log_to(verbose, log_file)
         settings = scan_settings(config, {name: value for name, value in given.items() if value is not None})
         format_name = one_of({"json": json_, "jsonl": jsonl, "csv": csv, "people-csv": people_csv})
         places = Places(output, report, _journal_path(resume, journal, output, report))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,6 +14,8 @@ from screener.scanning.models import Models
 from screener.verdict.evidence import TellingCrops
 from screener.verdict.judging import coverage_of, judge_video, leading_person
 from screener.video import Source
+
+_LOG = logging.getLogger(__name__)
 
 _NO_STAGE_SECONDS = {"faces": 0.0, "score": 0.0}
 
@@ -40,12 +43,27 @@ def verdict_on(models: Models, found: Findings) -> Verdict:
     """The verdict that the findings lead to; undecided, with the reason, where nothing could be read."""
     facts, failure = found.facts, found.failure
     if failure is not None and not facts.frames_sampled:
-        return _row(models, replace(found, people=()), "undecided", "none", (failure.reason,))
+        verdict = _row(models, replace(found, people=()), "undecided", "none", (failure.reason,))
+        _log(verdict)
+        return verdict
     if failure is not None and failure.reason not in facts.reasons:
         facts = replace(facts, reasons=(*facts.reasons, failure.reason))
     coverage = coverage_of(facts)
     outcome, reasons = judge_video(found.people, coverage, facts.frames_sampled, models.limits.threshold)
-    return _row(models, replace(found, facts=facts), outcome, coverage, tuple(dict.fromkeys((*facts.reasons, *reasons))))
+    verdict = _row(models, replace(found, facts=facts), outcome, coverage, tuple(dict.fromkeys((*facts.reasons, *reasons))))
+    _log(verdict)
+    return verdict
+
+
+def _log(verdict: Verdict) -> None:
+    facts, seconds = verdict.video, ", ".join(f"{name} {value:.2f} s" for name, value in verdict.timing_seconds.items())
+    _LOG.info("%s: %s, coverage %s %s %s", verdict.source, verdict.outcome, verdict.coverage, " ".join(verdict.reasons), verdict.detail)
+    size = f"{facts.size_wh[0]}x{facts.size_wh[1]}"
+    _LOG.debug(
+        "%s: %s %s by %s, %.3f fps, %.3f s; frames promised %d, decoded %d, sampled %d, judged %d, errors %d; warnings %s; %s",
+        verdict.source, facts.codec, size, facts.reader, facts.fps, facts.duration_seconds, facts.frames_promised, facts.frames_decoded,
+        facts.frames_sampled, facts.frames_judged, facts.decode_errors, " ".join(verdict.warnings) or "none", seconds,
+    )  # fmt: skip
 
 
 def _row(models: Models, found: Findings, outcome: str, coverage: str, reasons: tuple[str, ...]) -> Verdict:

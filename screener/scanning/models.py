@@ -5,6 +5,7 @@ Does not know sources, passes or verdicts.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from screener.scanning.engines import build_scorer
 from screener.scoring import keep_float32_whole
 from screener.settings import ScanSettings
 from screener.verdict.judging import POOLING, Limits
+
+_LOG = logging.getLogger(__name__)
 
 FACE_THREADS = 4
 """Pictures in which faces are looked for at once, at most, on a processor."""
@@ -46,6 +49,8 @@ class Models:
         self.least_sharpness = self.limits.sharpness[0] if self.settings.min_sharpness is None else self.settings.min_sharpness
         self.cores = core_count()
         keep_freed_memory()
+        ran_on = ", ".join(f"{name} {value}" for name, value in self.scorer.ran_on().items())
+        _LOG.info("weights %s, sha256 %.16s, from %s; %s", contract.name, self.checkpoint.sha256, self.checkpoint.path, ran_on)
 
     def new_cropper(self) -> Cropper:
         """For one video, or for frames without a gap of one: it remembers faces."""

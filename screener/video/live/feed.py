@@ -6,6 +6,7 @@ again, with waits between. Does not know what the frames are for.
 
 from __future__ import annotations
 
+import logging
 import signal
 import threading
 import time
@@ -24,6 +25,8 @@ from screener.video.live.child import LiveChild
 from screener.video.live.named_pipe import HeldPipe
 from screener.video.live.reconnecting import BackOff, NothingToRetry
 from screener.video.sources import Source
+
+_LOG = logging.getLogger(__name__)
 
 PATIENCE_SECONDS = 0.1
 LOADING_SECONDS = 120.0
@@ -175,6 +178,7 @@ class Feed:
             wait = back_off.wait_seconds(watched)
             if pipe is not None:
                 wait = min(wait, settings.retry_seconds[0])
+            _LOG.warning("%s: lost, %s; next attempt in %.1f s", self._source.name, loss.message, wait)
             self._update(phase="lost", reason=loss.reason, message=loss.message, retry_at=time.monotonic() + wait, last_arrival=None)
             if pipe is not None:
                 pipe.drain()
