@@ -159,7 +159,8 @@ def _scan(
         writer = WRITERS[format_name](None if left_out else len(inputs), *_terminal(places.output))
         with _output(places.output) as out:
             progress = progress_for(sys.stderr, quiet, len(inputs))
-            run = scan_all(inputs, settings, checkpoint, progress, folder, journal, workers, len(left_out))
+            with progress.loading():
+                run = scan_all(inputs, settings, checkpoint, progress, folder, journal, workers, len(left_out))
             status = _write_rows(run, writer, out, with_frames)
             out.write(writer.end(run.summary))
             index = folder.finish() if folder else None

@@ -7,6 +7,8 @@ printed there meanwhile.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
 from typing import Protocol, Self, TextIO
 
@@ -16,7 +18,7 @@ from rich.table import Column
 
 from screener.records import Verdict
 from screener.report.output import Output
-from screener.report.wording import counted, shortened, visible
+from screener.report.wording import clock, counted, shortened, visible
 
 
 class ScanProgress(Protocol):
@@ -25,6 +27,10 @@ class ScanProgress(Protocol):
     def __enter__(self) -> Self: ...
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
+
+    def loading(self) -> AbstractContextManager[None]:
+        """Around the loading of the models, before anything is judged."""
+        ...
 
     def start(self, name: str) -> None:
         """A new input."""
@@ -46,6 +52,11 @@ class ScanProgress(Protocol):
 class QuietProgress:
     """Shows nothing."""
 
+    @contextmanager
+    def loading(self) -> Iterator[None]:
+        """Around the loading of the models, before anything is judged."""
+        yield
+
     def __enter__(self) -> Self:
         return self
 
@@ -65,13 +76,34 @@ class QuietProgress:
         """An input was judged in an earlier run, and is told again."""
 
 
+class _Pace:
+    """How long the rest of the inputs will take at the mean of those judged so far; those judged before took none."""
+
+    def __init__(self, inputs: int | None) -> None:
+        self._inputs, self._ended, self._judged, self._seconds = inputs, 0, 0, 0.0
+
+    def ended(self, seconds: float | None) -> None:
+        """seconds: that the input took; None where it was judged before."""
+        self._ended += 1
+        self._judged += seconds is not None
+        self._seconds += seconds or 0.0
+
+    def left(self) -> str:
+        """`, about 1:20 left`; empty where nothing is, or nothing can be said."""
+        waiting = (self._inputs or 0) - self._ended
+        if waiting <= 0 or not self._judged:
+            return ""
+        return f", about {clock(waiting * self._seconds / self._judged, 0)} left"
+
+
 class PlainProgress(QuietProgress):
-    """A line per finished input, for logs: `[3/12] clip.mp4: 32 frames judged in 4.1 s`."""
+    """A line per finished input, for logs: `[3/12] clip.mp4: 32 frames judged in 4.1 s, about 0:37 left`."""
 
     def __init__(self, stream: TextIO, inputs: int | None = None) -> None:
         self._output = Output(stream, "standard error")
         self._of = f"/{inputs}" if inputs else ""
         self._count = 0
+        self._pace = _Pace(inputs)
         self._last_done_seconds = time.monotonic()
 
     def __enter__(self) -> Self:
@@ -82,11 +114,13 @@ class PlainProgress(QuietProgress):
         """An input is judged."""
         now = time.monotonic()
         taken_seconds, self._last_done_seconds = now - self._last_done_seconds, now
-        self._line(verdict, f"{counted(verdict.video.frames_judged, 'frame')} judged in {taken_seconds:.1f} s")
+        self._pace.ended(taken_seconds)
+        self._line(verdict, f"{counted(verdict.video.frames_judged, 'frame')} judged in {taken_seconds:.1f} s{self._pace.left()}")
 
     def known(self, verdict: Verdict) -> None:
         """An input was judged in an earlier run, and is told again."""
         self._last_done_seconds = time.monotonic()
+        self._pace.ended(None)
         self._line(verdict, "judged before")
 
     def _line(self, verdict: Verdict, what: str) -> None:
@@ -101,15 +135,25 @@ class BarProgress(QuietProgress):
         self._console = Console(file=stream, force_terminal=True)
         self._of = f"/{inputs}" if inputs else ""
         self._count = 0
+        self._pace = _Pace(inputs)
+        self._begun_seconds = 0.0
         self._bar: Progress | None = None
         self._task = TaskID(0)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._stop()
 
+    @contextmanager
+    def loading(self) -> Iterator[None]:
+        """A spinner while the models are loaded, which on a slow disk takes seconds."""
+        with Progress(SpinnerColumn(), TextColumn("loading models"), TimeElapsedColumn(), console=self._console, transient=True) as bar:
+            bar.add_task("", total=None)
+            yield
+
     def start(self, name: str) -> None:
         """An input is begun."""
         self._stop()
+        self._begun_seconds = time.monotonic()
         self._bar = Progress(
             SpinnerColumn(),
             # Markup is off: a file may be called [red] or [/x].
@@ -123,7 +167,8 @@ class BarProgress(QuietProgress):
             redirect_stdout=False,
             redirect_stderr=False,
         )
-        label = f"[{self._count + 1}{self._of}] {shortened(visible(name), max(16, self._console.width - 58))}"
+        head = f"[{self._count + 1}{self._of}{self._pace.left()}] "
+        label = head + shortened(visible(name), max(16, self._console.width - 50 - len(head)))
         self._task = self._bar.add_task(label, total=None)
         self._bar.start()
 
@@ -134,12 +179,15 @@ class BarProgress(QuietProgress):
 
     def done(self, verdict: Verdict) -> None:
         """An input is judged."""
+        self._pace.ended(time.monotonic() - self._begun_seconds)
         self._count += 1
         self._stop()
 
     def known(self, verdict: Verdict) -> None:
         """An input was judged in an earlier run, and is told again."""
-        self.done(verdict)
+        self._pace.ended(None)
+        self._count += 1
+        self._stop()
 
     def _stop(self) -> None:
         bar, self._bar = self._bar, None

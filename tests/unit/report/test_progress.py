@@ -43,7 +43,7 @@ def test_plain_lines(verdicts: dict[str, Verdict]) -> None:
     lines = stream.getvalue().splitlines()
     assert len(lines) == 3
     assert re.fullmatch(
-        r"\[2/3\] \[/x\] \[red\]\\nevil \\x1b\]0;title\\x07\\u202e\.mp4: 32 frames judged in \d+\.\d s",
+        r"\[2/3\] \[/x\] \[red\]\\nevil \\x1b\]0;title\\x07\\u202e\.mp4: 32 frames judged in \d+\.\d s, about \d+:\d\d left",
         lines[1],
     )
 
@@ -120,3 +120,28 @@ def test_exceptions_pass_and_the_terminal_is_given_back(make_stream: type[io.Str
         assert not thread.is_alive()
     hidden, shown = stream.getvalue().count("\x1b[?25l"), stream.getvalue().count("\x1b[?25h")
     assert hidden == shown
+
+
+def test_the_time_left_is_that_of_the_inputs_to_come_at_the_mean_so_far(
+    verdicts: dict[str, Verdict], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = io.StringIO()
+    clock = iter([0.0, 0.0, 10.0, 10.0, 40.0])  # made; entered; the first done; the second known; the third done
+    monkeypatch.setattr("screener.report.progress.time.monotonic", lambda: next(clock))
+    with progress_for(stream, inputs=7) as progress:
+        progress.done(verdicts["genuine"])
+        progress.known(verdicts["genuine"])
+        progress.done(verdicts["genuine"])
+    ends = [line.rpartition(", ")[2] for line in stream.getvalue().splitlines()]
+    assert ends == ["about 1:00 left", "[2/7] clip.mp4: judged before", "about 1:20 left"]
+
+
+def test_a_spinner_says_that_models_are_loaded_and_goes() -> None:
+    stream = Terminal()
+    with progress_for(stream).loading():
+        pass
+    assert "loading models" in stream.getvalue() and stream.getvalue().endswith("\x1b[2K")
+    plain = io.StringIO()
+    with progress_for(plain).loading():
+        pass
+    assert plain.getvalue() == ""
