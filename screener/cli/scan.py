@@ -242,11 +242,12 @@ def _show_fault(fault: Exception) -> None:
 @contextlib.contextmanager
 def _output(path: Path | None) -> Iterator[Output]:
     from screener.report import Output, atomic_output
-    from screener.runtime.files import remove_leftovers
+    from screener.runtime.files import make_folder, remove_leftovers
 
     if path is None:
         yield Output(sys.stdout, "standard output")
     else:
+        make_folder(path.parent)
         remove_leftovers(path.parent)
         with atomic_output(path) as out:
             yield out

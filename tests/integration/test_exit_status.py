@@ -40,7 +40,7 @@ def test_not_being_able_to_run_comes_before_a_fake(media: Path, checkpoint: Path
     (tmp_path / "taken").write_text("a file where a folder should be", encoding="utf-8")
     for report in (tmp_path / "taken", tmp_path / "taken" / "below"):
         assert run_here("scan", media / "face.png", *FAKE, "--report", report, "--checkpoint", checkpoint).status == 2
-    ended = run_here("scan", media / "face.png", *FAKE, "--report", pages, "-o", tmp_path / "none" / "x.txt", "--checkpoint", checkpoint)
+    ended = run_here("scan", media / "face.png", *FAKE, "--report", pages, "-o", tmp_path / "taken" / "x.txt", "--checkpoint", checkpoint)
     assert ended.status == 2
 
 

@@ -240,7 +240,7 @@ def test_a_file_says_a_line_and_exits_as_a_scan_does(media: Path, checkpoint: Pa
     options = ("--threshold", str(FAILS_ALL), "--checkpoint", checkpoint, "--device", "cpu", "--config", patient)
     ended = run_here("live", media / "one.mp4", *options)
     assert ended.status == 1, ended.err
-    assert ended.out.startswith(f"{media / 'one.mp4'}: FAKE")
+    assert ended.out.startswith(f"FAKE        {media / 'one.mp4'}  ")
     assert "played at its own speed" in ended.err
 
 
@@ -249,7 +249,7 @@ def test_a_recording_that_finds_no_space_does_not_end_the_watch(media: Path, che
     """The verdict is reached and told all the same; the exit status says that not everything was kept."""
     options = ("--threshold", str(FAILS_ALL), "--checkpoint", checkpoint, "--device", "cpu", "--quiet", "--config", patient)
     ended = run_here("live", media / "one.mp4", "--record", "/dev/full", *options)
-    assert (ended.status, ended.out.startswith(f"{media / 'one.mp4'}: FAKE")) == (2, True), ended.err
+    assert (ended.status, ended.out.startswith(f"FAKE        {media / 'one.mp4'}  ")) == (2, True), ended.err
     assert "not everything was kept: /dev/full: the recording cannot be written: No space left" in ended.err
     assert "Traceback" not in ended.err
 

@@ -47,8 +47,8 @@ def test_text_has_a_line_for_each_input_and_the_summary(scan_here: Any, inputs: 
     heads = [line for line in results.splitlines() if not line.startswith(" ")]
     assert ended.status == 1
     assert len(heads) == len(inputs)
-    assert heads[0].startswith(str(inputs[0]).replace("\n", "\\n") + ": FAKE")
-    assert all("UNDECIDED" in head for head in heads[1:])
+    assert heads[0].startswith("FAKE        " + str(inputs[0]).replace("\n", "\\n") + "  p ")
+    assert [head[:12].strip() for head in heads[1:]] == ["UNREADABLE", "NOT FOUND"]
     assert "\x1b" not in ended.out
     table, _, limits = summary.partition("\n\n")
     counts = dict(line.split()[:2] for line in table.splitlines())
@@ -106,11 +106,17 @@ def test_a_file_appears_whole_and_standard_output_stays_empty(scan_here: Any, in
 
 
 def test_a_folder_that_cannot_be_written_to_ends_the_run_before_it_starts(scan_here: Any, tmp_path: Path) -> None:
-    ended = scan_here("--json", "-o", tmp_path / "none" / "result.json")
+    (tmp_path / "taken").touch()
+    ended = scan_here("--json", "-o", tmp_path / "taken" / "result.json")
     assert (ended.status, ended.out) == (2, "")
     assert len(ended.err.splitlines()) == 1
-    assert "result.json" in ended.err
-    assert list(tmp_path.iterdir()) == []
+    assert "taken" in ended.err
+    assert [path.name for path in tmp_path.iterdir()] == ["taken"]
+
+
+def test_folders_that_are_missing_are_made_for_the_result(scan_here: Any, inputs: list[Path], tmp_path: Path) -> None:
+    scan_here("--csv", "-o", tmp_path / "a" / "b" / "table.csv", of=inputs[1:])
+    assert (tmp_path / "a" / "b" / "table.csv").is_file()
 
 
 def test_a_run_that_fails_leaves_the_file_of_the_last_one(inputs: list[Path], tmp_path: Path) -> None:
