@@ -53,7 +53,8 @@ class Facts:
     first_picture: as PyAV decodes it, None if it cannot. transfer, primaries: of its colours, by ITU-T H.273.
     is_strung: put together of several recordings, as clocks and counters tell. unplaced_pictures: whose own time is not written.
     reorders: its codec may show pictures in another order than that of coding.
-    is_damaged: its container contradicts itself, or ends early. is_unwalked: only its beginning is known, for want of time.
+    is_damaged: its container contradicts itself, begins within a group of pictures, or ends early.
+    is_unwalked: only its beginning is known, for want of time.
     timeline: None where only the beginning of the file was looked at.
     """
 
@@ -146,13 +147,14 @@ def read_beginning(path: Path, name: str, container: InputContainer, stream: Vid
     sets = ParameterSets(context.codec.canonical_name, context.extradata)
     colours = (int(context.color_trc), int(context.color_primaries))
     first: VideoFrame | None = None
-    unplaced = 0
+    unplaced, begins_late = 0, None
     for packet in islice(container.demux(stream), _LOOKED_AT):
         if is_encrypted(packet):
             raise encrypted(name)
         if packet.size:
             sets.add(packet)
             unplaced += packet.pts is None
+            begins_late = not packet.is_keyframe if begins_late is None else begins_late
         with suppress(FFmpegError):
             first = next(iter(stream.decode(packet)), None)
         if first is not None:
@@ -162,7 +164,7 @@ def read_beginning(path: Path, name: str, container: InputContainer, stream: Vid
     if "mov" in formats and stream.frames and len(index):
         left_out = max(0, stream.frames - len(index)) + sum(entry.is_discard for entry in index)
     another = holds_unread(path, formats)
-    known = {"another_recording": another, "hidden_pictures": left_out, "unplaced_pictures": unplaced}
+    known = {"another_recording": another, "hidden_pictures": left_out, "unplaced_pictures": unplaced, "is_damaged": bool(begins_late)}
     return _described(container, stream, sets, first, colours, **known)
 
 

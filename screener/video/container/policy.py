@@ -67,7 +67,7 @@ RULES = (
     Rule("not every picture has a time of its own", lambda facts: facts.unplaced_pictures > 0, in_order=True),
     Rule("several recordings were strung together", lambda facts: facts.is_strung, in_order=True),
     Rule("there was no time to look through its packets", lambda facts: facts.is_unwalked, reason="limit_time"),
-    Rule("its container contradicts itself, or ends early", lambda facts: facts.is_damaged, in_order=True),
+    Rule("its container contradicts itself, begins late or ends early", lambda facts: facts.is_damaged, in_order=True),
 )
 
 READERS = ("nvdec", "opencv", "pyav", "careful")

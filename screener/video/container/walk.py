@@ -33,7 +33,7 @@ any step back does that comes with a key picture."""
 _JUMP_SECONDS = 10.0  # and so does a step forward of more than this in a stream of broadcasting, as FFmpeg's own players take it
 _SEAM_SECONDS = 1.0  # or of this much where the packets' own counter breaks off just before a key picture
 _SEAM_PACKETS = 4  # FFmpeg marks one of the last before it
-_CLOCKED = frozenset({"mpegts", "mpeg"})
+CLOCKED = frozenset({"mpegts", "mpeg"})
 _PROBED_PACKETS = 64
 
 
@@ -78,7 +78,7 @@ class Walk:
         )  # as the container says; a decoder puts its own in their place
         self.faults = PacketFaults(context.codec.canonical_name, context.extradata)
         self.sets = ParameterSets(context.codec.canonical_name, context.extradata)
-        self._clocked = bool(_CLOCKED & frozenset(self.container.format.name.split(",")))
+        self._clocked = bool(CLOCKED & frozenset(self.container.format.name.split(",")))
         self._moving = {stream.index for stream in moving_streams(self.container)}
         context.thread_type, context.thread_count = ThreadType.SLICE, 1  # the first picture without waiting for others
 

@@ -18,7 +18,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from screener.video.container.timeline import Timeline
-from screener.video.container.walk import is_hidden
+from screener.video.container.walk import CLOCKED, is_hidden
 from screener.video.ledger import Complaints
 from screener.video.readers.jpeg import decodes_whole
 from screener.video.readers.reader import use_threads
@@ -28,7 +28,7 @@ _STEPS_BACK_SECONDS = (0.0, 2.0, 10.0)
 """Where a seek lands behind the moment it was told, it is told an earlier one."""
 
 _BEFORE_ALL_SECONDS = 10.0
-"""What is told for the beginning."""
+"""Where seeks go by decoding times, which begin before those of showing, the beginning lies before 0; elsewhere there is nothing there."""
 
 _FEW_KEYS = 8
 _LONG_SECONDS = 120.0
@@ -245,8 +245,7 @@ class SeekingReader:
         """Seek; the time of the first key frame from there, its packet, and those after it. None where there is none."""
         for back in _STEPS_BACK_SECONDS:
             goal = max(0.0, seconds - back)
-            # Some demuxers go by decoding times, which begin before those of showing.
-            told = goal if goal else -_BEFORE_ALL_SECONDS
+            told = goal if goal or not self._names & CLOCKED else -_BEFORE_ALL_SECONDS
             self._container.seek(round(told / self._base) + self._origin_ticks, stream=self._stream)
             packets = iter(self._container.demux(self._stream))
             key = next((packet for packet in packets if packet.is_keyframe and packet.size and packet.pts is not None), None)

@@ -32,7 +32,7 @@ CASES = {
     "not every picture has a time of its own": {"unplaced_pictures": 1},
     "several recordings were strung together": {"is_strung": True},
     "there was no time to look through its packets": {"is_unwalked": True},
-    "its container contradicts itself, or ends early": {"is_damaged": True},
+    "its container contradicts itself, begins late or ends early": {"is_damaged": True},
 }
 """Fact -> the values that make it so. Mirroring is told from a picture, and tested on files."""
 

@@ -45,7 +45,13 @@ def assert_read_like_any_scan(path: Path, **settings: object) -> VideoFacts:
 
 @pytest.mark.parametrize(
     ("suffix", "codec", "options"),
-    [("ts", "libx264", GROUPS), ("ts", "mpeg2video", MPEG2), ("mpg", "mpeg2video", MPEG2), ("vob", "mpeg2video", MPEG2)],
+    [
+        ("ts", "libx264", GROUPS),
+        ("ts", "mpeg2video", MPEG2),
+        ("mpg", "mpeg2video", MPEG2),
+        ("vob", "mpeg2video", MPEG2),
+        ("flv", "libx264", GROUPS),
+    ],
 )
 def test_the_first_group_of_pictures_is_found_where_seeks_go_by_decoding_times(
     tmp_path: Path, suffix: str, codec: str, options: dict[str, str]
@@ -133,6 +139,15 @@ def test_a_second_index_leaves_room_for_what_is_not_read(tmp_path: Path) -> None
     frames, facts = looked(path, all_frames=True)
     assert "unread_part" in facts.reasons
     assert [round(frame.pts_seconds * 25) for frame in frames] == [*range(24), *range(32, 48)]
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_pictures_before_the_first_key_picture_are_missed(tmp_path: Path, suffix: str) -> None:
+    """A seek passes over them."""
+    source = write_clip(tmp_path / f"a.{suffix}", options={"g": "10", "bf": "0"})
+    path = left_out(source, tmp_path / f"b.{suffix}", range(6))
+    assert_read_like_any_scan(path)
+    assert "corrupt" in looked(path)[1].reasons
 
 
 @pytest.mark.parametrize("numbers", [(4, 5), (12, 13), (20, 21)])
