@@ -162,11 +162,22 @@ def test_a_disk_that_fills_up_leaves_no_file(tmp_path: Path) -> None:
 
 @POSIX
 def test_devices_are_written_to_and_not_replaced(tmp_path: Path) -> None:
-    write_whole(Path("/dev/null"), "text")
-    assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
+    """A named pipe and a link to the full device: code that is wrong here and runs as root must not replace the machine's own devices."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        write_whole(pipe, "text")
+        assert os.read(reader, 100) == b"text"
+    finally:
+        os.close(reader)
+    assert stat.S_ISFIFO(os.stat(pipe).st_mode)
     if Path("/dev/full").exists():
-        with pytest.raises(OutputError, match="/dev/full: cannot be written"):
-            write_whole(Path("/dev/full"), "text")
+        full = tmp_path / "full"
+        full.symlink_to("/dev/full")
+        with pytest.raises(OutputError, match="full: cannot be written"):
+            write_whole(full, "text")
+        assert full.is_symlink()
 
 
 def test_the_lock_is_one_holder_s_until_the_file_is_closed(tmp_path: Path) -> None:
