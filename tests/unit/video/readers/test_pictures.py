@@ -140,9 +140,10 @@ def test_pictures_that_belong_to_a_photograph_are_no_second_part(tmp_path: Path)
     assert opened(path).ledger.reasons == []
 
 
-def test_a_photograph_from_two_sides(tmp_path: Path) -> None:
+@pytest.mark.parametrize("sides", [1, 3])
+def test_a_photograph_from_several_sides(tmp_path: Path, sides: int) -> None:
     first = Image.fromarray(COLOURS)
-    decoding = opened(photographs(tmp_path / "a.jpg", first, first.transpose(Image.Transpose.FLIP_LEFT_RIGHT)))
+    decoding = opened(photographs(tmp_path / "a.jpg", first, *[first.transpose(Image.Transpose.FLIP_LEFT_RIGHT)] * sides))
     assert (decoding.ledger.reasons, decoding.ledger.warnings) == (["unread_part"], ["second_part"])
 
 
