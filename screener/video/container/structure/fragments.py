@@ -69,17 +69,22 @@ class Track:
 
 @dataclass
 class Fragments:
-    """Of all tracks, by their numbers."""
+    """Of all tracks, by their numbers. skips: how often the number of a fragment was left out."""
 
     tracks: dict[int, Track] = field(default_factory=dict)
+    skips: int = 0
     _last: int | None = None
-    _skips: int = 0
+
+    def faults_of(self, track: int) -> int:
+        """What contradicts itself in the fragments of one track; where none says when it begins, the numbers are all there is."""
+        found = self.tracks.get(track, Track())
+        return found.faults + (found.parts > 0 and not found.timed and self.skips)
 
     def add(self, name: bytes, table: bytes, header: bytes) -> None:
         """header: `tfhd`, which names the track and stands before what else is said of it."""
         if name == b"mfhd":
             number = int.from_bytes(table[4:8], "big")
-            self._skips += self._last is not None and number > self._last + 1
+            self.skips += self._last is not None and number > self._last + 1
             self._last = number
             return
         track = self.tracks.setdefault(int.from_bytes((table if name == b"trex" else header)[4:8], "big"), Track())
@@ -88,6 +93,6 @@ class Fragments:
         elif name == b"tfhd":
             track.begin(header)
         elif name == b"tfdt":
-            track.place(table, self._skips)
+            track.place(table, self.skips)
         else:
             track.run(table)

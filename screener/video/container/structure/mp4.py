@@ -33,7 +33,7 @@ def mp4_faults(file: BinaryIO, walked: Walked) -> int:
         if name in _NESTED and end <= size:
             faults += _inside(file, start, end, fragments)
     found = fragments.tracks.get(walked.stream_id, Track())
-    return faults + (found.samples > walked.packets) + found.faults + (found.parts > 0 and _go_on(file, reached))
+    return faults + (found.samples > walked.packets) + fragments.faults_of(walked.stream_id) + (found.parts > 0 and _go_on(file, reached))
 
 
 def _go_on(file: BinaryIO, position: int) -> bool:
