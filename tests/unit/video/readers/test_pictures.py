@@ -168,6 +168,14 @@ def test_pictures_one_behind_the_other(tmp_path: Path, kind: str, behind: str) -
     assert (decoding.ledger.reasons, decoding.ledger.warnings) == ((["unread_part"], ["second_part"]) if named else ([], []))
 
 
+def test_a_picture_in_heif_has_no_reader_here(tmp_path: Path) -> None:
+    path = tmp_path / "a.heic"
+    path.write_bytes(coded(".avif").replace(b"avif", b"heic").replace(b"av01", b"hvc1"))
+    with pytest.raises(SourceError) as caught:
+        opened(path)
+    assert caught.value.reason == "unsupported_codec"
+
+
 def test_pages_of_which_one_is_judged(tmp_path: Path) -> None:
     first = Image.fromarray(COLOURS)
     first.save(tmp_path / "one.tiff")
