@@ -30,7 +30,7 @@ _MAP_OF_BRIGHTNESS = re.compile(rb"hdrgm:|HDRGainMap|hdrgainmap|urn:iso:std:iso:
 def holds_more(data: bytes) -> bool:
     """data: the bytes of a whole file. What belongs to the picture itself, such as its preview, is no more."""
     if data.startswith(_TIFF) or _declares_more(data):
-        return _pages(data) > 1
+        return _has_pages(data)
     end = next((end(data) for begins, end in _ENDS if begins(data)), len(data))
     if not 0 < end < len(data):
         return False
@@ -43,14 +43,14 @@ def _declares_more(data: bytes) -> bool:
     return data.startswith(b"\xff\xd8") and b"MPF\0" in data[:_HEADER_BYTES]
 
 
-def _pages(data: bytes) -> int:
-    """How many pictures there are, of JPEGs as large as the first one: previews and maps of brightness are smaller, or say so."""
+def _has_pages(data: bytes) -> bool:
+    """Whether there are several pictures, of JPEGs as large as the first one: previews and maps of brightness are smaller, or say so."""
     try:
         with Image.open(io.BytesIO(data)) as image:
-            pages = int(getattr(image, "n_frames", 1))
-            return pages if image.format != "MPO" else 1 + sum(_is_a_view(image, data, number) for number in range(1, pages))
+            count = int(getattr(image, "n_frames", 1))
+            return count > 1 and (image.format != "MPO" or any(_is_a_view(image, data, number) for number in range(1, count)))
     except PILLOW_ERRORS:
-        return 1
+        return False
 
 
 def _is_a_view(image: Image.Image, data: bytes, number: int) -> bool:

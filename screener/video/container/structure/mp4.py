@@ -4,58 +4,51 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from screener.video.container.structure.fragments import PARTS, Fragments, Track
 from screener.video.container.structure.walked import Walked
 
-_NESTED = frozenset({b"moov", b"trak", b"mdia", b"minf", b"stbl", b"moof", b"traf"})
-_TABLES = frozenset({b"stts", b"ctts", b"stsz", b"stsc", b"stco", b"co64", b"tfhd", b"tfdt", b"trun"})
+_NESTED = frozenset({b"moov", b"trak", b"mdia", b"minf", b"stbl", b"mvex", b"moof", b"traf"})
+_TABLES = frozenset({b"stts", b"ctts", b"stsz", b"stsc", b"stco", b"co64"}) | PARTS
 _TABLE_BYTES = 256 << 20
 _BOX_LIMIT = 1_000_000
-
-
-@dataclass
-class _Fragments:
-    """Of one track. samples: how many there are. backwards: fragments that say they begin before the one in front of them. parts, timed:
-    how many there are, and how many say when they begin."""
-
-    samples: int = 0
-    backwards: int = 0
-    start: int = 0
-    parts: int = 0
-    timed: int = 0
-
-    def add(self, name: bytes, table: bytes) -> None:
-        if name == b"tfhd":
-            self.parts += 1
-        elif name == b"trun":
-            self.samples += int.from_bytes(table[4:8], "big")
-        else:
-            self.timed += 1
-            start = int.from_bytes(table[4:12] if table[:1] == b"\1" else table[4:8], "big")
-            self.backwards += start < self.start
-            self.start = start
+_SEARCHED_AT_ONCE = 1 << 20
 
 
 def mp4_faults(file: BinaryIO, walked: Walked) -> int:
-    """Of the boxes at the top only those that hold others are entered; what follows the last box is none of its business."""
+    """Of the boxes at the top only those that hold others are entered; what follows the last box is none of its business, unless further
+    fragments lie there."""
     size = os.fstat(file.fileno()).st_size
-    faults = 0
-    fragmented: dict[int, _Fragments] = {}
+    faults = reached = 0
+    fragments = Fragments()
     for name, start, end in _boxes(file, 0, size):
         walked.alive()
+        if not name.isascii() or not name.isalnum():
+            break
+        reached = end
         if name in _NESTED and end <= size:
-            faults += _inside(file, start, end, fragmented)
-    found = fragmented.get(walked.stream_id, _Fragments())
-    return faults + (found.samples > walked.packets) + found.backwards + (0 < found.timed < found.parts)
+            faults += _inside(file, start, end, fragments)
+    found = fragments.tracks.get(walked.stream_id, Track())
+    return faults + (found.samples > walked.packets) + fragments.faults_of(walked.stream_id) + (found.parts > 0 and _go_on(file, reached))
 
 
-def _inside(file: BinaryIO, start: int, end: int, fragmented: dict[int, _Fragments], depth: int = 0) -> int:
-    """fragmented: what the fragments of each track hold so far."""
+def _go_on(file: BinaryIO, position: int) -> bool:
+    """Whether the chain of fragments broke off before their end."""
+    file.seek(position)
+    kept = b""
+    while block := file.read(_SEARCHED_AT_ONCE):
+        if b"moof" in kept + block:
+            return True
+        kept = block[-3:]
+    return False
+
+
+def _inside(file: BinaryIO, start: int, end: int, fragments: Fragments, depth: int = 0) -> int:
+    """fragments: what was found of them so far."""
     faults, reached = 0, start
     tables: dict[bytes, bytes] = {}
     for name, inner, following in _boxes(file, start, end):
@@ -63,13 +56,12 @@ def _inside(file: BinaryIO, start: int, end: int, fragmented: dict[int, _Fragmen
             return faults + 1
         reached = following
         if name in _NESTED and depth < 8:
-            faults += _inside(file, inner, following, fragmented, depth + 1)
+            faults += _inside(file, inner, following, fragments, depth + 1)
         elif name in _TABLES and following - inner < _TABLE_BYTES:
             file.seek(inner)
             tables[name] = file.read(following - inner)
-            if name in (b"tfhd", b"tfdt", b"trun"):  # behind the header that names their track; of runs there may be several
-                track = int.from_bytes(tables.get(b"tfhd", b"")[4:8], "big")
-                fragmented.setdefault(track, _Fragments()).add(name, tables[name])
+            if name in PARTS:  # of runs there may be several
+                fragments.add(name, tables[name], tables.get(b"tfhd", b""))
     # QuickTime closes some boxes with four zero bytes.
     return faults + (end - reached > 8) + _contradictions(tables, os.fstat(file.fileno()).st_size)
 

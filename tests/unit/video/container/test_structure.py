@@ -19,6 +19,7 @@ CLIPS = {
     "a.mp4": ("libx264", "yuv420p", {}),
     "front.mp4": ("libx264", "yuv420p", {"movflags": "faststart"}),
     "frag.mp4": ("libx264", "yuv420p", {"movflags": "frag_keyframe+empty_moov"}),
+    "smooth.ismv": ("libx264", "yuv420p", {"movflags": "frag_keyframe"}),
     "a.mov": ("mjpeg", "yuvj420p", {}),
     "a.mkv": ("libx264", "yuv420p", {}),
     "live.mkv": ("libx264", "yuv420p", {"live": "1"}),
@@ -71,6 +72,11 @@ def without(start: int, length: int) -> Change:
     return lambda data: data[:start] + data[start + length :]
 
 
+def without_fragment(data: bytearray, number: int) -> bytearray:
+    starts = [at - 4 for at in range(len(data)) if data.startswith(b"moof", at)]
+    return data[: starts[number]] + data[starts[number + 1] :]
+
+
 CLUSTER = b"\x1f\x43\xb6\x75"
 DAMAGE: dict[str, tuple[str, Change]] = {
     "a sample larger than the file": ("a.mp4", at(b"stsz", b"\xff\0\0\0", 12 + 4 * 20)),
@@ -79,6 +85,9 @@ DAMAGE: dict[str, tuple[str, Change]] = {
     "chunks of more samples than there are": ("a.mp4", at(b"stsc", b"\0\0\0\x29", 12)),
     "a fragment that begins before the last": ("frag.mp4", at(b"tfdt", b"\0\0\1", 4)),
     "a fragment without its time": ("frag.mp4", lambda data: data.replace(b"tfdt", b"tfdx", 1)),
+    "a fragment that was taken out": ("frag.mp4", lambda data: without_fragment(data, 1)),
+    "a fragment that was taken out where none says when it begins": ("smooth.ismv", lambda data: without_fragment(data, 1)),
+    "a fragment without its beginning": ("frag.mp4", lambda data: without(data.index(b"moof", data.index(b"moof") + 9) + 30, 777)(data)),
     "a JPEG without a scan": ("a.mov", lambda data: data.replace(b"\xff\xda\0\x0c", b"\xff\xd2\0\x0c", 1)),
     "a cluster that lost its name": ("a.mkv", at(CLUSTER, b"\0", -4, 1)),
     "a block of a track that is not there": ("a.webm", at(b"\x81\0\0\x80", b"\x85", -4)),

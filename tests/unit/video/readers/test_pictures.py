@@ -140,9 +140,10 @@ def test_pictures_that_belong_to_a_photograph_are_no_second_part(tmp_path: Path)
     assert opened(path).ledger.reasons == []
 
 
-def test_a_photograph_from_two_sides(tmp_path: Path) -> None:
+@pytest.mark.parametrize("sides", [1, 3])
+def test_a_photograph_from_several_sides(tmp_path: Path, sides: int) -> None:
     first = Image.fromarray(COLOURS)
-    decoding = opened(photographs(tmp_path / "a.jpg", first, first.transpose(Image.Transpose.FLIP_LEFT_RIGHT)))
+    decoding = opened(photographs(tmp_path / "a.jpg", first, *[first.transpose(Image.Transpose.FLIP_LEFT_RIGHT)] * sides))
     assert (decoding.ledger.reasons, decoding.ledger.warnings) == (["unread_part"], ["second_part"])
 
 
@@ -165,6 +166,14 @@ def test_pictures_one_behind_the_other(tmp_path: Path, kind: str, behind: str) -
     decoding = opened(path)
     named = behind == "another one"
     assert (decoding.ledger.reasons, decoding.ledger.warnings) == ((["unread_part"], ["second_part"]) if named else ([], []))
+
+
+def test_a_picture_in_heif_has_no_reader_here(tmp_path: Path) -> None:
+    path = tmp_path / "a.heic"
+    path.write_bytes(coded(".avif").replace(b"avif", b"heic").replace(b"av01", b"hvc1"))
+    with pytest.raises(SourceError) as caught:
+        opened(path)
+    assert caught.value.reason == "unsupported_codec"
 
 
 def test_pages_of_which_one_is_judged(tmp_path: Path) -> None:
