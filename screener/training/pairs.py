@@ -117,9 +117,11 @@ class Pools:
         self.decoded_weights = _weights([real for real, _ in self.decoded], 1)
 
     def real(self, rng: Rng) -> LabelledFace:
+        """A real face, by its weight."""
         return self.reals[_pick(self.weights, rng)]
 
     def decoded_pair(self, rng: Rng) -> tuple[LabelledFace, LabelledFace]:
+        """A real face and the same through a decoder, by the weight of the real one."""
         return self.decoded[_pick(self.decoded_weights, rng)]
 
 
