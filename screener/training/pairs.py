@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from screener.errors import DatasetError
 from screener.model.preprocessing import Preprocessing, resize_square
 from screener.training import route
-from screener.training.decoders.copies import WHOLE_PICTURES, decoded_pairs, finished_decoders
+from screener.training.decoders.drawn_pictures import WHOLE_PICTURES, decoded_pairs, finished_decoders
 from screener.training.framing import Framing, draw_framing, framed
 from screener.training.pictures import LabelledFace
 from screener.training.self_blending import Face, blend_part, self_blend, sharpened, swap_blend, wear
