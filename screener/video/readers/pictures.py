@@ -26,7 +26,7 @@ from screener.video.container.opening import check_pixels
 from screener.video.ledger import Complaints, Ledger
 from screener.video.readers.jpeg import end_of_jpeg
 from screener.video.readers.upright import bgr_as_rgb
-from screener.video.sampling import Sampling, Selector, chosen_seconds
+from screener.video.sampling import Sampler, Sampling, chosen_seconds
 from screener.video.sources import printable_name
 
 SEQUENCE_FPS = 25.0
@@ -86,7 +86,7 @@ class SequenceDecoding:
 
     def steps(self) -> Iterator[Frame | None]:
         """Decodes the pictures that are judged and looks into the others; the next one stands in for one that cannot be read."""
-        selector = Selector(self._targets)
+        selector = Sampler(self._targets)
         owed = False
         for index, (path, seconds) in enumerate(zip(self._paths, self._seconds, strict=True)):
             if self._deadline is not None and time.monotonic() > self._deadline:
