@@ -132,6 +132,7 @@ class Levels:
 
     name = "levels"
     seconds = None
+    is_sound = True
     faults = 0
 
     def __init__(self, target: bytes, options: dict[str, str], **_: Any) -> None:
