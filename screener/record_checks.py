@@ -67,11 +67,24 @@ def probability(record: Any, *names: str) -> None:
             raise _wrong(record, name, "a number from 0 to 1", value)
 
 
+def probability_or_none(record: Any, name: str) -> None:
+    """Raise ValueError unless the field is None or a number from 0 to 1."""
+    if getattr(record, name) is not None:
+        probability(record, name)
+
+
 def interval(record: Any, name: str) -> None:
     """Raise ValueError unless the field is None or two numbers from 0 to 1, the lower one first."""
     value = getattr(record, name)
     if value is not None and not (len(value) == 2 and is_between(value[0], 0, 1) and is_between(value[1], value[0], 1)):
         raise _wrong(record, name, "None or two numbers from 0 to 1, the lower one first", value)
+
+
+def size(record: Any, name: str) -> None:
+    """Raise ValueError unless the field is a width and a height of at least 0."""
+    value = getattr(record, name)
+    if len(value) != 2 or min(value) < 0:
+        raise _wrong(record, name, "width and height", value)
 
 
 def one_of(record: Any, name: str, words: Collection[str]) -> None:

@@ -164,8 +164,7 @@ class TrackVerdict:
 
     def __post_init__(self) -> None:
         check.one_of(self, "outcome", OUTCOMES)
-        if self.p_fake is not None:
-            check.probability(self, "p_fake")
+        check.probability_or_none(self, "p_fake")
         check.interval(self, "interval")
         check.finite(self, "first_seconds", "last_seconds")
         check.not_negative(self, "frames_seen", "frames_judged", "face_px_median")
@@ -204,8 +203,7 @@ class VideoFacts:
 
     def __post_init__(self) -> None:
         check.not_negative(self, *(one.name for one in fields(self) if isinstance(one.default, (int, float))))
-        if len(self.size_wh) != 2 or min(self.size_wh) < 0:
-            raise ValueError(f"VideoFacts.size_wh: expected width and height, got {self.size_wh!r}")
+        check.size(self, "size_wh")
         check.all_of(self, "reasons", REASONS)
         check.all_of(self, "warnings", WARNINGS)
 
@@ -236,8 +234,7 @@ class Verdict:
     def __post_init__(self) -> None:
         check.one_of(self, "outcome", OUTCOMES)
         check.one_of(self, "coverage", COVERAGES)
-        if self.p_fake is not None:
-            check.probability(self, "p_fake")
+        check.probability_or_none(self, "p_fake")
         check.interval(self, "interval")
         check.probability(self, "threshold")
         check.all_of(self, "reasons", REASONS)

@@ -32,7 +32,7 @@ from screener.records import FaceScore, Verdict
 from screener.scanning.rounds import FIRST_ROUND, Rounds
 from screener.verdict.judging import Limits, Sighting, judge_person, judge_video
 from screener.verdict.sureness import Standing, is_sure, standing_of
-from screener.video import Look, file_source, open_video
+from screener.video import SeekPlan, file_source, open_video
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 SIZE_WH = (1920, 1080)
@@ -124,7 +124,7 @@ def rounds_of(clip: Path) -> Iterator[list[float]]:
     rounds, taken = Rounds(ScanSettings().frames), []
     slices = rounds.first()
     while slices:
-        with open_video(file_source(clip), ScanSettings(), Look(slices, tuple(taken))) as video:
+        with open_video(file_source(clip), ScanSettings(), SeekPlan(slices, tuple(taken))) as video:
             taken += [(frame.pts_seconds, frame.index) for frame in video.frames()]
             duration = video.facts.duration_seconds
         yield sorted(seconds for seconds, _ in taken)

@@ -15,7 +15,7 @@ from typing import NoReturn
 from screener.cli import audit, bench, calibrate, config, evaluate, export, extract, inspect, live, scan, train  # noqa: F401
 from screener.cli.app import app, stops
 from screener.cli.exits import exits
-from screener.cli.streams import flushed, mend
+from screener.cli.standard_streams import flushed, mend
 from screener.errors import ExitStatus
 
 STOPPED = (ExitStatus.INTERRUPTED, ExitStatus.TERMINATED)

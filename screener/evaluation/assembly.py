@@ -13,12 +13,12 @@ import numpy as np
 from screener.checkpoint import Calibration
 from screener.datasets import LABELS, LabelledItem
 from screener.errors import CheckpointError, DatasetError
-from screener.evaluation.copies import each_once
 from screener.evaluation.figures import Data, Evaluation, ItemScore, Shortfall
 from screener.evaluation.held_out import held_out_figures
 from screener.evaluation.measurement import Sample, measure
 from screener.evaluation.methods import family_of
 from screener.evaluation.results import Origin, Row
+from screener.evaluation.same_files import each_once
 from screener.evaluation.slices import headline_of, slices_of
 from screener.evaluation.videos import VideoScore, scores_of
 from screener.verdict.judging import POOLING

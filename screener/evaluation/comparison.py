@@ -16,11 +16,11 @@ import numpy as np
 from screener.datasets import LabelledItem
 from screener.evaluation import metrics
 from screener.evaluation.assembly import calibration_of, evaluation_of, pooling_of
-from screener.evaluation.copies import copies_in
 from screener.evaluation.figures import FIGURE_NAMES, INTERVAL_SHARE, SCHEMA_VERSION, Evaluation, to_plain
 from screener.evaluation.measurement import RESAMPLES, SEED, Ingredients, Sample, completeness_figures, scored_figures, value_of
 from screener.evaluation.resampling import Counts, draws, strata_of
 from screener.evaluation.results import Origin, Row
+from screener.evaluation.same_files import copies_in
 from screener.evaluation.slices import headline_of, slices_of
 from screener.evaluation.videos import scores_of
 

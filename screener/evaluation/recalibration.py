@@ -18,9 +18,9 @@ from screener.checkpoint.json_fields import to_plain
 from screener.datasets import SPLITS, LabelledItem
 from screener.errors import DatasetError, SettingsError
 from screener.evaluation.calibration import MISSED_SHARE, fit_calibration, operating_point, pooled_p_fake
-from screener.evaluation.copies import copies_in
 from screener.evaluation.held_out import DIVISIONS, LEAST_OF_A_CLASS
 from screener.evaluation.metrics import expected_calibration_error
+from screener.evaluation.same_files import copies_in
 from screener.evaluation.slices import headline_of
 from screener.evaluation.videos import VideoScore, halves_by_group, labels_of
 from screener.settings import ScanSettings

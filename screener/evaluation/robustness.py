@@ -17,7 +17,6 @@ import numpy as np
 from screener.datasets import LabelledItem
 from screener.evaluation import metrics
 from screener.evaluation.assembly import calibration_of, pooling_of
-from screener.evaluation.copies import each_once
 from screener.evaluation.figures import SCHEMA_VERSION, Figure, to_plain
 from screener.evaluation.measurement import RESAMPLES, SEED, Sample
 from screener.evaluation.metrics import Floats, Labels, Metric
@@ -26,6 +25,7 @@ from screener.evaluation.perturbed_screener import Applied, PerturbedScreener
 from screener.evaluation.resampling import draws, strata_of
 from screener.evaluation.results import Origin, Row
 from screener.evaluation.run import Guard, judge
+from screener.evaluation.same_files import each_once
 from screener.evaluation.slices import headline_of
 from screener.evaluation.videos import scores_of
 from screener.report import ScanProgress

@@ -26,7 +26,7 @@ from screener.settings import ScanSettings
 from screener.verdict.evidence import TellingCrops
 from screener.verdict.judging import coverage_of, judge_person, judge_video
 from screener.verdict.sureness import Standing, is_sure, standing_of
-from screener.video import Look, Source, open_video
+from screener.video import SeekPlan, Source, open_video
 
 KEPT_CROPS = 64
 """Of the faces in one place of the detector's order, before it is known whose they are."""
@@ -119,7 +119,7 @@ class ProgressivePass:
             limit = settings.time_limit_seconds
             settings = replace(settings, time_limit_seconds=left if limit is None else min(limit, left))
         facts = self._facts
-        with closing(open_video(self._source, settings, Look(slices, taken))) as video:
+        with closing(open_video(self._source, settings, SeekPlan(slices, taken))) as video:
             try:
                 yield from self._stages.run(video)
             finally:

@@ -18,7 +18,7 @@ from screener.faces import FaceDetector
 from screener.model.preprocessing import Preprocessing, crop_face
 from screener.records import FaceBox, Frame
 from screener.settings import ExtractSettings, ScanSettings
-from screener.training.copies import changed_crop, draw_change
+from screener.training.augmentation import changed_crop, draw_change
 from screener.video import file_source, open_video
 
 Picture = NDArray[np.uint8]

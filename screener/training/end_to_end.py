@@ -102,6 +102,7 @@ class State:
 
     @property
     def device(self) -> torch.device:
+        """Where the network lies and trains."""
         return next(self.network.parameters()).device
 
     def save(self, path: Path) -> None:

@@ -23,7 +23,7 @@ from screener.runtime.files import make_folder, write_whole
 from screener.runtime.versions import versions
 from screener.scoring import choose_device
 from screener.settings import EndToEndSettings
-from screener.training.decoders.decoding import decode_faces
+from screener.training.decoders.redrawing import decode_faces
 from screener.training.end_to_end import Stage, State, new_state, pair_workers, train_stage
 from screener.training.end_to_end_data import SplitFaces, identity_of, pictures_of, split_faces
 from screener.training.head_checkpoint import plain_record

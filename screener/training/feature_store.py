@@ -65,6 +65,7 @@ class FeatureStore:
 
     @property
     def is_done(self) -> bool:
+        """Whether the last commit said that everything was extracted."""
         return bool(self.state.get(DONE))
 
     def add(self, name: str, features: NDArray[np.float16], rows: Sequence[list[Any]]) -> None:
@@ -108,6 +109,7 @@ class FeatureStore:
             os.unlink(self.folder / UNFINISHED)
 
     def close(self) -> None:
+        """Close all files. What was not committed is cut off when the store is opened again."""
         for file in (*self._files.values(), self._journal):
             with suppress(OSError):
                 file.close()
@@ -161,6 +163,7 @@ class FeatureStore:
 
 
 def array_file(name: str) -> str:
+    """Name of the file of an array."""
     return f"{name}.npy"
 
 

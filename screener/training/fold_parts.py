@@ -37,6 +37,7 @@ class Part:
 
     @property
     def rows(self) -> list[FoldRow]:
+        """The row of each sample, in the order of `positions`."""
         return [self.split.rows[i] for i in self.positions]
 
     def features(self, chosen: Positions) -> NDArray[np.float16]:

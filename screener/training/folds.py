@@ -118,6 +118,7 @@ class ArrayFeatures:
 
     @property
     def files(self) -> Sequence[Path]:
+        """The one file that the rows lie in."""
         return [self.path]
 
     def __getitem__(self, index: Index) -> Float16:

@@ -30,6 +30,7 @@ class Framing:
 
 
 def draw_framing(rng: np.random.Generator) -> Framing:
+    """A random zoom, shift and side."""
     return Framing(float(rng.uniform(*ZOOM)), (rng.uniform(-SHIFT, SHIFT), rng.uniform(-SHIFT, SHIFT)), bool(rng.random() < 0.5))
 
 

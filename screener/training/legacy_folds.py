@@ -43,9 +43,11 @@ class LegacyFeatures:
 
     @property
     def files(self) -> Sequence[Path]:
+        """The feature files, one a row."""
         return self._files
 
     def path_of(self, position: int) -> Path:
+        """The file of a row."""
         return self._files[position]
 
 

@@ -50,6 +50,7 @@ class TensorBoardLog:
                 self._writers[row.fold].add_scalar(name, value, row.epoch)
 
     def close(self) -> None:
+        """Close the files of all folds."""
         for writer in self._writers.values():
             writer.close()
 

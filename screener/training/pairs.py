@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from screener.errors import DatasetError
 from screener.model.preprocessing import Preprocessing, resize_square
 from screener.training import route
-from screener.training.decoders.copies import WHOLE_PICTURES, decoded_pairs, finished_decoders
+from screener.training.decoders.drawn_pictures import WHOLE_PICTURES, decoded_pairs, finished_decoders
 from screener.training.framing import Framing, draw_framing, framed
 from screener.training.pictures import LabelledFace
 from screener.training.self_blending import Face, blend_part, self_blend, sharpened, swap_blend, wear
@@ -117,9 +117,11 @@ class Pools:
         self.decoded_weights = _weights([real for real, _ in self.decoded], 1)
 
     def real(self, rng: Rng) -> LabelledFace:
+        """A real face, by its weight."""
         return self.reals[_pick(self.weights, rng)]
 
     def decoded_pair(self, rng: Rng) -> tuple[LabelledFace, LabelledFace]:
+        """A real face and the same through a decoder, by the weight of the real one."""
         return self.decoded[_pick(self.decoded_weights, rng)]
 
 

@@ -48,9 +48,11 @@ class PlainDisplay(QuietDisplay):
         self._output = Output(stream, "standard error")
 
     def fold(self, number: int, of: int, training_rows: int, validation_rows: int) -> None:
+        """Write that a fold begins, and with how many rows."""
         self._output.write(f"fold {number} of {of}: {training_rows:,} rows to learn from, {validation_rows:,} to validate on\n")
 
     def epoch(self, figures: EpochFigures) -> None:
+        """Write the figures of the epoch."""
         f = figures
         self._output.write(
             f"fold {f.fold} epoch {f.epoch}: train loss {f.training_loss:.4f}  validation loss {f.validation_loss:.4f}  "
@@ -89,9 +91,11 @@ class LiveDisplay(QuietDisplay):
         self._live.stop()
 
     def fold(self, number: int, of: int, training_rows: int, validation_rows: int) -> None:
+        """Put the fold and its rows into the title."""
         self._title = f"fold {number} of {of}: {training_rows:,} rows to learn from, {validation_rows:,} to validate on"
 
     def step(self, epoch: int, epochs: int, rows_done: int, rows: int) -> None:
+        """Move the bar; it starts over with each epoch."""
         words = f"epoch {epoch} of {epochs}"
         if self._task is None:
             self._task = self._bar.add_task(words, total=rows, speed="")
@@ -100,6 +104,7 @@ class LiveDisplay(QuietDisplay):
         self._bar.update(self._task, description=words, completed=rows_done, total=rows, speed=self._speed.after(rows_done))
 
     def epoch(self, figures: EpochFigures) -> None:
+        """Add a row to the table."""
         self._rows.append(figures)
         self._live.refresh()
 

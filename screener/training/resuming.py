@@ -76,6 +76,7 @@ class RunFolder:
             )
 
     def file(self, name: str) -> Path:
+        """Path of a file in the folder."""
         return self.path / name
 
     def _hold(self) -> None:

@@ -46,6 +46,7 @@ class Route:
 
 
 def draw(rng: Rng, shown_px: float, hardness: float, video_share: float, tone_share: float) -> Route:
+    """A random route. video_share, tone_share: how often it is a video, and toned."""
     return Route(int(rng.integers(2**62)), shown_px, hardness, bool(rng.random() < video_share), bool(rng.random() < tone_share))
 
 

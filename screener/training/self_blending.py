@@ -33,6 +33,7 @@ class Face:
     landmarks_xy: Float32
 
     def mirrored(self) -> Face:
+        """The face with left and right swapped; landmarks keep their order, left in the picture first."""
         side = self.crop_rgb.shape[1]
         points = self.landmarks_xy[[1, 0, 2, 4, 3]].copy()
         points[:, 0] = side - 1 - points[:, 0]
@@ -177,6 +178,7 @@ def _nudge(picture: UInt8, rng: Rng) -> UInt8:
 
 
 def mix(inside: UInt8, outside: UInt8, weight: Float32) -> UInt8:
+    """Two pictures (s, s, 3) blended: `inside` where the weight (s, s) is 1, `outside` where it is 0."""
     w = weight[..., None]
     return np.asarray(np.round(inside * w + outside * (1 - w)), np.uint8)
 

@@ -84,6 +84,7 @@ class PairsOf(Dataset[Batch]):
 
 
 def collate(samples: Sequence[Sample]) -> Batch:
+    """Samples -> one batch, the real pictures first, then the fakes in the same order."""
     n, maps = len(samples), np.stack([sample.where for sample in samples])
     return Batch(
         torch.from_numpy(np.stack([sample.real for sample in samples] + [sample.fake for sample in samples])),

@@ -47,10 +47,10 @@ class QuietWatch:
     """Hears everything and shows nothing."""
 
     def fold(self, number: int, of: int, training_rows: int, validation_rows: int) -> None:
-        pass
+        """Show nothing."""
 
     def step(self, epoch: int, epochs: int, rows_done: int, rows: int) -> None:
-        pass
+        """Show nothing."""
 
     def epoch(self, figures: EpochFigures) -> None:
-        pass
+        """Show nothing."""

@@ -29,6 +29,7 @@ class Workers:
 
     @property
     def is_first(self) -> bool:
+        """Whether this process writes and shows."""
         return self.rank == 0
 
     def shared(self, module: nn.Module) -> nn.Module:

@@ -6,10 +6,19 @@ The only user of cv2.VideoCapture, and of PyAV for reading. Knows nothing of fac
 from screener.video.inputs.expanding import expand_sources
 from screener.video.sampling import Sampling
 from screener.video.sandbox.opening import Video, open_video, start_decoder
-from screener.video.seek_plan import Look, Slice, equal_slices
+from screener.video.seek_plan import SeekPlan, Slice, equal_slices
 from screener.video.sources import Source, SourceFailure, file_source
 
 __all__ = [
-    "Look", "Sampling", "Slice", "Source", "SourceFailure", "Video", "equal_slices", "expand_sources", "file_source", "open_video",
+    "Sampling",
+    "SeekPlan",
+    "Slice",
+    "Source",
+    "SourceFailure",
+    "Video",
+    "equal_slices",
+    "expand_sources",
+    "file_source",
+    "open_video",
     "start_decoder",
 ]  # fmt: skip

@@ -61,7 +61,7 @@ def centre_seconds(end_seconds: float, count: int) -> NDArray[np.float64]:
     return (np.arange(count, dtype=np.float64) + 0.5) * (end_seconds / count)
 
 
-class Selector:
+class Sampler:
     """Picks frames as they stream by: the first at or after each target, so that the next frame stands in for a lost one."""
 
     def __init__(self, targets: NDArray[np.float64] | None) -> None:

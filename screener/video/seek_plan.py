@@ -10,7 +10,7 @@ Slice = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
-class Look:
+class SeekPlan:
     """One frame is wanted of each slice. taken: (seconds, index) of the frames that earlier looks have given; none is given again."""
 
     slices: tuple[Slice, ...]

@@ -79,17 +79,20 @@ class SwapDecoder(nn.Module):
         self.decoder = nn.Sequential(_Up(4 * w, 4 * w), _Up(4 * w, 2 * w), _Up(2 * w, w), _Up(w, w), nn.Conv2d(w, 3, 5, padding=2))
 
     def encode(self, faces: Tensor) -> Tensor:
+        """(N, 3, S, S) in [0, 1] -> the code: (N, code) where the bottleneck is dense, else (N, channels, S / 16, S / 16)."""
         features = self.encoder(faces * 2 - 1)
         code: Tensor = self.narrow(features.flatten(1) if self.is_dense else features)
         return code
 
     def decode(self, code: Tensor) -> Tensor:
+        """A code from `encode` -> (N, 3, S, S) in [0, 1], float32."""
         wide = self.widen(code)
         if self.is_dense:
             wide = wide.unflatten(1, (-1, self.cells, self.cells))
         return torch.sigmoid(self.decoder(F.leaky_relu(wide, 0.1)).float())
 
     def forward(self, faces: Tensor) -> Tensor:
+        """Encode the faces and decode them again."""
         return self.decode(self.encode(faces))
 
 

@@ -33,7 +33,7 @@ from screener.video.readers.streams import ADDRESS_OPTIONS, opening_failure
 from screener.video.readers.web_pictures import IsPicture, explained, is_picture
 from screener.video.remote.addresses import names_private
 from screener.video.remote.fetching import download
-from screener.video.remote.reaching import Reach
+from screener.video.remote.reaching import UrlGuard
 from screener.video.sources import Source
 
 REANCHOR_SECONDS = 1.0
@@ -227,7 +227,7 @@ class StreamPlaying:
 
     def __init__(self, source: Source, settings: LiveSettings, complaints: Complaints, alive: Callable[[], None]) -> None:
         self._name, self._complaints, self._alive = source.name, complaints, alive
-        self._reach: Reach | None = None
+        self._reach: UrlGuard | None = None
         container = self._open(source, settings)
         try:
             stream, count = first_video(container, source.name)
@@ -296,7 +296,7 @@ class StreamPlaying:
         single = NothingToRetry("not_media", f"{source.name}: a single picture does not run; judge it with `screener scan`")
         options = _PIPE_OPTIONS
         if source.kind != "pipe":
-            self._reach = Reach(target, source.name, settings.allow_private or names_private(target), settings.timeout_seconds)
+            self._reach = UrlGuard(target, source.name, settings.allow_private or names_private(target), settings.timeout_seconds)
             target, options = self._reach.address, {**_LIVE_ADDRESS_OPTIONS, **self._reach.options}
         try:
             container = av.open(target, options=options, timeout=(settings.timeout_seconds,) * 2, metadata_errors="replace")
@@ -314,7 +314,7 @@ class StreamPlaying:
         return container
 
 
-def _comes_to_an_end(reach: Reach, name: str, timeout_seconds: float) -> bool:
+def _comes_to_an_end(reach: UrlGuard, name: str, timeout_seconds: float) -> bool:
     """Whether an address sends one picture, or a few, and that is all: there are cameras that send one after the other without end."""
     with open(os.devnull, "wb") as nowhere:
         return download(reach, nowhere, name, timeout_seconds, LIVE_PICTURE_BYTES, LIVE_PICTURE_SECONDS)

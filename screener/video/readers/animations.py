@@ -21,7 +21,7 @@ from screener.video.readers.more_pictures import holds_more
 from screener.video.readers.pictures import check_header, codec_of, pillow_frames, read_bytes
 from screener.video.readers.pillow_errors import PILLOW_ERRORS
 from screener.video.readers.upright import bgr_as_rgb
-from screener.video.sampling import Sampling, Selector, chosen_seconds
+from screener.video.sampling import Sampler, Sampling, chosen_seconds
 
 _SHORTEST_DELAY = 2
 _USUAL_DELAY = 10
@@ -69,7 +69,7 @@ class AnimationDecoding:
             self.ledger.note("unread_part")
 
     def steps(self) -> Iterator[Frame | None]:
-        selector = Selector(self._targets)
+        selector = Sampler(self._targets)
         for index, (picture, seconds) in enumerate(zip(self._pictures, self._seconds, strict=True)):
             self.ledger.frames_decoded += 1
             if selector.wants(float(seconds)):
@@ -112,7 +112,7 @@ class GifDecoding:
             self.ledger.note("unread_part")
 
     def steps(self) -> Iterator[Frame | None]:
-        ledger, selector = self.ledger, Selector(self._targets)
+        ledger, selector = self.ledger, Sampler(self._targets)
         for index, picture in enumerate(self._pictures()):
             seconds = float(self._seconds[index])
             ledger.frames_decoded += 1

@@ -15,7 +15,7 @@ from screener.video.readers.sequential import FileDecoding
 from screener.video.readers.spread import SpreadDecoding
 from screener.video.readers.streams import TIMEOUT_SECONDS, StreamDecoding
 from screener.video.readers.web_pictures import PICTURES, IsPicture, web_picture
-from screener.video.seek_plan import Look
+from screener.video.seek_plan import SeekPlan
 from screener.video.sources import Source
 
 Alive = Callable[[], None]
@@ -32,7 +32,7 @@ def decode(
     settings: ScanSettings,
     complaints: Complaints | None = None,
     alive: Alive = lambda: None,
-    look: Look | None = None,
+    look: SeekPlan | None = None,
 ) -> Decoding:
     """Open an input in this process. alive: called now and then while that takes long. Raises SourceError.
 

@@ -27,7 +27,7 @@ from screener.video.ledger import Complaints, Ledger
 from screener.video.readers.more_pictures import holds_more
 from screener.video.readers.pillow_errors import PILLOW_ERRORS
 from screener.video.readers.upright import bgr_as_rgb
-from screener.video.sampling import Sampling, Selector, chosen_seconds
+from screener.video.sampling import Sampler, Sampling, chosen_seconds
 from screener.video.sources import printable_name
 
 SEQUENCE_FPS = 25.0
@@ -84,7 +84,7 @@ class SequenceDecoding:
 
     def steps(self) -> Iterator[Frame | None]:
         """Decodes the pictures that are judged and looks into the others; the next one stands in for one that cannot be read."""
-        selector = Selector(self._targets)
+        selector = Sampler(self._targets)
         owed = False
         for index, (path, seconds) in enumerate(zip(self._paths, self._seconds, strict=True)):
             if self._deadline is not None and time.monotonic() > self._deadline:

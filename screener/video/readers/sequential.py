@@ -31,7 +31,7 @@ from screener.video.readers.nvdec import NvdecReader, can_read
 from screener.video.readers.opencv import OpenCVReader
 from screener.video.readers.pyav import PyAVReader, plain_picture
 from screener.video.readers.reader import Reader
-from screener.video.sampling import Sampling, Selector, chosen_seconds
+from screener.video.sampling import Sampler, Sampling, chosen_seconds
 
 _SAME_LEVELS = 2.0
 """Mean difference, of 256 levels, up to which two readers' pictures are the same one."""
@@ -69,7 +69,7 @@ class FileDecoding:
         self._plan = plan_for(facts)
         first = float(timeline.seconds[0]) if len(timeline.seconds) else 0.0
         targets = first + chosen_seconds(timeline.seconds - first, timeline.end_seconds - first, Sampling.from_settings(settings))
-        self._selector = Selector(None if settings.all_frames else targets)
+        self._selector = Sampler(None if settings.all_frames else targets)
         self._owed = False
         self._reached = float("-inf")
         self._sizes: set[tuple[int, int]] = set()

@@ -23,7 +23,7 @@ from screener.video.container.policy import plan_for
 from screener.video.ledger import Complaints, Ledger
 from screener.video.readers.pyav import View
 from screener.video.readers.seeking import SeekingReader
-from screener.video.seek_plan import Look, Slice, spread_order
+from screener.video.seek_plan import SeekPlan, Slice, spread_order
 
 _END_SECONDS = 0.5
 """How much earlier than promised a whole video may end: muxers differ in counting the last frame and the padding of audio."""
@@ -39,7 +39,7 @@ class SpreadDecoding:
     """
 
     def __init__(
-        self, path: Path, shown_name: str, settings: ScanSettings, complaints: Complaints, look: Look, alive: Callable[[], None]
+        self, path: Path, shown_name: str, settings: ScanSettings, complaints: Complaints, look: SeekPlan, alive: Callable[[], None]
     ) -> None:
         self._name, self._settings, self._complaints = shown_name, settings, complaints
         limit = settings.time_limit_seconds

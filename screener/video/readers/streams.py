@@ -27,7 +27,7 @@ from screener.video.readers.careful import CarefulReader
 from screener.video.readers.opencv import OpenCVReader
 from screener.video.readers.web_pictures import IsPicture, explained, is_picture
 from screener.video.remote.fetching import is_web
-from screener.video.remote.reaching import Reach
+from screener.video.remote.reaching import UrlGuard
 from screener.video.sampling import Pacer
 
 TIMEOUT_SECONDS = 5.0
@@ -83,10 +83,10 @@ class StreamDecoding:
         self._name = shown_name
         self._settings = settings
         self._complaints = complaints
-        self._reach: Reach | None = None
+        self._reach: UrlGuard | None = None
         self._options = dict(ADDRESS_OPTIONS)
         if isinstance(target, str):
-            self._reach = Reach(target, shown_name, settings.allow_private, TIMEOUT_SECONDS, settings.max_download_bytes)
+            self._reach = UrlGuard(target, shown_name, settings.allow_private, TIMEOUT_SECONDS, settings.max_download_bytes)
             self._options |= self._reach.options
             target = self._reach.address
         try:

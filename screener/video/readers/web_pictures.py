@@ -21,7 +21,7 @@ from screener.video.readers.animations import AnimationDecoding, GifDecoding
 from screener.video.readers.pictures import StillDecoding
 from screener.video.readers.reader import Decoding
 from screener.video.remote.fetching import download, is_web, look
-from screener.video.remote.reaching import Reach
+from screener.video.remote.reaching import UrlGuard
 
 MOST_BYTES = 256 << 20
 MOST_SECONDS = 20.0
@@ -52,7 +52,7 @@ def is_picture(container: InputContainer) -> bool:
     return name.endswith("_pipe") or name in ("image2", "gif") or container.metadata.get("major_brand", "").strip().lower() in _STILL_BRANDS
 
 
-def explained(error: FFmpegError, reach: Reach | None, name: str, timeout_seconds: float) -> SourceError | IsPicture | None:
+def explained(error: FFmpegError, reach: UrlGuard | None, name: str, timeout_seconds: float) -> SourceError | IsPicture | None:
     """What an address sends that FFmpeg could not open; None where nothing better is known than what FFmpeg says."""
     if reach is None or not is_web(reach.address) or not isinstance(error, (av.error.ArgumentError, av.error.InvalidDataError)):
         return None
@@ -66,7 +66,7 @@ def explained(error: FFmpegError, reach: Reach | None, name: str, timeout_second
 
 def web_picture(address: str, name: str, settings: ScanSettings, complaints: Complaints, timeout_seconds: float) -> Decoding | None:
     """The picture at an address, fetched whole; None if what is there does not come to an end. Raises SourceError."""
-    reach = Reach(address, name, settings.allow_private, timeout_seconds, settings.max_download_bytes)
+    reach = UrlGuard(address, name, settings.allow_private, timeout_seconds, settings.max_download_bytes)
     try:
         with tempfile.NamedTemporaryFile() as file:
             most = min(MOST_BYTES, settings.max_download_bytes)

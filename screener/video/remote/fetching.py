@@ -1,6 +1,6 @@
 """What an http(s) address sends, without a decoder: its kind and first bytes, or all of it into a file.
 
-Goes the way that a `Reach` allows, and nowhere else: a redirect to another protocol is not followed. Does not know media.
+Goes the way that a `UrlGuard` allows, and nowhere else: a redirect to another protocol is not followed. Does not know media.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from http.client import HTTPException, HTTPResponse
 from typing import IO, BinaryIO
 
 from screener.errors import SourceError
-from screener.video.remote.reaching import Reach
+from screener.video.remote.reaching import UrlGuard
 
 _BLOCK_BYTES = 1 << 16
 _SCHEMES = ("http", "https")
@@ -36,7 +36,7 @@ def is_web(address: str) -> bool:
     return address.lower().startswith(("http:", "https:"))
 
 
-def look(reach: Reach, timeout_seconds: float, head_bytes: int) -> Answer | None:
+def look(reach: UrlGuard, timeout_seconds: float, head_bytes: int) -> Answer | None:
     """How the answer of an address begins; None where there is none."""
     try:
         with _opened(reach, timeout_seconds) as response:
@@ -46,7 +46,7 @@ def look(reach: Reach, timeout_seconds: float, head_bytes: int) -> Answer | None
         return None
 
 
-def download(reach: Reach, file: BinaryIO | IO[bytes], name: str, timeout_seconds: float, most_bytes: int, most_seconds: float) -> bool:
+def download(reach: UrlGuard, file: BinaryIO | IO[bytes], name: str, timeout_seconds: float, most_bytes: int, most_seconds: float) -> bool:
     """All that an address sends into a file; False if it was still sending after so much or so long. Raises SourceError."""
     started, left = time.monotonic(), most_bytes
     try:
@@ -77,7 +77,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
 
 
 @contextmanager
-def _opened(reach: Reach, timeout_seconds: float) -> Iterator[HTTPResponse]:
+def _opened(reach: UrlGuard, timeout_seconds: float) -> Iterator[HTTPResponse]:
     address, handlers = _without_login(reach.address)
     proxy = reach.options.get("http_proxy")
     # As the decoder has it, which checks no certificates: cameras sign their own.

@@ -14,7 +14,7 @@ from screener.video.remote.relay import Relay, leaves_through_proxy
 MOST_BYTES = 1 << 62
 
 
-class Reach:
+class UrlGuard:
     """address: what the decoder is to open. options: what it is to be told for that."""
 
     def __init__(self, address: str, name: str, allow_private: bool, timeout_seconds: float, most_bytes: int = MOST_BYTES) -> None:

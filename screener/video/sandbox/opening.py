@@ -24,7 +24,7 @@ from screener.video.sandbox.child import Child
 from screener.video.sandbox.frame_memory import FrameMemory
 from screener.video.sandbox.limits import GRACE_SECONDS, awaiting, stall_seconds
 from screener.video.sandbox.protocol import CPU_STATUS, EMPTIED, STALLED_STATUS
-from screener.video.seek_plan import Look
+from screener.video.seek_plan import SeekPlan
 from screener.video.sources import Source
 
 _IDLE_LIMIT = 4
@@ -35,7 +35,7 @@ MADNESS = (ValueError, TypeError, KeyError, AttributeError, OverflowError, Recur
 _FACT_NAMES = frozenset(field.name for field in fields(VideoFacts))
 
 
-def open_video(source: Source, settings: ScanSettings, look: Look | None = None) -> Video:
+def open_video(source: Source, settings: ScanSettings, look: SeekPlan | None = None) -> Video:
     """Open an input. Raises SourceError, whose reason says why it cannot be read, and DeviceError where the settings ask for a card that
     does not decode.
 
@@ -77,7 +77,7 @@ def _patience_seconds(settings: ScanSettings) -> float:
 class Video:
     """One pass over one input; a context manager. `close` may be called from another thread and more than once."""
 
-    def __init__(self, source: Source, settings: ScanSettings, look: Look | None = None) -> None:
+    def __init__(self, source: Source, settings: ScanSettings, look: SeekPlan | None = None) -> None:
         self._name = source.name
         self._facts = VideoFacts()
         self._expected_frames: int | None = None
@@ -252,7 +252,7 @@ class _Worker:
     def exit_status(self) -> int | None:
         return self.child.popen.returncode
 
-    def request(self, source: Source | None, settings: ScanSettings, look: Look | None) -> None:
+    def request(self, source: Source | None, settings: ScanSettings, look: SeekPlan | None) -> None:
         self._inputs += 1
         self.on_card = settings.decodes_on_card
         self.child.request(source, settings, look)

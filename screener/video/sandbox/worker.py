@@ -35,7 +35,7 @@ from screener.video.readers.reader import Decoding
 from screener.video.sandbox.frame_memory import SLOTS, FrameMemory
 from screener.video.sandbox.limits import confine, stall_seconds
 from screener.video.sandbox.protocol import EMPTIED, FAILED_STATUS, LENGTH
-from screener.video.seek_plan import Look
+from screener.video.seek_plan import SeekPlan
 from screener.video.sources import Source
 
 _PROGRESS_SECONDS = 0.5
@@ -66,7 +66,7 @@ def prepare() -> tuple[BinaryIO, BinaryIO, Complaints]:
     return requests, answers, Complaints(_redirect_output())
 
 
-def _serve(source: Source | None, settings: ScanSettings, look: Look | None, complaints: Complaints, answers: Answers) -> None:
+def _serve(source: Source | None, settings: ScanSettings, look: SeekPlan | None, complaints: Complaints, answers: Answers) -> None:
     """Decode one input; without a source, only get ready for one."""
     confine(settings)
     complaints.new()  # of the input before, if that was given up

@@ -53,8 +53,8 @@ def test_it_comes_back_from_a_contract() -> None:
     ("change", "message"),
     [
         ({"earned": True}, "figures.localisation.'earned': unknown field"),
-        ({"level": 1.0}, "figures.localisation.level: expected a share between 0 and 1"),
-        ({"pictures": 0}, "figures.localisation.pictures: expected at least 1"),
+        ({"level": 1.0}, "figures.localisation.level: expected a share between 0 and 1, got 1.0"),
+        ({"pictures": 0}, "figures.localisation.pictures: expected at least 1, got 0"),
         ({"overlap": {"value": 0.9, "low": 0.5, "high": 0.7}}, "figures.localisation.overlap.low, high: expected an interval around 0.9"),
         ({"gain": 0.5}, "figures.localisation.gain: expected an object"),
     ],
@@ -62,6 +62,10 @@ def test_it_comes_back_from_a_contract() -> None:
 def test_unsound_claims_are_refused(change: dict[str, Any], message: str) -> None:
     with pytest.raises(CheckpointError, match=message):
         contract_with({**to_plain(EARNED), **change})
+
+
+def test_one_picture_is_enough_to_measure() -> None:
+    assert replace(EARNED, pictures=1).pictures == 1
 
 
 def test_only_an_earned_map_is_in_the_summary() -> None:

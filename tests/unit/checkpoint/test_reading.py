@@ -79,6 +79,8 @@ def test_the_canary_would_sing(tmp_path: Path, write: Callable[..., None]) -> No
         (b"", "the file is empty"),
         (b"PK\x03\x04 and more", "zip archive such as torch.save writes; checkpoints are safetensors files only"),
         (pickle.dumps({"a": 1}, protocol=4), "Python pickle; checkpoints are safetensors files only"),
+        (pickle.dumps({"a": 1}, protocol=5), "Python pickle; checkpoints are safetensors files only"),
+        (b"\x80\x06 is no protocol yet", "it is not a safetensors file"),
         (b"\x89PNG\r\n\x1a\n rest", r"not a safetensors file \(it starts with b'\\x89PNG"),
         (b"\x10", "not a safetensors file"),
         (struct.pack("<Q", 2**63) + b"{}", "header says it is 9223372036854775808 bytes long, more than the 16777216 allowed"),

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from screener.evaluation import comparison, measurement
 from screener.evaluation.comparison import Comparison, Side, comparison_of
 from screener.evaluation.figures import FIGURE_NAMES
 from screener.evaluation.results import origin_of
@@ -64,7 +65,9 @@ def test_pairing_finds_what_the_two_intervals_hide() -> None:
     assert paired.interval[1] - paired.interval[0] < 0.5 * (a.interval[1] - a.interval[0])
 
 
-def test_pure_noise_is_rarely_a_clear_difference() -> None:
+def test_pure_noise_is_rarely_a_clear_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (comparison, measurement):
+        monkeypatch.setattr(module, "RESAMPLES", 200)
     clear = [compared(30, noise=0.5, gain=0.0, seed=seed).of("headline") for seed in range(20)]
     assert sum(next(iter(found.values()))["video_auc"].is_clear for found in clear) <= 4
 

@@ -13,7 +13,17 @@ from pathlib import Path
 import pytest
 
 from screener.errors import OutputError, SettingsError
-from screener.runtime.files import make_folder, put_in_place, remove_leftovers, telling, try_lock, unwritable, whole_file, write_whole
+from screener.runtime.files import (
+    lock_unless_held,
+    make_folder,
+    put_in_place,
+    remove_leftovers,
+    telling,
+    try_lock,
+    unwritable,
+    whole_file,
+    write_whole,
+)
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="needs POSIX devices, links and permissions")
 
@@ -69,6 +79,18 @@ def test_places_that_cannot_be_written(tmp_path: Path, name: str) -> None:
     with pytest.raises(OutputError, match="cannot be written"):
         write_whole(tmp_path / name, "text")
     assert os.listdir(tmp_path) == []
+
+
+@POSIX
+def test_where_no_locks_are_known_nobody_is_kept_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with (tmp_path / "file").open("wb") as stream:
+        assert lock_unless_held(stream.fileno())
+        with pytest.raises(OSError, match="No locks available"):
+            try_lock(stream.fileno())
 
 
 def test_a_folder_is_made_with_its_parents_and_stays_if_it_is_there(tmp_path: Path) -> None:

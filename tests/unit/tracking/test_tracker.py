@@ -257,7 +257,16 @@ def test_the_order_of_the_boxes_does_not_matter(order: list[int]) -> None:
 
 
 @pytest.mark.parametrize(
-    "values", [{"appearance_limit": 0}, {"max_tracks": -1}, {"max_tracks": 2.5}, {"cut_limit": float("nan")}, {"position_seconds": True}]
+    "values",
+    [
+        {"appearance_limit": 0},
+        {"max_tracks": -1},
+        {"max_tracks": 2.5},
+        {"cut_limit": float("nan")},
+        {"cut_limit": 0},
+        {"cut_limit": float("inf")},
+        {"position_seconds": True},
+    ],
 )
 def test_impossible_settings_are_refused_by_name(values: dict[str, float]) -> None:
     with pytest.raises(SettingsError, match=next(iter(values))):

@@ -14,7 +14,7 @@ from screener.datasets import LabelledItem
 from screener.model.preprocessing import crop_face, resize_square
 from screener.records import FaceBox
 from screener.settings import ExtractSettings
-from screener.training.copies import changed_crop, draw_change
+from screener.training.augmentation import changed_crop, draw_change
 from screener.training.crops import BadFile, CropReader, ItemCrop, ItemEnd, largest
 
 Picture = np.ndarray[Any, np.dtype[np.uint8]]

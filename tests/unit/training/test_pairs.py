@@ -15,7 +15,7 @@ from builders import labelled_face
 from screener.errors import DatasetError
 from screener.settings import FAKE_SOURCES
 from screener.training import pairs
-from screener.training.decoders.copies import INDEX
+from screener.training.decoders.drawn_pictures import INDEX
 from screener.training.pairs import MAP_STRIDE, SHARES, SOURCES, Made, PairMaker, Recipe, Sample
 from screener.training.pictures import LabelledFace
 from screener.training.route import Route

@@ -72,10 +72,10 @@ def test_in_a_crowd_the_newest_of_those_judged_least_goes_first() -> None:
 
 
 def test_a_large_crop_is_averaged_not_thinned_out() -> None:
-    stripes = np.zeros((2 * THUMBNAIL_PX, 2 * THUMBNAIL_PX, 3), np.uint8)
-    stripes[:, ::2] = 200
+    stripes = np.zeros((4 * THUMBNAIL_PX, 4 * THUMBNAIL_PX, 3), np.uint8)
+    stripes[:, ::4] = 200
     (kept,) = offered_pixels(stripes)
-    assert kept.dtype == np.uint8 and (kept == 100).all()
+    assert kept.dtype == np.uint8 and (kept == 50).all()
 
 
 def offered_pixels(pixels: np.ndarray) -> list[np.ndarray]:

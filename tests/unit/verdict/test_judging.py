@@ -245,6 +245,19 @@ def test_as_many_frames_as_are_needed_are_enough() -> None:
     assert judge_person(sighting(3), face_scores([0.9] * 3), limits(min_frames=4), False).reasons == ("too_short",)
 
 
+def test_whoever_was_never_measured_has_no_size() -> None:
+    assert judge_person(sighting(0, face_px=[]), [], limits(), False).face_px_median == 0.0
+
+
+def test_the_ends_of_the_interval_belong_to_the_band_above_them() -> None:
+    scores = face_scores([0.4, 0.5, 0.6, 0.5, 0.45, 0.55])
+    judged = judge_person(sighting(6), scores, limits(), False)
+    assert judged.p_fake is not None and judged.interval is not None
+    low, high = judged.interval
+    assert judge_person(sighting(6), scores, limits(threshold=judged.p_fake, genuine_below=low), False).outcome == "fake"
+    assert judge_person(sighting(6), scores, limits(threshold=high, genuine_below=high), False).outcome == "undecided"
+
+
 def test_the_calibrated_range_includes_its_ends() -> None:
     for changes in ({"face_px": (100.0, 200.0)}, {"face_px": (50.0, 100.0)}, {"sharpness": (100.0, 200.0)}, {"sharpness": (50.0, 100.0)}):
         assert judge_person(sighting(4), face_scores([0.9] * 4), limits(**changes), False).reasons == ()

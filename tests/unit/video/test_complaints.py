@@ -17,11 +17,11 @@ from video_media import noise, write_clip
 from screener.errors import SourceError
 from screener.records import Frame, VideoFacts
 from screener.settings import ScanSettings
-from screener.video import Look, equal_slices, file_source, open_video
+from screener.video import SeekPlan, equal_slices, file_source, open_video
 from screener.video.ledger import Complaints
 
 
-def screened(path: Path, look: Look | None = None, **settings: object) -> tuple[list[Frame], VideoFacts]:
+def screened(path: Path, look: SeekPlan | None = None, **settings: object) -> tuple[list[Frame], VideoFacts]:
     with open_video(file_source(path), ScanSettings(**{"all_frames": True, **settings}), look) as video:  # type: ignore[arg-type]
         return list(video.frames()), video.facts
 
@@ -198,5 +198,5 @@ def test_damage_under_a_spread_look_is_not_judged(tmp_path: Path) -> None:
         if is_key:
             data[place + size // 2 : place + size] = bytes(size - size // 2)
     path.write_bytes(data)
-    frames, facts = screened(path, Look(equal_slices(16)))
+    frames, facts = screened(path, SeekPlan(equal_slices(16)))
     assert facts.reasons == ("corrupt",) and facts.decode_errors and not any(24 <= frame.index < 40 for frame in frames)

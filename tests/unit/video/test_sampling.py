@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from screener.settings import ScanSettings
-from screener.video.sampling import Pacer, Sampling, Selector, centre_seconds, chosen_seconds
+from screener.video.sampling import Pacer, Sampler, Sampling, centre_seconds, chosen_seconds
 
 EVEN = np.arange(100) / 25
 
@@ -72,7 +72,7 @@ def test_a_millionth_of_a_second_is_no_difference(late_seconds: float) -> None:
     moments = centre_seconds(4.0, 4)
     arriving = np.sort(np.concatenate([[0.0], moments + late_seconds, moments + 0.2]))
     assert chosen_seconds(arriving, 4.0, Sampling(4, None, False)).tolist() == (moments + late_seconds).tolist()
-    selector = Selector(moments)
+    selector = Sampler(moments)
     assert [t for t in arriving if selector.wants(t)] == (moments + late_seconds).tolist()
 
 
@@ -89,13 +89,13 @@ def test_a_frame_is_taken_by_a_pacer_if_it_is_still_on_screen_at_the_tick() -> N
 
 
 def test_selector_lets_the_next_frame_stand_in_for_a_lost_one() -> None:
-    selector = Selector(np.array([0.0, 0.4, 0.8]))
+    selector = Sampler(np.array([0.0, 0.4, 0.8]))
     arriving = [0.0, 0.2, 0.48, 0.6, 0.8, 1.0]
     assert [t for t in arriving if selector.wants(t)] == [0.0, 0.48, 0.8]
 
 
 def test_selector_without_targets_takes_everything() -> None:
-    selector = Selector(None)
+    selector = Sampler(None)
     assert all(selector.wants(t) for t in (0.0, 0.1, 0.2))
 
 

@@ -16,7 +16,7 @@ from video_media import noise, read, write_clip
 
 from screener.errors import DeviceError, SourceError
 from screener.settings import ScanSettings
-from screener.video import Look, equal_slices, open_video, start_decoder
+from screener.video import SeekPlan, equal_slices, open_video, start_decoder
 from screener.video.container.policy import Plan
 from screener.video.ledger import Complaints
 from screener.video.readers import card, sequential
@@ -156,7 +156,7 @@ def test_without_a_card_nothing_is_opened(clip: Path, monkeypatch: pytest.Monkey
 
 def test_looks_at_single_frames_stay_with_the_cpu(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(monkeypatch, script="stand_in.failing_from(0)")
-    with open_video(file_source(clip), ON_CARD, Look(equal_slices(4))) as video:
+    with open_video(file_source(clip), ON_CARD, SeekPlan(equal_slices(4))) as video:
         assert len(list(video.frames())) == 4
     assert video.facts.reader == "pyav" and "damage_unverified" not in video.facts.warnings
 

@@ -30,14 +30,14 @@ from video_media import level, noise, number_of, read, write_clip
 
 from screener.records import Frame, VideoFacts
 from screener.settings import ScanSettings
-from screener.video import Look, equal_slices, file_source, open_video
+from screener.video import SeekPlan, equal_slices, file_source, open_video
 
 TALL, WIDE = (64, 96), (96, 64)
 X265 = {"x265-params": "log-level=none:keyint=10"}
 MPEG = {"b": "4000k", "g": "10"}
 
 
-def screened(path: Path, look: Look | None = None, **settings: object) -> tuple[list[Frame], VideoFacts]:
+def screened(path: Path, look: SeekPlan | None = None, **settings: object) -> tuple[list[Frame], VideoFacts]:
     """Through the decoding process, which hears the decoders."""
     with open_video(file_source(path), ScanSettings(**{"all_frames": True, **settings}), look) as video:  # type: ignore[arg-type]
         return list(video.frames()), video.facts
@@ -221,7 +221,7 @@ def test_all_eight_ways_to_hold_a_camera(tmp_path: Path, suffix: str, degrees: i
         output.mux(stream.encode())
     turned = np.rot90(CORNERS, degrees // 90)
     expected = turned[:, ::-1] if mirrored else turned
-    for look in (None, Look(equal_slices(1))):
+    for look in (None, SeekPlan(equal_slices(1))):
         frames, facts = screened(path, look)
         assert_alike(frames[0], expected)
         assert facts.reasons == () and facts.size_wh == expected.shape[1::-1]
@@ -374,7 +374,7 @@ def test_the_track_that_players_show_is_judged_and_the_other_named(
 def test_what_an_edit_list_hides_is_judged_whatever_the_look(tmp_path: Path) -> None:
     source = write_clip(tmp_path / "a.mp4", options={"bf": "2", "g": "20"})
     path = edited(source, tmp_path / "b.mp4", 400, 25)
-    for look in (None, Look(equal_slices(16))):
+    for look in (None, SeekPlan(equal_slices(16))):
         frames, facts = screened(path, look)
         assert numbers(frames) == list(range(40))
         assert [round(frame.pts_seconds * 25) for frame in frames] == list(range(-25, 15))
@@ -439,7 +439,7 @@ def test_high_dynamic_range_is_shown_one_way(tmp_path: Path, transfer: str) -> N
     path = write_clip(tmp_path / "a.mp4", "libx265", 16, pixel_format="yuv420p10le", options=options, picture=noise)
     ordinary, facts = screened(path)
     assert facts.warnings == ("hdr",) and facts.reader == "pyav" and facts.reasons == ()
-    looked, _ = screened(path, Look(equal_slices(4)))
+    looked, _ = screened(path, SeekPlan(equal_slices(4)))
     for frame in looked:
         (same,) = [other for other in ordinary if other.index == frame.index]
         assert np.abs(frame.picture_rgb.astype(int) - same.picture_rgb).max() <= 1

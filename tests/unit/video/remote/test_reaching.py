@@ -9,7 +9,7 @@ import urllib.request
 import pytest
 
 from screener.errors import SourceError
-from screener.video.remote.reaching import Reach
+from screener.video.remote.reaching import UrlGuard
 from screener.video.remote.relay import _PROXY_VARIABLES
 
 
@@ -20,7 +20,7 @@ def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_http_goes_through_a_relay_of_our_own() -> None:
-    reach = Reach("http://127.0.0.1:9/clip.mp4", "clip", True, 1.0)
+    reach = UrlGuard("http://127.0.0.1:9/clip.mp4", "clip", True, 1.0)
     try:
         assert reach.address == "http://127.0.0.1:9/clip.mp4"
         assert reach.options["http_proxy"].startswith("http://127.0.0.1:")
@@ -33,7 +33,7 @@ def test_a_server_that_does_not_answer_is_named() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     # closed again: nobody listens there
-    reach = Reach(f"http://me:secret@127.0.0.1:{port}/clip.mp4", "clip", True, 5.0)
+    reach = UrlGuard(f"http://me:secret@127.0.0.1:{port}/clip.mp4", "clip", True, 5.0)
     try:
         proxy = urllib.request.ProxyHandler({"http": reach.options["http_proxy"]})
         with pytest.raises(urllib.error.HTTPError):
@@ -46,7 +46,7 @@ def test_a_server_that_does_not_answer_is_named() -> None:
 
 
 def test_rtsp_goes_to_the_ip_address_that_was_looked_at() -> None:
-    reach = Reach("rtsp://me:secret@localhost/cam", "cam", True, 1.0)
+    reach = UrlGuard("rtsp://me:secret@localhost/cam", "cam", True, 1.0)
     assert reach.address.startswith(("rtsp://me:secret@127.0.0.1:554/", "rtsp://me:secret@[::1]:554/"))
     assert reach.options == {}
     reach.close()
@@ -55,12 +55,12 @@ def test_rtsp_goes_to_the_ip_address_that_was_looked_at() -> None:
 @pytest.mark.parametrize(("address", "reason"), [("rtsp://127.0.0.1/cam", "refused_address"), ("ftp://127.0.0.1/x", "refused_protocol")])
 def test_a_way_that_may_not_be_gone_is_refused_at_once(address: str, reason: str) -> None:
     with pytest.raises(SourceError) as caught:
-        Reach(address, "cam", False, 1.0)
+        UrlGuard(address, "cam", False, 1.0)
     assert caught.value.reason == reason
 
 
 def test_behind_a_proxy_of_the_user_only_the_name_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:3128")
-    assert Reach("http://127.0.0.1/clip.mp4", "clip", True, 1.0).options == {}
+    assert UrlGuard("http://127.0.0.1/clip.mp4", "clip", True, 1.0).options == {}
     with pytest.raises(SourceError):
-        Reach("http://127.0.0.1/clip.mp4", "clip", False, 1.0)
+        UrlGuard("http://127.0.0.1/clip.mp4", "clip", False, 1.0)

@@ -12,9 +12,9 @@ from screener.checkpoint import Calibration
 from screener.datasets import LabelledItem
 from screener.errors import DatasetError
 from screener.evaluation.comparison import Side, comparison_of
-from screener.evaluation.copies import each_once
 from screener.evaluation.recalibration import CalibrateSettings, recalibrate
 from screener.evaluation.results import origin_of
+from screener.evaluation.same_files import each_once
 from screener.evaluation.videos import scores_of
 
 from .made import evaluation, item, row, several

@@ -13,10 +13,10 @@ from builders import labelled_face
 
 from screener.errors import CheckpointError
 from screener.settings import AUTOENCODER_PASSES, SWAP_DECODERS
-from screener.training.decoders import decoding, swap_decoder
+from screener.training.decoders import redrawing, swap_decoder
 from screener.training.decoders.autoencoder import Autoencoder, load_autoencoder
-from screener.training.decoders.copies import INDEX, WHOLE_PICTURES, decoded_pairs, finished_decoders
-from screener.training.decoders.decoding import FACES_ALONE, decode_faces
+from screener.training.decoders.drawn_pictures import INDEX, WHOLE_PICTURES, decoded_pairs, finished_decoders
+from screener.training.decoders.redrawing import FACES_ALONE, decode_faces
 from screener.training.decoders.swap_decoder import SPECS, SwapDecoder, SwapDecoderSpec, train_swap_decoder
 
 CPU = torch.device("cpu")
@@ -111,9 +111,9 @@ def test_a_swap_decoder_learns_to_draw_faces(spec: SwapDecoderSpec, monkeypatch:
         return now[0]
 
     monkeypatch.setattr(swap_decoder.time, "monotonic", tick)
-    crops = [decoding._aligned(face, 32)[0] for face in [labelled_face("real", n, side=96) for n in range(4)]]
+    crops = [redrawing._aligned(face, 32)[0] for face in [labelled_face("real", n, side=96) for n in range(4)]]
     faces = torch.from_numpy(np.stack(crops).transpose(0, 3, 1, 2).copy())
-    network = train_swap_decoder(spec, faces, 12.0, 8, CPU, 0, lambda _: None)
+    network = train_swap_decoder(spec, faces, 8.0, 8, CPU, 0, lambda _: None)
     plain = faces.float() / 255
     with torch.inference_mode():
         error = (network(plain) - plain).abs().mean()
@@ -123,24 +123,24 @@ def test_a_swap_decoder_learns_to_draw_faces(spec: SwapDecoderSpec, monkeypatch:
 
 def test_a_decoder_that_draws_no_faces_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(SPECS, "swap-96", TINY)
-    monkeypatch.setattr(decoding, "MOST_ERROR", 0.0)
+    monkeypatch.setattr(redrawing, "MOST_ERROR", 0.0)
     said: list[str] = []
     decode(tmp_path, {"swap-96": 0.01}, said=said)
     assert finished_decoders(tmp_path) == []
     assert "left out" in said[-1]
-    monkeypatch.setattr(decoding, "MOST_ERROR", 1.0)
+    monkeypatch.setattr(redrawing, "MOST_ERROR", 1.0)
     decode(tmp_path, {"swap-96": 0.01}, said=said)
     assert finished_decoders(tmp_path) == ["swap-96"]
 
 
 def test_aligning_brings_landmarks_to_the_template_and_back() -> None:
     face = labelled_face(side=160)
-    crop, matrix = decoding._aligned(face, 96)
+    crop, matrix = redrawing._aligned(face, 96)
     assert crop.shape == (96, 96, 3) and matrix is not None
     moved = face.landmarks_xy @ matrix[:, :2].T + matrix[:, 2]
-    assert np.abs(moved - decoding.TEMPLATE * 96).max() < 0.12 * 96
-    aligned = decoding.Aligned(face, crop, matrix)
-    back = decoding._put_back(aligned, crop, np.random.default_rng(0))
+    assert np.abs(moved - redrawing.TEMPLATE * 96).max() < 0.12 * 96
+    aligned = redrawing.Aligned(face, crop, matrix)
+    back = redrawing._put_back(aligned, crop, np.random.default_rng(0))
     # What was cut out and put back unchanged is the picture, but for resampling.
     assert np.abs(back.astype(float) - face.picture_rgb).mean() < 4
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from screener.model.preprocessing import Preprocessing, crop_face
-from screener.training.copies import Change, changed_crop, draw_change
+from screener.training.augmentation import Change, changed_crop, draw_change
 
 SMALL = Preprocessing(input_size=64)
 SAME = Change(mirrored=False, shift_xy=(0.0, 0.0), scale=1.0, gain=1.0, bias=0.0, jpeg_quality=None)
