@@ -25,8 +25,8 @@ _READ_BYTES = 1 << 20
 
 @dataclass
 class _Chain:
-    """faults: so far. is_open: nothing says how long the recording is. is_cut: the file ends within an element. tracks: numbers and types of
-    the tracks that the header declares."""
+    """faults: so far. is_open: nothing says how long the recording is. is_cut: the file ends within an element. tracks: numbers and types
+    of the tracks that the header declares."""
 
     walked: Walked
     faults: int = 0
