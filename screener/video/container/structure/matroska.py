@@ -25,10 +25,12 @@ _READ_BYTES = 1 << 20
 
 @dataclass
 class _Chain:
-    """faults: so far. is_cut: the file ends within an element. tracks: numbers and types of the tracks that the header declares."""
+    """faults: so far. is_open: nothing says how long the recording is. is_cut: the file ends within an element. tracks: numbers and types
+    of the tracks that the header declares."""
 
     walked: Walked
     faults: int = 0
+    is_open: bool = False
     is_cut: bool = False
     tracks: dict[int, int] = field(default_factory=dict)
 
@@ -46,7 +48,7 @@ def examine_matroska(file: BinaryIO, walked: Walked) -> Findings:
     """A segment whose size is left open, as in a live recording, tells of a cut only by its last element."""
     chain = _Chain(walked)
     faults = _faults(file, chain)
-    return Findings(faults, is_cut=chain.is_cut)
+    return Findings(faults, is_cut=chain.is_cut and chain.is_open)
 
 
 def _faults(file: BinaryIO, chain: _Chain) -> int:
@@ -55,6 +57,7 @@ def _faults(file: BinaryIO, chain: _Chain) -> int:
     segment = _element(file, head.end) if head and head.id == _EBML and head.end else None
     if segment is None or segment.id != _SEGMENT:
         return 1
+    chain.is_open = segment.end is None
     end = size if segment.end is None else min(segment.end, size)
     position = segment.start
     while position < end:
