@@ -24,6 +24,7 @@ from screener.checkpoint import Calibration, DataSet, load_checkpoint, save_chec
 NAME = "screener-default-2"
 LICENCES = {
     "candid": "street and party photographs, research only",
+    "ciplab": "Real and Fake Face Detection (CIPLAB, Yonsei University), research only",
     "dfdc": "DeepFake Detection Challenge, research only",
     "ffhq": "Flickr-Faces-HQ, CC BY-NC-SA 4.0",
     "lfw": "Labeled Faces in the Wild, research only",
