@@ -27,6 +27,10 @@ types:
 test *what="tests":
     {{ python }} -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile {{ what }}
 
+# Whether the tests of the core notice mistakes: an hour on four cores
+mutation *names:
+    sh scripts/mutation.sh {{ names }}
+
 # The documentation site, with warnings as errors
 docs:
     sh scripts/docs.sh

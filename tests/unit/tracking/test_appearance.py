@@ -14,6 +14,11 @@ FACE_XYXY = np.array([174, 64, 270, 188], np.float32)
 LANDMARKS_XY = np.array([[203, 101], [247, 102], [224, 126], [203, 143], [243, 144]], np.float32)
 
 
+FACES = [1.7727, 0.927, 0.8889, -0.6778, 1.7727, -0.1667, 0.8741, -0.6394, 1.745, -0.2049, 0.5998, -0.2849]
+SKINS = [0.3911, 0.2829, 0.3897, 0.2841, 0.3333, 0.3333]
+SCENE = (-1.0884, -1.0438)
+
+
 @pytest.fixture(scope="module")
 def portrait() -> NDArray[np.uint8]:
     return np.asarray(astronaut(), np.uint8)
@@ -92,3 +97,27 @@ def test_flat_scenes_are_alike_and_unlike_others(portrait: NDArray[np.uint8]) ->
     black = describe_scene(np.zeros((40, 60, 3), np.uint8))
     assert scene_distance(black, describe_scene(np.zeros((20, 20, 3), np.uint8))) == pytest.approx(0, abs=1e-2)
     assert scene_distance(black, describe_scene(portrait)) > 0.5
+
+
+def digest(vector: NDArray[np.float32]) -> float:
+    """One number that every entry of a descriptor moves."""
+    return float(vector @ np.random.default_rng(5).normal(size=len(vector)))
+
+
+def test_descriptors_are_those_that_the_limits_were_measured_with(portrait: NDArray[np.uint8]) -> None:
+    """Known answers: who changes a descriptor has to measure the scales and the tracker's limits anew."""
+    blind = FaceBox(FACE_XYXY, 0.99, np.full((5, 2), np.nan, np.float32))
+    faces = [describe_face(portrait, box()), describe_face(portrait, blind), describe_face(greyed(portrait), box((3.0, -2.0), 1.02))]
+    found = [digest(face.parts[name]) for face in faces for name in ("face", "aligned", "hair", "clothing")]
+    assert found == pytest.approx(FACES, abs=2e-3)
+    assert np.concatenate([face.skin for face in faces]) == pytest.approx(SKINS, abs=1e-3)
+    scene = describe_scene(portrait)
+    assert (digest(scene.structure), digest(scene.colours)) == pytest.approx(SCENE, abs=2e-3)
+
+
+def test_landmarks_that_do_not_fit_the_box_say_nothing(portrait: NDArray[np.uint8]) -> None:
+    blind = describe_face(portrait, FaceBox(FACE_XYXY, 0.99, np.full((5, 2), np.nan, np.float32)))
+    for factor in (0.1, 9.0):
+        middle = LANDMARKS_XY.mean(0)
+        odd = FaceBox(FACE_XYXY, 0.99, (middle + factor * (LANDMARKS_XY - middle)).astype(np.float32))
+        assert appearance_distance(describe_face(portrait, odd), blind) == pytest.approx(0, abs=1e-2)

@@ -113,7 +113,7 @@ def test_a_swap_decoder_learns_to_draw_faces(spec: SwapDecoderSpec, monkeypatch:
     monkeypatch.setattr(swap_decoder.time, "monotonic", tick)
     crops = [redrawing._aligned(face, 32)[0] for face in [labelled_face("real", n, side=96) for n in range(4)]]
     faces = torch.from_numpy(np.stack(crops).transpose(0, 3, 1, 2).copy())
-    network = train_swap_decoder(spec, faces, 8.0, 8, CPU, 0, lambda _: None)
+    network = train_swap_decoder(spec, faces, 12.0, 8, CPU, 0, lambda _: None)
     plain = faces.float() / 255
     with torch.inference_mode():
         error = (network(plain) - plain).abs().mean()
