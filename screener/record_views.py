@@ -1,10 +1,28 @@
-"""A verdict in other shapes than JSON: a line for a prompt, a table for a notebook, rows for pandas. Knows plain values alone."""
+"""The numbers of a verdict as they are published, and its other shapes: a line for a prompt, a table for a notebook, rows for pandas.
+
+Knows plain values alone.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
+
+
+def rounded_score(value: float | None) -> float | None:
+    """To four places; None stays."""
+    return None if value is None else round(float(value), 4)
+
+
+def rounded_interval(value: tuple[float, float] | None) -> list[float | None] | None:
+    """Both ends to four places; None stays."""
+    return None if value is None else [rounded_score(value[0]), rounded_score(value[1])]
+
+
+def rounded_seconds(value: float) -> float:
+    """To the millisecond."""
+    return round(float(value), 3)
 
 
 def verdict_line(public: Mapping[str, Any]) -> str:

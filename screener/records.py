@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from screener import record_checks as check
 from screener.errors import REASONS, WARNINGS
-from screener.record_views import frame_table, verdict_html, verdict_line
+from screener.record_views import frame_table, rounded_interval, rounded_score, rounded_seconds, verdict_html, verdict_line
 
 SCHEMA_VERSION = 1
 
@@ -247,9 +247,9 @@ class Verdict:
             "source": self.source,
             "sha256": self.sha256,
             "outcome": self.outcome,
-            "p_fake": _score(self.p_fake),
-            "interval": _interval(self.interval),
-            "threshold": _score(self.threshold),
+            "p_fake": rounded_score(self.p_fake),
+            "interval": rounded_interval(self.interval),
+            "threshold": rounded_score(self.threshold),
             "operating_point": self.operating_point,
             "coverage": self.coverage,
             "reasons": list(self.reasons),
@@ -261,7 +261,7 @@ class Verdict:
             "checkpoint": self.checkpoint,
             "settings": self.settings,
             "versions": self.versions,
-            "timing_seconds": {name: _seconds(value) for name, value in self.timing_seconds.items()},
+            "timing_seconds": {name: rounded_seconds(value) for name, value in self.timing_seconds.items()},
         }
 
     def to_json(self, indent: int | None = None) -> str:
@@ -279,21 +279,9 @@ class Verdict:
         return verdict_html(self.to_dict())
 
 
-def _score(value: float | None) -> float | None:
-    return None if value is None else round(float(value), 4)
-
-
-def _interval(value: tuple[float, float] | None) -> list[float | None] | None:
-    return None if value is None else [_score(value[0]), _score(value[1])]
-
-
-def _seconds(value: float) -> float:
-    return round(float(value), 3)
-
-
 def _video_dict(video: VideoFacts) -> dict[str, Any]:
     return {
-        "duration_seconds": _seconds(video.duration_seconds),
+        "duration_seconds": rounded_seconds(video.duration_seconds),
         "size_wh": list(video.size_wh),
         "fps": round(video.fps, 3),
         "codec": video.codec,
@@ -311,14 +299,18 @@ def _person_dict(person: TrackVerdict) -> dict[str, Any]:
     return {
         "track_id": person.track_id,
         "outcome": person.outcome,
-        "p_fake": _score(person.p_fake),
-        "interval": _interval(person.interval),
-        "first_seconds": _seconds(person.first_seconds),
-        "last_seconds": _seconds(person.last_seconds),
+        "p_fake": rounded_score(person.p_fake),
+        "interval": rounded_interval(person.interval),
+        "first_seconds": rounded_seconds(person.first_seconds),
+        "last_seconds": rounded_seconds(person.last_seconds),
         "frames_seen": person.frames_seen,
         "frames_judged": person.frames_judged,
         "segments": [
-            {"start_seconds": _seconds(s.start_seconds), "end_seconds": _seconds(s.end_seconds), "p_fake": _score(s.p_fake)}
+            {
+                "start_seconds": rounded_seconds(s.start_seconds),
+                "end_seconds": rounded_seconds(s.end_seconds),
+                "p_fake": rounded_score(s.p_fake),
+            }
             for s in person.segments
         ],
         "face_px_median": round(person.face_px_median, 1),
@@ -328,12 +320,12 @@ def _person_dict(person: TrackVerdict) -> dict[str, Any]:
 
 def _frame_dict(score: FaceScore) -> dict[str, Any]:
     return {
-        "seconds": _seconds(score.pts_seconds),
+        "seconds": rounded_seconds(score.pts_seconds),
         "frame_index": score.frame_index,
         "track_id": score.track_id,
-        "p_fake": _score(score.p_fake),
-        "logit": _score(score.logit),
+        "p_fake": rounded_score(score.p_fake),
+        "logit": rounded_score(score.logit),
         "box_xyxy": [round(float(v), 1) for v in score.box_xyxy],
-        "confidence": _score(score.confidence),
+        "confidence": rounded_score(score.confidence),
         "sharpness": round(score.sharpness, 1),
     }

@@ -19,6 +19,9 @@ UInt8 = NDArray[np.uint8]
 
 RATE = 25
 
+SMALLEST_PX = {"libx265": 64}
+"""Side below which an encoder is not given a picture: x265's assembler writes past the memory of smaller ones, and the process dies."""
+
 DECODERS = {"libx264": "h264", "libx265": "hevc", "mpeg4": "mpeg4", "libvpx": "vp8", "libvpx-vp9": "vp9"}
 """Encoder -> its decoder."""
 
@@ -36,7 +39,9 @@ def encode_and_decode(frames: Sequence[UInt8], encoding: Encoding, wanted: Seque
 
     Raises av.FFmpegError when the encoder cannot be opened.
     """
-    height, width = frames[0].shape[:2]
+    shown_height, shown_width = frames[0].shape[:2]
+    least = SMALLEST_PX.get(encoding.encoder, 0)
+    height, width = max(shown_height, least), max(shown_width, least)
     encoder = av.CodecContext.create(encoding.encoder, "w")
     encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuv420p"  # type: ignore[attr-defined]
     encoder.time_base, encoder.framerate = Fraction(1, RATE), Fraction(RATE)  # type: ignore[attr-defined]
@@ -52,14 +57,16 @@ def encode_and_decode(frames: Sequence[UInt8], encoding: Encoding, wanted: Seque
                     decoded[picture.pts] = _rgb(picture)
 
     places = set(wanted)
-    for number, frame in enumerate(frames):
+    for number, shown in enumerate(frames):
+        frame = cv2.copyMakeBorder(shown, 0, height - shown_height, 0, width - shown_width, cv2.BORDER_REFLECT_101)
         picture = av.VideoFrame.from_ndarray(np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2YUV_I420), np.uint8), format="yuv420p")
         picture.pts = number
         take(encoder.encode(picture))  # type: ignore[attr-defined]
     take([*encoder.encode(None), None])  # type: ignore[attr-defined]
     # An encoder may drop a frame; what a viewer then sees is the one before it.
     known = sorted(decoded)
-    return [decoded[min(known, key=lambda place: abs(place - number))] if known else frames[number] for number in wanted]
+    seen = [decoded[min(known, key=lambda place: abs(place - number))] if known else frames[number] for number in wanted]
+    return [picture[:shown_height, :shown_width] for picture in seen]
 
 
 def _rgb(picture: av.VideoFrame) -> UInt8:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import glob
 import os
 import re
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -113,12 +112,12 @@ STANDARD_LISTS = ("@-", "@-0")
 
 
 def _from_standard_input(argument: str) -> Iterator[str]:
+    with open(0, "rb", closefd=False) as standard_input:
+        raw = standard_input.read()
     if argument == "@-":
-        yield from _list_lines("/dev/stdin")
+        yield from _lines(raw)
         return
-    for name in sys.stdin.buffer.read().split(b"\0"):
-        if name:
-            yield os.fsdecode(name)
+    yield from (os.fsdecode(name) for name in raw.split(b"\0") if name)
 
 
 def _list_lines(path: str) -> Iterator[str]:
@@ -126,6 +125,11 @@ def _list_lines(path: str) -> Iterator[str]:
         raw = Path(path).read_bytes()
     except OSError as error:
         raise SettingsError(f"list file {printable_name(path)}: {error.strerror}; give a text file with one input a line") from error
+    yield from _lines(raw)
+
+
+def _lines(raw: bytes) -> Iterator[str]:
+    """Names of a list, one a line; blank lines and comments are left out."""
     for line in raw.removeprefix(b"\xef\xbb\xbf").splitlines():
         text = os.fsdecode(line).strip()
         if text and not text.startswith("#"):

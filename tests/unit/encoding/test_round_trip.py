@@ -47,3 +47,13 @@ def test_two_runs_give_the_same_pixels() -> None:
     frames = [cv2.GaussianBlur(portrait(n, 80), (0, 0), 1.0) for n in range(4)]
     encoding = Encoding("libx264", {"crf": "25"})
     assert np.array_equal(encode_and_decode(frames, encoding, [3])[0], encode_and_decode(frames, encoding, [3])[0])
+
+
+@pytest.mark.parametrize("encoder", list(DECODERS))
+def test_small_pictures_keep_their_size_and_harm_no_memory(encoder: str) -> None:
+    noise = np.random.default_rng(0)
+    for height, width in ((20, 44), (36, 98), (62, 34), (20, 42)) * 8:
+        frames = [noise.integers(0, 256, (height, width, 3), dtype=np.uint8) for _ in range(5)]
+        (found,) = encode_and_decode(frames, Encoding(encoder, FIXED.get(encoder, {})), [4])
+        assert found.shape == (height, width, 3)
+        assert abs(float(found.mean()) - float(frames[4].mean())) < 12

@@ -16,7 +16,7 @@ X265 = {"x265-params": "log-level=none:keyint=10"}
 INTERLACED = {"flags": "+ildct+ilme", "b": "4000k"}
 ENCODED = {
     "h264": ("libx264", {"bf": "2", "g": "10"}, {"x264-params": "tff=1:keyint=10"}),
-    "hevc": ("libx265", X265, {"x265-params": "log-level=none:keyint=10:interlace=tff"}),
+    "hevc": ("libx265", X265, {"x265-params": "log-level=none:keyint=10:interlace=tff:no-asm=1"}),
     "mpeg2video": ("mpeg2video", {"b": "4000k"}, INTERLACED),
     "mpeg4": ("mpeg4", {"b": "4000k"}, INTERLACED),
 }

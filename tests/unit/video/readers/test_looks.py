@@ -12,7 +12,7 @@ from video_media import noise, number_of, read, write_clip
 
 from screener.records import Frame, VideoFacts
 from screener.settings import ScanSettings
-from screener.video import Look, equal_slices, file_source, open_video
+from screener.video import SeekPlan, equal_slices, file_source, open_video
 from screener.video.container import looks
 from screener.video.readers.choice import decode
 
@@ -22,7 +22,7 @@ MPEG2 = {**GROUPS, "b": "4000k"}
 
 def looked(path: Path, slices: int = 40, **settings: object) -> tuple[list[Frame], VideoFacts]:
     """In a decoding process, as a scan until it is sure looks at it."""
-    with open_video(file_source(path), ScanSettings(**settings), Look(equal_slices(slices))) as video:  # type: ignore[arg-type]
+    with open_video(file_source(path), ScanSettings(**settings), SeekPlan(equal_slices(slices))) as video:  # type: ignore[arg-type]
         frames = sorted(video.frames(), key=lambda frame: frame.pts_seconds)
         return frames, video.facts
 
@@ -166,10 +166,10 @@ def test_a_file_is_walked_once_for_all_its_looks_until_it_changes(tmp_path: Path
     monkeypatch.setattr(looks, "read_facts", lambda path, *rest: walked.append(path) or walk(path, *rest))
     path = write_clip(tmp_path / "a.ts", options=GROUPS)
     for _ in range(3):
-        assert "sparse" in decode(file_source(path), ScanSettings(), look=Look(equal_slices(4))).ledger.warnings
+        assert "sparse" in decode(file_source(path), ScanSettings(), look=SeekPlan(equal_slices(4))).ledger.warnings
     assert walked == [path]
     strung(path, part(tmp_path / "0", 0), part(tmp_path / "1", 20))
-    assert "sparse" not in decode(file_source(path), ScanSettings(), look=Look(equal_slices(4))).ledger.warnings
+    assert "sparse" not in decode(file_source(path), ScanSettings(), look=SeekPlan(equal_slices(4))).ledger.warnings
     assert walked == [path, path]
 
 
@@ -177,7 +177,7 @@ def test_a_file_is_walked_once_for_all_its_looks_until_it_changes(tmp_path: Path
 def test_what_has_an_index_is_not_walked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str) -> None:
     monkeypatch.setattr(looks, "read_facts", None)
     path = write_clip(tmp_path / f"a.{suffix}", options=GROUPS, picture=flat(0, (96, 64)))
-    assert "sparse" in decode(file_source(path), ScanSettings(), look=Look(equal_slices(4))).ledger.warnings
+    assert "sparse" in decode(file_source(path), ScanSettings(), look=SeekPlan(equal_slices(4))).ledger.warnings
 
 
 def test_where_time_is_too_short_for_a_walk_pictures_are_seen_and_the_rest_is_not_vouched_for(
@@ -186,7 +186,7 @@ def test_where_time_is_too_short_for_a_walk_pictures_are_seen_and_the_rest_is_no
     path = write_clip(tmp_path / "a.ts", options=GROUPS)
     clock = iter(range(1000))
     monkeypatch.setattr(looks.time, "monotonic", lambda: float(next(clock)))
-    look = Look(equal_slices(4))
+    look = SeekPlan(equal_slices(4))
     limited = decode(file_source(path), ScanSettings(time_limit_seconds=2), look=look)
     unlimited = decode(file_source(path), ScanSettings(), look=look)
     assert limited.ledger.reasons == ["limit_time"] and "sparse" in limited.ledger.warnings

@@ -11,7 +11,7 @@ from video_media import read, write_clip
 
 from screener.records import Frame
 from screener.settings import ScanSettings
-from screener.video import Look, equal_slices, file_source, open_video
+from screener.video import SeekPlan, equal_slices, file_source, open_video
 
 
 def slope(number: int) -> np.ndarray:
@@ -27,7 +27,7 @@ def in_one_thread(path: Path) -> list[np.ndarray]:
 
 
 def looked_at(path: Path) -> list[Frame]:
-    with open_video(file_source(path), ScanSettings(), Look(equal_slices(24))) as video:
+    with open_video(file_source(path), ScanSettings(), SeekPlan(equal_slices(24))) as video:
         return sorted(video.frames(), key=lambda frame: frame.pts_seconds)
 
 
