@@ -90,7 +90,7 @@ class Video:
         self._overdue = False
         try:
             self._worker.request(source, settings, look)
-            with self._taken_for_mad():
+            with self._refusing_invalid_replies():
                 while "opening" in (answer := self._receive()):
                     pass
                 self._expected_frames = answer.get("expected_frames")
@@ -122,7 +122,7 @@ class Video:
         delivered = False
         while self._held:
             try:
-                with self._taken_for_mad():
+                with self._refusing_invalid_replies():
                     answer = self._receive()
                     frame = self._frame(answer["frame"]) if "frame" in answer else None
             except SourceError as error:
@@ -177,7 +177,7 @@ class Video:
         return Frame(picture, float(header["pts_seconds"]), int(header["index"]))
 
     @contextmanager
-    def _taken_for_mad(self) -> Iterator[None]:
+    def _refusing_invalid_replies(self) -> Iterator[None]:
         """An answer that makes no sense is the end of its process, and of nothing else."""
         try:
             yield
