@@ -46,7 +46,7 @@ class LiveChild:
         self._child.write(b"+")
 
     def receive(self) -> tuple[dict[str, Any], NDArray[np.uint8] | None] | None:
-        """The next message, with the picture (H, W, 3) that belongs to it; None when the process has ended, or says what makes no sense."""
+        """The next message, with the picture (H, W, 3) that belongs to it; None when the process has ended or its reply is invalid."""
         message = self._child.receive()
         if message is None:
             return None

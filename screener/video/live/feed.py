@@ -223,7 +223,7 @@ class Feed:
         except SourceError as error:
             return error
         except (ValueError, KeyError, TypeError) as error:
-            return SourceError("decoder_crash", f"{self._source.name}: the decoder sent what makes no sense ({type(error).__name__})")
+            return SourceError("decoder_crash", f"{self._source.name}: invalid reply from the decoder ({type(error).__name__})")
         finally:
             child.kill()
             child.close_pipes()

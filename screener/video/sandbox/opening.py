@@ -29,7 +29,7 @@ from screener.video.sources import Source
 
 _IDLE_LIMIT = 4
 _INPUTS_PER_WORKER = 256
-MADNESS = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
+INVALID_REPLY = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
 """What it raises to take an answer for what it should be, when a hostile file has made the process say something else."""
 
 _FACT_NAMES = frozenset(field.name for field in fields(VideoFacts))
@@ -58,7 +58,7 @@ def start_decoder(settings: ScanSettings | None = None) -> None:
     worker = _Worker.take(on_card=True)
     worker.request(None, settings, None)
     answer: dict[str, Any] | None = None
-    with awaiting(worker.child.popen, _patience_seconds(settings)), suppress(*MADNESS):
+    with awaiting(worker.child.popen, _patience_seconds(settings)), suppress(*INVALID_REPLY):
         answer = worker.child.receive()
     if answer is not None and "ready" in answer:
         worker.give_back()
@@ -178,14 +178,14 @@ class Video:
 
     @contextmanager
     def _refusing_invalid_replies(self) -> Iterator[None]:
-        """An answer that makes no sense is the end of its process, and of nothing else."""
+        """An invalid reply ends the worker, and this input, and nothing else."""
         try:
             yield
         except SourceError:
             raise
-        except MADNESS as error:
+        except INVALID_REPLY as error:
             self._release(reuse=False)
-            message = f"{self._name}: the decoder sent what makes no sense ({type(error).__name__})"
+            message = f"{self._name}: invalid reply from the decoder ({type(error).__name__})"
             raise SourceError("decoder_crash", message) from error
 
     def _death(self) -> SourceError:
