@@ -296,6 +296,7 @@ def _video_dict(video: VideoFacts) -> dict[str, Any]:
 
 
 def _person_dict(person: TrackVerdict) -> dict[str, Any]:
+    stretches = [(rounded_seconds(s.start_seconds), rounded_seconds(s.end_seconds), rounded_score(s.p_fake)) for s in person.segments]
     return {
         "track_id": person.track_id,
         "outcome": person.outcome,
@@ -305,14 +306,7 @@ def _person_dict(person: TrackVerdict) -> dict[str, Any]:
         "last_seconds": rounded_seconds(person.last_seconds),
         "frames_seen": person.frames_seen,
         "frames_judged": person.frames_judged,
-        "segments": [
-            {
-                "start_seconds": rounded_seconds(s.start_seconds),
-                "end_seconds": rounded_seconds(s.end_seconds),
-                "p_fake": rounded_score(s.p_fake),
-            }
-            for s in person.segments
-        ],
+        "segments": [{"start_seconds": start, "end_seconds": end, "p_fake": p_fake} for start, end, p_fake in stretches],
         "face_px_median": round(person.face_px_median, 1),
         "reasons": list(person.reasons),
     }

@@ -14,4 +14,5 @@ cd "$(dirname "$0")/.."
 # way a release of a library that breaks something is noticed, and the mirror that is nearest is used. Hosted CI installs the locked ones.
 .venv/bin/uv lock --check --offline --quiet || { echo "uv.lock does not fit pyproject.toml: run uv lock, and commit it" >&2; exit 1; }
 # Much of what the tests do is waiting for commands, servers and streams. Each worker takes about 2 GB, with what it starts.
-.venv/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+# In the order of the files; the weekly job takes another order each time, and whoever runs `pytest` by hand as well.
+.venv/bin/python -m pytest -p no:randomly --numprocesses auto --maxprocesses 4 --dist loadfile
