@@ -17,6 +17,7 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from screener.video.container.packet_faults import ReferenceNumbers
 from screener.video.container.timeline import Timeline
 from screener.video.container.walk import CLOCKED, is_hidden
 from screener.video.ledger import Complaints
@@ -59,6 +60,8 @@ class SeekingReader:
         self.decode_failures = 0
         self.is_broken = False
         self._awaited: set[int] = set()
+        self._extradata = stream.codec_context.extradata or b""
+        self._references = ReferenceNumbers(self._extradata)
         # VP8's error goes with the picture that caused it only where pictures are not decoded side by side.
         use_threads(stream.codec_context, "SLICE" if self._codec == "vp8" else "AUTO")
 
@@ -207,6 +210,7 @@ class SeekingReader:
             except (FFmpegError, IndexError):
                 packet = None
             if packet is not None and packet.pts is not None and key.pts is not None and packet.pts < key.pts:
+                self._note_gap(packet)
                 continue
             if packet is None or not packet.size:
                 yield from self._decoded(None)
@@ -215,7 +219,16 @@ class SeekingReader:
             end_seconds = max(end_seconds, self._end_of(packet))
             yield from self._decoded(packet)
 
+    def _note_gap(self, packet: Packet[Any]) -> None:
+        """Pictures that were left out of H.264 before this one: its decoder draws what refers to them without a word."""
+        if self._codec == "h264":
+            gaps = self._references.gaps
+            self._references.add(bytes(packet), is_key=packet.is_keyframe)
+            self._note_lost(self._references.gaps - gaps)
+
     def _decoded(self, packet: Packet[Any] | None) -> list[VideoFrame]:
+        if packet is not None:
+            self._note_gap(packet)
         if self._codec == "mjpeg" and packet is not None and not decodes_whole(bytes(packet), self._complaints):
             self._note_lost(1)
             return []
@@ -261,6 +274,7 @@ class SeekingReader:
             self._running.close()
         self._running, self._ahead = None, None
         self._awaited.clear()
+        self._references = ReferenceNumbers(self._extradata)
         self.is_broken = False
 
     def _end_of(self, packet: Packet[Any]) -> float:

@@ -160,6 +160,17 @@ def test_pictures_that_never_came_are_missed(tmp_path: Path, numbers: tuple[int,
     assert facts.reasons == ("corrupt",) and facts.decode_errors > 0 and 0 < len(frames) < len(whole)
 
 
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_a_picture_that_others_refer_to_was_left_out(tmp_path: Path, suffix: str) -> None:
+    """The decoder predicts from another one without a word, and without B pictures their order stays right: H.264 counts such pictures."""
+    source = write_clip(tmp_path / f"a.{suffix}", picture=noise, options={"g": "20", "bf": "0"})
+    whole, facts = looked(source)
+    assert len(whole) == 40 and facts.reasons == ()
+    for number in (3, 25):
+        frames, facts = looked(left_out(source, tmp_path / f"{number}.{suffix}", [number]))
+        assert facts.reasons == ("corrupt",) and 0 < len(frames) < 39
+
+
 def test_a_file_is_walked_once_for_all_its_looks_until_it_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     walked: list[Path] = []
     walk = looks.read_facts
