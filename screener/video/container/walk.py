@@ -146,11 +146,16 @@ class Walk:
             self._last_dts = packet.dts
         if packet.is_keyframe:
             self.keys.append(len(self.ticks))
-        tick = packet.pts if packet.pts is not None else packet.dts
+        tick = packet.dts if packet.pts is None or self._is_of_the_next(packet) else packet.pts
         self.untimed += tick is None
         self.unplaced += packet.pts is None
         self.ticks.append(NO_TICK if tick is None else tick)
         self.places.append(-1 if packet.pos is None else packet.pos)
+
+    def _is_of_the_next(self, packet: Packet[Any]) -> bool:
+        """Whether a picture at the end of a recording got the time of the one that was strung on behind it."""
+        known = self._clocked and packet.dts is not None and packet.pts is not None
+        return known and (packet.pts - packet.dts) * self._base_of(packet) > _JUMP_SECONDS  # type: ignore[operator]
 
     def _note_step(self, packet: Packet[Any]) -> None:
         known = self._last_dts is not None and packet.dts is not None
