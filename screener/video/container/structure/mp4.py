@@ -33,7 +33,8 @@ def mp4_faults(file: BinaryIO, walked: Walked) -> int:
         if name in _NESTED and end <= size:
             faults += _inside(file, start, end, fragments)
     found = fragments.tracks.get(walked.stream_id, Track())
-    return faults + (found.samples > walked.packets) + fragments.faults_of(walked.stream_id) + (found.parts > 0 and _go_on(file, reached))
+    broke_off = walked.stream_id in fragments.tracks and _go_on(file, reached)
+    return faults + (found.samples > walked.packets) + fragments.faults_of(walked.stream_id) + broke_off
 
 
 def _go_on(file: BinaryIO, position: int) -> bool:

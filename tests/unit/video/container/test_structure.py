@@ -85,6 +85,7 @@ DAMAGE: dict[str, tuple[str, Change]] = {
     "chunks of more samples than there are": ("a.mp4", at(b"stsc", b"\0\0\0\x29", 12)),
     "a fragment that begins before the last": ("frag.mp4", at(b"tfdt", b"\0\0\1", 4)),
     "a fragment without its time": ("frag.mp4", lambda data: data.replace(b"tfdt", b"tfdx", 1)),
+    "a first fragment that is called something else": ("frag.mp4", lambda data: data.replace(b"moof", b"\0\0\0\0", 1)),
     "a fragment that was taken out": ("frag.mp4", lambda data: without_fragment(data, 1)),
     "a fragment that was taken out where none says when it begins": ("smooth.ismv", lambda data: without_fragment(data, 1)),
     "a fragment without its beginning": ("frag.mp4", lambda data: without(data.index(b"moof", data.index(b"moof") + 9) + 30, 777)(data)),
