@@ -91,6 +91,8 @@ class Complaints:
             return []
         text = os.pread(self._descriptor, min(size, _MESSAGE_BYTES), 0)
         os.ftruncate(self._descriptor, 0)
+        # Or what is printed next would stand behind as many zeros as there was text, and in time out of reach.
+        os.lseek(self._descriptor, 0, os.SEEK_SET)
         heard = [line for line in text.splitlines() if not (_ORDINARY.search(line) or (at_a_cut and _OF_A_CUT.search(line)))]
         damage = [line for line in heard if not _HARMLESS.search(line) and not _is_of_sound(line)]
         self._harmless |= len(damage) < len(heard)

@@ -214,7 +214,7 @@ def _frame_memory() -> FrameMemory | None:
 
 def _redirect_output() -> int:
     """Standard output and error into a file without a name: nothing a decoder prints reaches the user's terminal or our answers."""
-    with tempfile.TemporaryFile(mode="a+b", buffering=0) as file:  # appending, so that emptying it starts it anew
+    with tempfile.TemporaryFile(buffering=0) as file:  # all three share its position, which starts anew when it is emptied
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
         return os.dup(file.fileno())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import tempfile
 from collections.abc import Callable
@@ -200,3 +201,16 @@ def test_damage_under_a_spread_look_is_not_judged(tmp_path: Path) -> None:
     path.write_bytes(data)
     frames, facts = screened(path, SeekPlan(equal_slices(16)))
     assert facts.reasons == ("corrupt",) and facts.decode_errors and not any(24 <= frame.index < 40 for frame in frames)
+
+
+def test_complaints_are_heard_however_much_was_printed_before() -> None:
+    """A decoding process serves many inputs: what one of them printed must not push the next one's words out of reach."""
+    with tempfile.TemporaryFile(buffering=0) as file:
+        printing = os.dup(file.fileno())
+        complaints = Complaints(os.dup(file.fileno()))
+        for _ in range(3):
+            os.write(printing, b"[h264 @ 0x1] error while decoding MB 1 2\n" * 1000)
+            assert len(complaints.new()) > 900
+        os.write(printing, b"[http @ 0x2] Stream ends prematurely\n")
+        assert complaints.new() == [b"[http @ 0x2] Stream ends prematurely"]
+        assert complaints.new() == []
