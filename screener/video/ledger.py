@@ -79,6 +79,11 @@ class Complaints:
         were, self._harmless = self._harmless, False
         return were
 
+    def forget(self) -> None:
+        """What was complained of so far belongs to another input."""
+        self.new()
+        self._harmless = False
+
     def new(self, at_a_cut: bool = False) -> list[bytes]:
         """Complaints since the last call that may be of a picture; the file is emptied, so that it cannot grow without bound.
 

@@ -69,7 +69,7 @@ def prepare() -> tuple[BinaryIO, BinaryIO, Complaints]:
 def _serve(source: Source | None, settings: ScanSettings, look: SeekPlan | None, complaints: Complaints, answers: Answers) -> None:
     """Decode one input; without a source, only get ready for one."""
     confine(settings)
-    complaints.new()  # of the input before, if that was given up
+    complaints.forget()  # of the input before, if that was given up
     watchdog, clock = _Watchdog(stall_seconds(settings)), _BusyClock()
     decoding: Decoding | None = None
     try:
