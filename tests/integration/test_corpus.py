@@ -80,8 +80,7 @@ def test_input(run: Run, name: str) -> None:
         "outcome": row["outcome"],
         "coverage": row["coverage"],
         "reasons": " ".join(reason for reason in row["reasons"] if row["coverage"] == "complete" or reason not in OF_FACES),
-        # Whether FFmpeg chatters of a file differs between its versions.
-        "warnings": " ".join(w for w in row["warnings"] if w != "harmless_complaints" or w in expected["warnings"]),
+        "warnings": " ".join(row["warnings"]),
         "exit_status": str(int(exit_status([(row["outcome"], row["coverage"])]))),
     }
     assert found == expected, row.get("detail")
