@@ -14,6 +14,9 @@ import numpy as np
 import pytest
 from encoding import apart
 
+from screener.faces import DETECTORS
+from screener.scanning.engines import ENGINES
+
 sys.path.append(str(Path(__file__).parents[3] / "scripts"))
 
 from truth.clips import Track, matrix_of, shots_of, write
@@ -224,6 +227,10 @@ def test_a_file_depends_on_seed_and_number_alone(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def readers() -> Readers:
     return Readers()
+
+
+def test_the_harness_leaves_no_engine_behind(readers: Readers) -> None:
+    assert "numbers" not in {*DETECTORS, *ENGINES}
 
 
 def test_the_real_pipeline_reads_numbers_and_times(readers: Readers, tmp_path: Path) -> None:
