@@ -2,12 +2,13 @@
 
 `contract` says what is promised, `json_fields` reads it strictly, `upgrading` brings older formats up to date, `tensors` knows which
 weights are right and `storage` how they lie in a file, `reading` opens files with distrust, `store` loads and verifies, `saving` writes,
-`localisation` says what the locator is worth, `description` puts it in words.
+`localisation` says what the locator is worth, `rates` what a verdict is, `description` puts it in words.
 """
 
 from screener.checkpoint.contract import SPLIT_POINT, Calibration, Contract, DataSet, OperatingPoint
 from screener.checkpoint.description import describe
 from screener.checkpoint.localisation import Localisation, Measured, localisation_of
+from screener.checkpoint.rates import Rates, rates_of
 from screener.checkpoint.saving import attach_head, require_checkpoint_name, save_checkpoint, save_contract, scored_alike
 from screener.checkpoint.store import Checkpoint, default_checkpoint_path, load_checkpoint, require_fingerprint, verify_checkpoint
 from screener.checkpoint.tensors import backbone_fingerprint
@@ -23,12 +24,14 @@ __all__ = [
     "Localisation",
     "Measured",
     "OperatingPoint",
+    "Rates",
     "attach_head",
     "backbone_fingerprint",
     "default_checkpoint_path",
     "describe",
     "load_checkpoint",
     "localisation_of",
+    "rates_of",
     "require_checkpoint_name",
     "require_fingerprint",
     "save_checkpoint",
