@@ -84,10 +84,30 @@ class FaceBox:
 
 
 @dataclass(frozen=True, eq=False)
+class Scene:
+    """A whole frame kept small, to show where in it each face is.
+
+    picture_rgb: (h, w, 3) uint8. size_wh: of the frame it was made from, whose pixels boxes are given in.
+    """
+
+    picture_rgb: NDArray[np.uint8]
+    size_wh: tuple[int, int]
+    frame_index: int
+    pts_seconds: float
+
+    def __post_init__(self) -> None:
+        check.picture(self, "picture_rgb")
+        check.size(self, "size_wh")
+        check.not_negative(self, "frame_index")
+        check.finite(self, "pts_seconds")
+
+
+@dataclass(frozen=True, eq=False)
 class FaceCrop:
     """A face cut from the full-size frame and resized to the network's input.
 
     crop_rgb: (S, S, 3) uint8. frame_index, pts_seconds: of its frame. sharpness: see `preprocessing.sharpness`.
+    scene: its frame kept small, the same for all faces of a frame; None where no report will show it.
     """
 
     crop_rgb: NDArray[np.uint8]
@@ -96,6 +116,7 @@ class FaceCrop:
     pts_seconds: float
     track_id: int
     sharpness: float
+    scene: Scene | None = None
 
     def __post_init__(self) -> None:
         check.square_picture(self, "crop_rgb")
@@ -220,7 +241,11 @@ class VideoFacts:
 
 @dataclass(frozen=True, repr=False)
 class Verdict:
-    """The answer for one input, with its evidence. `to_dict` is the public JSON, schema_version 1."""
+    """The answer for one input, with its evidence. `to_dict` is the public JSON, schema_version 1.
+
+    scanned_at: when judging began, ISO 8601 in UTC, to the second; empty where nobody noted it. scene: the frame in which the person who
+    decides scored highest, for the report; None where nobody was judged, or no crops are kept.
+    """
 
     source: str
     sha256: str | None
@@ -240,6 +265,8 @@ class Verdict:
     versions: dict[str, str]
     timing_seconds: dict[str, float] = field(default_factory=dict)
     detail: str = ""
+    scanned_at: str = field(default="", compare=False)
+    scene: Scene | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         check.one_of(self, "outcome", OUTCOMES)
@@ -256,6 +283,7 @@ class Verdict:
             "schema_version": SCHEMA_VERSION,
             "source": self.source,
             "sha256": self.sha256,
+            "scanned_at": self.scanned_at,
             "outcome": self.outcome,
             "p_fake": rounded_score(self.p_fake),
             "interval": rounded_interval(self.interval),

@@ -155,7 +155,7 @@ def _text(found: Recalibration, written: dict[str, str]) -> str:
 
 
 def _on_left_out_folds(rates: Rates) -> str:
-    from screener.evaluation.metrics import wilson_interval
+    from screener.verdict.proportion import wilson_interval
 
     def share(found: int, count: int) -> str:
         low, high = wilson_interval(found / count, count)

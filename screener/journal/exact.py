@@ -1,6 +1,7 @@
 """A verdict as plain values and back, with every digit: what the public JSON rounds is kept, so that any report can be made of it again.
 
-Knows the records. The pixels of thumbnails are left out: a page that shows them has been written by the time a verdict is kept.
+Knows the records. The pixels of thumbnails and of the scene are left out: a page that shows them has been written by the time a verdict is
+kept.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ Kind = TypeVar("Kind")
 
 def to_plain(verdict: Verdict) -> dict[str, Any]:
     """Dictionaries, lists, texts and numbers only, ready for JSON."""
-    bare = replace(verdict, frames=tuple(replace(face, thumbnail_rgb=None, blend_map=None) for face in verdict.frames))
+    bare = replace(verdict, frames=tuple(replace(face, thumbnail_rgb=None, blend_map=None) for face in verdict.frames), scene=None)
     plain: dict[str, Any] = _plain(asdict(bare))
     return plain
 

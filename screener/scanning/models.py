@@ -55,7 +55,10 @@ class Models:
     def new_cropper(self) -> Cropper:
         """For one video, or for frames without a gap of one: it remembers faces."""
         settings, contract = self.settings, self.checkpoint.contract
-        return Cropper(self.detector, contract.preprocessing, settings.min_face_px, self.least_sharpness, settings.detect_every)
+        return Cropper(
+            self.detector, contract.preprocessing, settings.min_face_px, self.least_sharpness, settings.detect_every,
+            keeps_scenes=settings.thumbnails > 0,
+        )  # fmt: skip
 
     def glances(self, cropper: Cropper, frames: Iterator[Frame]) -> Generator[tuple[Glances, float]]:
         """What faces are found in some frames at a time, in order, and the seconds it took. On a processor with one core a picture, as the
