@@ -37,6 +37,8 @@ class TrackerSettings:
     doubt_margin: a box or a track that fits two people must fit one of them better by this much.
     position_seconds: time in which trust in position falls to 1/e. reach_sizes: distance, in face sizes, at which position stops helping.
     position_weight: what one reach of distance, or a doubled size, costs in units of appearance while position is fully trusted.
+    still_limit: `scene_distance` between successive samples below which the camera stands still: then a face that is where it was in the
+    sample before may look more different, however long ago that was. still_trust: how far position is trusted for that, at most.
     cut_limit: `scene_distance` between successive samples from which they belong to different shots.
     dissolve_seconds, dissolve_limit: how far back the picture is compared too, and from which distance that is a gradual change of shot.
     exemplars: how many views of one person are remembered. novelty: how new a view must be for that.
@@ -51,6 +53,8 @@ class TrackerSettings:
     position_seconds: float = 2.0
     reach_sizes: float = 1.5
     position_weight: float = 0.25
+    still_limit: float = 0.20
+    still_trust: float = 0.50
     cut_limit: float = 0.40
     dissolve_seconds: float = 1.5
     dissolve_limit: float = 0.50
@@ -125,6 +129,8 @@ class Tracker:
         self._shot = 0
         self._scenes: deque[tuple[float, Scene]] = deque(maxlen=REMEMBERED_SCENES)
         self._cuts: deque[float] = deque(maxlen=REMEMBERED_CUTS)
+        self._stillness = 0.0
+        self._seen_before: set[int] = set()
 
     @property
     def cuts(self) -> tuple[float, ...]:
@@ -143,6 +149,7 @@ class Tracker:
         self._notice_cut(seen_now.pts_seconds, seen_now.scene)
         boxes_xyxy, appearances = seen_now.boxes_xyxy, seen_now.appearances
         if not len(boxes_xyxy):
+            self._seen_before = set()
             return []
         overlaps = iou_matrix(boxes_xyxy, boxes_xyxy) - np.eye(len(boxes_xyxy))
         people = self._match(seen_now.pts_seconds, boxes_xyxy, appearances)
@@ -155,17 +162,18 @@ class Tracker:
         seen = [people[j] for j in range(len(boxes_xyxy))]
         self._introduce(seen)
         self._forget(seen)
-        return [track.track_id for track in seen]
+        ids = [track.track_id for track in seen]
+        self._seen_before = set(ids)
+        return ids
 
     def _notice_cut(self, pts_seconds: float, scene: Scene) -> None:
         """Compares with the sample before, and with one a little earlier, which tells a dissolve."""
         settings = self._settings
+        change = scene_distance(self._scenes[-1][1], scene) if self._scenes else math.inf
+        self._stillness = max(0.0, 1.0 - change / settings.still_limit)
         while len(self._scenes) > 1 and pts_seconds - self._scenes[0][0] > settings.dissolve_seconds:
             self._scenes.popleft()
-        if self._scenes and (
-            scene_distance(self._scenes[-1][1], scene) > settings.cut_limit
-            or scene_distance(self._scenes[0][1], scene) > settings.dissolve_limit
-        ):
+        if self._scenes and (change > settings.cut_limit or scene_distance(self._scenes[0][1], scene) > settings.dissolve_limit):
             self._shot += 1
             self._cuts.append(pts_seconds)
             self._scenes.clear()
@@ -194,7 +202,8 @@ class Tracker:
         views = [[[appearance_distance(view, seen) for view in track.exemplars] for seen in appearances] for track in self._tracks]
         looks = np.array([[min(distances) for distances in row] for row in views])
         drift = np.array([[np.median(distances) for distances in row] for row in views])
-        nearness = trust * np.clip(1.0 - reach, 0, 1)
+        stayed = np.array([[self._has_stayed(track)] for track in self._tracks])
+        nearness = np.maximum(trust * np.clip(1.0 - reach, 0, 1), stayed * np.clip(1.0 - apart, 0, 1))
         same_shot = np.array([[track.shot == self._shot] for track in self._tracks])
         limits = np.where(same_shot, settings.appearance_limit, settings.cut_appearance_limit)
         limits = limits + (settings.near_appearance_limit - settings.appearance_limit) * nearness
@@ -205,6 +214,12 @@ class Tracker:
         """How much the last position still says, in [0, 1]: nothing in another shot."""
         elapsed = abs(seconds - track.seen_seconds)
         return math.exp(-elapsed / self._settings.position_seconds) if track.shot == self._shot and math.isfinite(elapsed) else 0.0
+
+    def _has_stayed(self, track: _Track) -> float:
+        """How likely someone of the sample before is still in the same place, in [0, 1], however long ago that was: samples may be a minute
+        apart, and where nothing else in the picture has changed, people are seldom exchanged."""
+        seen_last = track.shot == self._shot and track.track_id in self._seen_before
+        return self._settings.still_trust * self._stillness if seen_last else 0.0
 
     def _is_doubtful(self, gains: Float64, i: int, j: int, apart: NDArray[np.bool_]) -> bool:
         """Whether the box fits another person, or the person another box, about as well; only those that are surely not the same count."""
