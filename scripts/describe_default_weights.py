@@ -4,11 +4,12 @@ How default weights are made, from the start that scripts/convert_open_nsfw.py w
 
     screener train --end-to-end FACES/manifest.csv -o trained.safetensors --init start.safetensors --autoencoder TAEF2 \\
         --config weights/recipes/screener-default-2.toml
-    python scripts/describe_default_weights.py trained.safetensors FACES -o described.safetensors
+    python scripts/refit_last_layer.py trained.safetensors FACES/manifest.csv -o refitted.safetensors --decoded RUN/decoded --cache CACHE
+    python scripts/describe_default_weights.py refitted.safetensors FACES -o described.safetensors
     python scripts/measure_localisation.py FACES RUN_FOLDER --checkpoint described.safetensors --store
     screener calibrate described.safetensors CLIPS -o weights/default.safetensors
 
-The third command decides whether reports may show where a face is blended; the fourth fits temperature, bias and thresholds to labelled
+The fourth command decides whether reports may show where a face is blended; the fifth fits temperature, bias and thresholds to labelled
 videos that were never trained on.
 """
 
@@ -41,9 +42,10 @@ RECIPE = (
     "125,000 pictures in four legs, the last of which `weights/recipes/screener-default-2.toml` describes: originals beside their "
     "swaps (DFDC), real faces beside what the autoencoder of a diffusion model makes of them, faces blended into themselves "
     "(arXiv:2204.08376) and swapped by landmarks. Both pictures of a pair are degraded by encoders of video and of stills, in half "
-    "of the pairs by different ones. The network has a quarter of the inner channels of Wide ResNet50-2 and half of the outer ones, "
-    "is stored and computed so, and widens into it without changing its function (arXiv:1511.05641). What each leg did is in "
-    "`docs/training-log.md`."
+    "of the pairs by different ones. Then the last layer alone was fitted anew to 19,200 pictures degraded in more ways "
+    "(`scripts/refit_last_layer.py`, arXiv:2204.02937). The network has a quarter of the inner channels of Wide ResNet50-2 and half "
+    "of the outer ones, is stored and computed so, and widens into it without changing its function (arXiv:1511.05641). What each leg "
+    "did is in `docs/training-log.md`."
 )
 
 

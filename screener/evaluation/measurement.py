@@ -174,7 +174,8 @@ def _with_interval(name: str, given: Ingredients, counts: Counts) -> Figure:
         return replace(figure, note="; ".join(filter(None, [figure.note, "no interval from a single video"])))
     if name in SHARES:
         videos = int(np.isin(given.labels, SHARES[name]).sum())
-        return replace(figure, interval=wilson_interval(figure.value, videos, INTERVAL_SHARE))
+        counted = f"{round(figure.value * videos)} of {videos}"
+        return replace(figure, interval=wilson_interval(figure.value, videos, INTERVAL_SHARE), note=figure.note or counted)
     return replace(figure, interval=metrics.central_range(given.resampled(counts), INTERVAL_SHARE))
 
 

@@ -33,6 +33,9 @@ STYLES: tuple[tuple[str, Any], ...] = ((REAL, (0, (6, 2))), (FAKE, (0, (2, 1.5))
 
 HISTOGRAM_BINS = 20
 
+CLOSE, LOW_LABEL, HIGH_LABEL = 0.07, 1.02, 1.07
+"""Labels above the axes that are closer than this across stand on two lines; where these are."""
+
 NEEDS_MATPLOTLIB = "The plots need matplotlib: pip install 'screener-video[train]', then make this page again from its results."
 
 Spread = tuple[np.ndarray[Any, np.dtype[np.int64]], np.ndarray[Any, np.dtype[np.float64]]]
@@ -129,18 +132,27 @@ def _reliability(spread: Spread) -> Chart | None:
         axes.plot([said for said, _, _ in bins], [true for _, true, _ in bins], color=INK, linewidth=1.2)
         for said, true, count in bins:
             axes.plot(said, true, marker="o", markersize=4 + 2.2 * np.log10(count), color=INK)
-            axes.annotate(
-                str(count), (said, true), (0, 8 if true < 0.9 else -15), textcoords="offset points", ha="center", color=QUIET, size=8.5
-            )
+        # Above the axes, where no curve runs; every other one a line higher where two bins lie close.
+        for (said, _, count), height in zip(bins, count_heights([said for said, _, _ in bins]), strict=True):
+            axes.text(said, height, str(count), transform=axes.get_xaxis_transform(), ha="center", color=QUIET, size=8.5)
         axes.set(xlabel="mean p_fake of the bin", ylabel="share of fakes in the bin", xlim=(-0.02, 1.02), ylim=(-0.06, 1.06))
         axes.set_aspect("equal")
 
     caption = (
         "Reliability: what share of the videos scored about so high are fake. On the diagonal a score means what it says, if fakes are "
-        "as common as in this set. Numbers count the videos in each bin."
+        "as common as in this set. The numbers above count the videos in each bin."
     )
     told = "; ".join(f"of {counted(count, 'video')} scored {said:.2f}, {true:.0%} fake" for said, true, count in bins)
     return Chart(drawn("reliability", (4.3, 4.1), draw), caption, f"Reliability: {told}")
+
+
+def count_heights(places: Sequence[float]) -> list[float]:
+    """Heights above the axes, in shares of their height, at which labels at these rising places across do not touch."""
+    heights: list[float] = []
+    for before, place in zip([-1.0, *places], places, strict=False):
+        raised = bool(heights) and place - before < CLOSE and heights[-1] == LOW_LABEL
+        heights.append(HIGH_LABEL if raised else LOW_LABEL)
+    return heights
 
 
 def _histogram(spread: Spread, evaluation: Evaluation) -> Chart | None:

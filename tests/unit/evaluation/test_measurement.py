@@ -134,6 +134,7 @@ def test_what_so_few_videos_cannot_show_is_said() -> None:
     single = slice_of([(0, [0.1], "genuine", "a"), (0, [0.2], "genuine", "b"), (1, [0.9], "fake", "c")]).figures
     assert (single["video_auc"].interval, single["video_auc"].note) == (None, "no interval from a single video")
     assert single["false_positive_rate"].interval == pytest.approx((0.0, 0.6576), abs=1e-4), "0 of 2 says little"
+    assert single["false_positive_rate"].note == "0 of 2"
     assert single["coverage"].interval == pytest.approx((0.4385, 1.0), abs=1e-4), "3 of 3"
     quiet = slice_of([(0, [0.1], "genuine", "a"), (1, [0.2], "genuine", "c")]).figures["precision"]
     assert (quiet.value, quiet.note) == (None, "nothing lies at or above the threshold")

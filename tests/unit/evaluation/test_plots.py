@@ -13,7 +13,7 @@ import pytest
 
 from screener.evaluation import plots
 from screener.evaluation.figures import Evaluation
-from screener.evaluation.plots import Chart, charts_of, compared_roc, headline_spread
+from screener.evaluation.plots import HIGH_LABEL, LOW_LABEL, Chart, charts_of, compared_roc, count_heights, headline_spread
 
 from .made import evaluation, item, row, several
 
@@ -112,3 +112,9 @@ def test_without_matplotlib_there_are_no_charts(found: Evaluation, monkeypatch: 
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "matplotlib" else real_find(name))
     monkeypatch.setattr(builtins, "__import__", refuse)
     assert charts_of(found) == compared_roc([("A", found)]) == ()
+
+
+def test_numbers_above_bins_that_lie_close_stand_on_two_lines() -> None:
+    assert count_heights([0.05, 0.10, 0.15, 0.40]) == [LOW_LABEL, HIGH_LABEL, LOW_LABEL, LOW_LABEL]
+    assert count_heights([0.5]) == [LOW_LABEL]
+    assert count_heights([]) == []
