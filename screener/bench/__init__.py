@@ -5,7 +5,7 @@ Puts stages together as the pipeline does. Does not print; a timing is a measure
 
 from screener.bench.clips import SIZES_WH, make_clip
 from screener.bench.spent import Spent, spending
-from screener.bench.stages import Bench, bench, bench_with
+from screener.bench.stage_times import Bench, bench, bench_with
 from screener.bench.table import render
 
 __all__ = ["SIZES_WH", "Bench", "Spent", "bench", "bench_with", "make_clip", "render", "spending"]

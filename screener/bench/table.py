@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from screener.bench.stages import Bench
+from screener.bench.stage_times import Bench
 
 ROWS = (
     ("decode", "file checked, frames decoded in their own process"),

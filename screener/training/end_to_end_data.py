@@ -15,7 +15,7 @@ from screener.datasets import LabelledItem
 from screener.datasets.layouts import read_data
 from screener.errors import DatasetError
 from screener.faces import MtcnnDetector
-from screener.training.pictures import SUFFIXES, VALIDATION_SHARE, LabelledFace, held_out, read_item_faces
+from screener.training.labelled_pictures import SUFFIXES, VALIDATION_SHARE, LabelledFace, held_out, read_item_faces
 
 Say = Callable[[str], None]
 

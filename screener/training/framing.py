@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from screener.model.preprocessing import resize_square
-from screener.training.pictures import LabelledFace
+from screener.training.labelled_pictures import LabelledFace
 from screener.training.self_blending import Face
 
 ZOOM = (0.74, 1.12)

@@ -22,8 +22,8 @@ from screener.checkpoint import Localisation, Measured
 from screener.errors import DatasetError
 from screener.evaluation.metrics import bootstrap_interval, roc_auc
 from screener.model.preprocessing import Preprocessing, resize_square
+from screener.training.labelled_pictures import LabelledFace
 from screener.training.pairs import PairMaker, Recipe
-from screener.training.pictures import LabelledFace
 
 Maps = NDArray[np.float32]
 Floats = NDArray[np.float64]

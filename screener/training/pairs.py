@@ -20,7 +20,7 @@ from screener.model.preprocessing import Preprocessing, resize_square
 from screener.training import route
 from screener.training.decoders.drawn_pictures import WHOLE_PICTURES, decoded_pairs, finished_decoders
 from screener.training.framing import Framing, draw_framing, framed
-from screener.training.pictures import LabelledFace
+from screener.training.labelled_pictures import LabelledFace
 from screener.training.self_blending import Face, blend_part, self_blend, sharpened, swap_blend, wear
 
 UInt8 = NDArray[np.uint8]

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from screener.encoding.round_trip import encode_and_decode
-from screener.training import codecs, degradation
+from screener.training import codec_loss, degradation
 from screener.training.motion import moving
 
 UInt8 = NDArray[np.uint8]
@@ -65,10 +65,10 @@ def shown(picture: UInt8, route: Route, count: int = 1) -> list[UInt8]:
     frames = moving(picture, rng, length)
     wanted = sorted(rng.choice(np.arange(length // 3, length), count, replace=count > length - length // 3).tolist())
     if rng.random() < SECOND_GENERATION:
-        frames = encode_and_decode(frames, codecs.draw(rng, route.hardness), range(length))
+        frames = encode_and_decode(frames, codec_loss.draw(rng, route.hardness), range(length))
         side = picture.shape[0] * rng.uniform(0.65, 1.35)
         frames = [_even(_resized(frame, side)) for frame in frames]
-    return encode_and_decode(frames, codecs.draw(rng, route.hardness), wanted)
+    return encode_and_decode(frames, codec_loss.draw(rng, route.hardness), wanted)
 
 
 def tone(picture: UInt8, kind: float, amount: float) -> UInt8:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from screener.datasets.audit.audit_report import AuditReport, Unread, require_clean
 from screener.datasets.audit.confounds import Confound, can_judge_together, find_confounds, independent_groups
-from screener.datasets.audit.facts import FileFacts, OnProgress, read_all
+from screener.datasets.audit.incidental_facts import FileFacts, OnProgress, read_all
 from screener.datasets.audit.leaks import KINDS, Leak, find_leaks
 from screener.datasets.item import LabelledItem
 from screener.settings.audit import AuditSettings

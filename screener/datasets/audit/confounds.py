@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import mannwhitneyu
 
-from screener.datasets.audit.facts import FACTS, Fact, FileFacts, Value
+from screener.datasets.audit.incidental_facts import FACTS, Fact, FileFacts, Value
 from screener.datasets.item import LABELS
 from screener.datasets.splits import components, plan_folds
 from screener.errors import DatasetError

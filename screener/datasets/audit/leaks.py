@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from screener.datasets.audit.facts import FileFacts
 from screener.datasets.audit.fingerprints import Places, near_pairs
+from screener.datasets.audit.incidental_facts import FileFacts
 from screener.datasets.item import LabelledItem
 from screener.settings.audit import AuditSettings
 

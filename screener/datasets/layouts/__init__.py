@@ -15,7 +15,7 @@ from screener.datasets.item import LABELS, LabelledItem
 from screener.datasets.layouts.celeb_df import is_celeb_df, read_celeb_df
 from screener.datasets.layouts.dfdc import is_dfdc, read_dfdc
 from screener.datasets.layouts.faceforensics import is_faceforensics, read_faceforensics
-from screener.datasets.layouts.folders import is_labelled_folder, media_below, read_labelled_folder
+from screener.datasets.layouts.plain_folders import is_labelled_folder, media_below, read_labelled_folder
 from screener.datasets.manifest import read_manifest
 from screener.errors import DatasetError
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from screener.training.pictures import LabelledFace
+from screener.training.labelled_pictures import LabelledFace
 
 WHOLE_PICTURES = "autoencoder"
 """How the name of a decoder begins that draws the whole picture and not the face alone."""

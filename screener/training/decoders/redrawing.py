@@ -20,7 +20,7 @@ from screener.runtime.files import make_folder, telling, write_whole
 from screener.training.decoders.autoencoder import STRIDE, Autoencoder, load_autoencoder
 from screener.training.decoders.drawn_pictures import INDEX, WHOLE_PICTURES
 from screener.training.decoders.swap_decoder import SPECS, SwapDecoder, train_swap_decoder
-from screener.training.pictures import LabelledFace
+from screener.training.labelled_pictures import LabelledFace
 from screener.training.self_blending import match_colour, mix
 
 UInt8 = NDArray[np.uint8]

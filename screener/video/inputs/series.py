@@ -22,7 +22,7 @@ from screener.errors import SourceError
 from screener.settings import ScanSettings
 from screener.video.inputs.media import PICTURE_SUFFIXES
 from screener.video.inputs.picture_facts import picture_facts
-from screener.video.sandbox.opening import open_video
+from screener.video.sandbox.decoded_video import open_video
 from screener.video.sources import Source
 
 LEAST_SHARE = 0.8

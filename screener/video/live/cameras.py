@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from screener.settings import LiveSettings
-from screener.video.live.child import LiveChild
+from screener.video.live.live_child import LiveChild
 from screener.video.sources import Source
 
 LINUX_DEVICES = Path("/sys/class/video4linux")

@@ -1,7 +1,7 @@
 """A live source, frame by frame and without end: a camera, an address, a named pipe, or a file at its own speed.
 
 Unlike a scan's reader it opens a source once, holds nothing back, decodes without waiting for later frames, and turns only those frames
-into pictures that are asked for. Does not know processes, or who looks at the frames; see `worker`.
+into pictures that are asked for. Does not know processes, or who looks at the frames; see `live_worker`.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from screener.errors import SourceError
 from screener.records import Frame
 from screener.settings import LiveSettings
-from screener.video.live.child import LiveChild
+from screener.video.live.live_child import LiveChild
 from screener.video.live.named_pipe import HeldPipe
 from screener.video.live.reconnecting import BackOff, NothingToRetry
 from screener.video.sources import Source

@@ -17,7 +17,7 @@ from av.video.stream import VideoStream
 
 from screener.video.container.walk import RESTART_SECONDS
 from screener.video.ledger import Complaints
-from screener.video.readers.jpeg import decodes_whole
+from screener.video.readers.jpeg_integrity import decodes_whole
 from screener.video.readers.pyav import PyAVReader
 from screener.video.readers.reader import use_threads
 from screener.video.readers.soundness import Soundness

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from PIL import Image
 
-from screener.video.readers.jpeg import end_of_jpeg
+from screener.video.readers.jpeg_integrity import end_of_jpeg
 from screener.video.readers.pillow_errors import PILLOW_ERRORS
 
 _HEADER_BYTES = 1 << 16

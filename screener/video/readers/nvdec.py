@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from screener.video.container.facts import Facts
 from screener.video.ledger import Complaints
-from screener.video.readers.card import CARD_FORMAT
+from screener.video.readers.nvdec_card import CARD_FORMAT
 from screener.video.readers.pyav import PyAVReader
 from screener.video.readers.whole_frames import Decoded
 

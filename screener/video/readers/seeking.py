@@ -21,7 +21,7 @@ from screener.video.container.packet_faults import ReferenceNumbers
 from screener.video.container.timeline import Timeline
 from screener.video.container.walk import CLOCKED, is_hidden
 from screener.video.ledger import Complaints
-from screener.video.readers.jpeg import decodes_whole
+from screener.video.readers.jpeg_integrity import decodes_whole
 from screener.video.readers.reader import use_threads
 
 _TOLERANCE_SECONDS = 1e-4

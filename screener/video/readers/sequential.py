@@ -1,6 +1,7 @@
 """A video file, frame by frame: the facts say what there should be, the policy which readers may be trusted with it, and those read.
 
-A short read never counts as complete, and a picture that was damaged is counted and not given out. Does not know processes; see `worker`.
+A short read never counts as complete, and a picture that was damaged is counted and not given out. Does not know
+processes; see `sandbox.worker`.
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ from screener.video.container.facts import Facts, read_facts
 from screener.video.container.opening import first_video, open_container
 from screener.video.container.policy import plan_for
 from screener.video.ledger import Complaints, Ledger
-from screener.video.readers.card import CARD
 from screener.video.readers.careful import CarefulReader
 from screener.video.readers.nvdec import NvdecReader, can_read
+from screener.video.readers.nvdec_card import CARD
 from screener.video.readers.opencv import OpenCVReader
 from screener.video.readers.pyav import PyAVReader, plain_picture
 from screener.video.readers.reader import Reader

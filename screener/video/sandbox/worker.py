@@ -29,8 +29,8 @@ from screener.records import Frame
 from screener.settings import ScanSettings
 from screener.video.ledger import Complaints
 from screener.video.masking import scrubbed
-from screener.video.readers.card import CARD
 from screener.video.readers.choice import decode
+from screener.video.readers.nvdec_card import CARD
 from screener.video.readers.reader import Decoding
 from screener.video.sandbox.frame_memory import SLOTS, FrameMemory
 from screener.video.sandbox.limits import confine, stall_seconds

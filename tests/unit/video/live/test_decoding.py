@@ -15,8 +15,8 @@ from screener.settings import LiveSettings, ScanSettings
 from screener.video import file_source, open_video
 from screener.video.ledger import Complaints
 from screener.video.live.decoding import LiveDecoding, Pace, decode_live
+from screener.video.live.live_worker import Due
 from screener.video.live.one_source import live_source
-from screener.video.live.worker import Due
 from screener.video.sources import Source
 
 

@@ -22,7 +22,7 @@ class LiveChild:
     """One decoding process for one connection to a source."""
 
     def __init__(self, source: Source, settings: LiveSettings) -> None:
-        self._child = Child("video.live.worker", heard=self._hear)
+        self._child = Child("video.live.live_worker", heard=self._hear)
         self._max_pixels = settings.max_pixels
         self._killing = threading.Lock()
         self._heard = time.monotonic()

@@ -13,7 +13,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 from screener.datasets.audit.fingerprints import Fingerprint, fingerprint
-from screener.datasets.audit.jpeg import PictureHeader, read_picture_header
+from screener.datasets.audit.jpeg_header import PictureHeader, read_picture_header
 from screener.datasets.item import LabelledItem
 from screener.errors import SourceError
 from screener.records import VideoFacts

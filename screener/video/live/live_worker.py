@@ -2,7 +2,7 @@
 
 It decodes everything and sends what it was asked for: a frame for each request, the next one that comes and is due. So nothing ever waits
 to be looked at, and whoever is slow gets fewer frames and not old ones. A decoder that crashes or hangs takes this process with it, and
-not the watch. Answers are JSON and raw pixels, as those of `worker`.
+not the watch. Answers are JSON and raw pixels, as those of `sandbox.worker`.
 """
 
 from __future__ import annotations
