@@ -24,6 +24,7 @@ from screener.settings import LiveSettings
 from screener.video.container.facts import HDR_TRANSFERS
 from screener.video.container.opening import FILE_FORMATS, check_pixels, first_video
 from screener.video.ledger import Complaints
+from screener.video.live.pacing import Pace, hold_back
 from screener.video.live.reconnecting import NothingToRetry
 from screener.video.readers.careful import CarefulReader
 from screener.video.readers.choice import decode
@@ -35,12 +36,6 @@ from screener.video.remote.addresses import names_private
 from screener.video.remote.fetching import download
 from screener.video.remote.reaching import UrlGuard
 from screener.video.sources import Source
-
-REANCHOR_SECONDS = 1.0
-"""A frame that is later than this against the pace starts the pace anew."""
-
-JUMP_SECONDS = 10.0
-"""A step in a stream's own time of more than this is no wait but a new beginning."""
 
 LIVE_PICTURE_BYTES, LIVE_PICTURE_SECONDS = 64 << 20, 1.5
 """What ends before it has sent so much, or for so long, is a picture and no stream of them."""
@@ -91,30 +86,6 @@ class LiveDecoding(Protocol):
 def decode_live(source: Source, settings: LiveSettings, complaints: Complaints, alive: Callable[[], None] = lambda: None) -> LiveDecoding:
     """Open a source in this process. alive: called now and then while a wait is on purpose. Raises SourceError."""
     return _OPENED[source.kind](source, settings, complaints, alive)
-
-
-class Pace:
-    """When a frame of a recording is due, if it is played at its own speed from its first frame on."""
-
-    def __init__(self) -> None:
-        self._anchor: float | None = None
-        self._last = 0.0
-
-    def wait_seconds(self, pts_seconds: float, now: float) -> float:
-        """How long to hold the frame back; 0 for one that is late."""
-        stepped = abs(pts_seconds - self._last) > JUMP_SECONDS or pts_seconds < self._last - REANCHOR_SECONDS
-        if self._anchor is None or stepped or now - (self._anchor + pts_seconds) > REANCHOR_SECONDS:
-            self._anchor = now - pts_seconds
-        self._last = pts_seconds
-        return max(0.0, self._anchor + pts_seconds - now)
-
-
-def hold_back(seconds: float, alive: Callable[[], None]) -> None:
-    """Sleep, and say now and then that it is on purpose."""
-    until = time.monotonic() + seconds
-    while (left := until - time.monotonic()) > 0:
-        alive()
-        time.sleep(min(left, 0.5))
 
 
 class CameraDecoding:
