@@ -1,4 +1,4 @@
-"""Decoding: files, series of pictures, addresses and cameras -> frames with their times, and the facts about each input.
+"""Decoding: files, series of pictures, addresses and cameras in, frames with their times and facts about each input out.
 
 The only user of cv2.VideoCapture, and of PyAV for reading. Knows nothing of faces or verdicts.
 """
