@@ -46,7 +46,7 @@ class HeldOut:
 
     @property
     def divisions(self) -> int:
-        """How often the groups were divided."""
+        """Number of divisions of the groups."""
         return len(next(iter(self.figures.values()), ()))
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Scores of labelled videos -> a checkpoint's new calibration, operating points and valid ranges, and what they are worth.
+"""Scores of labelled videos in, a checkpoint's new calibration, operating points and valid ranges out, with their held-out error.
 
 Knows scores of videos and contracts. Does not scan, and reads or writes no files.
 """
@@ -26,7 +26,7 @@ from screener.evaluation.videos import VideoScore, halves_by_group, labels_of
 from screener.settings import ScanSettings
 
 FIGURE = "calibration"
-"""Name of the entry in a contract's figures that says what a calibration rests on."""
+"""Key in a contract's figures that says what a calibration is based on."""
 
 
 def _everything(scores: Sequence[VideoScore]) -> tuple[str, NDArray[np.bool_]]:
@@ -34,17 +34,18 @@ def _everything(scores: Sequence[VideoScore]) -> tuple[str, NDArray[np.bool_]]:
 
 
 FAMILIES = {"blending": headline_of, "all": _everything}
-"""Which fakes are fitted to, by name: what the figures of an evaluation open with, or all. Whole generated faces are outside of what a
-detector of blending sees: fitted to them too, it would promise less of the rest."""
+"""Which fakes are fitted to, by name: those of an evaluation's headline, or all. A detector of blending cannot see faces that are generated
+as a whole; fitted to these too, its thresholds would be worse for the rest.
+"""
 
 
 @dataclass(frozen=True)
 class CalibrateSettings:
-    """What a checkpoint is calibrated to.
+    """How a checkpoint is calibrated.
 
-    fprs: false-positive rates to find a threshold for. families: name in FAMILIES of the fakes to fit to.
+    fprs: false-positive rates to find a threshold for. families: key in FAMILIES of the fakes to fit to.
     missed: at most this share of the fakes scores below the bound under which a video is called genuine.
-    split: of data that has splits, the one to fit to; None takes the validation split where there is one.
+    split: split to fit to, if the data has splits; None takes the validation split if there is one.
     """
 
     fprs: tuple[float, ...] = (0.01, 0.05, 0.10)
