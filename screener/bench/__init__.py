@@ -1,6 +1,6 @@
-"""A clip in, a table out: where the time of a scan goes on this machine, stage by stage, beside the least that it could take.
+"""A clip in, a table out: the time that each stage of a scan takes on this machine, and the least that it could take.
 
-Puts stages together as the pipeline does. Does not print; a timing is a measurement of one machine at one moment, never a promise.
+Runs the stages as a scan does. Does not print. A timing is a measurement of one machine at one moment.
 """
 
 from screener.bench.clips import SIZES_WH, make_clip
