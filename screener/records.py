@@ -14,7 +14,17 @@ from numpy.typing import NDArray
 
 from screener import record_checks as check
 from screener.errors import REASONS, WARNINGS
-from screener.record_views import frame_table, rounded_interval, rounded_score, rounded_seconds, verdict_html, verdict_line
+from screener.record_views import (
+    frame_dict,
+    frame_table,
+    person_dict,
+    rounded_interval,
+    rounded_score,
+    rounded_seconds,
+    verdict_html,
+    verdict_line,
+    video_dict,
+)
 
 SCHEMA_VERSION = 1
 
@@ -73,10 +83,30 @@ class FaceBox:
 
 
 @dataclass(frozen=True, eq=False)
+class Scene:
+    """A whole frame kept small, to show where in it each face is.
+
+    picture_rgb: (h, w, 3) uint8. size_wh: of the frame it was made from, whose pixels boxes are given in.
+    """
+
+    picture_rgb: NDArray[np.uint8]
+    size_wh: tuple[int, int]
+    frame_index: int
+    pts_seconds: float
+
+    def __post_init__(self) -> None:
+        check.picture(self, "picture_rgb")
+        check.size(self, "size_wh")
+        check.not_negative(self, "frame_index")
+        check.finite(self, "pts_seconds")
+
+
+@dataclass(frozen=True, eq=False)
 class FaceCrop:
     """A face cut from the full-size frame and resized to the network's input.
 
     crop_rgb: (S, S, 3) uint8. frame_index, pts_seconds: of its frame. sharpness: see `preprocessing.sharpness`.
+    scene: its frame kept small, the same for all faces of a frame; None where no report will show it.
     """
 
     crop_rgb: NDArray[np.uint8]
@@ -85,6 +115,7 @@ class FaceCrop:
     pts_seconds: float
     track_id: int
     sharpness: float
+    scene: Scene | None = None
 
     def __post_init__(self) -> None:
         check.square_picture(self, "crop_rgb")
@@ -171,7 +202,7 @@ class TrackVerdict:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values only, as in the JSON of a verdict."""
-        return _person_dict(self)
+        return person_dict(self)
 
 
 @dataclass(frozen=True)
@@ -209,7 +240,11 @@ class VideoFacts:
 
 @dataclass(frozen=True, repr=False)
 class Verdict:
-    """The answer for one input, with its evidence. `to_dict` is the public JSON, schema_version 1."""
+    """The answer for one input, with its evidence. `to_dict` is the public JSON, schema_version 1.
+
+    scanned_at: when judging began, ISO 8601 in UTC, to the second; empty where nobody noted it. scene: the frame in which the person who
+    decides scored highest, for the report; None where nobody was judged, or no crops are kept.
+    """
 
     source: str
     sha256: str | None
@@ -229,6 +264,8 @@ class Verdict:
     versions: dict[str, str]
     timing_seconds: dict[str, float] = field(default_factory=dict)
     detail: str = ""
+    scanned_at: str = field(default="", compare=False)
+    scene: Scene | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         check.one_of(self, "outcome", OUTCOMES)
@@ -245,6 +282,7 @@ class Verdict:
             "schema_version": SCHEMA_VERSION,
             "source": self.source,
             "sha256": self.sha256,
+            "scanned_at": self.scanned_at,
             "outcome": self.outcome,
             "p_fake": rounded_score(self.p_fake),
             "interval": rounded_interval(self.interval),
@@ -254,9 +292,9 @@ class Verdict:
             "reasons": list(self.reasons),
             "detail": self.detail,
             "warnings": list(self.warnings),
-            "video": _video_dict(self.video),
+            "video": video_dict(self.video),
             "people": [person.to_dict() for person in self.people],
-            "frames": [_frame_dict(score) for score in self.frames],
+            "frames": [frame_dict(score) for score in self.frames],
             "checkpoint": self.checkpoint,
             "settings": self.settings,
             "versions": self.versions,
@@ -276,49 +314,3 @@ class Verdict:
 
     def _repr_html_(self) -> str:
         return verdict_html(self.to_dict())
-
-
-def _video_dict(video: VideoFacts) -> dict[str, Any]:
-    return {
-        "duration_seconds": rounded_seconds(video.duration_seconds),
-        "size_wh": list(video.size_wh),
-        "fps": round(video.fps, 3),
-        "codec": video.codec,
-        "reader": video.reader,
-        "is_still": video.is_still,
-        "frames_promised": video.frames_promised,
-        "frames_decoded": video.frames_decoded,
-        "frames_sampled": video.frames_sampled,
-        "frames_judged": video.frames_judged,
-        "decode_errors": video.decode_errors,
-    }
-
-
-def _person_dict(person: TrackVerdict) -> dict[str, Any]:
-    stretches = [(rounded_seconds(s.start_seconds), rounded_seconds(s.end_seconds), rounded_score(s.p_fake)) for s in person.segments]
-    return {
-        "track_id": person.track_id,
-        "outcome": person.outcome,
-        "p_fake": rounded_score(person.p_fake),
-        "interval": rounded_interval(person.interval),
-        "first_seconds": rounded_seconds(person.first_seconds),
-        "last_seconds": rounded_seconds(person.last_seconds),
-        "frames_seen": person.frames_seen,
-        "frames_judged": person.frames_judged,
-        "segments": [{"start_seconds": start, "end_seconds": end, "p_fake": p_fake} for start, end, p_fake in stretches],
-        "face_px_median": round(person.face_px_median, 1),
-        "reasons": list(person.reasons),
-    }
-
-
-def _frame_dict(score: FaceScore) -> dict[str, Any]:
-    return {
-        "seconds": rounded_seconds(score.pts_seconds),
-        "frame_index": score.frame_index,
-        "track_id": score.track_id,
-        "p_fake": rounded_score(score.p_fake),
-        "logit": rounded_score(score.logit),
-        "box_xyxy": [round(float(v), 1) for v in score.box_xyxy],
-        "confidence": rounded_score(score.confidence),
-        "sharpness": round(score.sharpness, 1),
-    }

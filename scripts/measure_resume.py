@@ -29,7 +29,7 @@ from many_inputs import save_tiny, write_inputs
 SIDE_PX = 96
 ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}
 """Small pictures only lose time to more."""
-TIMES = re.compile(r"<t[hd][^>]*>Time: .*?</td>|<dt[^>]*>Time: .*?</dd>", re.DOTALL)
+TIMES = re.compile(r"<t[hd][^>]*>Time: .*?</td>|<dt[^>]*>Time: .*?</dd>|\d{4}-\d\d-\d\d(?:<span>)? \d\d:\d\d UTC", re.DOTALL)
 
 
 class Run:
@@ -59,7 +59,7 @@ class Run:
         document = json.loads(self.document.read_text(encoding="utf-8"))
         document["summary"].pop("elapsed_seconds")
         for row in document["inputs"]:
-            row.pop("timing_seconds")
+            del row["timing_seconds"], row["scanned_at"]
         pages = {page.name: TIMES.sub("", page.read_text(encoding="utf-8")) for page in self.pages.glob("*.html")}
         return {"document": document, "pages": pages}
 

@@ -7,6 +7,8 @@ from dataclasses import replace
 
 from screener.checkpoint.contract import Contract, DataSet, OperatingPoint
 from screener.checkpoint.localisation import FIGURE, RULE, localisation_of
+from screener.checkpoint.rates import FIGURE as RATES
+from screener.checkpoint.rates import rates_of
 from screener.checkpoint.store import Checkpoint
 from screener.model.network import Architecture
 from screener.model.widening import NO_COPIES
@@ -29,10 +31,10 @@ def describe(checkpoint: Checkpoint) -> list[tuple[str, str]]:
         ("sampling", _settings(contract.sampling)),
         ("pooling", contract.pooling),
         ("calibration", f"p_fake = sigmoid(logit / {contract.calibration.temperature:g} {contract.calibration.bias:+g})"),
-        *[(f"at {100 * point.fpr:.3g}% false positives", _operating_point(point)) for point in contract.operating_points],
+        *[(f"at {100 * point.fpr:.3g}% false positives", _operating_point(contract, point)) for point in contract.operating_points],
         *[(f"valid {name}", f"{low:g} to {high:g}") for name, (low, high) in contract.valid_range.items()],
         *[("learned from", _data_set(data)) for data in contract.training_data],
-        *[(f"figure {name}", _value(value)) for name, value in contract.figures.items() if name != FIGURE],
+        *[(f"figure {name}", _value(value)) for name, value in contract.figures.items() if name not in (FIGURE, RATES)],
         ("locator", _locator(contract)),
         ("licence", contract.licence),
         ("limits", contract.limits),
@@ -63,10 +65,17 @@ def _face_crop(contract: Contract) -> str:
     )
 
 
-def _operating_point(point: OperatingPoint) -> str:
-    return (
+def _operating_point(contract: Contract, point: OperatingPoint) -> str:
+    words = (
         f"fake from {point.threshold:.3f}, genuine below {point.genuine_below:.3f}, "
         f"measured on {point.real_videos} real and {point.fake_videos} fake videos"
+    )
+    rates = rates_of(contract.figures, point.fpr)
+    if rates is None:
+        return words
+    return (
+        f"{words}; on folds that were left out {rates.fakes_found} of {rates.fakes} fakes found, "
+        f"{rates.reals_called_fake} of {rates.reals} real ones called fake"
     )
 
 

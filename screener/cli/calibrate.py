@@ -16,7 +16,7 @@ from screener.cli.labelled_data import read_labelled
 from screener.errors import CheckpointError, OutputError, SettingsError
 
 if TYPE_CHECKING:
-    from screener.checkpoint import Checkpoint
+    from screener.checkpoint import Checkpoint, Rates
     from screener.datasets import LabelledItem
     from screener.evaluation.recalibration import CalibrateSettings, HeldOutError, Recalibration
     from screener.evaluation.results import Row
@@ -144,6 +144,7 @@ def _text(found: Recalibration, written: dict[str, str]) -> str:
             )
             for point in found.operating_points
         ],
+        *[(f"at {rates.fpr:.3g} FPR", _on_left_out_folds(rates)) for rates in found.rates],
         *[(f"at {fpr:.3g} FPR", f"REFUSED: {why}") for fpr, why in found.refused.items()],
         *[(f"valid {name}", f"{low:g} to {high:g}") for name, (low, high) in found.valid_range.items()],
         ("results", f"{written['results']} (with calibrate --results nothing is scanned again)"),
@@ -151,6 +152,17 @@ def _text(found: Recalibration, written: dict[str, str]) -> str:
     ]
     width = max(len(name) for name, _ in rows)
     return "".join(f"{name:<{width}}  {value}\n" for name, value in rows)
+
+
+def _on_left_out_folds(rates: Rates) -> str:
+    from screener.verdict.proportion import wilson_interval
+
+    def share(found: int, count: int) -> str:
+        low, high = wilson_interval(found / count, count)
+        return f"{found} of {count} ({100 * low:.0f} to {100 * high:.0f} %)"
+
+    fakes, reals = share(rates.fakes_found, rates.fakes), share(rates.reals_called_fake, rates.reals)
+    return f"on folds that were left out {fakes} fakes found, {reals} real videos called fake"
 
 
 def _shortfalls(found: Recalibration) -> list[tuple[str, str]]:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from screener.checkpoint import Rates
 from screener.errors import DatasetError
 from screener.evaluation import metrics
 from screener.evaluation.calibration import MISSED_SHARE, fit_calibration, operating_point, pooled_p_fake
@@ -20,6 +21,9 @@ from screener.evaluation.videos import VideoScore, halves_by_group, labels_of
 DIVISIONS = 20
 
 FPR = 0.05
+
+FOLDS = 10
+"""Parts that the groups are divided into, each judged by what the others were fitted to."""
 
 LEAST_OF_A_CLASS = 10
 """Videos of each class in each half that a division needs."""
@@ -89,6 +93,33 @@ def _one_division(scored: Sequence[VideoScore], half: np.ndarray[Any, np.dtype[n
         "real_flagged": metrics.false_positive_rate_at(threshold)(tested_labels, tested),
         "fake_caught": metrics.recall_at(threshold)(tested_labels, tested),
     }
+
+
+def cross_rates(scored: Sequence[VideoScore], pooling: str, fprs: Sequence[float], folds: int = FOLDS) -> tuple[Rates, ...]:
+    """One for each false-positive rate: each fold of the groups is judged by what was fitted to all the others.
+
+    A rate that the rest of the videos cannot promise takes the finest that it can. Empty where a fold leaves no real or no fake video to
+    fit to.
+    """
+    labels, logits = labels_of(scored), [score.logits for score in scored]
+    groups = np.array([score.video.group for score in scored])
+    names = np.random.default_rng(0).permutation(np.unique(groups))
+    flagged = np.zeros((len(fprs), len(scored)), np.bool_)
+    for names_of_fold in np.array_split(names, min(folds, len(names))):
+        tested = np.isin(groups, names_of_fold)
+        reals = int((labels[~tested] == 0).sum())
+        if not reals or not labels[~tested].any():
+            return ()
+        calibration = fit_calibration([x for x, left in zip(logits, tested, strict=True) if not left], labels[~tested], pooling)
+        p_fake = pooled_p_fake(logits, calibration, pooling)
+        for place, fpr in enumerate(fprs):
+            point = operating_point(labels[~tested], p_fake[~tested], max(fpr, 1 / reals), MISSED_SHARE)
+            flagged[place] |= tested & (p_fake >= point.threshold)
+    real, fake = labels == 0, labels == 1
+    return tuple(
+        Rates(fpr, int(real.sum()), int((row & real).sum()), int(fake.sum()), int((row & fake).sum()))
+        for fpr, row in zip(fprs, flagged, strict=True)
+    )
 
 
 def ece_by_luck(p_fake: NDArray[np.float64], draws: int = 500, seed: int = 0) -> float:

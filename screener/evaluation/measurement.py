@@ -20,6 +20,7 @@ from screener.evaluation.metrics import Floats, Labels, Metric
 from screener.evaluation.resampling import Counts, Places, draws, numbered, strata_of
 from screener.evaluation.videos import VideoScore, labels_of
 from screener.verdict.judging import calibrated
+from screener.verdict.proportion import wilson_interval
 
 RESAMPLES = 1000
 SEED = 0
@@ -175,7 +176,7 @@ def _with_interval(name: str, given: Ingredients, counts: Counts) -> Figure:
         return replace(figure, note="; ".join(filter(None, [figure.note, "no interval from a single video"])))
     if name in SHARES:
         videos = int(np.isin(given.labels, SHARES[name]).sum())
-        return replace(figure, interval=metrics.wilson_interval(figure.value, videos, INTERVAL_SHARE))
+        return replace(figure, interval=wilson_interval(figure.value, videos, INTERVAL_SHARE))
     return replace(figure, interval=metrics.central_range(given.resampled(counts), INTERVAL_SHARE))
 
 

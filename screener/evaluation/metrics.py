@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import warnings
 from collections.abc import Callable, Iterator
-from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -259,17 +258,6 @@ def central_range(values: Floats, share: float = 0.95) -> tuple[float, float]:
         warnings.simplefilter("ignore", RuntimeWarning)  # a slice with only NaN
         low, high = np.nanquantile(values, ((1 - share) / 2, (1 + share) / 2))
     return float(low), float(high)
-
-
-def wilson_interval(share_found: float, count: int, share: float = 0.95) -> tuple[float, float]:
-    """Interval of a rate when a share `share_found` of `count` was observed: 0 of 3 is 0 to 0.56.
-
-    Source: Wilson 1927, doi:10.1080/01621459.1927.10502953
-    """
-    z = NormalDist().inv_cdf((1 + share) / 2)
-    middle = (share_found + z * z / (2 * count)) / (1 + z * z / count)
-    half = z / (1 + z * z / count) * float(np.sqrt(share_found * (1 - share_found) / count + (z / (2 * count)) ** 2))
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def bootstrap_interval(

@@ -22,7 +22,7 @@ from screener.errors import CheckpointError
 from screener.evaluation import wording
 from screener.evaluation.figures import FIGURE_NAMES, KINDS, Evaluation, Figure, Tally
 from screener.evaluation.held_out import HELD_OUT_NAMES
-from screener.evaluation.recalibration import FIGURE as CALIBRATION
+from screener.evaluation.recalibration import CALIBRATION
 from screener.evaluation.weaknesses import Weakness, weaknesses_of
 from screener.report.wording import capitalised, spelt_out, visible
 from screener.runtime.files import write_whole

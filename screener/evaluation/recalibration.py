@@ -13,25 +13,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from screener.checkpoint import Calibration, Contract, OperatingPoint
+from screener.checkpoint import Calibration, Contract, OperatingPoint, Rates
 from screener.checkpoint.json_fields import to_plain
+from screener.checkpoint.rates import FIGURE as RATES
 from screener.datasets import SPLITS, LabelledItem
 from screener.errors import DatasetError, SettingsError
 from screener.evaluation.calibration import MISSED_SHARE, fit_calibration, operating_point, pooled_p_fake
-from screener.evaluation.held_out import DIVISIONS, LEAST_OF_A_CLASS
+from screener.evaluation.held_out import DIVISIONS, LEAST_OF_A_CLASS, cross_rates
 from screener.evaluation.metrics import expected_calibration_error
 from screener.evaluation.same_files import copies_in
 from screener.evaluation.slices import headline_of
 from screener.evaluation.videos import VideoScore, halves_by_group, labels_of
 from screener.settings import ScanSettings
 
-FIGURE = "calibration"
-"""Key in a contract's figures that says what a calibration is based on."""
-
 
 def _everything(scores: Sequence[VideoScore]) -> tuple[str, NDArray[np.bool_]]:
     return "fakes of every kind", np.ones(len(scores), np.bool_)
 
+
+CALIBRATION = "calibration"
+"""Key in a contract's figures that says what a calibration is based on."""
 
 FAMILIES = {"blending": headline_of, "all": _everything}
 """Which fakes are fitted to, by name: those of an evaluation's headline, or all. A detector of blending cannot see faces that are generated
@@ -91,7 +92,8 @@ class Recalibration:
 
     refused: false-positive rate -> why no threshold can be promised at it. fakes_named: what the fakes are. real_videos, fake_videos: with
     a score, fitted to. not_scored: names of videos in which nobody could be judged. left_out: method -> number of fakes of other families.
-    copies: further names of files that count once.
+    copies: further names of files that count once. rates: how often the verdict was right on folds that nothing was fitted to, one for each
+    operating point.
     """
 
     calibration: Calibration
@@ -105,6 +107,7 @@ class Recalibration:
     not_scored: tuple[str, ...]
     left_out: dict[str, int]
     copies: int = 0
+    rates: tuple[Rates, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values only, ready for JSON."""
@@ -114,6 +117,7 @@ class Recalibration:
             "refused": {f"{fpr:g}": why for fpr, why in self.refused.items()},
             "valid_range": to_plain(self.valid_range),
             "held_out_ece": self.held_out.to_dict(),
+            RATES: to_plain(self.rates),
             "fakes": self.fakes_named,
             "real_videos": self.real_videos,
             "fake_videos": self.fake_videos,
@@ -149,6 +153,7 @@ def recalibrate(scores: Sequence[VideoScore], before: Calibration, pooling: str,
         not_scored=tuple(score.video.name for score in taken if not score.is_scored),
         left_out=dict(Counter(score.video.method for score, take in zip(scores, chosen.tolist(), strict=True) if not take)),
         copies=len(copies.left),
+        rates=cross_rates(scored, pooling, [point.fpr for point in points]),
     )
 
 
@@ -212,7 +217,7 @@ def recalibrated(contract: Contract, found: Recalibration, data: str, scanned_wi
         calibration=found.calibration,
         operating_points=found.operating_points,
         valid_range=found.valid_range,
-        figures={**contract.figures, FIGURE: record},
+        figures={**contract.figures, CALIBRATION: record, RATES: to_plain(found.rates)},
     )
 
 

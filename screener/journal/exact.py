@@ -1,6 +1,7 @@
 """A verdict as plain values and back without loss: unlike the public JSON nothing is rounded, so that any report can be made from it again.
 
-Knows the records. Thumbnails are left out, because a page that shows them was written before the verdict is stored.
+Knows the records. The pixels of thumbnails and of the scene are left out, because a page that shows them was written before the verdict is
+stored.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ Kind = TypeVar("Kind")
 
 def to_plain(verdict: Verdict) -> dict[str, Any]:
     """Only dictionaries, lists, texts and numbers, ready for JSON."""
-    bare = replace(verdict, frames=tuple(replace(face, thumbnail_rgb=None, blend_map=None) for face in verdict.frames))
+    bare = replace(verdict, frames=tuple(replace(face, thumbnail_rgb=None, blend_map=None) for face in verdict.frames), scene=None)
     plain: dict[str, Any] = _plain(asdict(bare))
     return plain
 

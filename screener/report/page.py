@@ -5,13 +5,12 @@ Plain text throughout: the templates escape it. Does not know HTML, files or the
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from screener.records import FaceScore, TrackVerdict, Verdict
-from screener.report.outline import LOCALISATION, legend, outline_of
+from screener.report.outline import legend, outline_of
+from screener.report.page_facts import Fact, checkpoint_facts, file_facts, run_facts
 from screener.report.score_chart import Timeline, timeline
 from screener.report.thumbnails import data_uri
 from screener.report.wording import (
@@ -22,6 +21,8 @@ from screener.report.wording import (
     detail,
     headline,
     listed,
+    measured_limits,
+    moment,
     numbered,
     person_in_words,
     score,
@@ -36,14 +37,18 @@ MOST_FRAME_ROWS = 5000
 MOST_PORTRAYED = 12
 """People whose crops are shown; the most suspicious come first."""
 
+THUMBNAIL_PX = 64
+"""Side of the picture that stands for an input in the index, and in the tab of a browser."""
+
+LABELS_ACROSS = 26
+"""How many times the height of a number fits into the longer side of the whole frame."""
+
 NOT_PROOF = (
     "A score is not proof. It is a machine\u2019s estimate, and it can be wrong in both directions.",
     "Only faces were judged: not the voice, the caption, the setting, or whether the recording shows what it is said to show.",
     "\u201cGenuine\u201d means that this checkpoint found nothing suspicious, not that the recording is authentic.",
     "The interval covers chance in the frames looked at. It does not cover kinds of forgery that the checkpoint never learned from.",
 )
-
-Fact = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +73,32 @@ class Crop:
 
 
 @dataclass(frozen=True)
+class BoxInScene:
+    """A face in the whole frame, in pixels of the frame. label_up: whether its number stands above the box, where there is room."""
+
+    number: int
+    outcome: str
+    x: float
+    y: float
+    width: float
+    height: float
+    label_up: bool
+
+
+@dataclass(frozen=True)
+class WholeFrame:
+    """The frame in which the person who decides scored highest. label_px: height of a number drawn on it, pixels of the frame."""
+
+    uri: str
+    size_wh: tuple[int, int]
+    when: str
+    boxes: tuple[BoxInScene, ...]
+    label_px: float
+
+
+@dataclass(frozen=True)
 class Person:
-    """One row of the table of people, and the person's crops, the most suspicious first."""
+    """What a page says of one person, and the person's crops, the most suspicious first."""
 
     number: int
     verdict: TrackVerdict
@@ -92,20 +121,27 @@ class FrameRow:
 
 @dataclass(frozen=True)
 class Page:
-    """Everything the template shows. gallery: people with crops, the most suspicious first. legend: of the outlines on them."""
+    """Everything the template shows. gallery: people with crops, the most suspicious first; others: everyone else. legend: of the outlines.
+
+    limits: what verdicts of these weights are worth. thumbnail: of the most suspicious face, "" without one.
+    """
 
     verdict: Verdict
     source: str
     headline: str
     standfirst: str
+    limits: str
+    scanned: str
+    thumbnail: str
     scale: Scale | None
     certainty: tuple[str, str]
     coverage: str
     remarks: tuple[str, ...]
     timeline: Timeline | None
-    no_timeline: str
     people: tuple[Person, ...]
+    scene: WholeFrame | None
     gallery: tuple[Person, ...]
+    others: tuple[Person, ...]
     legend: str
     file_facts: tuple[Fact, ...]
     checkpoint_facts: tuple[Fact, ...]
@@ -126,25 +162,36 @@ def page_of(verdict: Verdict) -> Page:
         source=visible(verdict.source),
         headline=headline(verdict),
         standfirst=_standfirst(verdict),
+        limits=measured_limits(verdict) if verdict.frames else "",
+        scanned=moment(verdict.scanned_at),
+        thumbnail=thumbnail_of(verdict),
         scale=scale_of(verdict, verdict),
         certainty=_certainty(verdict),
         coverage=_coverage(verdict),
         remarks=tuple(capitalised(why) + "." for why in spelt_out(verdict.warnings)),
         timeline=timeline(verdict),
-        no_timeline="A still picture has no timeline." if verdict.video.is_still else "No face was judged, so there is no timeline.",
         people=people,
+        scene=_scene(verdict, people),
         gallery=gallery,
+        others=tuple(person for person in people if person not in gallery),
         legend=legend(verdict.checkpoint) if any(crop.outline for person in gallery for crop in person.crops) else "",
-        file_facts=_file_facts(verdict),
-        checkpoint_facts=tuple(_flat({key: value for key, value in verdict.checkpoint.items() if key != LOCALISATION})),
+        file_facts=file_facts(verdict),
+        checkpoint_facts=checkpoint_facts(verdict),
         not_proof=NOT_PROOF,
-        run_facts=_run_facts(verdict),
+        run_facts=run_facts(verdict),
         frames=tuple(
             FrameRow(clock(s.pts_seconds, 2), numbers.get(s.track_id, ""), s, s.p_fake >= verdict.threshold)
             for s in ordered[:MOST_FRAME_ROWS]
         ),
         frames_left_out=max(0, len(ordered) - MOST_FRAME_ROWS),
     )
+
+
+def thumbnail_of(verdict: Verdict) -> str:
+    """The face that decides as a small picture of its own; "" where no crops are kept."""
+    crops = [face for face in verdict.frames if face.thumbnail_rgb is not None]
+    telling = max(crops, key=lambda face: face.p_fake, default=None)
+    return "" if telling is None or telling.thumbnail_rgb is None else data_uri(telling.thumbnail_rgb, THUMBNAIL_PX)
 
 
 def scale_of(judged: Verdict | TrackVerdict, verdict: Verdict) -> Scale | None:
@@ -265,52 +312,20 @@ def _people(verdict: Verdict, ordered: Iterable[FaceScore]) -> tuple[Person, ...
     )
 
 
+def _scene(verdict: Verdict, people: Iterable[Person]) -> WholeFrame | None:
+    scene = verdict.scene
+    if scene is None:
+        return None
+    numbers = {person.verdict.track_id: person for person in people}
+    label_px = max(scene.size_wh) / LABELS_ACROSS
+    boxes = []
+    for face in verdict.frames:
+        if face.frame_index == scene.frame_index and face.track_id in numbers:
+            person, (x0, y0, x1, y1) = numbers[face.track_id], (float(v) for v in face.box_xyxy)
+            boxes.append(BoxInScene(person.number, person.verdict.outcome, x0, y0, x1 - x0, y1 - y0, y0 > 1.4 * label_px))
+    when = "" if verdict.video.is_still else clock(scene.pts_seconds)
+    return WholeFrame(data_uri(scene.picture_rgb, max(scene.picture_rgb.shape)), scene.size_wh, when, tuple(boxes), label_px)
+
+
 def _range(start_seconds: float, end_seconds: float) -> str:
     return f"{clock(start_seconds)}\u2013{clock(end_seconds)}"
-
-
-def _file_facts(verdict: Verdict) -> tuple[Fact, ...]:
-    video = verdict.video
-    width, height = video.size_wh
-    facts = [
-        ("Name", visible(verdict.source)),
-        ("SHA-256", verdict.sha256 or "not known"),
-        ("Kind", "still picture" if video.is_still else "video" if video.frames_decoded else ""),
-        (
-            "Length",
-            f"{clock(video.duration_seconds)} ({video.duration_seconds:.3f} s)" if video.duration_seconds and not video.is_still else "",
-        ),
-        ("Picture", f"{width} \u00d7 {height} pixels" if width else ""),
-        ("Frame rate", f"{video.fps:.4g} per second" if video.fps and not video.is_still else ""),
-        ("Codec", visible(video.codec)),
-        ("Reader", visible(video.reader)),
-        ("Frames", f"{video.frames_decoded:,} decoded, {video.frames_sampled:,} sampled, {video.frames_judged:,} judged"),
-        ("Decoding errors", f"{video.decode_errors:,}"),
-    ]
-    return tuple((name, value) for name, value in facts if value)
-
-
-def _run_facts(verdict: Verdict) -> tuple[Fact, ...]:
-    timing = {name: f"{seconds:.2f} s" for name, seconds in verdict.timing_seconds.items()}
-    return (*_flat(verdict.settings, "Setting"), *_flat(verdict.versions, "Version"), *_flat(timing, "Time"))
-
-
-_NAMES = {"sha256": "SHA-256", "licence": "Licence", "training_data": "Trained on", "limits": "Limits", "name": "Name"}
-
-
-def _flat(values: Mapping[str, Any], kind: str = "") -> Iterable[Fact]:
-    for key, value in values.items():
-        name = f"{kind}: {visible(str(key))}" if kind else _NAMES.get(key) or capitalised(visible(str(key)).replace("_", " "))
-        yield name, visible(_plain(value))
-
-
-def _plain(value: Any) -> str:
-    if value is None:
-        return "not set"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, (list, tuple)):
-        return ", ".join(_plain(item) for item in value) or "none"
-    if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_plain(item)}" for key, item in value.items()) or "none"
-    return " ".join(value.split()) if isinstance(value, str) else json.dumps(value, default=str)

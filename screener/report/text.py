@@ -19,6 +19,7 @@ from screener.report.wording import (
     is_sparse,
     is_unreadable,
     label,
+    measured_limits,
     numbered,
     score,
     score_beside,
@@ -36,6 +37,7 @@ _WIDTH = 79
 
 _NARROWEST = 40
 _LEAD = "A score is a lead to follow, never proof; `screener weights show` says what these weights were measured to miss."
+_MEASURED_LEAD = "A score is a lead to follow, never proof."
 
 
 class TextWriter:
@@ -50,7 +52,7 @@ class TextWriter:
         self._columns = None if columns is None else max(columns, _NARROWEST)
         self._single = inputs == 1
         self._legend = ""
-        self._has_limits = False
+        self._lead = ""
 
     def begin(self) -> str:
         """Nothing: the first line is the first input's."""
@@ -70,14 +72,14 @@ class TextWriter:
         for line in [*self._people(verdict), *_remarks(verdict)]:
             lines += self._wrapped(_INDENT, line)
         if not unread:
-            self._has_limits |= bool(verdict.checkpoint.get("limits"))
+            self._lead = self._lead or _lead(verdict)
             self._legend = _legend(verdict) if any(person.p_fake is not None for person in verdict.people) else self._legend
         lines[0] = self._coloured(verdict.outcome, lines[0])
         return "\n".join(lines) + "\n"
 
     def end(self, summary: Summary) -> str:
         """The counts where there were several inputs, what the scores mean, and where to read what the weights cannot do."""
-        words = [text for text in (self._legend, _LEAD if self._has_limits else "") if text]
+        words = [text for text in (self._legend, self._lead) if text]
         paragraphs = ["\n".join(textwrap.fill(text, self._width(), break_long_words=False) for text in words)]
         if not (self._single and summary.inputs):
             rows = [
@@ -143,6 +145,12 @@ def _legend(verdict: Verdict) -> str:
     at = "" if rate is None else f", set for {rate:.0%} false positives"
     places = f"fake from {_number(verdict.threshold)}, genuine below {_number(below)}, undecided between"
     return f"p: probability that the person is fake, and its 90 % interval. {places}{at}."
+
+
+def _lead(verdict: Verdict) -> str:
+    """What to think of a score: how often these weights were right, where that was measured."""
+    measured = measured_limits(verdict)
+    return f"{measured} {_MEASURED_LEAD}" if measured else _LEAD if verdict.checkpoint.get("limits") else ""
 
 
 def _number(border: float) -> str:

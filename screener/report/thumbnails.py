@@ -12,15 +12,15 @@ LONGEST_SIDE_PX = 224
 JPEG_QUALITY = 90
 
 
-def data_uri(picture_rgb: NDArray[np.uint8]) -> str:
-    """(H, W, 3) uint8 RGB -> `data:image/jpeg;base64,...`, reduced to LONGEST_SIDE_PX, without chroma subsampling.
+def data_uri(picture_rgb: NDArray[np.uint8], longest_side_px: int = LONGEST_SIDE_PX) -> str:
+    """(H, W, 3) uint8 RGB -> `data:image/jpeg;base64,...`, reduced to `longest_side_px`, without chroma subsampling.
 
     Colours are kept at full resolution because the colour fringes of a blended face are what a reader looks for.
     """
     if picture_rgb.ndim != 3 or picture_rgb.shape[2] != 3 or picture_rgb.dtype != np.uint8:
         raise ValueError(f"picture_rgb: expected (H, W, 3) uint8, got {picture_rgb.shape} {picture_rgb.dtype}")
     height, width = picture_rgb.shape[:2]
-    scale = LONGEST_SIDE_PX / max(height, width)
+    scale = longest_side_px / max(height, width)
     if scale < 1:
         size_wh = max(1, round(width * scale)), max(1, round(height * scale))
         picture_rgb = np.asarray(cv2.resize(picture_rgb, size_wh, interpolation=cv2.INTER_AREA), np.uint8)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from screener.errors import REASONS, WARNINGS
 from screener.records import TrackVerdict, Verdict
+from screener.verdict.proportion import wilson_interval
 
 _COVERAGE_WORDS: dict[str, str] = {"complete": "complete", "partial": "partial", "none": "nothing judged"}
 
@@ -114,6 +115,30 @@ def is_sparse(verdict: Verdict) -> bool:
 def numbered(verdict: Verdict) -> list[tuple[int, TrackVerdict]]:
     """People and the numbers they go by in reports: their place in the verdict, from 1, because track ids may have gaps."""
     return list(enumerate(verdict.people, 1))
+
+
+def moment(scanned_at: str) -> str:
+    """`2026-11-29T02:11:03Z` -> `2026-11-29 02:11 UTC`; "" where nobody noted it."""
+    return f"{scanned_at[:10]} {scanned_at[11:16]} UTC" if scanned_at else ""
+
+
+def measured_limits(verdict: Verdict) -> str:
+    """What the verdicts of these weights were worth on labelled videos, in a sentence; "" where that was not measured."""
+    point = verdict.operating_point
+    if "fakes_found" not in point or not point["fake_videos"]:
+        return ""
+    found, missed = _of_a_hundred(point["fakes_found"], point["fake_videos"])
+    called, spread = _of_a_hundred(point["reals_called_fake"], point["real_videos"])
+    return (
+        f"These weights find about {found} of 100 manipulated videos of the kinds they were measured on ({missed}), "
+        f"and call about {called} of 100 genuine ones fake ({spread})."
+    )
+
+
+def _of_a_hundred(count: float, videos: float) -> tuple[str, str]:
+    """The count for a hundred, and its 95 % interval."""
+    low, high = wilson_interval(count / videos, int(videos))
+    return f"{100 * count / videos:.0f}", f"{100 * low:.0f} to {100 * high:.0f}"
 
 
 def by_suspicion(person: TrackVerdict) -> tuple[bool, float]:

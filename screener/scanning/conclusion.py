@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from screener.errors import SourceError
 from screener.records import FaceScore, TrackVerdict, Verdict, VideoFacts
+from screener.runtime.moments import begun_at
 from screener.runtime.versions import versions
 from screener.scanning.models import Models
 from screener.verdict.evidence import TellingCrops
@@ -70,6 +71,7 @@ def _row(models: Models, found: Findings, outcome: str, coverage: str, reasons: 
     threshold, people, facts = models.limits.threshold, found.people, found.facts
     leader = leading_person(people)
     fakes = {person.track_id for person in people if person.outcome == "fake"}
+    total = time.perf_counter() - found.started
     return Verdict(
         source=found.source.name,
         sha256=found.sha256,
@@ -87,6 +89,8 @@ def _row(models: Models, found: Findings, outcome: str, coverage: str, reasons: 
         checkpoint=models.checkpoint.summary(),
         settings={**models.settings.to_dict(), **models.scorer.ran_on()},
         versions=versions(),
-        timing_seconds={"decode": facts.decode_seconds, **found.seconds, "total": time.perf_counter() - found.started},
+        timing_seconds={"decode": facts.decode_seconds, **found.seconds, "total": total},
         detail=found.failure.message if found.failure else "",
+        scanned_at=begun_at(total),
+        scene=found.evidence.scene(leader.track_id) if leader else None,
     )

@@ -11,12 +11,18 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
+import cv2
+import numpy as np
+
 from screener.faces import FaceDetector
 from screener.model.preprocessing import Preprocessing, crop_face, sharpness
-from screener.records import FaceBox, FaceCrop, Frame
+from screener.records import FaceBox, FaceCrop, Frame, Scene
 from screener.runtime.side_by_side import side_by_side
 from screener.tracking.tracker import Observation, Tracker, observe
 from screener.verdict.judging import Sighting
+
+SCENE_PX = 640
+"""Longer side of the small copy of a frame that a report shows."""
 
 INSTANT_SECONDS = 0.2
 """Faces are followed from one frame to the next only over at most this time."""
@@ -63,14 +69,22 @@ class Cropper:
     """Finds and crops the faces of one video."""
 
     def __init__(
-        self, detector: FaceDetector, contract: Preprocessing, min_face_px: int, min_sharpness: float, detect_every: int = 1
+        self,
+        detector: FaceDetector,
+        contract: Preprocessing,
+        min_face_px: int,
+        min_sharpness: float,
+        detect_every: int = 1,
+        keeps_scenes: bool = False,
     ) -> None:
         """min_face_px, min_sharpness: a face below either is counted and not cropped. detect_every: if frames are at most an instant apart,
-        the whole picture is searched only in every n-th; in the others the known faces are followed.
+        the whole picture is searched only in every n-th; in the others the known faces are followed. keeps_scenes: whether crops carry a
+        small copy of their frame.
         """
         self._detector, self._contract = detector, contract
         self._min_face_px, self._min_sharpness = min_face_px, min_sharpness
         self._detect_every = detect_every
+        self._keeps_scenes = keeps_scenes
         self._followed = 0
         self._last: tuple[Frame, list[FaceBox]] | None = None
         self._following = Following()
@@ -125,6 +139,9 @@ class Cropper:
             fate, crop = self._cut(frame, box, place)
             fates.append((box.size_px, fate))
             crops += [crop] if crop else []
+        if crops and self._keeps_scenes:
+            scene = _scene(frame)
+            crops = [replace(crop, scene=scene) for crop in crops]
         return Glance(frame.index, frame.pts_seconds, observe(frame, boxes), tuple(fates)), crops
 
     def _cut(self, frame: Frame, box: FaceBox, place: int) -> tuple[str, FaceCrop | None]:
@@ -135,6 +152,14 @@ class Cropper:
         if sharp < self._min_sharpness:
             return "too_blurred", None
         return "crop", FaceCrop(picture, box, frame.index, frame.pts_seconds, place, sharp)
+
+
+def _scene(frame: Frame) -> Scene:
+    width, height = frame.size_wh
+    scale = min(1.0, SCENE_PX / max(width, height))
+    size_wh = max(1, round(width * scale)), max(1, round(height * scale))
+    small = np.asarray(cv2.resize(frame.picture_rgb, size_wh, interpolation=cv2.INTER_AREA), np.uint8)
+    return Scene(small, frame.size_wh, frame.index, frame.pts_seconds)
 
 
 def glances_of(

@@ -10,7 +10,7 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
-from screener.checkpoint import Checkpoint, load_checkpoint, localisation_of
+from screener.checkpoint import Checkpoint, load_checkpoint, localisation_of, rates_of
 from screener.errors import CheckpointError, SettingsError
 from screener.faces import DETECTORS, FaceDetector
 from screener.records import Frame
@@ -55,7 +55,10 @@ class Models:
     def new_cropper(self) -> Cropper:
         """A cropper for one video, or for frames without gaps: it remembers faces."""
         settings, contract = self.settings, self.checkpoint.contract
-        return Cropper(self.detector, contract.preprocessing, settings.min_face_px, self.least_sharpness, settings.detect_every)
+        return Cropper(
+            self.detector, contract.preprocessing, settings.min_face_px, self.least_sharpness, settings.detect_every,
+            keeps_scenes=settings.thumbnails > 0,
+        )  # fmt: skip
 
     def glances(self, cropper: Cropper, frames: Iterator[Frame]) -> Generator[tuple[Glances, float]]:
         """The faces found in the frames, a few frames at a time, in order, and the seconds it took.
@@ -91,7 +94,9 @@ def operating_point_of(checkpoint: Checkpoint, settings: ScanSettings) -> dict[s
     if settings.threshold is not None:
         return {}
     point = checkpoint.contract.operating_point(settings.fpr)
-    return {"fpr": point.fpr, "genuine_below": point.genuine_below, "real_videos": point.real_videos, "fake_videos": point.fake_videos}
+    measured = {"fpr": point.fpr, "genuine_below": point.genuine_below, "real_videos": point.real_videos, "fake_videos": point.fake_videos}
+    rates = rates_of(checkpoint.contract.figures, settings.fpr)
+    return measured if rates is None else {**measured, "reals_called_fake": rates.reals_called_fake, "fakes_found": rates.fakes_found}
 
 
 def build_detector(name: str, device: Any, contract: dict[str, Any]) -> FaceDetector:

@@ -126,5 +126,5 @@ class Stages:
             score = score_of(crop, float(logit), calibration.temperature, calibration.bias)
             self.scores.append(score)
             self.judged_frames.add(crop.frame_index)
-            self._evidence.offer(score, crop.crop_rgb, blend_map)
+            self._evidence.offer(score, crop.crop_rgb, blend_map, crop.scene)
             yield score

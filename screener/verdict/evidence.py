@@ -1,4 +1,5 @@
-"""Keeps the few most telling crops of each person for the report, reduced in size, with a map of where they look blended.
+"""Keeps the few most telling crops of each person for the report, reduced in size, with a map of where they look blended and, for the most
+telling one, its frame.
 
 All other pixels are dropped at scoring. Knows scores and pixels. Does not know how a report shows them.
 """
@@ -12,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from screener.records import FaceScore
+from screener.records import FaceScore, Scene
 
 THUMBNAIL_PX = 160
 MOST_PEOPLE = 40
@@ -25,6 +26,7 @@ class _Kept:
     frame_index: int
     thumbnail_rgb: NDArray[np.uint8]
     blend_map: NDArray[np.float32] | None
+    scene: Scene | None
 
 
 class TellingCrops:
@@ -35,8 +37,10 @@ class TellingCrops:
         self._kept: dict[int, list[_Kept]] = {}
         self._judged: dict[int, int] = {}
 
-    def offer(self, score: FaceScore, crop_rgb: NDArray[np.uint8], blend_map: NDArray[np.float32] | None = None) -> None:
-        """Consider one judged crop (S, S, 3) and its map (h, w), if there is one."""
+    def offer(
+        self, score: FaceScore, crop_rgb: NDArray[np.uint8], blend_map: NDArray[np.float32] | None = None, scene: Scene | None = None
+    ) -> None:
+        """Consider one judged crop (S, S, 3), its map (h, w) and its frame, if there are any."""
         if not self._most:
             return
         self._judged[score.track_id] = self._judged.get(score.track_id, 0) + 1
@@ -46,13 +50,15 @@ class TellingCrops:
         side = min(THUMBNAIL_PX, crop_rgb.shape[0])
         small = np.asarray(cv2.resize(crop_rgb, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
         # A copy: a slice would keep the maps of the whole batch alive.
-        self._keep(score.track_id, _Kept(score.p_fake, score.frame_index, small, None if blend_map is None else blend_map.copy()))
+        copied = None if blend_map is None else blend_map.copy()
+        self._keep(score.track_id, _Kept(score.p_fake, score.frame_index, small, copied, scene))
 
     def _keep(self, track_id: int, entry: _Kept) -> None:
         kept = self._kept.setdefault(track_id, [])
         kept.append(entry)
         kept.sort(key=lambda entry: (-entry.p_fake, entry.frame_index))
         del kept[self._most :]
+        kept[1:] = [replace(other, scene=None) if other.scene else other for other in kept[1:]]
         if len(self._kept) > MOST_PEOPLE:
             del self._kept[min(self._kept, key=lambda track_id: (self._judged.get(track_id, 0), -track_id))]
 
@@ -63,6 +69,11 @@ class TellingCrops:
             for entry in entries:
                 named._keep(track_ids[track_id, entry.frame_index], entry)
         return named
+
+    def scene(self, track_id: int) -> Scene | None:
+        """The frame in which a person scored highest, if it was kept."""
+        kept = self._kept.get(track_id)
+        return kept[0].scene if kept else None
 
     def attach(self, scores: Sequence[FaceScore], is_fake: Callable[[FaceScore], bool] = lambda score: False) -> tuple[FaceScore, ...]:
         """The scores in order, with the kept crops attached; a map is attached only if `is_fake` holds for the face."""

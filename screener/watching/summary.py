@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from screener.records import Verdict, VideoFacts
+from screener.runtime.moments import begun_at
 from screener.runtime.versions import versions
 from screener.scanning.models import Models
 from screener.settings import LiveSettings
@@ -91,6 +92,7 @@ def summary_verdict(models: Models, source: Source, settings: LiveSettings, chro
         settings={**settings.to_dict(), **models.scorer.ran_on()},
         versions=versions(),
         timing_seconds={"total": facts.watched_seconds},
+        scanned_at=begun_at(facts.watched_seconds),
         detail=_detail(facts, chronicle),
     )
 

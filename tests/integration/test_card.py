@@ -36,7 +36,7 @@ def row_of(ended: Ended) -> dict[str, Any]:
 
 def without_reader(row: dict[str, Any]) -> dict[str, Any]:
     """What must not depend on where the frames were decoded."""
-    kept = {name: value for name, value in row.items() if name not in ("settings", "timing_seconds", "warnings")}
+    kept = {name: value for name, value in row.items() if name not in ("settings", "timing_seconds", "scanned_at", "warnings")}
     return {**kept, "video": {name: value for name, value in row["video"].items() if name not in ("reader", "decode_seconds")}}
 
 

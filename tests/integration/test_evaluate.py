@@ -62,7 +62,7 @@ def evaluate(data: Path, checkpoint: Path, *options: str | Path) -> Ended:
 def results_of(folder: Path, name: str = "results.jsonl") -> list[dict[str, Any]]:
     """Rows of a file of results without what differs from run to run."""
     rows = [json.loads(line) for line in (folder / name).read_text(encoding="utf-8").splitlines()]
-    return [{key: value for key, value in row.items() if key != "timing_seconds"} for row in rows]
+    return [{key: value for key, value in row.items() if key not in ("timing_seconds", "scanned_at")} for row in rows]
 
 
 def evaluation_of(folder: Path) -> dict[str, Any]:

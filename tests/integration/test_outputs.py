@@ -132,6 +132,7 @@ class Page(HTMLParser):
 
     def __init__(self, path: Path) -> None:
         super().__init__()
+        self.path = path
         self.tags: set[str] = set()
         self.addresses: list[str] = []
         self.handlers: list[str] = []
@@ -150,7 +151,8 @@ def test_report_has_a_page_for_each_input_and_an_index(scan_here: Any, inputs: l
     index = Page(tmp_path / "pages" / "index.html")
     assert {path.name for path in paths} - {"index.html"} == {address for address in index.addresses if address.endswith(".html")}
     for page in map(Page, paths):
-        assert not page.tags & {"script", "iframe", "object", "embed", "base", "form", "x"}
+        assert "script" not in page.tags or page.path.name == "index.html"  # which sorts and filters
+        assert not page.tags & {"iframe", "object", "embed", "base", "form", "x"}
         assert not page.handlers
         assert all(address.startswith(("data:image/", "#")) or "/" not in address for address in page.addresses)
     text = "".join(path.read_text(encoding="utf-8") for path in paths)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from command_line import JUDGED_FRAMES, PASSES_ALL, run_here
 
 from screener import FaceScore, ScanSettings, Screener, scan_stream
+from screener.report.html import page_html
 from screener.scoring import TOLERANCE_P_FAKE
 
 OPTIONS = [
@@ -61,6 +63,20 @@ def test_each_person_has_their_own_frames_and_score(row: dict[str, Any]) -> None
         assert min(scores) <= person["p_fake"] <= max(scores)
 
 
+def test_the_report_shows_the_frame_that_decides_with_both_people(media: Path, checkpoint: Path, row: dict[str, Any]) -> None:
+    settings = ScanSettings(frames=JUDGED_FRAMES, device="cpu", dtype="float32")
+    verdict = Screener(settings, checkpoint).scan(media / "pair.mp4")
+    decides = max(row["people"], key=lambda person: person["p_fake"])
+    highest = max(of_person(row, decides["track_id"]), key=lambda frame: frame["p_fake"])
+    scene = verdict.scene
+    assert scene is not None and scene.frame_index == highest["frame_index"]
+    assert scene.size_wh == tuple(row["video"]["size_wh"])
+    assert max(scene.picture_rgb.shape) == min(640, max(scene.size_wh))
+    page = page_html(verdict)
+    assert page.count('<rect class="box"') == 2
+    assert Screener(replace(settings, thumbnails=0), checkpoint).scan(media / "pair.mp4").scene is None
+
+
 def test_one_fake_person_makes_the_clip_fake(media: Path, checkpoint: Path, row: dict[str, Any]) -> None:
     scores = [person["p_fake"] for person in row["people"]]
     suspect = row["people"][scores.index(max(scores))]
@@ -92,7 +108,7 @@ def test_streaming_follows_the_order_of_the_frames(streamed: list[FaceScore]) ->
 
 def test_two_runs_agree_to_the_digit(media: Path, checkpoint: Path, row: dict[str, Any]) -> None:
     again = scan_pair(media, checkpoint, 32)
-    assert {**again, "timing_seconds": {}} == {**row, "timing_seconds": {}}
+    assert {**again, "timing_seconds": {}, "scanned_at": ""} == {**row, "timing_seconds": {}, "scanned_at": ""}
 
 
 def test_what_was_judged_before_does_not_change_a_score(media: Path, loaded: Screener, row: dict[str, Any]) -> None:

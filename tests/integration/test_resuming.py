@@ -16,8 +16,11 @@ from command_line import start_command
 from face_media import landscape, portrait, write_clip, write_picture
 
 PICTURES = 12
-TIMES = re.compile(r'"timing_seconds": \{[^}]*\}|"elapsed_seconds": [\d.]+|\n  time +\S+|<dt>Time: .*?</dd>', re.DOTALL)
-"""Whatever a report says of the time that was taken."""
+MOMENT = r"\d{4}-\d\d-\d\d(?:<span>)? \d\d:\d\d UTC"
+TIMES = re.compile(
+    r'"timing_seconds": \{[^}]*\}|"elapsed_seconds": [\d.]+|"scanned_at": "[^"]*"|\n  time +\S+|<dt>Time: .*?</dd>|' + MOMENT, re.DOTALL
+)
+"""Whatever a report says of when it was made and how long it took."""
 
 
 @pytest.fixture(scope="module")

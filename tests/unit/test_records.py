@@ -49,6 +49,7 @@ def full_verdict() -> records.Verdict:
         ),
         frames=(face_score(0.75, 4, pts_seconds=0.20049, thumbnail_rgb=np.zeros((8, 8, 3), np.uint8)),),
         timing_seconds={"total": 1.23456},
+        scanned_at="2026-11-29T02:11:03Z",
     )
 
 
@@ -63,6 +64,7 @@ def test_the_json_of_a_verdict_by_hand() -> None:
         "schema_version": 1,
         "source": "a b/ü.mp4",
         "sha256": "ab" * 32,
+        "scanned_at": "2026-11-29T02:11:03Z",
         "outcome": "fake",
         "p_fake": 0.9123,
         "interval": [0.8123, 1.0],

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from screener.evaluation.held_out import DIVISIONS, HELD_OUT_NAMES, ece_by_luck, held_out_figures
+from screener.evaluation.held_out import DIVISIONS, HELD_OUT_NAMES, cross_rates, ece_by_luck, held_out_figures
 from screener.evaluation.videos import VideoScore, video_score
 
 from .made import item, row
@@ -65,3 +67,26 @@ def test_the_luck_of_few_videos_by_hand(p_fake: list[float], expected: float) ->
 def test_luck_falls_with_the_root_of_the_number() -> None:
     few, many = (ece_by_luck(np.full(n, 0.5)) for n in (25, 400))
     assert few / many == pytest.approx(4, rel=0.2)
+
+
+def test_rates_are_those_of_folds_that_nothing_was_fitted_to() -> None:
+    five, ten = cross_rates(videos(400, scale=2.0), "mean", [0.05, 0.1])
+    assert (five.fpr, five.reals, five.fakes) == (0.05, 200, 200)
+    assert five.reals_called_fake / 200 == pytest.approx(0.05, abs=0.03)
+    assert five.fakes_found / 200 == pytest.approx(0.64, abs=0.08)  # 1 - cdf(1.645 - 2)
+    assert ten.reals_called_fake > five.reals_called_fake and ten.fakes_found > five.fakes_found
+
+
+def test_a_group_that_is_unlike_the_others_is_not_judged_by_a_threshold_of_its_own() -> None:
+    """All reals of one group score high: a threshold fitted with them would let them pass, one fitted without calls each of them fake."""
+    scores = [video_score(item(f"{i}", 0), row(f"/data/{i}", [-2.0 + i / 100])) for i in range(100)]
+    scores += [video_score(item(f"f{i}", 1), row(f"/data/f{i}", [1.0 + i / 100])) for i in range(100)]
+    odd = [video_score(replace(item(f"o{i}", 0), group="odd"), row(f"/data/o{i}", [5.0])) for i in range(20)]
+    (found,) = cross_rates([*scores, *odd], "mean", [0.1])
+    assert found.reals == 120
+    # Fitted to all of them, the threshold would lie above the odd group: at most 12 of the 120.
+    assert 20 <= found.reals_called_fake <= 36
+
+
+def test_one_class_gives_no_rates() -> None:
+    assert cross_rates([one for one in videos(40, 1.0) if one.video.label == 0], "mean", [0.05]) == ()

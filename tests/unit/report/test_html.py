@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections import Counter
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from urllib.parse import unquote
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from web_pages import read, words
 
 from screener.errors import OutputError
-from screener.records import Verdict
+from screener.records import Scene, Verdict
 from screener.report import ReportFolder, page_name, write_index, write_page
 from screener.report.html import page_html
 
 ADDRESSES = {"src", "href", "xlink:href", "action", "data", "poster", "srcset", "background"}
 
 
-def assert_self_contained(page: str) -> None:
+def assert_self_contained(page: str, scripts: int = 0) -> None:
+    """scripts: the index has one, which its policy names by its hash."""
     elements = read(page).elements
-    tags = {tag for tag, _ in elements}
-    assert not tags & {"script", "iframe", "object", "embed", "link", "base", "form"}
+    tags = Counter(tag for tag, _ in elements)
+    assert not tags.keys() & {"iframe", "object", "embed", "base", "form"}
+    assert tags["script"] == scripts
+    assert all(attributes["rel"] == "icon" for tag, attributes in elements if tag == "link")
     for tag, attributes in elements:
         assert not any(name.startswith("on") or name == "style" for name in attributes), tag
         for name in ADDRESSES & set(attributes):
@@ -33,6 +39,8 @@ def assert_self_contained(page: str) -> None:
     policy = next(a["content"] or "" for t, a in elements if t == "meta" and a.get("http-equiv") == "Content-Security-Policy")
     assert policy.startswith("default-src 'none'; img-src data:; style-src 'sha256-")
     assert "unsafe" not in policy
+    digests = [b64encode(sha256(text.encode()).digest()).decode() for text in re.findall(r"<script>(.*?)</script>", page, re.DOTALL)]
+    assert re.findall(r"script-src '([^']*)'", policy) == [f"sha256-{digest}" for digest in digests]
 
 
 def test_pages_are_balanced_and_self_contained(verdict: Verdict) -> None:
@@ -109,6 +117,16 @@ def test_crops_are_inside_the_page_with_their_time_and_score(verdicts: dict[str,
     assert (images[0]["alt"] or "").startswith("Face of person 2 at 0:02.4, score 0.97")
 
 
+def test_the_index_shows_the_face_that_decides(tmp_path: Path, verdicts: dict[str, Verdict]) -> None:
+    folder = ReportFolder(tmp_path)
+    page = read(folder.add(verdicts["three_people"]).read_text(encoding="utf-8"))
+    folder.add(verdicts["no_face"])
+    (icon,) = [a["href"] for t, a in page.elements if t == "link"]
+    images = [a["src"] for t, a in read(folder.finish().read_text(encoding="utf-8")).elements if t == "img"]
+    assert images == [icon]
+    assert str(icon).startswith("data:image/jpeg;base64,")
+
+
 def test_marks_stand_in_time_order_on_the_page(verdicts: dict[str, Verdict]) -> None:
     page = page_html(verdicts["genuine"])
     across = [float(x) for x in re.findall(r'<use class="mark[^"]*" href="#mark-circle" x="([\d.]+)%"', page)]
@@ -119,10 +137,8 @@ def test_marks_stand_in_time_order_on_the_page(verdicts: dict[str, Verdict]) -> 
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("unreadable", "There is no score: no one in it could be judged."),
+        ("no_face", "There is no score: no one in it could be judged."),
         ("unreadable", "No such file; check the path."),
-        ("no_face", "No face was judged, so there is no timeline."),
-        ("still", "A still picture has no timeline."),
         ("partial_fake", "Partial: it ends before its header says it should. 300 frames decoded of 330"),
         ("partial_fake", "12 decoding errors"),
         ("passer_by", "1 person seen in passing could not be judged."),
@@ -130,6 +146,55 @@ def test_marks_stand_in_time_order_on_the_page(verdicts: dict[str, Verdict]) -> 
 )
 def test_sentences(verdicts: dict[str, Verdict], name: str, sentence: str) -> None:
     assert sentence in words(page_html(verdicts[name]))
+
+
+@pytest.mark.parametrize(
+    ("name", "heads"),
+    [
+        ("three_people", ["How sure", "How much was judged", "When", "Who", "What this rests on"]),
+        ("still", ["How sure", "How much was judged", "Who", "What this rests on"]),
+        ("no_face", ["How sure", "How much was judged", "What this rests on"]),
+        ("unreadable", ["How much was judged", "What this rests on"]),
+    ],
+)
+def test_a_section_with_nothing_in_it_is_left_out(verdicts: dict[str, Verdict], name: str, heads: list[str]) -> None:
+    assert re.findall(r"<h2>(.*?)</h2>", page_html(verdicts[name])) == heads
+
+
+def test_the_limits_stand_under_the_headline(verdicts: dict[str, Verdict]) -> None:
+    verdict = verdicts["genuine"]
+    measured = {**verdict.operating_point, "real_videos": 114, "reals_called_fake": 5, "fake_videos": 41, "fakes_found": 9}
+    text = words(page_html(replace(verdict, operating_point=measured)))
+    # Wilson's 95 %: 9 of 41 is 12.0 to 36.7 %, 5 of 114 is 1.9 to 9.9 %.
+    assert "find about 22 of 100 manipulated videos of the kinds they were measured on (12 to 37)" in text
+    assert "call about 4 of 100 genuine ones fake (2 to 10)" in text
+    assert text.index("These weights find") < text.index("How sure")
+    assert "These weights find" not in words(page_html(verdict))
+
+
+def test_the_whole_frame_has_a_numbered_box_for_each_face_in_it(verdicts: dict[str, Verdict]) -> None:
+    verdict = verdicts["three_people"]
+    at = next(face for face in verdict.frames if face.track_id == 4 and face.p_fake > 0.9)
+    scene = Scene(np.full((360, 640, 3), 90, np.uint8), (1280, 720), at.frame_index, at.pts_seconds)
+    page = page_html(replace(verdict, scene=scene))
+    assert_self_contained(page)
+    boxes = re.findall(
+        r'<g class="(\w+)"><rect class="box" x="([\d.-]+)" y="([\d.-]+)" width="([\d.]+)" height="([\d.]+)"/>.*?>(\d)</text>', page
+    )
+    there = [face.track_id for face in verdict.frames if face.frame_index == at.frame_index]
+    assert sorted(int(number) for *_, number in boxes) == sorted({1: 1, 4: 2, 7: 3}[track] for track in there)
+    assert ("fake", "100.2", "-3.0", "79.8", "80.0", "2") in boxes
+    assert 'viewBox="0 0 1280 720"' in page
+    assert 'class="scene"' not in page_html(verdict)
+
+
+def test_a_page_in_a_folder_says_when_and_leads_back_to_the_index(tmp_path: Path, verdicts: dict[str, Verdict]) -> None:
+    verdict = replace(verdicts["genuine"], scanned_at="2026-11-29T02:11:03Z")
+    folder = ReportFolder(tmp_path)
+    page = read(folder.add(verdict).read_text(encoding="utf-8"))
+    assert [a["href"] for t, a in page.elements if t == "a"] == ["index.html"]
+    assert "2026-11-29 02:11 UTC" in words(folder.finish().read_text(encoding="utf-8"))
+    assert "all inputs" not in words(page_html(verdict))
 
 
 def test_what_thousands_of_frames_leave_out_is_said(verdicts: dict[str, Verdict]) -> None:
@@ -149,7 +214,7 @@ def test_a_folder_of_pages_and_its_index(tmp_path: Path, verdicts: dict[str, Ver
     folder = ReportFolder(tmp_path / "new" / "report")
     pages = [folder.add(verdict) for verdict in named]
     index = folder.finish().read_text(encoding="utf-8")
-    assert_self_contained(index)
+    assert_self_contained(index, scripts=1)
     links = [a["href"] for t, a in read(index).elements if t == "a"]
     assert sorted(str(link) for link in links) == sorted(page.name for page in pages)
     assert all(page.is_file() for page in pages)

@@ -9,7 +9,7 @@ from builders import face_score
 from hypothesis import given
 from hypothesis import strategies as st
 
-from screener.records import FaceScore
+from screener.records import FaceScore, Scene
 from screener.verdict.evidence import MOST_PEOPLE, THUMBNAIL_PX, TellingCrops
 
 
@@ -53,6 +53,30 @@ def test_crops_are_made_small_but_never_enlarged_and_are_copies() -> None:
     first, second = (score.thumbnail_rgb for score in telling.attach([face_score(0.9, 0), face_score(0.8, 1)]))
     assert first is not None and first.shape == (THUMBNAIL_PX, THUMBNAIL_PX, 3) and (first == 7).all()
     assert second is not None and second.shape == (50, 50, 3) and (second == 9).all()
+
+
+def scene(number: int) -> Scene:
+    return Scene(crop(number), (64, 64), number, number / 25)
+
+
+def test_the_scene_of_a_person_is_that_of_the_highest_score() -> None:
+    telling = TellingCrops(3)
+    for number, p_fake in enumerate((0.3, 0.9, 0.5)):
+        telling.offer(face_score(p_fake, number), crop(number), scene=scene(number))
+        telling.offer(face_score(1 - p_fake, number, track_id=2), crop(number), scene=scene(number))
+    first, second = telling.scene(1), telling.scene(2)
+    assert first is not None and first.frame_index == 1
+    assert second is not None and second.frame_index == 0
+    assert telling.scene(3) is None
+    renamed = telling.by_person({(track, number): 10 * track for track in (1, 2) for number in range(3)}, 1)
+    kept = renamed.scene(10)
+    assert kept is not None and kept.frame_index == 1
+
+
+def test_no_scene_is_kept_without_crops() -> None:
+    telling = TellingCrops(0)
+    telling.offer(face_score(0.9, 0), crop(0), scene=scene(0))
+    assert telling.scene(1) is None
 
 
 def test_in_a_crowd_those_judged_least_give_their_crops_up() -> None:

@@ -1,0 +1,41 @@
+"""What a verdict was worth on labelled videos that its threshold was not fitted to: how many fakes were found, how many reals called fake.
+
+Knows counts. Does not know how they were measured (`evaluation.held_out`) or how a report words them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from screener.checkpoint.json_fields import read, refuse
+
+FIGURE = "rates"
+"""Name of the entry in a contract's figures that the `Rates` are stored under."""
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Verdicts at one operating point, on folds that neither calibration nor threshold was fitted to.
+
+    fpr: of the operating point. reals, fakes: videos with a score. reals_called_fake, fakes_found: those at or above the threshold.
+    """
+
+    fpr: float
+    reals: int
+    reals_called_fake: int
+    fakes: int
+    fakes_found: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.reals_called_fake <= self.reals:
+            refuse("reals_called_fake", f"a count from 0 to {self.reals}", self.reals_called_fake)
+        if not 0 <= self.fakes_found <= self.fakes:
+            refuse("fakes_found", f"a count from 0 to {self.fakes}", self.fakes_found)
+
+
+def rates_of(figures: Mapping[str, Any], fpr: float) -> Rates | None:
+    """What the figures of a contract hold for one operating point; None where nothing was measured. Raises CheckpointError."""
+    every: tuple[Rates, ...] = read(f"figures.{FIGURE}", tuple[Rates, ...], figures.get(FIGURE, ()))
+    return next((rates for rates in every if abs(rates.fpr - fpr) <= 1e-9), None)

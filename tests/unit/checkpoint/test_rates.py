@@ -1,0 +1,30 @@
+"""What a verdict was worth, as a contract's figures hold it."""
+
+from __future__ import annotations
+
+import pytest
+
+from screener.checkpoint import Rates, rates_of
+from screener.errors import CheckpointError
+
+MEASURED = {"fpr": 0.05, "reals": 114, "reals_called_fake": 5, "fakes": 41, "fakes_found": 9}
+
+
+def test_the_rates_of_an_operating_point() -> None:
+    figures = {"rates": [{**MEASURED, "fpr": 0.01}, MEASURED]}
+    assert rates_of(figures, 0.05) == Rates(0.05, 114, 5, 41, 9)
+    assert rates_of(figures, 0.1) is None
+    assert rates_of({}, 0.05) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"fakes_found": 42}, "fakes_found: expected a count from 0 to 41, got 42"),
+        ({"reals_called_fake": -1}, "reals_called_fake: expected a count from 0 to 114, got -1"),
+        ({"reals": "many"}, "reals: expected"),
+    ],
+)
+def test_rates_that_cannot_be_are_refused(change: dict[str, object], words: str) -> None:
+    with pytest.raises(CheckpointError, match=words):
+        rates_of({"rates": [{**MEASURED, **change}]}, 0.05)
