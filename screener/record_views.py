@@ -26,7 +26,7 @@ def rounded_seconds(value: float) -> float:
 
 
 def video_dict(video: Any) -> dict[str, Any]:
-    """video: a `VideoFacts`."""
+    """The public JSON of a `VideoFacts`."""
     return {
         "duration_seconds": rounded_seconds(video.duration_seconds),
         "size_wh": list(video.size_wh),
@@ -43,7 +43,7 @@ def video_dict(video: Any) -> dict[str, Any]:
 
 
 def person_dict(person: Any) -> dict[str, Any]:
-    """person: a `TrackVerdict`."""
+    """The public JSON of a `TrackVerdict`."""
     stretches = [(rounded_seconds(s.start_seconds), rounded_seconds(s.end_seconds), rounded_score(s.p_fake)) for s in person.segments]
     return {
         "track_id": person.track_id,
@@ -61,7 +61,7 @@ def person_dict(person: Any) -> dict[str, Any]:
 
 
 def frame_dict(score: Any) -> dict[str, Any]:
-    """score: a `FaceScore`."""
+    """The public JSON of a `FaceScore`."""
     return {
         "seconds": rounded_seconds(score.pts_seconds),
         "frame_index": score.frame_index,

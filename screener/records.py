@@ -84,9 +84,9 @@ class FaceBox:
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """A whole frame kept small, to show where in it each face is.
+    """A reduced copy of a whole frame, to show where in it each face is.
 
-    picture_rgb: (h, w, 3) uint8. size_wh: of the frame it was made from, whose pixels boxes are given in.
+    picture_rgb: (h, w, 3) uint8. size_wh: of the original frame, in whose pixels boxes are given.
     """
 
     picture_rgb: NDArray[np.uint8]
@@ -106,7 +106,7 @@ class FaceCrop:
     """A face cut from the full-size frame and resized to the network's input.
 
     crop_rgb: (S, S, 3) uint8. frame_index, pts_seconds: of its frame. sharpness: see `preprocessing.sharpness`.
-    scene: its frame kept small, the same for all faces of a frame; None where no report will show it.
+    scene: reduced copy of its frame, shared by all faces of the frame; None if no report will show it.
     """
 
     crop_rgb: NDArray[np.uint8]
@@ -242,8 +242,8 @@ class VideoFacts:
 class Verdict:
     """The answer for one input, with its evidence. `to_dict` is the public JSON, schema_version 1.
 
-    scanned_at: when judging began, ISO 8601 in UTC, to the second; empty where nobody noted it. scene: the frame in which the person who
-    decides scored highest, for the report; None where nobody was judged, or no crops are kept.
+    scanned_at: when judging began, ISO 8601 in UTC, to the second; empty if unknown. scene: the frame in which the deciding person scored
+    highest, for the report; None if nobody was judged, or no crops are kept.
     """
 
     source: str
