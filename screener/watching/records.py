@@ -1,4 +1,4 @@
-"""The output of a live watch: `LiveUpdate`s, with the people in view, the events and the state.
+"""The output of a live watch: `LiveUpdate` records, with the people in view, the events and the state.
 
 Frozen records of numpy arrays and plain values, checked at construction, which raises ValueError.
 """
