@@ -1,5 +1,5 @@
-"""Converts between narrow networks and wide ones that compute the same function: training and scanning use the narrow ones, results are
-promised for the wide ones.
+"""Converts between narrow networks and wide ones that compute the same function: training and scanning use the narrow ones, checkpoints and
+features describe the wide ones.
 
 Knows weights and architectures. Does not know training loops, files or devices.
 """
