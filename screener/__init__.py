@@ -3,8 +3,8 @@
     import screener
     verdict = screener.scan("clip.mp4")
 
-Names load on first use, so that importing the package costs nothing. One thing is done at once, because it only works before PyTorch is
-loaded: threads are told to wait asleep (see `runtime/waiting.py`).
+Names load on first use, so that importing the package costs nothing. One thing happens at import, because it only works before PyTorch is
+loaded: threads are set to wait asleep (see `runtime/waiting.py`).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from screener.watching.watch import live as live
 
 wait_asleep()
-logging.getLogger(__name__).addHandler(logging.NullHandler())  # silent, unless the program that uses it says where the log goes
+logging.getLogger(__name__).addHandler(logging.NullHandler())  # silent, unless the calling program configures logging
 
 _HOMES = {
     "Checkpoint": "checkpoint",

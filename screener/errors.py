@@ -38,7 +38,7 @@ REASONS: dict[str, str] = {
     "near_threshold": "the scores are neither clearly genuine nor clearly fake",
     "output_failed": "the result could not be written",
 }
-"""Why an outcome is undecided or coverage is not complete, and how to say it."""
+"""Why an outcome is undecided or coverage is not complete, with its description."""
 
 WARNINGS: dict[str, str] = {
     "multi_video": "it holds several video streams; the one that players show was read",
@@ -56,11 +56,11 @@ WARNINGS: dict[str, str] = {
     "harmless_complaints": "its decoder complained of what does not touch the pictures",
     "sparse": "only parts of the file were decoded; damage elsewhere would go unnoticed",
 }
-"""What a reader should know although it did not stop the judgement."""
+"""What the user should know although it did not stop the judgement."""
 
 
 class ScreenerError(Exception):
-    """Root of the family."""
+    """Base class of all errors that screener raises."""
 
 
 class SettingsError(ScreenerError, ValueError):
@@ -81,16 +81,16 @@ class SourceError(ScreenerError, OSError):
         return self.message
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # OSError pickles the arguments that it was given itself; a child process that decodes must be able to send this home.
+        # OSError would pickle the arguments of its own constructor; the decoding process must be able to send this error.
         return type(self), (self.reason, self.message)
 
 
 class CheckpointError(ScreenerError, ValueError):
-    """A checkpoint is not what it must be."""
+    """A checkpoint is invalid or does not fit."""
 
 
 class DeviceError(ScreenerError, RuntimeError):
-    """The device asked for is missing or unfit."""
+    """The requested device is missing or unsuitable."""
 
 
 class DatasetError(ScreenerError, ValueError):

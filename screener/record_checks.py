@@ -1,6 +1,6 @@
-"""What the records check when they are made; every failure names the field and quotes what was expected and what came.
+"""The checks that records make at construction; a failure names the field and quotes the expected and the actual value.
 
-A scan makes records for every frame and face, so a check costs about a microsecond. Knows fields by their names, and no record.
+A scan makes records for every frame and face, so each check takes only about a microsecond. Knows fields by name, and no record.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ def square_picture(record: Any, name: str) -> None:
 def floats(
     record: Any, name: str, shape: tuple[int | None, ...], dtype: type[np.floating[Any]] = np.float32, may_lack: bool = False
 ) -> None:
-    """Raise ValueError unless the field is an array of that dtype and shape, and finite; None in the shape fits any length.
+    """Raise ValueError unless the field is an array of that dtype and shape, and finite; None in the shape accepts any length.
 
-    may_lack: NaN is allowed, for what is not known.
+    may_lack: NaN is allowed, for unknown values.
     """
     value = getattr(record, name)
     fits = isinstance(value, np.ndarray) and value.dtype == dtype and value.ndim == len(shape)
@@ -102,7 +102,7 @@ def all_of(record: Any, name: str, words: Collection[str]) -> None:
 
 
 def is_between(value: Any, lowest: float, highest: float) -> bool:
-    """Both ends included. NaN is never between, nor is what is no number."""
+    """Whether lowest <= value <= highest; False for NaN and for anything that is not a number."""
     try:
         return bool(lowest <= value <= highest)
     except (TypeError, ValueError):  # a text, or an array

@@ -1,6 +1,6 @@
-"""The numbers of a verdict as they are published, and its other shapes: a line for a prompt, a table for a notebook, rows for pandas.
+"""A verdict in other forms: rounded numbers for the JSON, a line for a prompt, a table for a notebook, rows for pandas.
 
-Knows plain values alone.
+Knows plain values only.
 """
 
 from __future__ import annotations
@@ -11,22 +11,22 @@ from typing import Any
 
 
 def rounded_score(value: float | None) -> float | None:
-    """To four places; None stays."""
+    """Rounded to four places; None stays None."""
     return None if value is None else round(float(value), 4)
 
 
 def rounded_interval(value: tuple[float, float] | None) -> list[float | None] | None:
-    """Both ends to four places; None stays."""
+    """Both ends rounded to four places; None stays None."""
     return None if value is None else [rounded_score(value[0]), rounded_score(value[1])]
 
 
 def rounded_seconds(value: float) -> float:
-    """To the millisecond."""
+    """Rounded to milliseconds."""
     return round(float(value), 3)
 
 
 def video_dict(video: Any) -> dict[str, Any]:
-    """video: a `VideoFacts`."""
+    """The public JSON of a `VideoFacts`."""
     return {
         "duration_seconds": rounded_seconds(video.duration_seconds),
         "size_wh": list(video.size_wh),
@@ -43,7 +43,7 @@ def video_dict(video: Any) -> dict[str, Any]:
 
 
 def person_dict(person: Any) -> dict[str, Any]:
-    """person: a `TrackVerdict`."""
+    """The public JSON of a `TrackVerdict`."""
     stretches = [(rounded_seconds(s.start_seconds), rounded_seconds(s.end_seconds), rounded_score(s.p_fake)) for s in person.segments]
     return {
         "track_id": person.track_id,
@@ -61,7 +61,7 @@ def person_dict(person: Any) -> dict[str, Any]:
 
 
 def frame_dict(score: Any) -> dict[str, Any]:
-    """score: a `FaceScore`."""
+    """The public JSON of a `FaceScore`."""
     return {
         "seconds": rounded_seconds(score.pts_seconds),
         "frame_index": score.frame_index,
@@ -87,7 +87,7 @@ def verdict_line(public: Mapping[str, Any]) -> str:
 
 
 def verdict_html(public: Mapping[str, Any]) -> str:
-    """The same with a row for each person, as a fragment of HTML in which nothing of the input is taken for markup."""
+    """The same as an HTML fragment, with a row for each person; everything from the input is escaped."""
     head = "".join(f"<th>{name}</th>" for name in ("person", "outcome", "p_fake", "90 % interval", "seen", "suspicious", "reasons"))
     rows = "".join(_person_row(number, person) for number, person in enumerate(public["people"], 1))
     decides = f"fake from {public['threshold']}"
@@ -106,7 +106,7 @@ def _person_row(number: int, person: Mapping[str, Any]) -> str:
 
 
 def frame_table(public: Mapping[str, Any]) -> Any:
-    """A pandas DataFrame with a row for each judged face, in the order of `frames`. Raises ImportError where pandas is not installed."""
+    """A pandas DataFrame with a row for each judged face, in the order of `frames`. Raises ImportError if pandas is not installed."""
     try:
         import pandas
     except ImportError as error:

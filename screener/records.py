@@ -1,7 +1,6 @@
-"""What passes between the stages: frozen records of numpy arrays and plain values, checked once, when they are made.
+"""The records that stages exchange: frozen, of numpy arrays and plain values, checked at construction.
 
-A record that does not hold what its fields promise is never made: construction raises ValueError. Does not know torch, OpenCV, files or the
-command line.
+Construction raises ValueError if a field does not hold what it promises. Does not know torch, OpenCV, files or the command line.
 """
 
 from __future__ import annotations
@@ -63,8 +62,8 @@ class FaceBox:
 
     box_xyxy: (4,) float32, pixels of the full-size frame; may reach past its edge.
     confidence: the detector's, in [0, 1].
-    landmarks_xy: (5, 2) float32, pixels of the full-size frame: eyes, nose, mouth corners, left in the picture first;
-    NaN from a detector that finds none.
+    landmarks_xy: (5, 2) float32, pixels of the full-size frame: eyes, nose, mouth corners, the left one in the picture first; NaN if the
+    detector finds none.
     """
 
     box_xyxy: NDArray[np.float32]
@@ -78,16 +77,16 @@ class FaceBox:
 
     @property
     def size_px(self) -> float:
-        """Shorter side of the box, pixels: the resolution that a judgement has to work with."""
+        """Shorter side of the box in pixels."""
         x0, y0, x1, y1 = (float(v) for v in self.box_xyxy)
         return min(x1 - x0, y1 - y0)
 
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """A whole frame kept small, to show where in it each face is.
+    """A reduced copy of a whole frame, to show where in it each face is.
 
-    picture_rgb: (h, w, 3) uint8. size_wh: of the frame it was made from, whose pixels boxes are given in.
+    picture_rgb: (h, w, 3) uint8. size_wh: of the original frame, in whose pixels boxes are given.
     """
 
     picture_rgb: NDArray[np.uint8]
@@ -107,7 +106,7 @@ class FaceCrop:
     """A face cut from the full-size frame and resized to the network's input.
 
     crop_rgb: (S, S, 3) uint8. frame_index, pts_seconds: of its frame. sharpness: see `preprocessing.sharpness`.
-    scene: its frame kept small, the same for all faces of a frame; None where no report will show it.
+    scene: reduced copy of its frame, shared by all faces of the frame; None if no report will show it.
     """
 
     crop_rgb: NDArray[np.uint8]
@@ -131,8 +130,8 @@ class FaceScore:
     logit: uncalibrated log-odds of fake. p_fake: the same after calibration, in [0, 1].
     box_xyxy: (4,) float32, pixels of the full-size frame. face_px: shorter side of the box.
     thumbnail_rgb: (s, s, 3) uint8 for the report, or None: pixels are kept only for the few most telling crops.
-    blend_map: (h, w) float32 in [0, 1], how surely the crop is blended there, cell by cell; only beside a thumbnail, of a face that is
-    judged fake, and if the checkpoint's locator has earned to be shown. It takes no part in the score.
+    blend_map: (h, w) float32, probability of blending in each cell of the crop; only beside a thumbnail, of a face that is judged fake, and
+    if the checkpoint's locator is good enough to be shown. Not part of the score.
     """
 
     track_id: int
@@ -177,8 +176,8 @@ class Segment:
 class TrackVerdict:
     """The verdict on one person.
 
-    p_fake and interval are None when nothing could be judged; interval is the central 90 % range of the pooled score.
-    frames_judged is 0 for a passer-by that was seen but never scored. reasons: why the outcome is undecided, from `errors.REASONS`.
+    p_fake and interval are None if nothing could be judged; interval is the central 90 % range of the pooled score.
+    frames_judged is 0 for a passer-by who was seen but never scored. reasons: why the outcome is undecided, from `errors.REASONS`.
     """
 
     track_id: int
@@ -208,11 +207,11 @@ class TrackVerdict:
 
 @dataclass(frozen=True)
 class VideoFacts:
-    """What the reader found out about one input; everything that coverage is decided from.
+    """What the reader found out about one input; coverage is decided from it.
 
-    frames_promised: the header's count, 0 when it makes none. frames_decoded: really decoded. frames_sampled: asked of the later
+    frames_promised: the header's count, 0 if it states none. frames_decoded: actually decoded. frames_sampled: passed on to the later
     stages. frames_judged: of those, the ones in which at least one face was scored. decode_errors: frames or packets lost.
-    duration_seconds: last presentation time plus one frame. decode_seconds: that the decoder was at work. reader: name of the reader that
+    duration_seconds: last presentation time plus one frame. decode_seconds: working time of the decoder. reader: name of the reader that
     delivered the frames.
     reasons, warnings: from `errors.REASONS` and `errors.WARNINGS`.
     """
@@ -243,8 +242,8 @@ class VideoFacts:
 class Verdict:
     """The answer for one input, with its evidence. `to_dict` is the public JSON, schema_version 1.
 
-    scanned_at: when judging began, ISO 8601 in UTC, to the second; empty where nobody noted it. scene: the frame in which the person who
-    decides scored highest, for the report; None where nobody was judged, or no crops are kept.
+    scanned_at: when judging began, ISO 8601 in UTC, to the second; empty if unknown. scene: the frame in which the deciding person scored
+    highest, for the report; None if nobody was judged, or no crops are kept.
     """
 
     source: str
@@ -307,7 +306,7 @@ class Verdict:
         return json.dumps(self.to_dict(), ensure_ascii=True, indent=indent, allow_nan=False)
 
     def to_dataframe(self) -> Any:
-        """A pandas DataFrame with a row for each judged face. Raises ImportError where pandas is not installed."""
+        """A pandas DataFrame with a row for each judged face. Raises ImportError if pandas is not installed."""
         return frame_table(self.to_dict())
 
     def __repr__(self) -> str:

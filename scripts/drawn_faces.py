@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from screener.errors import DatasetError
 from screener.faces import MtcnnDetector
 from screener.model.preprocessing import Preprocessing, crop_face
-from screener.training.pictures import SUFFIXES, read_picture
+from screener.training.labelled_pictures import SUFFIXES, read_picture
 
 
 def drawn_crops(folder: Path, count: int, rules: Preprocessing, seed: int = 0) -> NDArray[np.uint8]:

@@ -29,7 +29,7 @@ from screener.training.fold_parts import parts_of
 from screener.training.folds import open_folds
 from screener.training.head_figures import figures, spread
 from screener.training.head_run import HeadReport, train_heads
-from screener.training.pictures import VALIDATION_SHARE, held_out
+from screener.training.labelled_pictures import VALIDATION_SHARE, held_out
 from screener.training.updates import EpochFigures, QuietWatch
 
 FOLDS = 5

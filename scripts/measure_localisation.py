@@ -28,6 +28,7 @@ from screener.faces import MtcnnDetector
 from screener.model.preprocessing import Preprocessing
 from screener.runtime.files import write_whole
 from screener.scoring import Scorer
+from screener.training.labelled_pictures import VALIDATION_SHARE, LabelledFace, held_out, read_item_faces
 from screener.training.locator_figures import (
     PARTS,
     blended_pictures,
@@ -37,7 +38,6 @@ from screener.training.locator_figures import (
     part_crop,
     part_values,
 )
-from screener.training.pictures import VALIDATION_SHARE, LabelledFace, held_out, read_item_faces
 
 PICTURES = 400
 PART_SET = "ciplab"

@@ -13,7 +13,7 @@ from screener.model.network import CLASS_NAMES, Architecture, Network
 from screener.model.preprocessing import Preprocessing
 from screener.model.widening import Copies, Widening
 from screener.records import FaceBox, FaceCrop, FaceScore, TrackVerdict, Verdict, VideoFacts
-from screener.training.pictures import LabelledFace
+from screener.training.labelled_pictures import LabelledFace
 from screener.verdict.judging import Limits, Sighting
 
 TINY = Architecture("tiny", blocks=(1, 1, 1, 1), inner_width=8, outer_width=4, stem_width=4)

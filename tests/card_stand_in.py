@@ -16,7 +16,7 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 
 from screener.video.container.opening import open_container
-from screener.video.readers import card
+from screener.video.readers import nvdec_card
 from screener.video.sandbox import child
 
 LAYOUTS = {"yuv420p": "nv12", "yuvj420p": "nv12", "yuv420p10le": "p010le", "yuv420p12le": "p016le"}
@@ -28,7 +28,8 @@ Script = Callable[[int, list[Any]], list[Any]]
 START = child.START.replace(
     "main()",
     f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import card_stand_in as stand_in; "
-    "from screener.video.readers.card import CARD; CARD.hold = lambda complaints: None; CARD.open = stand_in.opened({script}); main()",
+    "from screener.video.readers.nvdec_card import CARD; "
+    "CARD.hold = lambda complaints: None; CARD.open = stand_in.opened({script}); main()",
 )
 """{script}: an expression, in which `stand_in` is this module."""
 
@@ -95,7 +96,7 @@ def failing_from(first: int) -> Script:
 
     def script(number: int, frames: list[Any]) -> list[Any]:
         if number >= first:
-            raise card.FFmpegError(1, "the card says no")
+            raise nvdec_card.FFmpegError(1, "the card says no")
         return frames
 
     return script

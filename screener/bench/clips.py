@@ -1,6 +1,6 @@
-"""Clips to measure with, made on the spot: so many people side by side before a moving, grainy wall, in a size that is wanted.
+"""Generates clips for measuring: a number of people side by side in front of a moving, grainy wall, in a given size.
 
-The people are one portrait again and again (it ships with `doctor`), so these clips say how long a scan takes, never how well it judges.
+The people are copies of one portrait (it ships with `doctor`), so these clips measure how long a scan takes, not how well it judges.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ SIZES_WH = {"480p": (854, 480), "720p": (1280, 720), "1080p": (1920, 1080)}
 
 FPS = 30
 GROUP_OF_PICTURES = 60
-"""Frames from one key frame to the next, as cameras and platforms have it: one or two seconds."""
+"""Frames between key frames, as cameras and platforms set it: one or two seconds."""
 
 BITS_PER_PIXEL = 0.07
-"""About 2 Mbit/s in 720p, 4 in 1080p: what platforms hand out."""
+"""About 2 Mbit/s in 720p, 4 in 1080p, as platforms deliver."""
 
 GRAIN_LEVELS = 3.0
 WALL_CELL_PX = 48
@@ -31,7 +31,7 @@ UInt8 = NDArray[np.uint8]
 
 
 def make_clip(path: Path, size_wh: tuple[int, int], people: int, seconds: float) -> None:
-    """Write an H.264 clip into the container that the suffix of `path` names. Raises av.error.FFmpegError."""
+    """Write an H.264 clip into the container given by the suffix of `path`. Raises av.error.FFmpegError."""
     options = {"preset": "veryfast", "g": str(GROUP_OF_PICTURES)}
     bit_rate = round(BITS_PER_PIXEL * size_wh[0] * size_wh[1] * FPS)
     encode(path, _pictures(size_wh, people, round(seconds * FPS)), "libx264", options, fps=FPS, bit_rate=bit_rate)

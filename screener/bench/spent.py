@@ -1,7 +1,6 @@
-"""Wall time, processor time and memory of this process and of the decoders that it started.
+"""Wall time, CPU time and memory of this process and of the decoding processes that it started.
 
-Children are counted where the system tells about them while they live (Linux); elsewhere only once they have ended. Knows nothing of
-video.
+Children are counted while they run where the system reports on them (Linux); elsewhere only after they have ended. Knows nothing of video.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024
 
 @dataclass
 class Spent:
-    """wall_seconds, cpu_seconds: of the block that was measured; final when it has ended."""
+    """wall_seconds, cpu_seconds: of the measured block; final when it has ended."""
 
     wall_seconds: float = 0.0
     cpu_seconds: float = 0.0
@@ -28,7 +27,7 @@ class Spent:
 
 @contextmanager
 def spending() -> Iterator[Spent]:
-    """Measures the block."""
+    """Measure the block."""
     spent = Spent()
     wall, cpu = time.perf_counter(), cpu_seconds()
     try:
@@ -38,13 +37,13 @@ def spending() -> Iterator[Spent]:
 
 
 def cpu_seconds() -> float:
-    """Processor time so far, of all threads, of living children, and of those that have ended."""
+    """CPU time so far, of all threads, of living children, and of those that have ended."""
     ended = resource.getrusage(resource.RUSAGE_CHILDREN)
     return time.process_time() + ended.ru_utime + ended.ru_stime + sum(_cpu_seconds_of(child) for child in _children())
 
 
 def peak_bytes() -> int:
-    """The most memory that was resident at once, so far, in this process and in each living child, added up."""
+    """Peak resident memory so far of this process and of each living child, added up."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * MAXRSS_BYTES + sum(_peak_bytes_of(child) for child in _children())
 
 
@@ -53,7 +52,7 @@ def _children() -> list[int]:
     for task in Path(f"/proc/{os.getpid()}/task").glob("*/children"):
         try:
             found += [int(child) for child in task.read_text().split()]
-        except OSError:  # a thread that has just ended
+        except OSError:  # the thread has just ended
             continue
     return found
 

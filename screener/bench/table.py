@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from screener.bench.stages import Bench
+from screener.bench.stage_times import Bench
 
 ROWS = (
     ("decode", "file checked, frames decoded in their own process"),
@@ -13,7 +13,7 @@ ROWS = (
 
 
 def render(measured: Bench) -> str:
-    """A table of the stages, the floor beneath them, and what it was measured on."""
+    """A table of the stages and the floor, and what was measured."""
     width, height = measured.size_wh
     total, floor = measured.stages["total"], measured.floor
     lines = [
@@ -48,7 +48,7 @@ def render(measured: Bench) -> str:
 
 
 def _share(measured: Bench) -> str:
-    """What it costs that files are checked, and decoded where they can do no harm."""
+    """The cost of checking files and of decoding them in a separate process."""
     own, plain, total = (measured.stages[name].cpu_seconds for name in ("decode", "plain decode", "total"))
     return f"{100 * max(0.0, own - plain) / total:.0f} %" if total else "-"
 

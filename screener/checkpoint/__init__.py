@@ -1,8 +1,8 @@
-"""A safetensors file in, weights and the contract for using them out, and back.
+"""A safetensors file in, weights and the contract for their use out, and back.
 
-`contract` says what is promised, `json_fields` reads it strictly, `upgrading` brings older formats up to date, `tensors` knows which
-weights are right and `storage` how they lie in a file, `reading` opens files with distrust, `store` loads and verifies, `saving` writes,
-`localisation` says what the locator is worth, `rates` what a verdict is, `description` puts it in words.
+`contract` defines the contract, `json_fields` parses it strictly, `upgrading` converts older formats, `tensors` defines which weights are
+valid and `storage` how they are stored, `reading` opens untrusted files, `store` loads and verifies, `saving` writes, `localisation` holds
+the figures of the locator, `rates` those of verdicts, `description` describes it all in words.
 """
 
 from screener.checkpoint.contract import SPLIT_POINT, Calibration, Contract, DataSet, OperatingPoint

@@ -1,6 +1,7 @@
-"""What a checkpoint promises: everything besides the weights that is needed to use them right, checked field by field.
+"""The contract of a checkpoint: everything besides the weights that is needed to use them right, checked field by field.
 
-Knows names, numbers and ranges. Does not know files or weights, nor how the promises are kept: `preprocessing`, `faces`, `verdict` do that.
+Knows names, numbers and ranges. Does not know files or weights, nor how the contract is fulfilled: `preprocessing`, `faces`, `verdict` do
+that.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ SPLIT_POINT = "layer3"
 """Last layer of the frozen backbone."""
 
 RANGE_NAMES = ("face_px", "sharpness")
-"""What a valid range can be stated for: shorter side of the face box in pixels, and `preprocessing.sharpness`."""
+"""What a valid range can be given for: shorter side of the face box in pixels, and `preprocessing.sharpness`."""
 
 MOST_BLOCKS = 64
-"""Bottlenecks allowed in a layer; a file that asks for more is an attempt to exhaust the memory."""
+"""Maximum number of bottlenecks in a layer; more would be an attempt to exhaust the memory."""
 
 
 @dataclass(frozen=True)
@@ -43,10 +44,10 @@ class Calibration:
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """Where the verdict falls at one false-positive rate, measured on validation videos.
+    """The decision thresholds at one false-positive rate, measured on validation videos.
 
     fpr: share of real videos that `threshold` calls fake. threshold: p_fake at or above it is fake. genuine_below: p_fake below it is
-    genuine; in between is undecided. real_videos, fake_videos: how many validation videos stand behind the two numbers.
+    genuine; in between is undecided. real_videos, fake_videos: number of validation videos behind the two numbers.
     """
 
     fpr: float
@@ -70,7 +71,7 @@ class OperatingPoint:
 
 @dataclass(frozen=True)
 class DataSet:
-    """Data that the weights learned from. sha256: of its manifest or archive. pictures: how many were used."""
+    """Data that the weights were trained on. sha256: of its manifest or archive. pictures: number of pictures used."""
 
     name: str
     sha256: str
@@ -87,14 +88,14 @@ class DataSet:
 
 @dataclass(frozen=True)
 class Contract:
-    """Everything besides the weights. Constructing one checks ranges; `from_dict` and `save_checkpoint` check types too.
+    """Everything besides the weights. The constructor checks ranges; `from_dict` and `save_checkpoint` check types too.
 
-    architecture: what the network is. copies: how often each channel stands in it that its file holds once.
+    architecture: of the whole network. copies: how often each channel, stored once, occurs in it.
     class_names: in the order of the logits. split_point: last layer of the backbone.
-    detector: as `FaceDetector.contract()` gives it. sampling: such as {"frames": 32}. pooling: rule over one person's frames.
+    detector: as given by `FaceDetector.contract()`. sampling: such as {"frames": 32}. pooling: rule over one person's frames.
     valid_range: (lowest, highest) of each of `RANGE_NAMES` that the checkpoint was calibrated on; outside it there is no verdict.
     backbone_fingerprint: see `backbone_fingerprint`; empty until the checkpoint is saved.
-    limits: what the weights cannot do, in words. figures: measured results, free-form but for `localisation`.
+    limits: what the weights cannot do, in words. figures: measured results, free-form except `localisation`.
     code_version: of the screener that made it.
     """
 
@@ -156,14 +157,14 @@ class Contract:
     def from_dict(cls, values: dict[str, Any]) -> Contract:
         """The contract in `values`, of this format or an older one.
 
-        Raises CheckpointError naming the first field that is not as it must be.
+        Raises CheckpointError naming the first invalid field.
         """
-        # The version first of all: another may rightly have other fields.
+        # The version first, because another version may have other fields.
         contract: Contract = read("", cls, upgraded(values) if isinstance(values, dict) and "format_version" in values else values)
         return contract
 
     def operating_point(self, fpr: float) -> OperatingPoint:
-        """The point measured at this false-positive rate; raises CheckpointError with the available ones when there is none."""
+        """The point measured at this false-positive rate. Raises CheckpointError, listing the available ones, if there is none."""
         for point in self.operating_points:
             if abs(point.fpr - fpr) <= 1e-9:
                 return point

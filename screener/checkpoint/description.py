@@ -1,4 +1,4 @@
-"""A checkpoint in words, for `screener weights show`. Does not know files, terminals or formats."""
+"""Describes a checkpoint in words, for `screener weights show`. Does not know files, terminals or formats."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def describe(checkpoint: Checkpoint) -> list[tuple[str, str]]:
 
 
 def architecture_in_words(contract: Contract) -> str:
-    """What the network is, and of how many distinct channels it is made."""
+    """The network, and the number of its distinct channels."""
     shape = contract.architecture
     words = f"{shape.name} with {', '.join(map(str, shape.blocks))} blocks, {_widths(shape)}"
     if contract.copies == NO_COPIES:

@@ -1,6 +1,6 @@
-"""JSON values -> dataclasses, strictly: each missing, unknown, wrong-typed or non-finite field is refused by name.
+"""JSON values -> dataclasses, strictly: each missing, unknown, wrongly typed or non-finite field is refused by name.
 
-Driven by the type hints of the dataclass alone. Does not know what any field means; ranges are the business of the dataclass itself.
+Driven only by the type hints of the dataclass. Does not know what any field means; the dataclass itself checks ranges.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, NoReturn, get_args, get_origin, get_type_hints
 from screener.errors import CheckpointError
 
 DEEPEST = 16
-"""Nesting allowed in free-form values; deeper ones are an attempt to exhaust the stack."""
+"""Maximum nesting of free-form values; deeper ones would be an attempt to exhaust the stack."""
 
 
 _quote = reprlib.Repr()
@@ -21,14 +21,14 @@ _quote.maxstring = _quote.maxother = 100
 
 
 def refuse(field: str, expected: str, actual: object) -> NoReturn:
-    """Raise the CheckpointError that every wrong field leads to; `actual` is quoted, shortened and with control characters escaped."""
+    """Raise the CheckpointError for a wrong field; `actual` is quoted, shortened and with control characters escaped."""
     raise CheckpointError(f"{field}: expected {expected}, got {_quote.repr(actual)}")
 
 
 def read(field: str, hint: Any, value: Any) -> Any:
-    """`value`, as JSON gives it, as the type `hint`; `field` is its dotted name in messages.
+    """A JSON value converted to the type `hint`; `field` is its dotted name in messages.
 
-    Knows dataclasses, tuples of fixed and open length, dicts, str, int, float, bool and Any. Raises CheckpointError.
+    Supports dataclasses, tuples of fixed and open length, dicts, str, int, float, bool and Any. Raises CheckpointError.
     """
     if is_dataclass(hint):
         return _read_dataclass(field, hint, value)
@@ -44,7 +44,7 @@ def read(field: str, hint: Any, value: Any) -> Any:
 
 
 def to_plain(value: Any) -> Any:
-    """A dataclass, tuple, list, dict or plain value -> only what JSON can hold, tuples as lists."""
+    """A dataclass, tuple, list, dict or plain value -> JSON types only, tuples as lists."""
     if is_dataclass(value):
         return {f.name: to_plain(getattr(value, f.name)) for f in fields(value)}
     if isinstance(value, (tuple, list)):
@@ -87,7 +87,7 @@ def _read_plain(field: str, kind: type, value: Any) -> Any:
     if kind is float:
         return _read_number(field, value)
     if kind is str:
-        # Control characters could rewrite the terminal that shows them; lone surrogates cannot be printed at all.
+        # Control characters could change what the terminal shows; lone surrogates cannot be printed at all.
         if not isinstance(value, str) or not value.replace("\n", "").replace("\t", "").isprintable():
             refuse(field, "printable text", value)
     elif type(value) is not kind:
@@ -108,7 +108,7 @@ def _read_number(field: str, value: Any) -> float:
 
 
 def _read_any(field: str, value: Any, depth: int) -> Any:
-    """Free-form values: whatever JSON can hold, checked to the leaves."""
+    """Free-form values: any JSON, checked down to the leaves."""
     if depth == 0:
         refuse(field, f"at most {DEEPEST} levels", value)
     if isinstance(value, dict):

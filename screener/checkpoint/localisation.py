@@ -1,4 +1,4 @@
-"""What was measured of the locator, and the rule by which its map earns a place in reports.
+"""The figures of the locator, and the rule by which its map may be shown in reports.
 
 Knows numbers. Does not know how they were measured (`evaluation.localisation`) or how a map is drawn (`report`).
 """
@@ -12,13 +12,14 @@ from typing import Any
 from screener.checkpoint.json_fields import read, refuse
 
 FIGURE = "localisation"
-"""Name of the entry in a contract's figures that a `Localisation` is stored under."""
+"""Key in a contract's figures under which a `Localisation` is stored."""
 
 LEAST_PIXEL_AUC = 0.80
 LEAST_OVERLAP = 0.50
 LEAST_GAIN = 0.05
-"""What the lower ends of the intervals must reach. Blends mostly lie in the middle of a face, so a map that says so of every face has a
-high AUC already: the gain over such a map is what shows that a map speaks of the face it is drawn on."""
+"""What the lower ends of the intervals must reach. Blends mostly lie in the middle of a face, so a map that marks the middle of every face
+already has a high AUC: only the gain over such a fixed map shows that a map describes the face at hand.
+"""
 
 RULE = (
     f"the lower ends of the 95 % intervals reach: pixel AUC {LEAST_PIXEL_AUC:g}, overlap {LEAST_OVERLAP:g}, and overlap above that of the "
@@ -41,13 +42,13 @@ class Measured:
 
 @dataclass(frozen=True)
 class Localisation:
-    """How well the locator's map finds a blended region that is known, means over pictures that training never saw.
+    """How well the locator's map finds a known blended region; means over pictures that were not in training.
 
-    pictures: self-blended pictures that the figures rest on. level: share of certainty from which on a cell counts as blended; chosen on
-    other pictures. pixel_auc: chance that a blended cell of a picture lies above one that is not. overlap: intersection over union of the
-    cells at or above `level` with the blended ones. fixed_overlap: the same for the best map that is the same for every face; gain: overlap
-    less fixed_overlap, picture by picture. pointing: share of pictures whose highest cell is a blended one. marked_on_reals: share of the
-    cells of real pictures that lie at or above `level`. parts: how often the edited part of a face was named, free-form.
+    pictures: number of self-blended pictures behind the figures. level: probability from which a cell counts as blended; chosen on other
+    pictures. pixel_auc: probability that a blended cell of a picture scores above one that is not. overlap: intersection over union of the
+    cells at or above `level` with the blended ones. fixed_overlap: the same for the best fixed map; gain: overlap minus fixed_overlap, per
+    picture. pointing: share of pictures whose highest cell is a blended one. marked_on_reals: share of the cells of real pictures at or
+    above `level`. parts: how often the edited part of a face was named, free-form.
     """
 
     pictures: int
@@ -72,7 +73,7 @@ class Localisation:
         return self.pixel_auc.low >= LEAST_PIXEL_AUC and self.overlap.low >= LEAST_OVERLAP and self.gain.low >= LEAST_GAIN
 
     def summary(self) -> dict[str, Any]:
-        """What a report says of the map it shows; small and ready for JSON."""
+        """What a report says about the map it shows; small and ready for JSON."""
         overlap = self.overlap
         return {
             "level": self.level,
@@ -84,7 +85,7 @@ class Localisation:
 
 
 def localisation_of(figures: Mapping[str, Any]) -> Localisation | None:
-    """What a contract's figures say of the locator, None when it was never measured; raises CheckpointError when that is not sound."""
+    """The locator's figures in a contract's figures, None if it was never measured. Raises CheckpointError if they are invalid."""
     if FIGURE not in figures:
         return None
     found: Localisation = read(f"figures.{FIGURE}", Localisation, figures[FIGURE])

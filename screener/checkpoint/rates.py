@@ -1,4 +1,4 @@
-"""What a verdict was worth on labelled videos that its threshold was not fitted to: how many fakes were found, how many reals called fake.
+"""How often verdicts were right on labelled videos that their threshold was not fitted to: fakes found, and reals called fake.
 
 Knows counts. Does not know how they were measured (`evaluation.held_out`) or how a report words them.
 """
@@ -12,14 +12,15 @@ from typing import Any
 from screener.checkpoint.json_fields import read, refuse
 
 FIGURE = "rates"
-"""Name of the entry in a contract's figures that the `Rates` are stored under."""
+"""Key in a contract's figures under which the `Rates` are stored."""
 
 
 @dataclass(frozen=True)
 class Rates:
     """Verdicts at one operating point, on folds that neither calibration nor threshold was fitted to.
 
-    fpr: of the operating point. reals, fakes: videos with a score. reals_called_fake, fakes_found: those at or above the threshold.
+    fpr: of the operating point. reals, fakes: number of videos with a score. reals_called_fake, fakes_found: those at or above the
+    threshold.
     """
 
     fpr: float
@@ -36,6 +37,6 @@ class Rates:
 
 
 def rates_of(figures: Mapping[str, Any], fpr: float) -> Rates | None:
-    """What the figures of a contract hold for one operating point; None where nothing was measured. Raises CheckpointError."""
+    """The rates in a contract's figures for one operating point; None if not measured. Raises CheckpointError."""
     every: tuple[Rates, ...] = read(f"figures.{FIGURE}", tuple[Rates, ...], figures.get(FIGURE, ()))
     return next((rates for rates in every if abs(rates.fpr - fpr) <= 1e-9), None)

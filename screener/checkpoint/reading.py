@@ -1,7 +1,7 @@
-"""A checkpoint's file, opened with distrust: what kind of file it is, its header, its tensors one by one.
+"""Opens an untrusted checkpoint file: its format, its header, its tensors one by one.
 
-Only the safetensors format is read, and nothing is ever unpickled; types and shapes come from the header, before any tensor is touched.
-Does not know what a contract means or where checkpoints are kept.
+Only the safetensors format is read, and nothing is ever unpickled; types and shapes come from the header, before any tensor is read. Does
+not know what a contract means or where checkpoints are kept.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ from screener.errors import CheckpointError
 
 LARGEST_HEADER_BYTES = 16 * 2**20
 METADATA_KEY = "screener"
-"""The one key of the file's metadata; its value is the contract in JSON, and in it, from format version 2 on, its seal."""
+"""The only key of the file's metadata; its value is the contract in JSON, which from format version 2 on includes the seal."""
 
 SEAL = "sha256"
-"""Entry of that JSON, beside the contract's fields: the `seal` of what was written."""
+"""Key in that JSON, beside the contract's fields: the `seal` of what was written."""
 
 PICKLES_ARE_REFUSED = "checkpoints are safetensors files only, for opening a pickle can run any program; give a safetensors checkpoint"
 
 
 class StoredCheckpoint:
-    """An open file: its contract, layout and weights. Everything raises CheckpointError without the file's name in front."""
+    """An open file: its contract, layout and weights. All methods raise CheckpointError without the file's name."""
 
     def __init__(self, handle: Any) -> None:
         self._handle = handle
 
     def contract_and_seal(self) -> tuple[dict[str, Any], Any]:
-        """The contract as JSON gives it, unchecked, and the seal that was written with it, if there is one."""
+        """The contract as unchecked JSON, and the seal that was written with it, if any."""
         text = (self._handle.metadata() or {}).get(METADATA_KEY)
         if text is None:
             raise CheckpointError(f"its metadata has no {METADATA_KEY!r} entry: these are bare weights, not a checkpoint of screener")
@@ -57,17 +57,17 @@ class StoredCheckpoint:
         return {name: (str(part.get_dtype()), tuple(part.get_shape())) for name, part in slices.items()}
 
     def tensors(self) -> dict[str, Tensor]:
-        """Every tensor as it lies in the file, scales too; call after the layout was found right.
+        """Every tensor as stored, scales included; call after checking the layout.
 
-        Copies: what safetensors gives may still lie in the file, which can change or vanish.
+        Copies, because safetensors' tensors may be mapped from the file, which can change or vanish.
         """
         return {name: self._handle.get_tensor(name).clone() for name in self._handle.keys()}  # noqa: SIM118 - the handle is no mapping
 
 
 def seal(contract: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
-    """SHA-256 over a contract as plain values and over tensors as they lie in a file: name, type, shape and bytes, by name.
+    """SHA-256 over a contract as plain values and over tensors as stored: name, type, shape and bytes, by name.
 
-    Guards against accidents: whoever can change a file on purpose can change this too.
+    Guards against accidents, not against attackers, who could replace it too.
     """
     digest = hashlib.sha256(json.dumps(contract, sort_keys=True, ensure_ascii=True, allow_nan=False).encode())
     for name in sorted(tensors):
@@ -79,13 +79,13 @@ def seal(contract: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
 
 @contextmanager
 def open_checkpoint(path: Path) -> Iterator[StoredCheckpoint]:
-    """Open a checkpoint; a CheckpointError raised inside the block is given the file's name.
+    """Open a checkpoint; a CheckpointError raised inside the block gets the file's name.
 
-    Raises CheckpointError when the file is missing, unreadable, not safetensors, truncated, or has a header that cannot be true.
+    Raises CheckpointError if the file is missing, unreadable, not safetensors, truncated, or has an impossible header.
     """
     try:
         _require_safetensors(path)
-        # The whole path: a bare name that starts like an option or a URL is still a file.
+        # The absolute path, so that a name like an option or a URL is still a file.
         with safe_open(os.path.abspath(path), framework="pt", device="cpu") as handle:
             yield StoredCheckpoint(handle)
     except CheckpointError as error:
@@ -99,7 +99,7 @@ def open_checkpoint(path: Path) -> Iterator[StoredCheckpoint]:
 
 
 def _require_safetensors(path: Path) -> None:
-    """Raise CheckpointError unless the first bytes and the length can be those of a safetensors file."""
+    """Raise CheckpointError unless the first bytes and the length are possible for a safetensors file."""
     if not stat.S_ISREG(path.stat().st_mode):
         raise CheckpointError("it is not a regular file; give the path of a checkpoint")
     with path.open("rb") as file:
@@ -129,7 +129,7 @@ def _refuse_kind(start: bytes) -> NoReturn:
 
 
 def _unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object in which no key stands twice: which of the two holds would depend on the reader."""
+    """An object without duplicate keys, whose meaning would depend on the parser."""
     values = dict(pairs)
     if len(values) < len(pairs):
         raise ValueError(f"{next(key for place, (key, _) in enumerate(pairs) if key in dict(pairs[:place]))!r} stands in it twice")

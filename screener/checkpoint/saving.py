@@ -1,6 +1,6 @@
-"""Write checkpoints: of a training's weights, of the same weights under another contract, of a backbone under another head.
+"""Writes checkpoints: newly trained weights, existing weights with another contract, or a backbone with another head.
 
-A file holds each distinct channel once, whatever the weights that it was given. Knows files, contracts and weights together.
+A file holds each distinct channel once, whatever form the weights were given in. Knows files, contracts and weights together.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from screener.runtime.files import write_whole
 SUFFIX = ".safetensors"
 
 SCORES_REST_ON = ("architecture", "copies", "class_names", "split_point", "preprocessing", "detector", "backbone_fingerprint")
-"""Fields of a contract that say, with the weights, which logit a picture gets."""
+"""Fields of a contract that, with the weights, determine the logit of a picture."""
 
 SAME_WEIGHTS = "same_weights"
-"""Name of the entry in a contract's figures that lists the SHA-256 of the files whose weights it took over."""
+"""Key in a contract's figures that lists the SHA-256 of the files whose weights were taken over."""
 
 
 def require_checkpoint_name(path: Path) -> None:
-    """Raise OutputError unless `path` may become a checkpoint: not a folder, and no name that a list or features could lie under.
+    """Raise OutputError unless `path` may become a checkpoint: not a folder, and not with a suffix of lists or features.
 
-    For whoever is about to work for hours, and would replace what lies there.
+    To be called before hours of work whose result would replace that file.
     """
     if path.is_dir():
         raise OutputError(f"{path}: is a folder; name the checkpoint file to write, such as {path / f'own{SUFFIX}'}")
@@ -45,12 +45,12 @@ def require_checkpoint_name(path: Path) -> None:
 
 
 def save_checkpoint(path: str | Path, contract: Contract, state: Mapping[str, Tensor], *, storage: Storage = DEFAULT_STORAGE) -> None:
-    """Write a checkpoint so that `path` always holds either what it held before or the whole new file.
+    """Write a checkpoint atomically: `path` always holds either its old content or the whole new file.
 
-    state: as `Network.state_dict()` gives it, of the distinct channels that `contract.copies` speaks of, or of the whole architecture. In
-    that case its copies are looked for and the contract filled in accordingly. storage: how convolutions are stored, see `STORAGES`.
-    The contract's backbone fingerprint is filled in, from the values as they will be read back.
-    Raises CheckpointError when contract or state are wrong, OutputError when the file cannot be written.
+    state: as from `Network.state_dict()`, with the distinct channels described by `contract.copies`, or of the whole architecture; then its
+    copies are searched for and the contract is filled in accordingly. storage: how convolutions are stored, see `STORAGES`. The contract's
+    backbone fingerprint is filled in, from the values as they will be read back. Raises CheckpointError if contract or state are invalid,
+    OutputError if the file cannot be written.
     """
     contract, distinct = _each_once(contract, weights_of(state))
     stored = to_stored(distinct, storage)
@@ -59,11 +59,11 @@ def save_checkpoint(path: str | Path, contract: Contract, state: Mapping[str, Te
 
 
 def save_contract(path: str | Path, contract: Contract, weights: str | Path) -> None:
-    """Write the weights of the checkpoint file `weights` under another contract to `path`, which may be the same file.
+    """Write the weights of the checkpoint file `weights` with another contract to `path`, which may be the same file.
 
-    Every tensor stays as it is stored, bit for bit, and `scored_alike` knows the new file by the old; the copies in a file of version 1 are
-    left out. Raises CheckpointError when `weights` is no sound checkpoint, when the contract is wrong or speaks of another network or other
-    pixels, OutputError when the file cannot be written.
+    Every tensor is kept as stored, bit for bit, and `scored_alike` links the new file to the old one; the copies in a file of version 1 are
+    left out. Raises CheckpointError if `weights` is not a valid checkpoint, or if the contract is invalid or describes another network or
+    preprocessing, OutputError if the file cannot be written.
     """
     source = load_checkpoint(weights)
     for field in SCORES_REST_ON:
@@ -78,16 +78,16 @@ def save_contract(path: str | Path, contract: Contract, weights: str | Path) -> 
 
 
 def scored_alike(checkpoint: Checkpoint) -> set[str]:
-    """SHA-256 of the files that give every picture the logit that this one gives: its own, and those that its weights were taken from."""
+    """SHA-256 of the files that give every picture the same logit as this one: its own, and those whose weights it took over."""
     earlier = checkpoint.contract.figures.get(SAME_WEIGHTS)
     return {checkpoint.sha256, *(map(str, earlier) if isinstance(earlier, list) else ())}
 
 
 def attach_head(backbone: Checkpoint, head_state: Mapping[str, Tensor], fingerprint: str) -> dict[str, Tensor]:
-    """The backbone's weights under another head -> the state of a whole network, for `save_checkpoint`.
+    """A backbone's weights and another head -> the state of a whole network, for `save_checkpoint`.
 
-    head_state: the `head.` tensors, and perhaps the `locator.`, as a whole network names them. fingerprint: of the backbone that the head
-    was trained on. Raises CheckpointError when that is not this backbone, or the head does not fit it.
+    head_state: the `head.` tensors, and optionally the `locator.` tensors, with their names in a whole network. fingerprint: of the
+    backbone that the head was trained on. Raises CheckpointError if that is another backbone, or the head does not fit.
     """
     if fingerprint != backbone.contract.backbone_fingerprint:
         raise CheckpointError(

@@ -1,4 +1,4 @@
-"""How tensors lie in a file: as float32, as float16, or in 8 bits with a scale for each output channel.
+"""How tensors are stored: as float32, as float16, or in 8 bits with a scale for each output channel.
 
 Knows tensors and the names of convolutions. Does not know architectures, files or contracts.
 """
@@ -14,7 +14,7 @@ from screener.checkpoint.tensors import HEAD, Layout, require_values
 from screener.errors import CheckpointError
 
 SCALE = ".scale"
-"""What follows the name of an 8-bit tensor in the name of its scales."""
+"""Suffix, after the name of an 8-bit tensor, of the name of its scales."""
 
 STORAGES: dict[str, Callable[[str], str]] = {
     "float32": lambda name: "float32",
@@ -22,17 +22,19 @@ STORAGES: dict[str, Callable[[str], str]] = {
     "int8": lambda name: "int8",
     "mixed": lambda name: "int8" if name.startswith(HEAD) else "float16",
 }
-"""Name of a convolution -> how its weights are stored. All else is float32: it is little, and batch norm's variances need the range."""
+"""Name of a convolution -> how its weights are stored. Everything else is float32: it is small, and batch norm's variances need
+the range.
+"""
 
 DEFAULT_STORAGE = "mixed"
-"""Scores feel 8 bits least in `layer4`, where most weights are; see `scripts/measure_quantisation.py`."""
+"""8 bits affect scores least in `layer4`, which has most of the weights; see `scripts/measure_quantisation.py`."""
 
 Storage = str | Mapping[str, str]
-"""A key of STORAGES, or for each convolution `float32`, `float16` or `int8` by its name, DEFAULT_STORAGE deciding for the others."""
+"""A key of STORAGES, or `float32`, `float16` or `int8` for each convolution by name, with DEFAULT_STORAGE for the others."""
 
 
 def to_stored(weights: Mapping[str, Tensor], storage: Storage) -> dict[str, Tensor]:
-    """float32 weights -> the tensors of a file; raises CheckpointError when a value is not finite."""
+    """float32 weights -> the tensors of a file. Raises CheckpointError if a value is not finite."""
     stored: dict[str, Tensor] = {}
     for name, tensor in weights.items():
         require_values(name, tensor)
@@ -41,7 +43,7 @@ def to_stored(weights: Mapping[str, Tensor], storage: Storage) -> dict[str, Tens
 
 
 def from_stored(stored: Mapping[str, Tensor], prefix: str = "") -> dict[str, Tensor]:
-    """Tensors of a file whose layout is right -> float32 tensors; raises CheckpointError when a value is not finite."""
+    """Tensors of a file whose layout was checked -> float32 tensors. Raises CheckpointError if a value is not finite."""
     scales = {name + SCALE for name in stored} & stored.keys()
     state: dict[str, Tensor] = {}
     for name in sorted(stored.keys() - scales):
@@ -49,7 +51,7 @@ def from_stored(stored: Mapping[str, Tensor], prefix: str = "") -> dict[str, Ten
             continue
         if name + SCALE in scales:
             scale = stored[name + SCALE]
-            # So no 8-bit number can become infinite either.
+            # Ensures that no 8-bit number becomes infinite either.
             require_values(name + SCALE, scale * ABOVE_LARGEST)
             if not bool((scale > 0).all()):
                 raise CheckpointError(f"tensor {name + SCALE}: expected scales above 0, got {float(scale.min()):g}")
@@ -61,7 +63,7 @@ def from_stored(stored: Mapping[str, Tensor], prefix: str = "") -> dict[str, Ten
 
 
 def named_shapes(layout: Layout) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of the weights in a file; raises CheckpointError for types and scales that `from_stored` cannot read."""
+    """Names and shapes of the weights in a file. Raises CheckpointError for types and scales that `from_stored` cannot read."""
     scales = set()
     for name, (dtype, shape) in layout.items():
         if dtype == "I8" and len(shape) == 4:
@@ -76,7 +78,7 @@ def named_shapes(layout: Layout) -> dict[str, tuple[int, ...]]:
 
 
 def exact_storage(weights: Mapping[str, Tensor]) -> dict[str, str]:
-    """For each convolution the smallest storage that gives its very values back."""
+    """For each convolution the smallest storage that restores its exact values."""
     return {
         name: next((kind for kind in ("int8", "float16") if _is_exact(kind, name, tensor)), "float32")
         for name, tensor in weights.items()
@@ -85,7 +87,7 @@ def exact_storage(weights: Mapping[str, Tensor]) -> dict[str, str]:
 
 
 def _is_exact(kind: str, name: str, tensor: Tensor) -> bool:
-    """To the bit: a fingerprint sees the sign of a zero."""
+    """Bit by bit, because a fingerprint depends on the sign of a zero."""
     back = from_stored(_WRITERS[kind](name, tensor))[name]
     return torch.equal(back.view(torch.int32), tensor.view(torch.int32))
 
@@ -114,22 +116,23 @@ _WRITERS: dict[str, Callable[[str, Tensor], dict[str, Tensor]]] = {
 
 
 # float32 weights <-> 8-bit weights with one scale per output channel, symmetric, as in Krishnamoorthi 2018, arXiv:1806.08342.
-# Quantising what was dequantised gives the very same numbers, so a backbone keeps its fingerprint through any number of saves and loads.
-# The largest weight of a channel sets its scale: ending the scale below it and clipping gained nothing on trained convolutions, and at
-# most two hundredths of the error on random ones.
+# Quantising dequantised weights gives the same numbers, so a backbone keeps its fingerprint through any number of saves and loads.
+# The largest weight of a channel sets its scale: a smaller scale with clipping gained nothing on trained convolutions, and at most two
+# hundredths of the error on random ones.
 
 
 LARGEST, ABOVE_LARGEST = 127, 128
 
 SMALLEST_SCALE = 2.0**-96
-"""Keeps channels of zeros, and of numbers no one could tell from zero, off scale 0."""
+"""Keeps the scale of channels that are zero, or practically zero, above 0."""
 
 
 def quantise(weights: Tensor) -> tuple[Tensor, Tensor]:
     """(C, ...) finite float32 -> (C, ...) int8 and (C,) float32 scales."""
     rows = weights.detach().reshape(weights.shape[0], -1)
     scale = (rows.abs().amax(1) / LARGEST).clamp_min(SMALLEST_SCALE)
-    # Cut to 16 significant bits: times a number of 7 bits that is exact in float32, and so is the way back. Repeated rounding cannot drift.
+    # Cut to 16 significant bits, so that the product with a 7-bit number is exact in float32, and so is the way back: repeated rounding
+    # cannot drift.
     scale = (scale.view(torch.int32) & ~0xFF).view(torch.float32)
     rounded = (rows / scale[:, None]).round_().clamp_(-LARGEST, LARGEST)
     return rounded.to(torch.int8).reshape(weights.shape), scale
@@ -137,5 +140,5 @@ def quantise(weights: Tensor) -> tuple[Tensor, Tensor]:
 
 def dequantise(quantised: Tensor, scale: Tensor) -> Tensor:
     """(C, ...) int8 and (C,) float32 scales -> (C, ...) float32."""
-    # In two steps: multiplying int8 by float32 in one is half as fast.
+    # In two steps, because multiplying int8 by float32 in one is half as fast.
     return quantised.to(torch.float32).mul_(scale.reshape(-1, *[1] * (quantised.dim() - 1)))

@@ -1,6 +1,6 @@
-"""Load and verify checkpoints, and the default one.
+"""Loads and verifies checkpoints, and finds the default one.
 
-Knows the file, the contract and the weights together. Does not choose devices, and does not use the network for more than a trial run.
+Knows the file, the contract and the weights together. Does not choose devices, and runs the network only for a trial.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ PACKAGE_FOLDER = Path(__file__).resolve().parent.parent
 DEFAULT_NAME = "default.safetensors"
 
 Note = Callable[[str, str], None]
-"""Hears (check, result in words)."""
+"""Called with (check, result in words)."""
 
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """Weights and the contract for using them.
+    """Weights and the contract for their use.
 
-    distinct: float32 tensors on the CPU under the names of `Network.state_dict()`, each channel once, as `contract.copies` says.
+    distinct: float32 tensors on the CPU with the names of `Network.state_dict()`, each channel once, as described by `contract.copies`.
     path: where it was read from. sha256: of that file.
     """
 
@@ -48,14 +48,14 @@ class Checkpoint:
 
     @property
     def state(self) -> dict[str, Tensor]:
-        """The weights of the whole network that the contract's architecture names, its copies written out anew at each call."""
+        """The weights of the whole network in the contract's architecture, with copies expanded anew at each call."""
         return self.distinct if self.contract.copies == NO_COPIES else widen(self.distinct, self.contract.copies)
 
     def build_network(self, *, trainable: bool = False) -> Network:
         """The network with these weights, in `eval()`, on the CPU; it computes each distinct channel once.
 
-        Its weights are those of `distinct`, not copies, and take no gradients; `trainable=True` copies them first and lets them learn.
-        Raises CheckpointError when the weights are not those of the architecture.
+        Its weights share memory with `distinct` and take no gradients; `trainable=True` copies them and enables gradients. Raises
+        CheckpointError if the weights do not fit the architecture.
         """
         contract = self.contract
         network = empty_network(contract.architecture, contract.copies)
@@ -65,17 +65,17 @@ class Checkpoint:
         return network.requires_grad_(trainable).eval()
 
     def build_backbone(self) -> Backbone:
-        """The backbone of `build_network`, answering with all the feature channels that the architecture promises."""
+        """The backbone of `build_network`, with all the feature channels of the architecture in its output."""
         backbone = self.build_network().backbone
         backbone.copies = self.contract.copies.backbone.outer
         return backbone
 
     def written_out(self) -> Checkpoint:
-        """The same weights without knowledge of their copies: every channel is stored and computed. For comparisons of speed."""
+        """The same weights as if all channels were distinct: every channel is stored and computed. For comparisons of speed."""
         return Checkpoint(replace(self.contract, copies=NO_COPIES), self.state, None, self.sha256)
 
     def summary(self) -> dict[str, Any]:
-        """What a verdict says of the checkpoint it rests on; small and ready for JSON. `localisation` only where its map may be shown."""
+        """What a verdict says about its checkpoint; small and ready for JSON. `localisation` only if its map may be shown."""
         contract = self.contract
         located = localisation_of(contract.figures)
         return {
@@ -92,11 +92,11 @@ class Checkpoint:
 
 
 def default_checkpoint_path() -> Path:
-    """The checkpoint that ships with screener: inside the installed package, else in the repository that the package lies in."""
+    """The checkpoint that ships with screener: inside the installed package, else in the repository that contains the package."""
     packaged = PACKAGE_FOLDER / "_weights" / DEFAULT_NAME
     repository = PACKAGE_FOLDER.parent
     candidates = [packaged]
-    # Beside an installed package lies site-packages, where a folder called weights would be someone else's.
+    # Next to an installed package is site-packages, where a folder called weights would belong to something else.
     if (repository / "pyproject.toml").is_file():
         candidates.append(repository / "weights" / DEFAULT_NAME)
     for candidate in candidates:
@@ -109,15 +109,15 @@ def default_checkpoint_path() -> Path:
 
 
 def load_checkpoint(path: str | Path | None = None) -> Checkpoint:
-    """Read a checkpoint (the default one if `path` is None) and hold it against its contract and the hash that it carries.
+    """Read a checkpoint (the default one if `path` is None) and check it against its contract and its stored hash.
 
-    Raises CheckpointError with file, field or tensor, and what to do, when anything about it is wrong.
+    Raises CheckpointError with file, field or tensor, and what to do, if anything about it is wrong.
     """
     return _load(path, lambda check, result: None)
 
 
 def verify_checkpoint(path: str | Path | None = None) -> list[tuple[str, str]]:
-    """(check, result in words) of all that loading checks, of the backbone's fingerprint and of a trial run, in order.
+    """(check, result in words) of everything that loading checks, the backbone's fingerprint and a trial run, in order.
 
     Raises CheckpointError at the first failure.
     """
@@ -135,9 +135,9 @@ def verify_checkpoint(path: str | Path | None = None) -> list[tuple[str, str]]:
 
 
 def require_fingerprint(checkpoint: Checkpoint) -> str:
-    """Raise CheckpointError unless the backbone is the one that the contract names; returns that in words.
+    """Raise CheckpointError unless the backbone is the one that the contract names; returns the result in words.
 
-    Takes longer than all else about loading, and tells a file that was made wrongly, not one that was damaged: a scan goes without.
+    Takes longer than the rest of loading, and detects a file that was made wrongly rather than one that was damaged, so a scan skips it.
     """
     said = checkpoint.contract.backbone_fingerprint
     actual = backbone_fingerprint(checkpoint.distinct, checkpoint.contract.copies)
@@ -151,7 +151,7 @@ def require_fingerprint(checkpoint: Checkpoint) -> str:
 
 
 def _load(path: str | Path | None, note: Note) -> Checkpoint:
-    """Read and check step by step; `note` hears of each step that passed."""
+    """Read and check step by step; `note` is called after each step that passed."""
     source = default_checkpoint_path() if path is None else Path(path)
     with open_checkpoint(source) as stored:
         note("file", f"a safetensors file of {source.stat().st_size / 1e6:.1f} MB, header and length agree")
@@ -176,14 +176,14 @@ def _load(path: str | Path | None, note: Note) -> Checkpoint:
     checkpoint = Checkpoint(contract, weights, source, sha256)
     if version == FORMAT_VERSION:
         return checkpoint
-    # Files of version 1 have nothing else to guard them, and hold their copies.
+    # Files of version 1 have no hash to check, and contain their copies.
     note("fingerprint", require_fingerprint(checkpoint))
     copies, distinct = each_once(weights, contract.architecture)
     return Checkpoint(replace(contract, copies=copies), distinct, source, sha256)
 
 
 def _require_seal(contract: dict[str, Any], tensors: dict[str, Tensor], said: Any) -> str:
-    """Raise CheckpointError unless contract and tensors are those that the seal in the file was made of; returns that in words."""
+    """Raise CheckpointError unless the seal in the file matches contract and tensors; returns the result in words."""
     found = seal(contract, tensors)
     if found != said:
         raise CheckpointError(f"{SEAL}: contract and weights are not as they were written, the file says {said!r}, they give {found!r}")
@@ -192,7 +192,7 @@ def _require_seal(contract: dict[str, Any], tensors: dict[str, Tensor], said: An
 
 @contextmanager
 def _advice(advice: str) -> Iterator[None]:
-    """End the message of a CheckpointError with what to do about it."""
+    """Append advice to the message of a CheckpointError."""
     try:
         yield
     except CheckpointError as error:

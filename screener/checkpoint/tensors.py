@@ -1,4 +1,4 @@
-"""The weights of a network: which names, shapes and values are right, and the fingerprint of a backbone.
+"""The weights of a network: which names, shapes and values are valid, and the fingerprint of a backbone.
 
 Knows tensors and architectures. Does not know files, contracts or how weights are stored.
 """
@@ -19,14 +19,14 @@ from screener.model.widening import BACKBONE, NO_COPIES, Copies, repeated
 HEAD = "head."
 
 UNSTORED = "num_batches_tracked"
-"""Batch norm's counter: it matters to no result, and loading a state without it is allowed."""
+"""Batch norm's counter, which affects no result; a state may be loaded without it."""
 
 Layout = dict[str, tuple[str, tuple[int, ...]]]
-"""Name -> type as safetensors calls it ("F32", "F16" or "I8") and shape."""
+"""Name -> safetensors' type ("F32", "F16" or "I8") and shape."""
 
 
 def empty_network(architecture: Architecture, copies: Copies = NO_COPIES) -> Network:
-    """A network with each distinct channel once, without memory for its weights: shapes only, made in no time."""
+    """A network with each distinct channel once, with shapes but no memory for its weights."""
     backbone, head = copies.narrowed(architecture)
     with torch.device("meta"):
         return Network(backbone, head=head)
@@ -40,7 +40,7 @@ def expected_shapes(architecture: Architecture, copies: Copies = NO_COPIES) -> d
 
 
 def require_shapes(actual: Mapping[str, tuple[int, ...]], architecture: Architecture, copies: Copies = NO_COPIES) -> None:
-    """Raise CheckpointError unless `actual` has the names and shapes of the architecture, no more and no less."""
+    """Raise CheckpointError unless `actual` has exactly the names and shapes of the architecture."""
     expected = expected_shapes(architecture, copies)
     kind = f"architecture {architecture.name!r}" + (" with each distinct channel once" if copies != NO_COPIES else "")
     if missing := sorted(expected.keys() - actual.keys()):
@@ -66,7 +66,7 @@ def require_values(name: str, tensor: Tensor) -> None:
 
 
 def weights_of(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """A network's state -> its weights as float32 on the CPU, without batch norm's counters; raises CheckpointError for other types."""
+    """A network's state -> its weights as float32 on the CPU, without batch norm's counters. Raises CheckpointError for other types."""
     weights = {}
     for name, tensor in state.items():
         if name.endswith(UNSTORED):
@@ -78,10 +78,10 @@ def weights_of(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def backbone_fingerprint(state: Mapping[str, Tensor], copies: Copies = NO_COPIES) -> str:
-    """SHA-256 over the names, shapes and float32 values of the `backbone.` tensors, in the order of their names, all copies written out.
+    """SHA-256 over the names, shapes and float32 values of the `backbone.` tensors, in the order of their names, with all copies expanded.
 
-    So it says what the backbone is, however its file holds it. copies: how often each channel of `state` stands in it. Of the values as
-    they are read back: a state that is about to be stored in 8 bits has another fingerprint before than after.
+    So it identifies the backbone, however its file stores it. copies: how often each channel of `state` occurs. Computed on the values as
+    read back: storing a state in 8 bits changes its fingerprint.
     """
     digest = hashlib.sha256()
     for name in sorted(state):

@@ -1,7 +1,7 @@
-"""Contracts of older formats -> the present one, a version at a time. Knows their JSON; what it means is the contract's business.
+"""Converts contracts of older formats to the present one, a version at a time. Knows their JSON; `contract` knows its meaning.
 
-Version 1 held every channel of a network, copies or not, and no hash of its own: `store` looks for its copies and checks its fingerprint.
-Version 2 holds each distinct channel once, says how often it stands in the network, and carries the hash of what was written.
+Version 1 stored every channel of a network, copies or not, and no hash: `store` searches for its copies and checks its fingerprint. Version
+2 stores each distinct channel once, with how often it occurs in the network, and the hash of what was written.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ from screener.checkpoint.json_fields import refuse, to_plain
 from screener.model.widening import NO_COPIES
 
 FORMAT_VERSION = 2
-"""Version of the contract's fields and of the way tensors are stored."""
+"""Version of the contract's fields and of the storage of tensors."""
 
 
 def _from_1(values: dict[str, Any]) -> dict[str, Any]:
-    """The stem got a width of its own, which was that of the outer channels before."""
+    """Adds the width of the stem, which used to be that of the outer channels."""
     shape = values.get("architecture")
     whole = {"architecture": {"stem_width": shape.get("outer_width"), **shape}} if isinstance(shape, dict) else {}
     return {**values, **whole, "copies": to_plain(NO_COPIES)}
 
 
 UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _from_1}
-"""Version -> what makes the next one of a contract."""
+"""Version -> function that converts a contract to the next version."""
 
 
 def upgraded(values: dict[str, Any]) -> dict[str, Any]:
-    """A contract as JSON gives it -> the same in the present format. Raises CheckpointError for a version that is not known."""
+    """A contract as JSON -> the same in the present format. Raises CheckpointError for an unknown version."""
     version = values["format_version"]
     if type(version) is not int or version not in (*UPGRADES, FORMAT_VERSION):
         known = " or ".join(map(str, (*UPGRADES, FORMAT_VERSION)))

@@ -19,7 +19,7 @@ from screener.cli.labelled_data import read_labelled
 if TYPE_CHECKING:
     from screener.datasets import LabelledItem
     from screener.datasets.audit import AuditReport, Confound
-    from screener.datasets.audit.facts import OnProgress
+    from screener.datasets.audit.incidental_facts import OnProgress
 
 MOST_EXAMPLES = 5
 """Of each kind of leak, in the table; `--json` has them all."""

@@ -1,4 +1,4 @@
-"""Labelled data: files on disk -> items with label, group and split. Knows layouts and lists. Does not know networks or scores."""
+"""Labelled data: files on disk in, items with label, group and split out. Knows layouts and lists. Does not know networks or scores."""
 
 from screener.datasets.item import LABELS, SPLITS, LabelledItem
 from screener.datasets.layouts import LAYOUTS, missing_files, not_taken, read_data, recognise, require_both_classes

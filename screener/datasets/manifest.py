@@ -1,6 +1,6 @@
-"""CSV manifests of labelled videos and pictures -> items.
+"""CSV manifests of labelled videos and pictures in, items out.
 
-Columns `path,label,group` and, where wanted, `split,method,identity,source_video,set`. Knows nothing of scores or of the files' contents.
+Columns `path,label,group` and optionally `split,method,identity,source_video,set`. Does not know scores or the contents of files.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def read_manifest(path: Path) -> list[LabelledItem]:
         raise DatasetError(f"{path}: holds no rows")
     first_line: dict[str, int] = {}
     for number, item in numbered:
-        # However it is written: `a.mp4`, `./a.mp4` and the whole path are one file.
+        # However it is written: `a.mp4`, `./a.mp4` and the absolute path are one file.
         first = first_line.setdefault(os.path.abspath(item.path), number)
         if first != number:
             raise DatasetError(f"{path}, line {number}: path: {item.name} is in line {first} already; keep one of them")
@@ -41,7 +41,7 @@ def read_manifest(path: Path) -> list[LabelledItem]:
 
 
 def _check_columns(path: Path, columns: Sequence[str]) -> None:
-    """Other columns than ours are welcome, but none that may have been meant for one of ours and would be passed over in silence."""
+    """Unknown columns are allowed, except those that resemble a known one and would be ignored silently."""
     if missing := [name for name in REQUIRED if name not in columns]:
         raise DatasetError(f"{path}: its first line lacks {', '.join(missing)}; expected path,label,group[,split,method]")
     for number, name in enumerate(columns):

@@ -1,7 +1,7 @@
-"""Items -> train, validation and test, so that nothing that belongs together is ever on two sides.
+"""Splits items into train, validation and test such that related items are never on two sides.
 
-What belongs together: items that share a group, a source or an identity, and what these share again in turn (connected components). Splits
-that a data set gives are kept as they are. Pure: knows items, not files.
+Items are related if they share a group, a source or an identity, directly or through other items (connected components). Splits given by a
+data set are kept. Pure: knows items, not files.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from screener.datasets.item import LABELS, LabelledItem
 from screener.errors import DatasetError, SettingsError
 
 Plan = tuple[str, ...]
-"""For each item, in order, the name of its split, or nothing where the fold leaves it out."""
+"""For each item, in order, the name of its split, or empty if the fold leaves it out."""
 
 Token = tuple[str, str]
 
@@ -27,13 +27,13 @@ def plan_folds(
 ) -> list[Plan]:
     """The splits of every fold, in order.
 
-    Given splits stay; an item without one joins the only split that what it belongs with is in, else the training data. Where no validation
-    split is given, it is cut from the training data: for one fold `validation_share` of it, for several one k-th each. Where no test split
-    is given, `test_share` is cut off first. Both labels are spread alike.
+    Given splits are kept; an item without one joins the split of its related items if that is unique, else the training data. If no
+    validation split is given, it is cut from the training data: `validation_share` of it for one fold, one k-th each for k folds. If no
+    test split is given, `test_share` is cut off first. Both labels are distributed evenly.
 
-    Where swaps tie all persons together so that nothing can be cut, whole persons go to one side, and a fold leaves out the swaps between
-    persons of different sides. Raises SettingsError when folds are asked of data that gives its validation split, DatasetError when the
-    data falls into too few parts.
+    If swaps relate all people so that nothing can be cut, whole people are assigned to sides, and a fold leaves out the swaps between
+    people of different sides. Raises SettingsError if several folds are requested of data that gives its validation split, DatasetError if
+    the data consists of too few unrelated parts.
     """
     if not 0 < validation_share < 1 or not 0 <= test_share < 1 - validation_share:
         raise SettingsError(f"validation_share and test_share: expected shares that leave some, got {validation_share} and {test_share}")
@@ -54,12 +54,12 @@ def plan_folds(
 
 
 def components(items: Sequence[LabelledItem]) -> NDArray[np.int64]:
-    """(n,) number of the connected component of each item: those with the same number belong together."""
+    """(n,) number of the connected component of each item: related items have the same number."""
     return _connected([[*_bonds(item), *(("identity", name) for name in item.identities)] for item in items])[0]
 
 
 def _bonds(item: LabelledItem) -> list[Token]:
-    """What an item shares with others, identities left out. Its own name is a source: of whatever says it was made from it."""
+    """What an item may share with others, without identities. Its own name counts as a source, for items that were made from it."""
     return [("group", item.group), ("source", item.name), *(("source", name) for name in item.sources)]
 
 
@@ -74,7 +74,7 @@ def _connected(bonds: Sequence[Sequence[Token]]) -> tuple[NDArray[np.int64], dic
 
 
 def _spread_given_splits(items: Sequence[LabelledItem]) -> list[str | None]:
-    """The split of each item as given or shared by what it belongs with, empty when that has none, None when it has several."""
+    """The split of each item as given or shared by related items, empty if they have none, None if they have several."""
     whole = components(items)
     given: dict[int, set[str]] = {}
     for item, number in zip(items, whole, strict=True):
@@ -84,7 +84,7 @@ def _spread_given_splits(items: Sequence[LabelledItem]) -> list[str | None]:
 
 
 def _shares(folds: int, validation_share: float, test_share: float) -> dict[str, float]:
-    """Part -> share of the free items, what is held out first."""
+    """Part -> share of the free items; the parts that are held out come first."""
     test = {"test": test_share} if test_share else {}
     if folds == 1:
         return {**test, "0": validation_share, "train": 1 - validation_share - test_share}
@@ -97,12 +97,12 @@ def _roles(parts: Sequence[str], fold: int) -> list[str]:
 
 
 def _one(splits: set[str]) -> str:
-    """The one split in `splits`, or nothing."""
+    """The only split in `splits`, else empty."""
     return next(iter(splits)) if len(splits) == 1 else ""
 
 
 def _cut(items: Sequence[LabelledItem], shares: Sequence[float], seed: int) -> list[set[int]]:
-    """For each item the parts that it touches: one, or several when it is a swap between persons of different parts."""
+    """For each item the parts that it touches: one, or several for a swap between people of different parts."""
     labels = np.array([item.label for item in items], np.int64)
     whole = components(items)
     parts = _allocate(_counts(whole, labels, len(set(whole.tolist()))), shares, seed)
@@ -122,16 +122,16 @@ def _cut(items: Sequence[LabelledItem], shares: Sequence[float], seed: int) -> l
 
 
 def _by_person(items: Sequence[LabelledItem]) -> tuple[NDArray[np.int64], list[set[int]], int]:
-    """Components that no swap ties together: it belongs with its first person and merely touches the others.
+    """Components that swaps do not connect: a swap belongs to its first person and only touches the others.
 
-    -> (n,) component of each item, the components that each touches, and how many there are.
+    -> (n,) component of each item, the components that each touches, and the number of components.
     """
     own, of_token = _connected([[*_bonds(item), *(("identity", name) for name in item.identities[:1])] for item in items])
     count = int(own.max()) + 1
     touching = []
     for item, number in zip(items, own, strict=True):
         others = [("identity", name) for name in item.identities[1:]]
-        # Who is only ever the second person of swaps is a component of their own, without items.
+        # A person who is only ever the second one of swaps is a component without items.
         new = [token for token in others if token not in of_token]
         of_token |= {token: count + i for i, token in enumerate(new)}
         count += len(new)
@@ -140,16 +140,16 @@ def _by_person(items: Sequence[LabelledItem]) -> tuple[NDArray[np.int64], list[s
 
 
 def _counts(component: NDArray[np.int64], labels: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-    """(count, 2): how many items of each label a component holds."""
+    """(count, 2): number of items of each label in a component."""
     counts = np.zeros((count, len(LABELS)), np.int64)
     np.add.at(counts, (component, labels), 1)
     return counts
 
 
 def _allocate(counts: NDArray[np.int64], shares: Sequence[float], seed: int) -> NDArray[np.int64]:
-    """(components, 2) counts -> (components,) part of each: the largest first, each to the part that lacks its labels most."""
+    """(components, 2) counts -> (components,) part of each: largest first, each to the part that lacks its labels most."""
     totals = np.maximum(counts.sum(0), 1)
-    # Whole numbers, so that what is left over at the end falls where it is nearest; and something for every part.
+    # Integers, so that the remainder goes where it is nearest; and at least one for every part.
     wanted = np.maximum(np.round(np.asarray(shares)[:, None] * totals), 1)
     lacking = wanted.copy()
     order = np.random.default_rng(seed).permutation(len(counts))
@@ -164,6 +164,6 @@ def _allocate(counts: NDArray[np.int64], shares: Sequence[float], seed: int) -> 
 
 
 def _is_complete(touched: Iterable[set[int]], labels: NDArray[np.int64], parts: int) -> bool:
-    """Whether every part holds, on its own, items of every label that there is."""
+    """Whether every part contains items of every label that occurs, not counting items that touch several parts."""
     held = {(next(iter(where)), int(label)) for where, label in zip(touched, labels, strict=True) if len(where) == 1}
     return all((part, int(label)) in held for part in range(parts) for label in np.unique(labels))

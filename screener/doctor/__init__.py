@@ -1,8 +1,8 @@
-"""Nothing in, findings out: proves on this machine that decoding, faces, weights, polarity and device work, and says what to do where not.
+"""Checks on this machine that decoding, faces, weights, polarity and device work, and says what to do if not. Findings out.
 
-Importing it needs nothing but the standard library, so that it can still speak where a library is missing or broken. `findings` says what a
-check is, `installation`, `devices`, `codecs` and `display` look at the machine, `self_test` runs the whole way on the clips of `specimen`
-and holds it against `known_answers`.
+Importing it needs only the standard library, so that it can report a missing or broken library. `findings` defines a check; `installation`,
+`devices`, `codecs`, `card` and `display` examine the machine; `self_test` runs a whole scan on the clips of `specimen` and compares it with
+`known_answers`.
 """
 
 from screener.doctor.diagnosis import diagnose

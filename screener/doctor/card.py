@@ -1,4 +1,4 @@
-"""Whether an NVIDIA card decodes video here: a clip is decoded on it and on the processor, and the pictures are compared."""
+"""Whether an NVIDIA card decodes video here: a clip is decoded on it and on the CPU, and the pictures are compared."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from screener.video import file_source, open_video, start_decoder
 
 ENCODERS = ("libx264", "libopenh264")
 TOLERANCE_LEVELS = 0
-"""Decoding H.264 is exact by its standard, and both sets of planes are turned into colours by the same code."""
+"""H.264's standard defines decoding exactly, and both decoders' planes are converted to colours by the same code."""
 
 _NOT_NEEDED = "not needed: `--decoder cuda` decodes video files on an NVIDIA card; the processor does the same work"
 _USE_CPU = "scan without `--decoder cuda`, and update the card's driver and PyAV: pip install --upgrade av"
 
 
 def examine(examination: Examination, _checkpoint: Path | None, _device: str) -> None:
-    """Whether a card decodes video here, and if so whether its pictures are the processor's."""
+    """Check whether a card decodes video here, and if so whether its pictures equal the CPU's."""
     examination.check("card decoder", _open, _NOT_NEEDED, optional=True)
-    if not examination.findings[-1].advice:  # there is one, which then has to be right
+    if not examination.findings[-1].advice:  # there is a card, which must then decode correctly
         examination.check("card pictures", _compare, _USE_CPU)
 
 
@@ -61,6 +61,6 @@ def _compared(path: Path) -> str:
 
 
 def _read(path: Path, decoder: str) -> tuple[list[NDArray[np.uint8]], str]:
-    """Pictures, and the name of who read them."""
+    """Pictures, and the name of their reader."""
     with open_video(file_source(path), ScanSettings(all_frames=True, decoder=decoder)) as video:
         return [frame.picture_rgb for frame in video.frames()], video.facts.reader

@@ -1,4 +1,4 @@
-"""Which codecs can be read here: each is written as a tiny clip where an encoder exists, and read the way every scan reads."""
+"""Which codecs can be read here: each is written as a tiny clip if there is an encoder, and read as in a scan."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from screener.settings import ScanSettings
 from screener.video import file_source, open_video
 
 GREY_LEVELS = (50, 110, 200)
-"""One flat frame each: enough to prove number, order and brightness."""
+"""One uniform frame each: enough to check number, order and brightness."""
 
 TOLERANCE_LEVELS = 12.0
 NEEDED = "h264"
@@ -27,7 +27,7 @@ NEEDED = "h264"
 
 @dataclass(frozen=True)
 class Codec:
-    """encoders: names of those that can write it, the best first. options: to make them quick and silent."""
+    """encoders: names of those that can write it, best first. options: to make them fast and silent."""
 
     encoders: tuple[str, ...]
     options: dict[str, str] = field(default_factory=dict)
@@ -47,7 +47,7 @@ READERS = {"opencv": "OpenCV", "pyav": "PyAV"}
 
 
 def examine(examination: Examination, _checkpoint: Path | None, _device: str) -> None:
-    """Which codecs are read here, and by which reader."""
+    """Check which codecs can be read here, and by which reader."""
     advice = "install the readers again: pip install --force-reinstall --no-deps opencv-python av"
     examination.check("codecs", _codecs, advice)
 
@@ -73,12 +73,12 @@ def _answer(name: str, codec: Codec, folder: Path) -> tuple[bool, str]:
         av.Codec(name, "r")
         return True, "not tried (no encoder), but PyAV has a decoder"
     except Exception as error:
-        # One codec that breaks must not hide the others.
+        # A failing codec must not hide the others.
         return False, f"cannot be read ({error or type(error).__name__})"
 
 
 def _read(name: str, codec: Codec, encoder: str, folder: Path) -> str:
-    """Write a clip and read it back -> name of the reader; raises SourceError or Fault when what comes back is not what was written."""
+    """Write a clip and read it back -> name of the reader. Raises SourceError or Fault if the result differs from what was written."""
     path = folder / f"{name}.mkv"
     with _silent():
         encode(path, [np.full((64, 64, 3), level, np.uint8) for level in GREY_LEVELS], encoder, codec.options, codec.pixel_format)
@@ -94,7 +94,7 @@ def _read(name: str, codec: Codec, encoder: str, folder: Path) -> str:
 
 @contextmanager
 def _silent() -> Iterator[None]:
-    """SVT-AV1 prints what it is about to do unless its own variable forbids it."""
+    """Set the variable that keeps SVT-AV1 from printing its settings."""
     before = os.environ.get("SVT_LOG")
     os.environ["SVT_LOG"] = "0"
     try:

@@ -1,4 +1,4 @@
-"""Which devices PyTorch has here, which one is used, and whether they compute right. Knows tiny products, not networks."""
+"""Which devices PyTorch has here, which one is used, and whether they compute correctly. Uses tiny matrix products, not networks."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from screener.doctor.findings import Examination, Fault
 from screener.scoring import choose_device, choose_dtype
 
 TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 2e-2}
-"""How far a product may be off, as a share of its largest value; TF32, which some GPUs use for float32, has 10 bits of mantissa."""
+"""Largest error of a product relative to its largest value; TF32, which some GPUs use for float32, has a mantissa of 10 bits."""
 
 _NO_GPU = "not needed: the CPU does the same work, only slower"
 _USE_CPU = "use `--device cpu`, and install the PyTorch that fits this machine's driver (https://pytorch.org/get-started)"
 
 
 def examine(examination: Examination, _checkpoint: Path | None, device: str) -> None:
-    """Whether processor, CUDA and MPS compute right, and which of them `device` means."""
+    """Check whether CPU, CUDA and MPS compute correctly, and which of them `device` selects."""
     examination.check("cpu", _cpu, "install PyTorch again: pip install --force-reinstall torch torchvision")
     examination.check("cuda", _cuda, _NO_GPU, optional=True)
     examination.check("mps", _mps, _NO_GPU, optional=True)
@@ -27,9 +27,9 @@ def examine(examination: Examination, _checkpoint: Path | None, device: str) -> 
 
 
 def product_error(device: torch.device, dtype: torch.dtype) -> float:
-    """Largest error of a small matrix product on the device, as a share of the largest true value, which NumPy computes in float64."""
+    """Largest error of a small matrix product on the device, relative to the largest true value, which NumPy computes in float64."""
     waves = np.sin(np.arange(2 * 64 * 64)).reshape(2, 64, 64)
-    # Rounded first, so that only the arithmetic is judged and not the storage.
+    # Rounded first, so that only the arithmetic is tested and not the storage.
     a, b = torch.from_numpy(waves).to(dtype)
     expected = a.double().numpy() @ b.double().numpy()
     product = (a.to(device) @ b.to(device)).cpu().double().numpy()
@@ -38,7 +38,7 @@ def product_error(device: torch.device, dtype: torch.dtype) -> float:
 
 def _prove(device: torch.device, dtype: torch.dtype = torch.float32) -> str:
     error = product_error(device, dtype)
-    # "Not within", so that NaN fails too.
+    # Negated, so that NaN fails too.
     if not error <= TOLERANCE[dtype]:
         raise Fault(f"{device.type}: a matrix product in {_name(dtype)} is off by {error:.2g} of its largest value", _USE_CPU)
     return "a matrix product agrees with the reference"

@@ -1,4 +1,4 @@
-"""All checks in their order. Knows which sections there are, not what they look at."""
+"""Runs all checks in order. Knows which sections there are, not what they check."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _ADVICE = f"if a library is missing or broken, install screener again in a fresh
 
 
 def diagnose(checkpoint: Path | None, device: str) -> list[Finding]:
-    """Every check on this machine, in order; one that fails, in whatever way, never stops the others.
+    """Run every check on this machine, in order; a check that fails, in whatever way, never stops the others.
 
-    checkpoint: weights to try, None for those that ship with screener. device: as in `ScanSettings`.
+    checkpoint: weights to test, None for those that ship with screener. device: as in `ScanSettings`.
     """
     examination = Examination()
     for section in SECTIONS:
-        # Imported only here: a section whose libraries are missing is a finding, not the end.
+        # Imported here, so that missing libraries become a finding of this section.
         with examination.guarded(section.replace("_", " "), _ADVICE):
             import_module(f"screener.doctor.{section}").examine(examination, checkpoint, device)
     return examination.findings

@@ -1,4 +1,4 @@
-"""Whether OpenCV can open a window, which only watching live needs."""
+"""Whether OpenCV can open a window, which is needed only for watching live."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NEEDLESS = "only showing pictures in a window needs one; scanning does not"
 
 
 def examine(examination: Examination, _checkpoint: Path | None, _device: str) -> None:
-    """Whether a window can be opened; only showing pictures needs one."""
+    """Check whether a window can be opened; needed only for showing pictures."""
     examination.check("display", _display, _NEEDLESS, optional=True)
 
 

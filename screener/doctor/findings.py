@@ -1,4 +1,4 @@
-"""What a check is, how it is kept from disturbing the others, and how the findings are shown. Does not know what is checked."""
+"""Runs checks independently of each other and shows the findings. Does not know what is checked."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ WIDTH = 110
 class Finding:
     """The result of one check.
 
-    ok: False makes the whole examination fail. detail: what was found. advice: what to do, where something is wrong or missing.
-    optional: a missing thing that screener can do without; such a finding is always ok, and its detail says what is missing.
+    ok: False makes the whole examination fail. detail: what was found. advice: what to do if something is wrong or missing.
+    optional: something that screener can do without; such a finding is always ok, and its detail says what is missing.
     """
 
     name: str
@@ -29,7 +29,7 @@ class Finding:
 
 
 class Fault(Exception):
-    """A check found something wrong. advice: what to do about it, where the check's own advice would not fit."""
+    """A check found something wrong. advice: what to do about it, if different from the check's own advice."""
 
     def __init__(self, detail: str, advice: str = "") -> None:
         super().__init__(detail)
@@ -37,13 +37,13 @@ class Fault(Exception):
 
 
 class Examination:
-    """Runs checks and keeps what they find, in order."""
+    """Runs checks and keeps their findings, in order."""
 
     def __init__(self) -> None:
         self.findings: list[Finding] = []
 
     def check(self, name: str, examine: Callable[[], str], advice: str, *, optional: bool = False, needs: Sequence[str] = ()) -> None:
-        """Run one check. examine: gives the detail when all is well; whatever it raises becomes a finding with the advice.
+        """Run one check. examine: returns the detail if all is well; anything it raises becomes a finding with the advice.
 
         needs: names of earlier checks without which this one would only repeat their failure.
         """
@@ -56,7 +56,7 @@ class Examination:
 
     @contextmanager
     def guarded(self, name: str, advice: str, optional: bool = False) -> Iterator[None]:
-        """Whatever is raised inside becomes a finding."""
+        """Turn anything raised inside into a finding."""
         try:
             yield
         except Exception as error:
@@ -65,7 +65,7 @@ class Examination:
 
 
 def render(findings: Sequence[Finding]) -> str:
-    """A table of the findings, what to do under those that call for it, and one line that sums up."""
+    """A table of the findings, advice under those that need it, and a summary line."""
     width = max((len(finding.name) for finding in findings), default=0)
     lines = [line for finding in findings for line in _lines(finding, width)]
     return "\n".join([*lines, "", _summary(findings)]) + "\n"
@@ -80,7 +80,7 @@ def _lines(finding: Finding, name_width: int) -> list[str]:
 
 
 def _wrapped(text: str, first: str, following: str) -> list[str]:
-    # Messages of other libraries may hold anything; escaped, they cannot rewrite the terminal.
+    # Messages of other libraries may contain anything; escaped, they cannot manipulate the terminal.
     printable = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in " ".join(text.split()))
     return textwrap.wrap(
         printable or "-", WIDTH, initial_indent=first, subsequent_indent=following, break_long_words=False, break_on_hyphens=False

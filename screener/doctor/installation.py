@@ -1,4 +1,4 @@
-"""Which versions are installed, whether they are new enough, and whether two OpenCVs overwrite each other.
+"""Which versions are installed, whether they are recent enough, and whether two OpenCV packages overwrite each other.
 
 Reads package metadata; loads OpenCV only to ask for its version and its FFmpeg.
 """
@@ -24,13 +24,13 @@ _BOUND = re.compile(r"(>=|==|<=|!=|>|<)\s*([\w.]+)")
 
 
 def examine(examination: Examination, _checkpoint: Path | None, _device: str) -> None:
-    """Whether every library is there in a version that fits, and OpenCV only once."""
+    """Check that every library is installed in a suitable version, and OpenCV only once."""
     examination.check("versions", _versions, f"install screener and its libraries again: pip install --force-reinstall {DISTRIBUTION}")
     examination.check("one OpenCV", _one_opencv, "install it: pip install opencv-python")
 
 
 def _versions() -> str:
-    """Names and versions in words; raises Fault naming each that does not fit screener's requirements."""
+    """Names and versions in words. Raises Fault naming each that does not meet screener's requirements."""
     found = versions() | {"FFmpeg in OpenCV": ffmpeg_of_opencv()}
     said = ", ".join(f"{name} {version}" for name, version in found.items())
     try:
@@ -47,7 +47,7 @@ def _versions() -> str:
 
 
 def unfit_versions(requirements: list[str]) -> Iterator[tuple[str, str]]:
-    """Requirements as package metadata states them -> (requirement, what is there) of those not met; those of extras do not count."""
+    """Requirements from package metadata -> (requirement, installed version) of those not met; those of extras do not count."""
     for text in requirements:
         parts = _REQUIREMENT.match(text)
         if parts is None or parts["marker"]:
@@ -87,14 +87,14 @@ def _version_of(name: str) -> str:
     except metadata.PackageNotFoundError:
         if name != "opencv-python":
             return ABSENT
-    # Under another name, or from a system's own packages: the module counts.
+    # Installed under another name, or from a system's packages: ask the module.
     import cv2
 
     return str(cv2.__version__)
 
 
 def _release(version: str) -> tuple[int, ...]:
-    """ "2.11.0+cpu" -> (2, 11): trailing zeros mean nothing in a comparison."""
+    """Version numbers for comparisons: "2.11.0+cpu" -> (2, 11), without trailing zeros."""
     numbers = [int(part) for part in re.findall(r"\d+", re.split(r"[^\d.]", version)[0])]
     while numbers and numbers[-1] == 0:
         numbers.pop()

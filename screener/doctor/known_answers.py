@@ -1,4 +1,4 @@
-"""What stages must answer on pictures of which everything is known, worked out here by other means. Pure: no files, no networks."""
+"""What stages must return for known pictures, computed here by other means. Pure: no files, no networks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ UInt8 = NDArray[np.uint8]
 Floats = NDArray[np.float64]
 
 COLOUR_TOLERANCE_LEVELS = 40.0
-"""Compression and the choice of a colour matrix move a patch by up to 20; a swap moves it by 160."""
+"""Compression and the choice of a colour matrix change a patch by up to 20 levels; swapped channels change it by 160."""
 
 LEAST_OVERLAP = 0.6
 
@@ -30,12 +30,12 @@ _MISTAKES: dict[str, Callable[[Floats], Floats]] = {
     "the picture is turned to the left": lambda corners: np.rot90(corners, -1),
     "the picture is turned to the right": lambda corners: np.rot90(corners),
 }
-"""What may have gone wrong -> how to undo it, on the (2, 2, 3) colours of the corners."""
+"""Possible mistake -> how to undo it, on the (2, 2, 3) colours of the corners."""
 
 
 def picture_fault(picture_rgb: UInt8) -> str:
     """What is wrong with a decoded frame of the specimen, judged by the patches in its corners; empty if nothing is."""
-    # The edges of a patch bleed into its surroundings.
+    # The edges of a patch mix with its surroundings.
     seen = np.array([[corner(picture_rgb, row, column)[8:-8, 8:-8].mean((0, 1)) for column in (0, 1)] for row in (0, 1)])
     if _is_right(seen):
         return ""
@@ -50,7 +50,7 @@ def _is_right(corners: Floats) -> bool:
 
 
 def box_fault(found: Sequence[FaceBox], box_xyxy: NDArray[np.float32]) -> tuple[float, str]:
-    """(overlap of the face found with the known one, what is wrong or nothing). Overlap: intersection over union."""
+    """(intersection over union of the found face with the known one, what is wrong or empty)."""
     if len(found) != 1:
         return 0.0, f"{len(found)} faces were found, there is one"
     overlap = float(iou_matrix(found[0].box_xyxy[None], box_xyxy[None])[0, 0])
@@ -61,10 +61,10 @@ def box_fault(found: Sequence[FaceBox], box_xyxy: NDArray[np.float32]) -> tuple[
 
 
 def check_crop() -> str:
-    """The two ways of resizing and the mirrored edge, against block means and quarter weights; raises Fault beyond one grey level."""
+    """Check both ways of resizing and the mirrored edge, against block means and quarter weights. Raises Fault beyond one grey level."""
     contract = Preprocessing(input_size=224, crop_margin=1.25)
     rows, columns = np.mgrid[0:500, 0:600]
-    # Steep ramps that turn around: half a pixel of misplacement moves them by several grey levels.
+    # Steep triangle waves: a shift by half a pixel changes them by several grey levels.
     picture = np.stack([_ramps(columns, 23), _ramps(rows, 31), _ramps(rows + columns, 27)], 2).astype(np.uint8)
     mirrored = np.pad(picture.astype(np.float64), ((200, 200), (200, 200), (0, 0)), mode="reflect")
     for kind, side, resized in (("halved", 448, _halved), ("doubled", 112, _doubled)):
@@ -80,7 +80,7 @@ def check_crop() -> str:
 
 
 def _ramps(steps: NDArray[np.int64], length: int) -> NDArray[np.int64]:
-    """0 to 250 and back every `length` steps."""
+    """A triangle wave from 0 to 250 and back every `length` steps."""
     return np.asarray(250 * np.abs(steps % (2 * length) - length) // length)
 
 
@@ -91,7 +91,9 @@ def _halved(square: Floats) -> Floats:
 
 
 def _doubled(square: Floats) -> Floats:
-    """Every pixel becomes four, each three quarters of its own and one quarter of its nearer neighbour's value, along both axes."""
+    """Bilinear enlargement: every pixel becomes four, each with three quarters of its value and one quarter of its nearer neighbour's,
+    along both axes.
+    """
     for axis in (0, 1):
         padded = np.concatenate([np.take(square, [0], axis), square, np.take(square, [-1], axis)], axis)
         count = square.shape[axis]
@@ -102,7 +104,7 @@ def _doubled(square: Floats) -> Floats:
 
 
 def check_normalisation(contract: Preprocessing) -> None:
-    """Black, white and a colour against (value / 255 - mean) / std in float64; raises Fault."""
+    """Check black, white and a colour against (value / 255 - mean) / std in float64. Raises Fault."""
     colours = np.array([[0, 0, 0], [255, 255, 255], [10, 120, 230]], np.uint8)
     crops = np.broadcast_to(colours[:, None, None], (3, 4, 4, 3)).copy()
     expected = (colours / 255.0 - np.array(contract.mean_rgb)) / np.array(contract.std_rgb)

@@ -1,7 +1,6 @@
-"""The whole way on this machine, from a clip on the disk to a verdict, on two generated clips of which everything is known.
+"""A whole scan on this machine, from a clip on the disk to a verdict, on two generated clips whose content is known.
 
-Puts the stages together only to prove them. Scores say nothing here about accuracy: only that they are there, point the right way and
-come out the same again.
+Runs the stages only to test them. The scores say nothing about accuracy, only that they exist, have the right polarity and are repeatable.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ from screener.video import file_source, open_video
 ENCODERS = ("libx264", "libopenh264", "mpeg4")
 BATCH_SIZE = 8
 SCORED_ALONE = 3
-"""Crops that are scored once more, one by one."""
+"""Number of crops that are scored again, one by one."""
 
 TIME_TOLERANCE_SECONDS = 1e-3
 
@@ -47,7 +46,7 @@ _CROPS = "install OpenCV again: pip install --force-reinstall --no-deps opencv-p
 
 
 def examine(examination: Examination, checkpoint: Path | None, device: str) -> None:
-    """The whole way on two clips made on the spot: weights, decoding, faces, crops, scores, polarity, repeatability."""
+    """Check a whole scan on two generated clips: weights, decoding, faces, crops, scores, polarity, repeatability."""
     trial = Trial(checkpoint, lambda loaded: Screener(trial_settings(device), loaded), device)
     examination.check("weights", trial.load_weights, _WEIGHTS)
     with TemporaryDirectory(prefix="screener-doctor-", ignore_cleanup_errors=True) as folder:
@@ -56,15 +55,15 @@ def examine(examination: Examination, checkpoint: Path | None, device: str) -> N
 
 
 def trial_settings(device: str) -> ScanSettings:
-    """Every frame, however sharp, and a threshold that no checkpoint needs to have been measured at."""
+    """Every frame, of any sharpness, and a threshold that works with any checkpoint."""
     return ScanSettings(all_frames=True, threshold=0.5, min_sharpness=0.0, device=device, batch_size=BATCH_SIZE)
 
 
 class Trial:
-    """The generated clips and what each stage made of them, from check to check."""
+    """The generated clips and each stage's results, passed from check to check."""
 
     def __init__(self, checkpoint_path: Path | None, build: Callable[[Checkpoint], Screener], device: str) -> None:
-        """build: makes the screener that is tried."""
+        """build: makes the screener to be tested."""
         self._checkpoint_path, self._build, self._device = checkpoint_path, build, device
         self._checkpoint: Checkpoint | None = None
         self._specimen: Specimen
@@ -74,7 +73,7 @@ class Trial:
         self._verdict: Verdict
 
     def run(self, examination: Examination, folder: Path) -> None:
-        """Every check that needs the clips, which are made in `folder`; the rules for crops need none."""
+        """Run every check that needs the clips, which are made in `folder`, and the check of the crop rules."""
         examination.check("test clips", lambda: self._make_clips(folder), "free some space in the temporary folder; " + _READERS)
         examination.check("decoding", self._decode, _READERS, needs=["test clips"])
         examination.check("faces", self._find_faces, _DETECTOR, needs=["decoding"])
@@ -86,7 +85,7 @@ class Trial:
         examination.check("batch size", self._score_alone, _ARITHMETIC, needs=["scores"])
 
     def load_weights(self) -> str:
-        """Load and verify the checkpoint, its backbone's fingerprint too, which a scan takes on trust."""
+        """Load and verify the checkpoint, including its backbone's fingerprint, which a scan does not check."""
         started = time.perf_counter()
         path = self._checkpoint_path or default_checkpoint_path()
         self._checkpoint = loaded = load_checkpoint(path)

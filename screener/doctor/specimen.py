@@ -1,7 +1,7 @@
-"""Two short clips made on the spot: a genuine one of a portrait, and its twin whose face is pasted over, with everything about them known.
+"""Generates two short clips with known content: a genuine one of a portrait, and the same with a face pasted over.
 
-Knows pixels and encoders. Does not know what a detector or a network makes of them. The portrait ships with this package; `portrait.md`
-says where it is from.
+Knows pixels and encoders. Does not know how a detector or a network reacts to them. The portrait ships with this package; `portrait.md`
+gives its source.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ Float32 = NDArray[np.float32]
 
 PORTRAIT = Path(__file__).with_name("portrait.jpg")
 FACE_XYXY = (67.0, 58.2, 153.7, 168.1)
-"""The face in the portrait, pixels of the portrait, as MTCNN finds it in the uncompressed original."""
+"""The face in the portrait, in pixels of the portrait, as MTCNN finds it in the uncompressed original."""
 
 EYES_XY, MOUTH_XY, EYE_DISTANCE_PX = (111.9, 98.7), (109.5, 136.6), 41.8
-"""Points between the eyes and between the mouth's corners, pixels of the portrait."""
+"""Midpoints between the eyes and between the corners of the mouth, in pixels of the portrait, and the distance between the eyes."""
 
 SIDE_PX = 360
 FPS = 25
@@ -37,19 +37,19 @@ NOISE_LEVELS = 2.0
 
 PATCH_PX = 32
 PATCHES_RGB = np.array([[[200, 40, 40], [40, 150, 40]], [[40, 40, 200], [200, 200, 200]]], np.uint8)
-"""Colours painted into the corners, as they lie in the picture: they tell a swap of red and blue, a turn and a mirror image."""
+"""Colours of the patches in the corners, as arranged in the picture: they reveal swapped channels, rotation and mirroring."""
 
 SOFTENING = 3.0
 GAIN_RGB, OFFSET_RGB = (1.10, 0.97, 0.88), (6.0, 2.0, -4.0)
 SLIP_PX = 2.0
-"""The pasted face: how many times fewer pixels it was made with, how its colour is off, and how far it is misplaced."""
+"""How the pasted face differs: factor of lost resolution, change of colour, and displacement in pixels."""
 
 
 @dataclass(frozen=True, eq=False)
 class Specimen:
-    """genuine, manipulated: FRAMES pictures (SIDE_PX, SIDE_PX, 3) uint8 RGB each, alike but for the face.
+    """genuine, manipulated: FRAMES pictures (SIDE_PX, SIDE_PX, 3) uint8 RGB each, equal except for the face.
 
-    boxes_xyxy: (FRAMES, 4), where the face is in each.
+    boxes_xyxy: (FRAMES, 4), the face in each.
     """
 
     genuine: list[UInt8]
@@ -77,7 +77,7 @@ def make_specimen() -> Specimen:
 
 
 def _camera(phase: float) -> NDArray[np.float64]:
-    """Portrait -> frame: (2, 3) affine map of a camera that drifts in steps smaller than a pixel."""
+    """Portrait -> frame: (2, 3) affine map of a camera that drifts in subpixel steps."""
     zoom = ZOOM * (1 + 0.02 * phase)
     drift_x, drift_y = 3 * np.sin(2 * np.pi * phase), 2 * np.cos(2 * np.pi * phase)
     middle = 112.0
@@ -89,7 +89,7 @@ def _moved(points_xy: NDArray[np.float64], camera: NDArray[np.float64]) -> NDArr
 
 
 def _with_pasted_face(frame: UInt8, camera: NDArray[np.float64]) -> UInt8:
-    """A softer, slightly misplaced and miscoloured copy of the face blended over it, under an ellipse around eyes and mouth."""
+    """Blend a softer, slightly misplaced copy of the face with wrong colours over it, under an ellipse around eyes and mouth."""
     small = (round(SIDE_PX / SOFTENING),) * 2
     soft = cv2.resize(cv2.resize(frame, small, interpolation=cv2.INTER_AREA), (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_CUBIC)
     slip = np.array([[1.0, 0.0, SLIP_PX], [0.0, 1.0, -SLIP_PX]])
@@ -132,7 +132,7 @@ def encode(
     fps: int = FPS,
     bit_rate: int = 4_000_000,
 ) -> None:
-    """Write (H, W, 3) RGB frames of one size into the container that the path's suffix names; raises av.error.FFmpegError."""
+    """Write (H, W, 3) RGB frames of one size into the container given by the path's suffix. Raises av.error.FFmpegError."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream(encoder, rate=Fraction(fps), options=dict(options or {}))
         assert isinstance(stream, VideoStream)

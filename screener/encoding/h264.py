@@ -1,7 +1,7 @@
-"""Pictures through H.264 once more, as sites do to every upload: a whole clip into a file, or one picture there and back.
+"""Re-encodes with H.264, as sites do with every upload: a whole clip into a file, or one picture there and back.
 
-Encodes with x264 through PyAV; the same frames give the same bytes every time. Does not know where the frames come from or what is made
-of them.
+Encodes with x264 through PyAV; the same frames give the same bytes every time. Does not know where the frames come from or what they are
+used for.
 """
 
 from __future__ import annotations
@@ -27,14 +27,15 @@ UInt8 = NDArray[np.uint8]
 
 TICKS_PER_SECOND = 90_000
 OPTIONS = {"preset": "medium", "threads": "4", "x264-params": "mbtree=0"}
-"""A fixed number of threads, as x264's decisions depend on it. Without its macroblock tree, whose float arithmetic came out differently
-from run to run (x264 165 with B-frames): figures must be repeatable."""
+"""A fixed number of threads, because x264's decisions depend on it. Macroblock tree is off, because its float arithmetic varied from run to
+run (x264 165 with B-frames) and figures must be repeatable.
+"""
 
 
 def write_h264(path: Path, frames: Iterable[Frame], crf: int, fps: float) -> int:
-    """Encode frames of one size at a constant rate factor into the MP4 file `path`, each at its own time; how many there were.
+    """Encode frames of one size at a constant rate factor into the MP4 file `path`, each at its own time; returns their number.
 
-    crf: x264's, 0 is lossless and 51 the worst. fps: what x264 plans with. A side of odd length grows by one repeated pixel. Raises
+    crf: x264's, from 0 (lossless) to 51 (worst). fps: the rate that x264 assumes. An odd side is extended by one repeated pixel. Raises
     OutputError.
     """
     try:
@@ -45,7 +46,7 @@ def write_h264(path: Path, frames: Iterable[Frame], crf: int, fps: float) -> int
 
 
 def through_h264(picture_rgb: UInt8, crf: int) -> UInt8:
-    """(H, W, 3) -> the same picture after x264, as a key frame of a clip would show it."""
+    """(H, W, 3) -> the same picture encoded by x264 as a key frame and decoded."""
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="mp4") as output:
         _encode(output, [Frame(picture_rgb, 0.0, 0)], crf, 25.0)
@@ -80,7 +81,7 @@ def _stream(output: OutputContainer, picture: UInt8, crf: int, fps: float) -> Vi
 
 
 def _even(picture: UInt8) -> UInt8:
-    """Chroma at half the resolution needs sides that can be halved."""
+    """Extend odd sides by one pixel, because chroma has half the resolution."""
     below, right = picture.shape[0] % 2, picture.shape[1] % 2
     if not below and not right:
         return np.ascontiguousarray(picture)

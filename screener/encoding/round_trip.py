@@ -1,4 +1,4 @@
-"""A few frames -> the same frames as a video codec leaves them: encoded and decoded again, without a container.
+"""Encodes a few frames with a video codec and decodes them again, without a container.
 
 Knows codecs and pixels. Does not know where frames come from or why they are encoded.
 """
@@ -20,7 +20,7 @@ UInt8 = NDArray[np.uint8]
 RATE = 25
 
 SMALLEST_PX = {"libx265": 64}
-"""Side below which an encoder is not given a picture: x265's assembler writes past the memory of smaller ones, and the process dies."""
+"""Minimum side per encoder: x265's assembler writes past the memory of smaller pictures, which kills the process."""
 
 DECODERS = {"libx264": "h264", "libx265": "hevc", "mpeg4": "mpeg4", "libvpx": "vp8", "libvpx-vp9": "vp9"}
 """Encoder -> its decoder."""
@@ -28,16 +28,16 @@ DECODERS = {"libx264": "h264", "libx265": "hevc", "mpeg4": "mpeg4", "libvpx": "v
 
 @dataclass(frozen=True)
 class Encoding:
-    """encoder: one of `DECODERS`. options: as FFmpeg names them."""
+    """encoder: one of `DECODERS`. options: FFmpeg's options."""
 
     encoder: str
     options: dict[str, str] = field(default_factory=dict)
 
 
 def encode_and_decode(frames: Sequence[UInt8], encoding: Encoding, wanted: Sequence[int]) -> list[UInt8]:
-    """(h, w, 3) RGB frames of one even size, through the codec; those at the places `wanted`, in that order.
+    """Code (h, w, 3) RGB frames of one even size; returns those at the indices `wanted`, in that order.
 
-    Raises av.FFmpegError when the encoder cannot be opened.
+    Raises av.FFmpegError if the encoder cannot be opened.
     """
     shown_height, shown_width = frames[0].shape[:2]
     least = SMALLEST_PX.get(encoding.encoder, 0)
@@ -63,7 +63,7 @@ def encode_and_decode(frames: Sequence[UInt8], encoding: Encoding, wanted: Seque
         picture.pts = number
         take(encoder.encode(picture))  # type: ignore[attr-defined]
     take([*encoder.encode(None), None])  # type: ignore[attr-defined]
-    # An encoder may drop a frame; what a viewer then sees is the one before it.
+    # An encoder may drop a frame; a viewer then sees the previous one.
     known = sorted(decoded)
     seen = [decoded[min(known, key=lambda place: abs(place - number))] if known else frames[number] for number in wanted]
     return [picture[:shown_height, :shown_width] for picture in seen]

@@ -1,7 +1,7 @@
-"""Pictures with their times -> an MP4 file that can be played as far as it was written, whatever happens to the program that writes it.
+"""Writes pictures with their times to an MP4 file that stays playable up to the last written fragment, whatever happens to the program.
 
-Knows PyAV. Does not know what the pictures show. The file grows under its own name, in fragments of a second: a temporary name that is
-changed at the end, as reports have it, would leave nothing to play after a crash, and a recording cannot be made again.
+Knows PyAV. Does not know what the pictures show. The file is written in fragments of a second under its final name: a temporary name, as
+for reports, would leave nothing to play after a crash, and a recording cannot be repeated.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 from screener.errors import OutputError
 
 FRAGMENT_SECONDS = 1.0
-"""How much a crash may cost."""
+"""How much of the recording a crash may cost."""
 
 LONGEST_SIDE_PX = 1920
-"""Larger pictures are reduced to this, or the encoder would take the time that judging needs."""
+"""Larger pictures are reduced to this, so that encoding does not take the CPU time that judging needs."""
 
 _TIME_BASE = Fraction(1, 1000)
-_KEY_FRAMES = 50  # at most this many pictures from one key frame to the next, so that players can jump
+_KEY_FRAMES = 50  # at most this many pictures between key frames, so that players can seek
 _OPTIONS = {"preset": "veryfast", "tune": "zerolatency", "crf": "23"}
 _CONTAINER_OPTIONS = {
     "movflags": "empty_moov+default_base_moof",
@@ -34,17 +34,17 @@ _CONTAINER_OPTIONS = {
 
 
 class Mp4Writer:
-    """H.264 in fragmented MP4. The first picture fixes the size; later ones of another size are fitted in, between black bars."""
+    """H.264 in fragmented MP4. The first picture fixes the size; later ones of another size are fitted in, with black bars."""
 
     def __init__(self, path: Path) -> None:
-        """An existing file is replaced. Raises OutputError."""
+        """Replaces an existing file. Raises OutputError."""
         self._path = path
         self._first_seconds = 0.0
         self._last_tick = -1
         self._closed = False
         self._size_wh: tuple[int, int] | None = None
         try:
-            # Tried by the system first, whose message says more than FFmpeg's.
+            # Opened by Python first, whose error message is better than FFmpeg's.
             with open(path, "wb"):
                 pass
             self._container = av.open(str(path), "w", format="mp4", options=_CONTAINER_OPTIONS)
@@ -53,9 +53,9 @@ class Mp4Writer:
             raise self._failure(error) from error
 
     def add(self, picture_rgb: NDArray[np.uint8], seconds: float) -> None:
-        """Append (H, W, 3) uint8 RGB, shown from `seconds` on. The video's own time starts with its first picture.
+        """Append (H, W, 3) uint8 RGB, shown from `seconds` on. The video starts with its first picture.
 
-        A time that is not after the one before is moved to just after it. Raises OutputError.
+        A time that is not after the previous one is moved to just after it. Raises OutputError.
         """
         if self._size_wh is None:
             self._begin(picture_rgb)
@@ -70,7 +70,7 @@ class Mp4Writer:
             raise self._failure(error) from error
 
     def close(self) -> None:
-        """Write what is left. A file without pictures stays empty. Raises OutputError. A second call does nothing."""
+        """Write what is left. A file without pictures stays empty. A second call does nothing. Raises OutputError."""
         if self._closed:
             return
         self._closed = True
@@ -84,7 +84,7 @@ class Mp4Writer:
     def _begin(self, picture_rgb: NDArray[np.uint8]) -> None:
         height, width = picture_rgb.shape[:2]
         scale = min(1.0, LONGEST_SIDE_PX / max(height, width))
-        # Half as many colours as pixels either way: the size must be even.
+        # Chroma has half the resolution, so the size must be even.
         self._size_wh = max(2, round(width * scale) // 2 * 2), max(2, round(height * scale) // 2 * 2)
         self._stream.width, self._stream.height = self._size_wh
         self._stream.pix_fmt = "yuv420p"
@@ -98,7 +98,7 @@ class Mp4Writer:
 
 
 def fitted(picture_rgb: NDArray[np.uint8], size_wh: tuple[int, int]) -> NDArray[np.uint8]:
-    """The whole picture, as large as it fits into `size_wh`, in the middle; what is left over is black."""
+    """The whole picture, as large as fits into `size_wh`, centred on black."""
     height, width = picture_rgb.shape[:2]
     if (width, height) == size_wh:
         return picture_rgb

@@ -1,6 +1,6 @@
-"""Scores of labelled videos -> the whole evaluation: headline, slices, held-out calibration, what could not be scored, and every item.
+"""Scores of labelled videos in, the whole evaluation out: headline, slices, held-out calibration, items without a score, and every item.
 
-Knows scores of videos and what made them. Does not scan, write or show anything.
+Knows scores of videos and their origin. Does not scan, write or show anything.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ NAMES = {label: name for name, label in LABELS.items()}
 
 
 def evaluation_of(items: Sequence[LabelledItem], rows: Sequence[Row], origin: Origin, name: str) -> Evaluation:
-    """Items, the result of each and what made the results -> the evaluation. name: of the data set.
+    """Items, the result of each and the origin of the results -> the evaluation. name: of the data set.
 
-    Files that are there more than once count once. Raises DatasetError when there is nothing to evaluate or one file has both labels, and
-    CheckpointError when the results do not say how frames are pooled.
+    Duplicate files count once. Raises DatasetError if there is nothing to evaluate or one file has both labels, and CheckpointError if the
+    results do not say how frames are pooled.
     """
     if not items:
         raise DatasetError(f"{name}: holds no videos or pictures to evaluate")
@@ -59,7 +59,7 @@ def evaluation_of(items: Sequence[LabelledItem], rows: Sequence[Row], origin: Or
 
 
 def calibration_of(origin: Origin) -> Calibration:
-    """How logits became probabilities when the results were made."""
+    """The calibration with which the results were made."""
     values = origin.checkpoint.get("calibration")
     if not isinstance(values, dict):
         raise CheckpointError("the results do not say how their checkpoint was calibrated; scan again with this version of screener")
@@ -67,7 +67,7 @@ def calibration_of(origin: Origin) -> Calibration:
 
 
 def pooling_of(origin: Origin) -> str:
-    """The rule by which a person's frames were pooled: the setting, or what the checkpoint asks for."""
+    """The rule by which a person's frames were pooled: the setting, or the checkpoint's."""
     pooling = origin.settings.get("pooling") or origin.checkpoint.get("pooling")
     if pooling not in POOLING:
         raise CheckpointError(f"the results do not say how frames are pooled (got {pooling!r}); name their checkpoint with --checkpoint")
@@ -100,7 +100,7 @@ def _data(scores: Sequence[VideoScore], name: str, copies: int) -> Data:
 
 
 def _versions(rows: Sequence[Row]) -> dict[str, str]:
-    """Versions behind the results; several where the work was spread over an upgrade."""
+    """Versions behind the results; several values if they changed during the work."""
     found: dict[str, dict[str, None]] = {}
     for row in rows:
         for name, version in row.get("versions", {}).items():
@@ -109,7 +109,7 @@ def _versions(rows: Sequence[Row]) -> dict[str, str]:
 
 
 def _not_scored(scores: Sequence[VideoScore]) -> tuple[Shortfall, ...]:
-    """By reason, the most frequent first; an item with several reasons stands under each."""
+    """By reason, most frequent first; an item with several reasons counts for each."""
     names: dict[str, list[str]] = {}
     for score in scores:
         if not score.is_scored:

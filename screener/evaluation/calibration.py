@@ -17,19 +17,19 @@ Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
 
 MISSED_SHARE = 0.10
-"""The default for `genuine_below`: the score under which at most this share of the fake videos lies."""
+"""The default for `genuine_below`: at most this share of the fake videos scores below it."""
 
 LEAST_EXPECTED_FALSE_ALARMS = 1.0
-"""A false-positive rate is promised only if at least this many of the real videos would be flagged at it: 5 % needs 20, 1 % needs 100."""
+"""A false-positive rate is supported only if at least this many of the real videos would be flagged at it: 5 % needs 20, 1 % needs 100."""
 
 
 def pooled_p_fake(logits: Sequence[Floats], calibration: Calibration, pooling: str) -> Floats:
-    """One pooled probability per video from the logits of its frames; raises ValueError when a video has none."""
+    """One pooled probability per video from the logits of its frames. Raises ValueError if a video has none."""
     lengths = np.array([len(frames) for frames in logits])
     if not lengths.all():
         raise ValueError(f"logits: expected at least one frame of every video, video {int(np.argmin(lengths))} has none")
     pooled = np.empty(len(logits))
-    # Videos of as many frames are pooled together, for a fit asks hundreds of times.
+    # Videos with the same number of frames are pooled together, because a fit needs hundreds of evaluations.
     for length in np.unique(lengths):
         same = np.flatnonzero(lengths == length).tolist()
         frames = np.stack([logits[i] for i in same])
@@ -38,11 +38,11 @@ def pooled_p_fake(logits: Sequence[Floats], calibration: Calibration, pooling: s
 
 
 def fit_calibration(logits: Sequence[Floats], labels: Labels, pooling: str) -> Calibration:
-    """Temperature and bias that minimise the log loss of the pooled probabilities, both classes weighing the same.
+    """Temperature and bias that minimise the log loss of the pooled probabilities, with equal weight for both classes.
 
-    The prior of fakes among what a user screens is unknown; equal weights make 0.5 mean "as likely fake as not, had both been as common".
-    Perfectly separated videos would ask for endless confidence, so the truth is softened by what n videos can show, (n + 1) / (n + 2)
-    instead of 1 (Platt 1999). Raises DatasetError when a class is missing.
+    The prior of fakes among what a user screens is unknown; equal weights make 0.5 mean "as likely fake as real, if both were equally
+    common". Perfectly separated videos would need infinite confidence, so the targets are softened to what n videos support, (n + 1) / (n +
+    2) instead of 1 (Platt 1999). Raises DatasetError if a class is missing.
     """
     fakes, reals = int((labels == 1).sum()), int((labels == 0).sum())
     if not fakes or not reals:
@@ -61,7 +61,7 @@ def fit_calibration(logits: Sequence[Floats], labels: Labels, pooling: str) -> C
 def operating_point(labels: Labels, p_fake: Floats, fpr: float, missed: float) -> OperatingPoint:
     """The threshold at `fpr`, and the score below which at most a share `missed` of the fakes lies.
 
-    Raises DatasetError when there are too few real videos to promise the rate, or no threshold keeps to it.
+    Raises DatasetError if there are too few real videos for the rate, or if no threshold meets it.
     """
     reals, fakes = p_fake[labels == 0], p_fake[labels == 1]
     if len(reals) * fpr < LEAST_EXPECTED_FALSE_ALARMS:
@@ -76,7 +76,9 @@ def operating_point(labels: Labels, p_fake: Floats, fpr: float, missed: float) -
 
 
 def _between(scores: Floats, bound: float) -> float:
-    """A bound that parts the scores as `bound` does, but midway, so that rounding moves no video to its other side."""
+    """A bound that separates the scores as `bound` does, but midway between two of them, so that rounding moves no video to the
+    other side.
+    """
     below, above = scores[scores < bound], scores[scores >= bound]
     if not len(below) or not len(above):
         return bound

@@ -1,8 +1,8 @@
-"""Two checkpoints on the same videos: the paired difference of each figure, with its interval.
+"""Compares two checkpoints on the same videos: the paired difference of each figure, with its interval.
 
-Both are resampled with the same videos at the same time, so that what makes a video hard for both cancels out; the interval is that of the
-difference, and far narrower than those of the two figures (Efron and Tibshirani 1993, An Introduction to the Bootstrap, section 16.2).
-Knows scores of videos. Does not scan, write or show anything.
+Both are resampled with the same videos at the same time, so that what makes a video hard for both cancels out; the interval of the
+difference is far narrower than those of the two figures (Efron and Tibshirani 1993, An Introduction to the Bootstrap, section 16.2). Knows
+scores of videos. Does not scan, write or show anything.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from screener.evaluation.slices import headline_of, slices_of
 from screener.evaluation.videos import scores_of
 
 COMPARED_KINDS = ("family", "method", "generator", "source", "compression")
-"""Kinds of slices that do not depend on what a checkpoint found in a video."""
+"""Kinds of slices that do not depend on a checkpoint's results."""
 
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two. name: what to call it. rows: the result of each item, in the order of the items."""
+    """One of the two. name: for display. rows: the result of each item, in the order of the items."""
 
     name: str
     rows: tuple[Row, ...]
@@ -39,9 +39,9 @@ class Side:
 
 @dataclass(frozen=True)
 class Difference:
-    """One figure of one slice on both sides. a, b: None where not defined, and `note` says why. difference: b - a, with its interval.
+    """One figure of one slice on both sides. a, b: None if undefined, with the reason in `note`. difference: b - a, with its interval.
 
-    reals, fakes: videos behind it, scored on both sides; for `coverage`, `decided` and `decided_accuracy` all videos.
+    reals, fakes: number of videos behind it, scored on both sides; for `coverage`, `decided` and `decided_accuracy` all videos.
     """
 
     kind: str
@@ -57,13 +57,13 @@ class Difference:
 
     @property
     def is_clear(self) -> bool:
-        """True when the interval leaves out zero."""
+        """Whether the interval excludes zero."""
         return self.interval is not None and not self.interval[0] <= 0 <= self.interval[1]
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """A and B on the same items. scored_by_both, only_a, only_b, neither: items by who could score them."""
+    """A and B on the same items. scored_by_both, only_a, only_b, neither: number of items by which side scored them."""
 
     name_a: str
     name_b: str
@@ -81,7 +81,7 @@ class Comparison:
         return {"schema_version": SCHEMA_VERSION, **plain, "a": self.a.to_dict(), "b": self.b.to_dict()}
 
     def of(self, kind: str) -> dict[str, dict[str, Difference]]:
-        """Differences of a kind of slice: by name of the slice and of the figure."""
+        """Differences of a kind of slice, by name of the slice and of the figure."""
         found: dict[str, dict[str, Difference]] = {}
         for one in self.differences:
             if one.kind == kind:
@@ -90,7 +90,7 @@ class Comparison:
 
 
 def comparison_of(items: Sequence[LabelledItem], a: Side, b: Side, data_name: str) -> Comparison:
-    """Both evaluations and the paired differences between them; raises DatasetError and CheckpointError as `evaluation_of` does."""
+    """Both evaluations and the paired differences between them. Raises DatasetError and CheckpointError as `evaluation_of` does."""
     copies = copies_in(items, [row.get("sha256") for row in a.rows])
     items = [items[i] for i in copies.kept]
     a, b = (replace(side, rows=tuple(side.rows[i] for i in copies.kept)) for side in (a, b))
@@ -121,7 +121,7 @@ def comparison_of(items: Sequence[LabelledItem], a: Side, b: Side, data_name: st
 
 
 def _differences(kind: str, name: str, sample: Sample, sides: list[dict[str, Ingredients]]) -> list[Difference]:
-    """Of each figure. sample: the videos, whose labels both sides share."""
+    """The difference of each figure. sample: the videos, whose labels both sides share."""
     counts = draws(strata_of(sample.labels, np.arange(len(sample.labels))), RESAMPLES, SEED)
     reals, fakes = (int((sample.labels == label).sum()) for label in (0, 1))
     names = [figure for figure in FIGURE_NAMES if figure in sides[0]]
@@ -131,7 +131,7 @@ def _differences(kind: str, name: str, sample: Sample, sides: list[dict[str, Ing
 def _paired(
     figure: str, a: Ingredients, b: Ingredients, counts: Counts
 ) -> tuple[float | None, float | None, float | None, tuple[float, float] | None, str]:
-    """Values of both, their difference, its interval, and a note."""
+    """Both values, their difference, its interval, and a note."""
     (one, enough), (other, as_well) = value_of(figure, a), value_of(figure, b)
     note = one.note or other.note
     if one.value is None or other.value is None:

@@ -1,4 +1,4 @@
-"""What an evaluation found: figures with their intervals, overall and by kind, and everything that they rest on. Frozen records.
+"""The result of an evaluation: figures with their intervals, overall and by kind, and everything that they are based on. Frozen records.
 
 Does not know how the figures are computed or shown.
 """
@@ -14,7 +14,7 @@ from screener.evaluation.held_out import HeldOut
 SCHEMA_VERSION = 1
 
 INTERVAL_SHARE = 0.95
-"""Of all intervals here."""
+"""Coverage of all intervals here."""
 
 FIGURE_NAMES: dict[str, str] = {
     "video_auc": "video AUC",
@@ -34,7 +34,7 @@ FIGURE_NAMES: dict[str, str] = {
     "decided": "share decided",
     "decided_accuracy": "accuracy among the decided",
 }
-"""Every figure of a slice and how to say it, in reading order; fake is positive. Decided is what is not left undecided."""
+"""Every figure of a slice and its description, in reading order; fake is positive. Decided means not undecided."""
 
 KINDS: dict[str, str] = {
     "family": "family",
@@ -48,14 +48,14 @@ KINDS: dict[str, str] = {
     "face_px": "face size",
     "sharpness": "sharpness of the face",
 }
-"""By what the videos are divided, and how to say it, in reading order."""
+"""Criteria by which the videos are divided, and their descriptions, in reading order."""
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One figure. value: None where it is not defined, and `note` says why. interval: 95 % bootstrap range over videos, None without one.
+    """One figure. value: None if undefined, with the reason in `note`. interval: 95 % bootstrap range over videos, None without one.
 
-    note: also what to know of a value that is there.
+    note: may also comment on a defined value.
     """
 
     value: float | None
@@ -65,7 +65,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Tally:
-    """How many videos came out how."""
+    """Number of videos by outcome."""
 
     genuine: int = 0
     undecided: int = 0
@@ -73,16 +73,17 @@ class Tally:
 
     @property
     def total(self) -> int:
-        """All of them."""
+        """Number of all videos."""
         return self.genuine + self.undecided + self.fake
 
 
 @dataclass(frozen=True)
 class SameScene:
-    """Fakes held against the reals of their own scenes, which share setting, camera and compression.
+    """Fakes compared with the reals of their own scenes, which share setting, camera and compression.
 
-    scenes: groups with scored reals and fakes. pairs: of a real and a fake of one scene; won: those in which the fake scores higher, ties
-    a half. share_won, auc: of these pairs, and over the reals and fakes of all these scenes together; resampled by scene.
+    scenes: number of groups with scored reals and fakes. pairs: of a real and a fake of one scene; won: pairs in which the fake scores
+    higher, ties count a half. share_won, auc: of these pairs, and over the reals and fakes of all these scenes together; resampled by
+    scene.
     """
 
     scenes: int
@@ -96,11 +97,11 @@ class SameScene:
 
 @dataclass(frozen=True)
 class Slice:
-    """Some fakes held against some reals. kind: from `KINDS`, or `headline`. name: which of the kind.
+    """Some fakes compared with some reals. kind: from `KINDS`, or `headline`. name: of the slice within its kind.
 
-    reals, fakes: videos asked for. reals_scored, fakes_scored: those that could be judged, on which the figures rest.
-    figures: by name from `FIGURE_NAMES`. real_outcomes, fake_outcomes: of all videos asked for, at the operating point.
-    same_scene: None when no scene holds both.
+    reals, fakes: number of videos. reals_scored, fakes_scored: number of those that could be judged, on which the figures are based.
+    figures: by name from `FIGURE_NAMES`. real_outcomes, fake_outcomes: of all videos, at the operating point.
+    same_scene: None if no scene contains both.
     """
 
     kind: str
@@ -117,10 +118,10 @@ class Slice:
 
 @dataclass(frozen=True)
 class Data:
-    """What was evaluated. name: of the data set. list_sha256: of names, labels, groups, splits, methods and sets of the items.
+    """The evaluated data. name: of the data set. list_sha256: of names, labels, groups, splits, methods and sets of the items.
 
-    content_sha256: of the names and the files' own hashes. complete, partial, unread: items by coverage.
-    copies: further names of files that count once, under their first.
+    content_sha256: of the names and the files' own hashes. complete, partial, unread: number of items by coverage.
+    copies: number of further names of duplicate files, which count once under their first name.
     """
 
     name: str
@@ -168,9 +169,10 @@ class ItemScore:
 class Evaluation:
     """An evaluation of one checkpoint on one data set; `to_dict` is the public JSON.
 
-    checkpoint: as `Checkpoint.summary()`. settings, versions: of the scan. threshold: p_fake at or above it is called fake.
-    headline: the fakes that the first figure is about; families that see other traces are never pooled with them, they stand in `slices`.
-    slices: by kind from `KINDS`; a kind that divides nothing is left out. held_out: calibration and threshold on videos not fitted to.
+    checkpoint: from `Checkpoint.summary()`. settings, versions: of the scan. threshold: p_fake at or above it is called fake.
+    headline: the fakes that the first figure is about; families with other kinds of traces are not pooled with them, but are in `slices`.
+    slices: by kind from `KINDS`; a kind that does not divide the data is left out. held_out: calibration and threshold on videos not fitted
+    to.
     """
 
     data: Data
@@ -193,7 +195,7 @@ class Evaluation:
 
 
 def to_plain(value: Any) -> Any:
-    """Records, mappings and numbers -> what JSON can hold; a number that is none becomes None."""
+    """Records, mappings and numbers -> JSON types; numbers that are not finite become None."""
     if isinstance(value, HeldOut):
         return value.to_dict()
     if is_dataclass(value) and not isinstance(value, type):

@@ -1,6 +1,6 @@
-"""What calibration and thresholds are worth on videos that they were not fitted to: fitted on half of the groups, tested on the other half.
+"""Measures calibration and thresholds on videos that they were not fitted to: fitted on half of the groups, tested on the other half.
 
-Needed where the videos that are evaluated also served to choose them. Knows scores of videos. Does not know files or reports.
+Needed if the evaluated videos were also used to choose them. Knows scores of videos. Does not know files or reports.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ DIVISIONS = 20
 FPR = 0.05
 
 FOLDS = 10
-"""Parts that the groups are divided into, each judged by what the others were fitted to."""
+"""Number of folds of the groups, each judged with what was fitted to the others."""
 
 LEAST_OF_A_CLASS = 10
-"""Videos of each class in each half that a division needs."""
+"""Minimum number of videos of each class in each half."""
 
 HELD_OUT_NAMES = {
     "ece": "calibration error (ECE)",
@@ -39,9 +39,9 @@ HELD_OUT_NAMES = {
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Figures by name from `HELD_OUT_NAMES`, one value for each division of the groups; empty, with the reason, when none could be made.
+    """Figures by name from `HELD_OUT_NAMES`, one value for each division of the groups; empty, with the reason, if none could be made.
 
-    fpr: the false-positive rate that thresholds were chosen for, or the finest that a half can promise.
+    fpr: the false-positive rate that thresholds were chosen for, or the finest that a half supports.
     """
 
     fpr: float
@@ -50,7 +50,7 @@ class HeldOut:
 
     @property
     def divisions(self) -> int:
-        """How often the groups were divided."""
+        """Number of divisions of the groups."""
         return len(next(iter(self.figures.values()), ()))
 
     def to_dict(self) -> dict[str, Any]:
@@ -82,7 +82,7 @@ def _one_division(scored: Sequence[VideoScore], half: np.ndarray[Any, np.dtype[n
     labels, logits = labels_of(scored), [score.logits for score in scored]
     calibration = fit_calibration([x for x, chosen in zip(logits, half, strict=True) if chosen], labels[half], pooling)
     p_fake = pooled_p_fake(logits, calibration, pooling)
-    # Half of the videos can promise a rate only half as fine; the share is what counts here.
+    # Half of the videos support a rate only half as fine; what matters here is the share.
     rate = max(fpr, 1.0 / int((labels[half] == 0).sum()))
     threshold = operating_point(labels[half], p_fake[half], rate, MISSED_SHARE).threshold
     tested, tested_labels = p_fake[~half], labels[~half]
@@ -96,10 +96,10 @@ def _one_division(scored: Sequence[VideoScore], half: np.ndarray[Any, np.dtype[n
 
 
 def cross_rates(scored: Sequence[VideoScore], pooling: str, fprs: Sequence[float], folds: int = FOLDS) -> tuple[Rates, ...]:
-    """One for each false-positive rate: each fold of the groups is judged by what was fitted to all the others.
+    """One for each false-positive rate: each fold of the groups is judged with what was fitted to all the others.
 
-    A rate that the rest of the videos cannot promise takes the finest that it can. Empty where a fold leaves no real or no fake video to
-    fit to.
+    If the other folds do not support a rate, the finest that they support is used. Empty if a fold leaves no real or no fake video to fit
+    to.
     """
     labels, logits = labels_of(scored), [score.logits for score in scored]
     groups = np.array([score.video.group for score in scored])
@@ -123,9 +123,9 @@ def cross_rates(scored: Sequence[VideoScore], pooling: str, fprs: Sequence[float
 
 
 def ece_by_luck(p_fake: NDArray[np.float64], draws: int = 500, seed: int = 0) -> float:
-    """Mean calibration error of videos whose truth is drawn with exactly these probabilities: what an ECE cannot be told from.
+    """Mean calibration error of videos whose labels are drawn with exactly these probabilities: an ECE of this size may be chance.
 
-    The error is a mean of absolute gaps, so few videos in a bin make it large by chance alone (Bröcker and Smith 2007).
+    The error is a mean of absolute gaps, so few videos per bin make it large by chance alone (Bröcker and Smith 2007).
     """
     truths = np.random.default_rng(seed).random((draws, len(p_fake))) < p_fake
     return float(np.mean([metrics.expected_calibration_error(truth.astype(np.int64), p_fake) for truth in truths]))

@@ -1,4 +1,4 @@
-"""Scores of labelled videos -> the figures of one slice of them: values, bootstrap intervals, outcomes, same-scene pairs.
+"""Scores of labelled videos in, the figures of one slice out: values, bootstrap intervals, outcomes, same-scene pairs.
 
 Knows metrics and scores of videos. Does not know files, reports or which slices there are.
 """
@@ -42,7 +42,7 @@ class Sample:
 
     @classmethod
     def of(cls, scores: Sequence[VideoScore], calibration: Calibration, pooling: str) -> Sample:
-        """Scores pooled and calibrated anew, with this calibration and rule."""
+        """Scores pooled and calibrated again, with this calibration and rule."""
         p_fake = np.full(len(scores), np.nan)
         scored = [i for i, score in enumerate(scores) if score.is_scored]
         p_fake[scored] = pooled_p_fake([scores[i].logits for i in scored], calibration, pooling)
@@ -61,14 +61,14 @@ class Sample:
         return self.where(~np.isnan(self.p_fake))
 
     def flat_frames(self) -> tuple[Labels, Floats, Places]:
-        """Labels, p_fake and the video's place of every frame, (F,) each."""
+        """Labels, p_fake and index of the video for every frame, (F,) each."""
         place = np.repeat(np.arange(len(self.frames)), [len(frames) for frames in self.frames])
         return self.labels[place], np.concatenate([*self.frames, np.zeros(0)]), place
 
 
 @dataclass(frozen=True, eq=False)
 class Ingredients:
-    """What a figure is computed from. labels, values: (N,). units: (N,) place in the sample of the video that each belongs to."""
+    """The inputs of a figure. labels, values: (N,). units: (N,) index in the sample of the video that each belongs to."""
 
     metric: Metric
     labels: Labels
@@ -97,7 +97,7 @@ VIDEO_METRICS: dict[str, Callable[[float], Metric]] = {
 
 
 def scored_figures(scored: Sample, threshold: float) -> dict[str, Ingredients]:
-    """The figures that rest on scores, by name. scored: videos that all have a score."""
+    """The figures that are based on scores, by name. scored: videos that all have a score."""
     units = np.arange(len(scored.labels))
     found = {name: Ingredients(metric(threshold), scored.labels, scored.p_fake, units) for name, metric in VIDEO_METRICS.items()}
     return {**found, "frame_auc": Ingredients(metrics.roc_auc, *scored.flat_frames())}
@@ -119,17 +119,19 @@ def completeness_figures(sample: Sample) -> dict[str, Ingredients]:
 NEEDS: dict[str, tuple[int, ...]] = {
     "recall": (1,), "false_positive_rate": (0,), "coverage": (), "decided": (), "decided_accuracy": (),
 }  # fmt: skip
-"""Labels without which a figure says nothing; where none is given here, both."""
+"""Labels without which a figure is undefined; both if not listed here."""
 
 
 SHARES: dict[str, tuple[int, ...]] = {
     "accuracy": (0, 1), "recall": (1,), "false_positive_rate": (0,), "coverage": (0, 1), "decided": (0, 1), "decided_accuracy": (0, 1),
 }  # fmt: skip
-"""Figures that are shares of videos, with the labels of those they are shares of: resampling 0 of 3 gives 0 for ever, and no interval."""
+"""Figures that are shares of videos, with the labels of those videos. They get Wilson's interval, because resampling 0 of 3
+always gives 0.
+"""
 
 
 def measure(kind: str, name: str, sample: Sample, threshold: float) -> Slice:
-    """Every figure of the videos in `sample`; a figure that is not defined is there with its reason."""
+    """Every figure of the videos in `sample`; undefined ones with their reason."""
     scored = sample.scored()
     figures: dict[str, Figure] = {}
     for group, ingredients in ((scored, scored_figures(scored, threshold)), (sample, completeness_figures(sample))):
@@ -151,7 +153,7 @@ def measure(kind: str, name: str, sample: Sample, threshold: float) -> Slice:
 
 
 def value_of(name: str, given: Ingredients) -> tuple[Figure, bool]:
-    """A figure without its interval, and whether there are videos enough to resample."""
+    """A figure without its interval, and whether there are enough videos to resample."""
     needs = NEEDS.get(name, (0, 1))
     videos = {label: len(np.unique(given.units[given.labels == label])) for label in (0, 1)}
     if missing := [label for label in needs if not videos[label]]:
@@ -184,7 +186,7 @@ def _tally(sample: Sample) -> Tally:
 
 
 def _same_scene(scored: Sample) -> SameScene | None:
-    """The scored videos of scenes that hold both reals and fakes; None when there is no such scene."""
+    """The scored videos of scenes that contain both reals and fakes; None if there is no such scene."""
     group = [score.video.group for score in scored.scores]
     both = {g for g, label in zip(group, scored.labels, strict=True) if label} & {
         g for g, label in zip(group, scored.labels, strict=True) if not label
@@ -217,7 +219,7 @@ def _by_scene(value: float, resampled: Floats, single: bool) -> Figure:
 
 
 def _pairs_won(inside: Sample, units: Places) -> tuple[Floats, Floats]:
-    """For each scene, pairs in which the fake scores above the real, ties a half, and all its pairs."""
+    """For each scene, the number of pairs in which the fake scores above the real (ties count a half), and of all its pairs."""
     won, pairs = np.zeros(int(units.max()) + 1), np.zeros(int(units.max()) + 1)
     for unit in range(len(won)):
         real, fake = (inside.p_fake[(units == unit) & (inside.labels == label)] for label in (0, 1))

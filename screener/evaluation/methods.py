@@ -1,4 +1,4 @@
-"""Which family and which generator a forgery method belongs to, so that figures of unlike things are never pooled. Knows names only."""
+"""The family and the generator of a forgery method, by its name, so that figures of different kinds are never pooled. Knows names only."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "reenactment": ("face2face", "neuraltextures"),
     "whole face": ("anitalker", "edtalk", "loopy", "vasa", "pc-avs", "dae-talker", "sadtalker", "emo", "hallo"),
 }  # fmt: skip
-"""Beginnings of method names, in lower case, by family. Swaps, lip-syncs and reenactments put a made part into a real picture; methods of
-the family `whole face` make every pixel of it."""
+"""Prefixes of method names, in lower case, by family. Swaps, lip-syncs and reenactments insert a generated part into a real picture;
+methods of the family `whole face` generate every pixel of it.
+"""
 
 BLENDING = ("swap", "lip-sync", "reenactment")
-"""Families in which made and real pixels meet inside the face crop: what a detector of blending can see."""
+"""Families in which generated and real pixels meet inside the face crop, which a detector of blending can see."""
 
 
 def family_of(method: str) -> str:
-    """The family of a method's name, `other` when it is not known."""
+    """The family of a method's name; `other` if unknown."""
     name = method.strip().lower()
     return next((family for family, starts in FAMILIES.items() if name.startswith(starts)), "other")
 
 
 def generator_of(method: str) -> str:
-    """The generator behind a method's name: the name without what was added to it, `AniTalker + SR` or `DiffDub (few_shot)`."""
+    """The generator of a method: its name without additions, as in `AniTalker + SR` or `DiffDub (few_shot)`."""
     return re.split(r"\s*(?:\+|\()", method.strip(), maxsplit=1)[0] or method.strip()

@@ -1,7 +1,7 @@
 """The field's figures from labels and scores; pure numpy, fake = 1 and positive everywhere.
 
-Every figure takes `labels` (N,) of 0 and 1 and `p_fake` (N,) and raises ValueError when it is not defined, above all when a class that it
-needs is missing. `figure.resampled` gives the same for many bootstrap resamples at once. Does not know videos, files or networks.
+Every figure takes `labels` (N,) of 0 and 1 and `p_fake` (N,) and raises ValueError if it is undefined, usually because a class is missing.
+`figure.resampled` gives the same for many bootstrap resamples at once. Does not know videos, files or networks.
 """
 
 from __future__ import annotations
@@ -21,34 +21,34 @@ Labels = NDArray[np.int64]
 ECE_BINS = 10
 
 RATE_SLACK = 1e-9
-"""A share of counts may miss the rate that it should equal by rounding."""
+"""Tolerance for rounding when a share of counts is compared with a rate."""
 
 MOST_NUMBERS = 250_000
-"""Weights held at a time while resampling: what fits into the processor's cache is summed several times faster."""
+"""Number of weights processed at a time while resampling: arrays that fit into the CPU's cache are summed several times faster."""
 
 Kernel = Callable[[Labels, Floats, Floats], Floats]
-"""labels (N,), p_fake (N,), weights (R, N): how often each sample counts -> (R,), NaN where the figure is not defined."""
+"""labels (N,), p_fake (N,), weights (R, N): how often each sample counts -> (R,), NaN if the figure is undefined."""
 
 Resampler = Callable[[Labels, Floats, Places, Counts], Floats]
-"""labels (N,), p_fake (N,), units (N,), counts (R, U) -> (R,): a kernel's values for draws of units, by a shorter way."""
+"""labels (N,), p_fake (N,), units (N,), counts (R, U) -> (R,): a kernel's values for draws of units, computed in a faster way."""
 
 
 class Metric:
-    """A figure: called, its value on the samples; `resampled`, its values when each sample counts as often as a resample drew it."""
+    """A figure: calling it gives its value on the samples; `resampled` gives its values on resamples."""
 
     def __init__(self, kernel: Kernel, resampler: Resampler | None = None) -> None:
         self._kernel, self._resampler = kernel, resampler
         functools.update_wrapper(self, kernel)
 
     def __call__(self, labels: Labels, p_fake: Floats) -> float:
-        """labels (N,), p_fake (N,) -> the figure; raises ValueError where it is not defined."""
+        """labels (N,), p_fake (N,) -> the figure. Raises ValueError if it is undefined."""
         value = float(self._kernel(labels, p_fake, np.ones((1, len(labels))))[0])
         if np.isnan(value):
             raise ValueError(f"{self.__name__}: not defined for these {len(labels)} scores")  # type: ignore[attr-defined]
         return value
 
     def resampled(self, labels: Labels, p_fake: Floats, units: Places, counts: Counts) -> Floats:
-        """Values (R,) for the draws `counts` (R, U) of units; `units` (N,) says which unit a sample belongs to."""
+        """Values (R,) for the draws `counts` (R, U) of units; `units` (N,) is the index of the unit of each sample."""
         if self._resampler is not None:
             return self._resampler(labels, p_fake, units, counts)
         step = max(1, MOST_NUMBERS // max(1, len(labels)))
@@ -69,7 +69,7 @@ def _both(labels: Labels) -> None:
 
 
 def _passed(labels: Labels, p_fake: Floats, weights: Floats) -> tuple[Floats, Floats]:
-    """Reals and fakes at or above each distinct score, the highest score first, with a leading 0: (R, T + 1) each."""
+    """Reals and fakes at or above each distinct score, highest score first, with a leading 0: (R, T + 1) each."""
     _both(labels)
     order = np.argsort(-p_fake, kind="stable")
     ends = np.flatnonzero(np.append(np.diff(p_fake[order]) != 0, True))
@@ -94,13 +94,13 @@ def roc_points(labels: Labels, p_fake: Floats) -> tuple[Floats, Floats]:
 
 
 def _auc(labels: Labels, p_fake: Floats, weights: Floats) -> Floats:
-    """Area under the ROC curve: the chance that a fake scores above a real, ties counting a half (Hanley and McNeil 1982)."""
+    """Area under the ROC curve: the probability that a fake scores above a real, ties counting a half (Hanley and McNeil 1982)."""
     fpr, tpr = _rates(labels, p_fake, weights)
     return np.asarray((np.diff(fpr, axis=1) * (tpr[:, 1:] + tpr[:, :-1]) / 2).sum(1))
 
 
 def _auc_of_draws(labels: Labels, p_fake: Floats, units: Places, counts: Counts) -> Floats:
-    """By how many pairs of samples each pair of units wins, counted once for all resamples: thousands of frames are quick then."""
+    """From the number of sample pairs that each pair of units wins, counted once for all resamples; fast even for thousands of frames."""
     _both(labels)
     real_units, reals = _of_each_unit(p_fake[labels == 0], units[labels == 0])
     fake_units, fakes = _of_each_unit(p_fake[labels == 1], units[labels == 1])
@@ -122,7 +122,7 @@ def _of_each_unit(values: Floats, units: Places) -> tuple[Places, list[Floats]]:
 
 
 def _count_below(rising: Floats, values: Floats) -> Floats:
-    """For each value, how many of `rising` lie below it, equal ones counting a half."""
+    """For each value, the number of elements of `rising` below it, equal ones counting a half."""
     return np.asarray((np.searchsorted(rising, values, "left") + np.searchsorted(rising, values, "right")) / 2)
 
 
@@ -150,7 +150,7 @@ def equal_error_rate(labels: Labels, p_fake: Floats, weights: Floats) -> Floats:
 
 
 def true_positive_rate_at(fpr: float) -> Metric:
-    """Share of fakes at or above the threshold that lets through at most `fpr` of the reals."""
+    """Share of fakes at or above the threshold at which at most `fpr` of the reals are flagged."""
 
     def true_positive_rate(labels: Labels, p_fake: Floats, weights: Floats) -> Floats:
         passed_fpr, tpr = _rates(labels, p_fake, weights)
@@ -185,7 +185,7 @@ def _counted(labels: Labels, p_fake: Floats, weights: Floats, threshold: float) 
 
 
 def _ratio(part: Floats, whole: Floats) -> Floats:
-    """Share, NaN of nothing."""
+    """Share; NaN if the denominator is 0."""
     return np.asarray(np.divide(part, whole, out=np.full(np.shape(part), np.nan), where=whole > 0))
 
 
@@ -198,7 +198,7 @@ def _at(name: str, threshold: float, share: Callable[[Floats, Floats, Floats, Fl
 
 
 def accuracy_at(threshold: float) -> Metric:
-    """Share of samples on the right side of the threshold; it depends on how common fakes are in the set."""
+    """Share of samples on the right side of the threshold; depends on how common fakes are in the set."""
     return _at("accuracy", threshold, lambda tp, fp, fn, tn: _ratio(tp + tn, tp + fp + fn + tn))
 
 
@@ -208,7 +208,7 @@ def recall_at(threshold: float) -> Metric:
 
 
 def precision_at(threshold: float) -> Metric:
-    """Share of fakes among what lies at or above the threshold; not defined when nothing does."""
+    """Share of fakes among the samples at or above the threshold; undefined if there are none."""
     return _at("precision", threshold, lambda tp, fp, fn, tn: _ratio(tp, tp + fp))
 
 
@@ -234,7 +234,7 @@ def expected_calibration_error(labels: Labels, p_fake: Floats, weights: Floats) 
 
 
 def reliability(labels: Labels, p_fake: Floats) -> list[tuple[float, float, int]]:
-    """(mean p_fake, share of fakes, count) of each of the ten bins of the calibration error that holds anything, lowest first."""
+    """(mean p_fake, share of fakes, count) of each non-empty bin of the calibration error, lowest first."""
     bins = _bins(p_fake)
     held = [bins == b for b in range(ECE_BINS) if (bins == b).any()]
     return [(float(p_fake[b].mean()), float(labels[b].mean()), int(b.sum())) for b in held]
@@ -253,9 +253,9 @@ def mean(labels: Labels, values: Floats, weights: Floats) -> Floats:
 
 
 def central_range(values: Floats, share: float = 0.95) -> tuple[float, float]:
-    """Range that holds the central `share` of resampled values; resamples in which the figure is not defined are left out."""
+    """Range of the central `share` of resampled values; resamples in which the figure is undefined are left out."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # a slice of NaN alone
+        warnings.simplefilter("ignore", RuntimeWarning)  # a slice with only NaN
         low, high = np.nanquantile(values, ((1 - share) / 2, (1 + share) / 2))
     return float(low), float(high)
 
@@ -271,7 +271,7 @@ def bootstrap_interval(
 ) -> tuple[float, float]:
     """Central `share` range of a metric over resampled samples (Efron 1979), each class resampled by itself so that neither can vanish.
 
-    groups: names (N,) of what each sample belongs to, such as the video of a frame; whole groups are drawn then.
+    groups: names (N,) of what each sample belongs to, such as the video of a frame; then whole groups are drawn.
     """
     units = np.arange(len(labels)) if groups is None else numbered(groups)
     return central_range(metric.resampled(labels, p_fake, units, draws(strata_of(labels, units), resamples, seed)), share)

@@ -1,6 +1,6 @@
-"""The model card of a checkpoint, as Markdown: what its contract promises beside what an evaluation found, and nothing written by hand.
+"""The model card of a checkpoint, as Markdown, generated from its contract and an evaluation; nothing in it is written by hand.
 
-Decides what the card says; the template decides how it looks. Does not compute figures.
+Decides the content of the card; the template decides its layout. Does not compute figures.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ from screener.report.wording import capitalised, spelt_out, visible
 from screener.runtime.files import write_whole
 
 RECIPE = "recipe"
-"""Name of the entry in a contract's figures that says in words how the weights were made."""
+"""Key in a contract's figures that says in words how the weights were made."""
 
 NO_RECORDS = (RECIPE, CALIBRATION, LOCALISATION, SAME_WEIGHTS)
-"""Entries of a contract's figures that are not records of training."""
+"""Keys in a contract's figures that are not training records."""
 
 FEW_VIDEOS = 200
-"""Under so many the card says that they are few."""
+"""With fewer videos the card says that they are few."""
 
 
 @dataclass(frozen=True)
 class Card:
-    """Everything the template shows."""
+    """Everything that the template shows."""
 
     contract: Contract
     evaluation: Evaluation
@@ -56,12 +56,12 @@ class Card:
 
 
 def write_model_card(evaluation: Evaluation, checkpoint: Checkpoint, path: Path) -> None:
-    """The card of a checkpoint from its evaluation, whole or not at all. Raises CheckpointError when the two do not belong together."""
+    """Write the card of a checkpoint from its evaluation, atomically. Raises CheckpointError if the two do not belong together."""
     write_whole(path, model_card(evaluation, checkpoint))
 
 
 def model_card(evaluation: Evaluation, checkpoint: Checkpoint) -> str:
-    """The whole card as text. Raises CheckpointError when the evaluation is of another checkpoint."""
+    """The whole card as text. Raises CheckpointError if the evaluation is of another checkpoint."""
     if evaluation.checkpoint["sha256"] != checkpoint.sha256:
         raise CheckpointError(
             f"model card: the evaluation is of the checkpoint {evaluation.checkpoint['sha256'][:16]}, not of {checkpoint.contract.name!r}, "
@@ -100,7 +100,7 @@ def _weights(checkpoint: Checkpoint) -> str:
 
 
 def _recipe(contract: Contract) -> Iterator[str]:
-    """The recipe in words, then every record of training that the contract holds."""
+    """The recipe in words, then every training record in the contract."""
     if contract.figures.get(RECIPE):
         yield str(contract.figures[RECIPE])
     for name, record in contract.figures.items():
@@ -148,7 +148,7 @@ def _measured(figure: Measured) -> str:
 
 
 def _cell(text: str) -> str:
-    """Text for a cell of a table: on one line, and without what ends the cell."""
+    """Text for a table cell: on one line, with the cell separator escaped."""
     return visible(text).replace("|", "\\|")
 
 

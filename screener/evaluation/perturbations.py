@@ -1,8 +1,8 @@
-"""What happens to videos on their way to a viewer, each kind at five strengths, applied to whole frames before faces are found.
+"""Perturbations as on a video's way to a viewer, each kind at five strengths, applied to whole frames before faces are found.
 
-Strengths follow published grades where there are some, so that figures can be held against others':
-DeeperForensics-1.0 (Jiang et al. 2020, arXiv:2001.03024, and its perturbation code), ImageNet-C (Hendrycks and Dietterich 2019,
-arXiv:1903.12261) and FaceForensics++ (Rössler et al. 2019, arXiv:1901.08971). Pure, save for the codecs; knows pixels only.
+Strengths follow published grades where they exist, so that figures can be compared: DeeperForensics-1.0 (Jiang et al. 2020,
+arXiv:2001.03024, and its perturbation code), ImageNet-C (Hendrycks and Dietterich 2019, arXiv:1903.12261) and FaceForensics++ (Rössler et
+al. 2019, arXiv:1901.08971). Pure, except for the codecs; knows pixels only.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ STRENGTHS = (1, 2, 3, 4, 5)
 ALL = "all"
 
 LEAST_SIDE_PX = 16
-"""A frame is not reduced below this."""
+"""A frame is not reduced below this side."""
 
 VERSION = 1
-"""Raise it when a perturbation gives other pixels than before: results of both must not be mixed."""
+"""Raise it when a perturbation changes, so that results of both versions are not mixed."""
 
 
 @dataclass(frozen=True)
 class Perturbation:
-    """One kind. words: what it is. parameter: what its levels count. levels: one for each of STRENGTHS.
+    """One kind. words: its description. parameter: name of its level. levels: one for each of STRENGTHS.
 
-    apply: (H, W, 3) RGB, level, random numbers -> the picture after it, which may be of another size.
-    whole_clips: a video goes through it as a whole, not picture by picture, with the level as x264's constant rate factor.
+    apply: (H, W, 3) RGB, level, random numbers -> the perturbed picture, possibly of another size.
+    whole_clips: applied to a video as a whole, not picture by picture, with the level as x264's constant rate factor.
     """
 
     words: str
@@ -61,7 +61,7 @@ def jpeg(picture: UInt8, level: float, rng: Rng) -> UInt8:
 
 
 def webp(picture: UInt8, level: float, rng: Rng) -> UInt8:
-    """Lossy WebP of quality `level`, which codes as a VP8 key frame does: block prediction and loop filter."""
+    """Lossy WebP of quality `level`, coded like a VP8 key frame: block prediction and loop filter."""
     return _encoded(picture, ".webp", cv2.IMWRITE_WEBP_QUALITY, int(level))
 
 
@@ -71,7 +71,7 @@ def h264(picture: UInt8, level: float, rng: Rng) -> UInt8:
 
 
 def downscale(picture: UInt8, level: float, rng: Rng) -> UInt8:
-    """`level` times smaller, and left small, as a lower rendition of a stream is."""
+    """Reduced by the factor `level` and left small, like a lower rendition of a stream."""
     height, width = picture.shape[:2]
     factor = min(level, max(1.0, min(height, width) / LEAST_SIDE_PX))
     return np.asarray(cv2.resize(picture, (round(width / factor), round(height / factor)), interpolation=cv2.INTER_AREA), np.uint8)
@@ -89,7 +89,7 @@ def noise(picture: UInt8, level: float, rng: Rng) -> UInt8:
 
 
 def brightness(picture: UInt8, level: float, rng: Rng) -> UInt8:
-    """`level` added to the value in HSV, of values in [0, 1]."""
+    """Add `level` to the value in HSV, of values in [0, 1]."""
     hsv = cv2.cvtColor(picture.astype(np.float32) / 255, cv2.COLOR_RGB2HSV)
     hsv[..., 2] = np.minimum(hsv[..., 2] + level, 1.0)
     brighter = np.asarray(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB), np.float32)
@@ -97,7 +97,7 @@ def brightness(picture: UInt8, level: float, rng: Rng) -> UInt8:
 
 
 def contrast(picture: UInt8, level: float, rng: Rng) -> UInt8:
-    """Distance of every value from the channel's mean, times `level`."""
+    """Multiply the distance of every value from the channel's mean by `level`."""
     mean = np.asarray(picture.mean((0, 1), dtype=np.float64), np.float32)
     nearer = np.asarray((picture - mean) * np.float32(level) + mean, np.float32)
     return np.clip(np.rint(nearer), 0, 255).astype(np.uint8)
@@ -109,7 +109,7 @@ PERTURBATIONS: dict[str, Perturbation] = {
     "webp": Perturbation("WebP re-compression", "quality", (90, 70, 50, 30, 10), webp),
     # The ends are c23 and c40 of FaceForensics++; DeeperForensics goes from 30 to 40.
     "h264": Perturbation("H.264 re-compression", "CRF", (23, 28, 32, 36, 40), h264, whole_clips=True),
-    # Of 1080 lines: 864, 720, 540, 360 and 270.
+    # 1080 lines become 864, 720, 540, 360 and 270.
     "downscale": Perturbation("down-scaling", "factor", (1.25, 1.5, 2, 3, 4), downscale),
     # Kernels of DeeperForensics' Gaussian blur.
     "blur": Perturbation("blur", "kernel", (7, 9, 13, 17, 21), blur),
@@ -124,7 +124,7 @@ PERTURBATIONS: dict[str, Perturbation] = {
 
 
 def chosen_kinds(text: str) -> tuple[str, ...]:
-    """`jpeg,blur`, or `all` -> kinds, in the order of PERTURBATIONS; raises SettingsError."""
+    """`jpeg,blur`, or `all` -> kinds, in the order of PERTURBATIONS. Raises SettingsError."""
     names = [name.strip() for name in text.split(",") if name.strip()]
     unknown = [name for name in names if name not in PERTURBATIONS and name != ALL]
     if unknown or not names:
@@ -133,7 +133,7 @@ def chosen_kinds(text: str) -> tuple[str, ...]:
 
 
 def chosen_strengths(text: str | None) -> tuple[int, ...]:
-    """`1,3,5` -> strengths, rising; all of them when None; raises SettingsError."""
+    """`1,3,5` -> strengths, rising; all of them if None. Raises SettingsError."""
     words = ",".join(map(str, STRENGTHS)) if text is None else text
     names = [name.strip() for name in words.split(",") if name.strip()]
     if not names or any(name not in map(str, STRENGTHS) for name in names):
@@ -142,7 +142,7 @@ def chosen_strengths(text: str | None) -> tuple[int, ...]:
 
 
 def random_numbers(kind: str, file_name: str, frame_index: int) -> Rng:
-    """The same for a frame of a file wherever it lies and at every strength, so that only the strength differs along a curve."""
+    """Seeded by kind, file name and frame, not by strength or folder, so that only the strength differs along a curve."""
     return np.random.default_rng([zlib.crc32(kind.encode()), zlib.crc32(file_name.encode("utf-8", "surrogatepass")), frame_index])
 
 

@@ -1,4 +1,4 @@
-"""A Screener that judges inputs after a perturbation: what `screener evaluate --perturb` scans with.
+"""A Screener that perturbs inputs before judging them, for `screener evaluate --perturb`.
 
 Knows frames, clips and verdicts. Does not know labels or figures.
 """
@@ -23,7 +23,7 @@ from screener.video import Source, SourceFailure, file_source, open_video
 from screener.video.container.gate import check_file
 
 SETTING = "perturbation"
-"""What verdicts on perturbed items say under this name in their settings, so that results of two conditions are never mixed."""
+"""Key in the settings of verdicts on perturbed items, so that results of two conditions are never mixed."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Applied:
         return f"{self.perturbation.words}, {self.perturbation.described(self.strength)}"
 
     def transform(self, file_name: str) -> FrameTransform:
-        """What it does to a frame of a file; alike in every run."""
+        """The transform for the frames of a file; the same in every run."""
 
         def transform(frame: Frame) -> Frame:
             rng = random_numbers(self.kind, file_name, frame.index)
@@ -60,7 +60,7 @@ class Applied:
 
 
 class PerturbedScreener(Screener):
-    """A Screener whose every `scan` sees the input after `applied`; the input as it is when that is None."""
+    """A Screener whose `scan` applies `applied` to the input first, or nothing if it is None."""
 
     applied: Applied | None = None
 
@@ -70,7 +70,7 @@ class PerturbedScreener(Screener):
         on_progress: OnProgress | None = None,
         frame_transform: FrameTransform | None = None,
     ) -> Verdict:
-        """As `Screener.scan`; the verdict's settings say what was applied."""
+        """As `Screener.scan`; the verdict's settings name the perturbation."""
         applied, found = self.applied, as_source(source)
         if applied is None:
             return super().scan(found, on_progress, frame_transform)
@@ -83,7 +83,7 @@ class PerturbedScreener(Screener):
         return replace(verdict, settings={**verdict.settings, SETTING: f"{applied.kind} {applied.strength}, version {VERSION}"})
 
     def _scan_recoded(self, source: Source, crf: int, on_progress: OnProgress | None) -> Verdict:
-        """Every frame through H.264 into a temporary clip, and that judged in place of the video."""
+        """Encode every frame with H.264 into a temporary clip, and judge that instead of the video."""
         with tempfile.TemporaryDirectory(prefix="screener-") as folder:
             clip = Path(folder) / "clip.mp4"
             settings = ScanSettings(
@@ -96,7 +96,7 @@ class PerturbedScreener(Screener):
             except SourceError:
                 written, damage = 0, ()
             if not written:
-                # What cannot be read is said as it is without a perturbation.
+                # An unreadable input gets the same verdict as without a perturbation.
                 return super().scan(source, on_progress)
             verdict = super().scan(file_source(clip, source.name), on_progress)
         assert source.path is not None

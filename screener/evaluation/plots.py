@@ -1,7 +1,7 @@
-"""Plots of an evaluation as SVG that lies inside a page: ROC curves, reliability, and how p_fake is spread over reals and fakes.
+"""Plots of an evaluation as SVG elements for a page: ROC curves, reliability, and distributions of p_fake over reals and fakes.
 
-Drawn with matplotlib, which is an extra. Colours are those of the report's style sheet, which turns them for a dark page; lines differ by
-dashes too, so that none is told by its colour alone. Does not know pages or files.
+Drawn with matplotlib, which is an extra. Colours are those of the report's style sheet, which adapts them to dark pages; lines also differ
+by dashes, so that none is distinguished by colour alone. Does not know pages or files.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 INK, QUIET, RULE, FAKE, REAL, OTHER = "#1d1b18", "#645f56", "#ddd7cb", "#b23a1e", "#1f6a8c", "#80620c"
 
 STYLES: tuple[tuple[str, Any], ...] = ((REAL, (0, (6, 2))), (FAKE, (0, (2, 1.5))), (OTHER, (0, (6, 1.5, 1.5, 1.5))), (QUIET, (0, (1, 1))))
-"""Colour and dashes of the lines besides the first, which is solid ink."""
+"""Colour and dashes of the lines after the first, which is solid ink."""
 
 HISTOGRAM_BINS = 20
 
@@ -44,7 +44,7 @@ Spread = tuple[np.ndarray[Any, np.dtype[np.int64]], np.ndarray[Any, np.dtype[np.
 
 @dataclass(frozen=True)
 class Chart:
-    """A drawing. svg: an element to stand in a page. alternative: what it shows, for those who cannot see it. wide: fills the page."""
+    """A drawing. svg: an element for a page. alternative: description for those who cannot see it. wide: fills the page."""
 
     svg: str
     caption: str
@@ -53,12 +53,12 @@ class Chart:
 
 
 def can_draw() -> bool:
-    """Whether matplotlib is there."""
+    """Whether matplotlib is installed."""
     return importlib.util.find_spec("matplotlib") is not None
 
 
 def charts_of(evaluation: Evaluation) -> tuple[Chart, ...]:
-    """The charts that the scored items allow, none without matplotlib."""
+    """The charts that the scored items allow; none without matplotlib."""
     if not can_draw():
         return ()
     headline = headline_spread(evaluation)
@@ -73,7 +73,7 @@ def compared_roc(named: Sequence[tuple[str, Evaluation]]) -> tuple[Chart, ...]:
 
 
 def headline_spread(evaluation: Evaluation) -> Spread:
-    """Scores of the reals and of the fakes that the headline is about, for drawing."""
+    """Labels and scores of the reals and of the headline's fakes, for drawing."""
     return _spread(evaluation.items, HEADLINES.get(evaluation.headline.name, ()))
 
 
@@ -115,7 +115,7 @@ def _roc(curves: Sequence[tuple[str, Spread]], threshold: float | None, caption:
             xlabel="reals flagged (false-positive rate)", ylabel="fakes found (true-positive rate)", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02)
         )
         axes.set_aspect("equal")
-        # Below the axes: a weak checkpoint's curves fill every corner.
+        # Below the axes, because a weak checkpoint's curves fill every corner.
         axes.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.14), frameon=False, fontsize=8.5, labelcolor=QUIET)
 
     areas = ", ".join(f"{name} {metrics.roc_auc(*spread):.2f}" for name, spread in curves)
@@ -185,11 +185,11 @@ def _histogram(spread: Spread, evaluation: Evaluation) -> Chart | None:
 
 
 def drawn(name: str, size_inches: tuple[float, float], draw: Callable[..., None], rows: int = 1) -> str:
-    """A figure in the plain style of the report. name: told apart from other charts of the page by it."""
+    """A figure in the plain style of the report. name: distinguishes it from other charts of the page."""
     import matplotlib
     from matplotlib.figure import Figure
 
-    # Text stays text, so that the page's fonts and a reader's search apply; a fixed salt makes the same chart the same bytes.
+    # Text stays text, so that the page's fonts and search apply; a fixed salt makes the output reproducible.
     look: dict[Any, Any] = {
         "svg.fonttype": "none", "svg.hashsalt": name, "text.parse_math": False, "font.size": 9.5, "legend.handlelength": 3,
         "axes.edgecolor": QUIET, "axes.labelcolor": QUIET, "xtick.color": QUIET, "ytick.color": QUIET,
@@ -202,7 +202,7 @@ def drawn(name: str, size_inches: tuple[float, float], draw: Callable[..., None]
 
 
 def _element(name: str, figure: Figure) -> str:
-    """The figure as an `svg` element that a page may hold whose policy forbids styles in attributes and addresses of every kind."""
+    """The figure as an `svg` element for a page whose policy forbids style attributes and addresses."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     root = ElementTree.fromstring(buffer.getvalue())
@@ -219,7 +219,7 @@ def _element(name: str, figure: Figure) -> str:
 
 
 def _plain(element: ElementTree.Element, name: str, used: set[str]) -> None:
-    """Styles become attributes, names of their own keep the charts of a page apart, and what draws nothing goes."""
+    """Turn styles into attributes, make ids unique on the page, and remove elements that draw nothing."""
     element.tag = re.sub(r"\{.*\}", "", element.tag)
     element.text, element.tail = (element.text or "").strip() or None, None
     attributes = {re.sub(r"\{.*\}", "", key): value for key, value in element.items()}

@@ -1,7 +1,7 @@
-"""What picture quality alone says of a clip, and clips brought to the same quality: the baseline that a detector must leave behind.
+"""Scores clips by picture quality alone, and matches the quality of two clips: the baseline that a detector must beat.
 
-Forged clips are often softer, smaller or more compressed than the real ones beside them. A detector that only measures this looks good on
-such a set and calls old television fake. Knows crops. Does not know networks, files or labels' meaning.
+Forged clips are often softer, smaller or more compressed than the real ones in the same set. A detector that only measures this looks good
+on such a set and calls old television fake. Knows crops. Does not know networks, files or the meaning of labels.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ Crops = NDArray[np.uint8]
 Floats = NDArray[np.float64]
 
 INNER = 0.18
-"""Border of a crop that does not count, in shares of its side: the face is inside."""
+"""Border of a crop that is ignored, relative to its side: the face is inside."""
 
 JPEG_QUALITY = 88
-"""Of the encoding that both of a scene get after their sharpness was matched."""
+"""Quality at which both clips of a scene are encoded after matching their sharpness."""
 
 SIGMA_STEPS = 12
 STRENGTH = 1.0
-"""Of the ridge penalty, on standardised numbers."""
+"""Strength of the ridge penalty, on standardised numbers."""
 
 
 def quality_of(crops: Crops, face_px: float) -> Floats:
     """Four numbers of a clip, all logarithms: variance of the Laplacian, ratio of fine to middle detail, middle detail, size of the face.
 
-    crops: (N, S, S, 3) RGB, means are over them. face_px: median shorter side of the face boxes, pixels.
+    crops: (N, S, S, 3) RGB, averaged over N. face_px: median shorter side of the face boxes, pixels.
     """
     rows = [_of_crop(crop) for crop in crops]
     return np.array([*np.mean(rows, axis=0), np.log(max(face_px, 20.0))])
@@ -47,7 +47,7 @@ def _of_crop(crop: Crops) -> tuple[float, float, float]:
 def quality_scores(qualities: Floats, labels: NDArray[np.int64], scenes: Sequence[str]) -> Floats:
     """How fake each clip is by its quality alone, from a logistic regression on the clips of the other scenes.
 
-    qualities: (N, K). labels: (N,), 1 is fake. scenes: (N,) names. Returns log-odds (N,); 0 where the others are of one label.
+    qualities: (N, K). labels: (N,), 1 is fake. scenes: (N,) names. Returns log-odds (N,); 0 if all other clips have the same label.
     """
     names = np.array(scenes)
     found = np.zeros(len(labels))
@@ -60,7 +60,7 @@ def quality_scores(qualities: Floats, labels: NDArray[np.int64], scenes: Sequenc
 
 
 def _log_odds(known: Floats, labels: NDArray[np.int64], asked: Floats) -> Floats:
-    """Ridge-penalised logistic regression by Newton's method, both classes weighing the same."""
+    """Ridge-penalised logistic regression by Newton's method, with equal weight for both classes."""
     centre, spread = known.mean(0), known.std(0) + 1e-9
     x, new = (np.column_stack([(rows - centre) / spread, np.ones(len(rows))]) for rows in (known, asked))
     weight = np.where(labels == 1, 0.5 / labels.mean(), 0.5 / (1 - labels.mean()))
@@ -76,7 +76,9 @@ def _log_odds(known: Floats, labels: NDArray[np.int64], asked: Floats) -> Floats
 
 
 def sharpness_matched(one: Crops, other: Crops) -> tuple[Crops, Crops]:
-    """The crops of two clips of a scene, the sharper softened until its quality's first number is the other's, then both encoded alike."""
+    """The crops of two clips of a scene, the sharper one softened until the first number of its quality equals the other's, then both
+    encoded alike.
+    """
     levels = [quality_of(crops, 100.0)[0] for crops in (one, other)]
     if levels[0] > levels[1]:
         one = _softened(one, levels[1])
@@ -86,7 +88,7 @@ def sharpness_matched(one: Crops, other: Crops) -> tuple[Crops, Crops]:
 
 
 def _softened(crops: Crops, level: float) -> Crops:
-    """By a Gaussian, whose width is found by bisection."""
+    """Gaussian blur, whose width is found by bisection."""
     low, high, softer = 0.0, 4.0, crops
     for _ in range(SIGMA_STEPS):
         sigma = (low + high) / 2

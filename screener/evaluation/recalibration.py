@@ -1,4 +1,4 @@
-"""Scores of labelled videos -> a checkpoint's new calibration, operating points and valid ranges, and what they are worth.
+"""Scores of labelled videos in, a checkpoint's new calibration, operating points and valid ranges out, with their held-out error.
 
 Knows scores of videos and contracts. Does not scan, and reads or writes no files.
 """
@@ -32,20 +32,21 @@ def _everything(scores: Sequence[VideoScore]) -> tuple[str, NDArray[np.bool_]]:
 
 
 CALIBRATION = "calibration"
-"""Name of the entry in a contract's figures that says what a calibration rests on."""
+"""Key in a contract's figures that says what a calibration is based on."""
 
 FAMILIES = {"blending": headline_of, "all": _everything}
-"""Which fakes are fitted to, by name: what the figures of an evaluation open with, or all. Whole generated faces are outside of what a
-detector of blending sees: fitted to them too, it would promise less of the rest."""
+"""Which fakes are fitted to, by name: those of an evaluation's headline, or all. A detector of blending cannot see faces that are generated
+as a whole; fitted to these too, its thresholds would be worse for the rest.
+"""
 
 
 @dataclass(frozen=True)
 class CalibrateSettings:
-    """What a checkpoint is calibrated to.
+    """How a checkpoint is calibrated.
 
-    fprs: false-positive rates to find a threshold for. families: name in FAMILIES of the fakes to fit to.
+    fprs: false-positive rates to find a threshold for. families: key in FAMILIES of the fakes to fit to.
     missed: at most this share of the fakes scores below the bound under which a video is called genuine.
-    split: of data that has splits, the one to fit to; None takes the validation split where there is one.
+    split: split to fit to, if the data has splits; None takes the validation split if there is one.
     """
 
     fprs: tuple[float, ...] = (0.01, 0.05, 0.10)
@@ -68,7 +69,7 @@ class CalibrateSettings:
 class HeldOutError:
     """Expected calibration error on the half of the groups that was not fitted to, one value for each division into halves.
 
-    before: by the calibration that the checkpoint had. after: by the one fitted to the other half. note: why there is none.
+    before: with the calibration that the checkpoint had. after: with the one fitted to the other half. note: why there are none.
     """
 
     before: tuple[float, ...]
@@ -89,10 +90,10 @@ class HeldOutError:
 class Recalibration:
     """What was fitted, and to what.
 
-    refused: false-positive rate -> why no threshold can be promised at it. fakes_named: what the fakes are. real_videos, fake_videos: with
-    a score, fitted to. not_scored: names of videos in which nobody could be judged. left_out: method -> number of fakes of other families.
-    copies: further names of files that count once. rates: how often the verdict was right on folds that nothing was fitted to, one for each
-    operating point.
+    refused: false-positive rate -> why no threshold can be given for it. fakes_named: description of the fakes. real_videos, fake_videos:
+    numbers fitted to, with a score. not_scored: names of videos in which nobody could be judged. left_out: method -> number of fakes of
+    other families. copies: further names of duplicate files. rates: how often the verdict was right on folds that nothing was fitted to,
+    one for each operating point.
     """
 
     calibration: Calibration
@@ -127,10 +128,10 @@ class Recalibration:
 
 
 def recalibrate(scores: Sequence[VideoScore], before: Calibration, pooling: str, settings: CalibrateSettings) -> Recalibration:
-    """Fit temperature, bias, operating points and valid ranges to the scores of labelled videos. A file that is there twice counts once.
+    """Fit temperature, bias, operating points and valid ranges to the scores of labelled videos. Duplicate files count once.
 
-    before: the calibration that the checkpoint has. Raises DatasetError when a class is missing, one file has both labels, or not one of
-    the false-positive rates can be promised.
+    before: the calibration that the checkpoint has. Raises DatasetError if a class is missing, one file has both labels, or none of the
+    false-positive rates is supported.
     """
     copies = copies_in([score.video for score in scores], [score.sha256 for score in scores])
     scores = [scores[i] for i in copies.kept]
@@ -159,7 +160,7 @@ def recalibrate(scores: Sequence[VideoScore], before: Calibration, pooling: str,
 def _points(
     labels: NDArray[np.int64], p_fake: NDArray[np.float64], settings: CalibrateSettings
 ) -> tuple[tuple[OperatingPoint, ...], dict[float, str]]:
-    """Those that can be promised, and why the others cannot."""
+    """The points that the videos support, and why the others are refused."""
     points: list[OperatingPoint] = []
     refused: dict[float, str] = {}
     for fpr in settings.fprs:
@@ -173,9 +174,9 @@ def _points(
 
 
 def valid_range(scored: Sequence[VideoScore]) -> dict[str, tuple[float, float]]:
-    """Range of face size and sharpness that the videos speak for, with some room: outside it the checkpoint gives no verdict.
+    """Range of face size and sharpness covered by the videos, with some margin; outside it the checkpoint gives no verdict.
 
-    Faces from the smallest that a scan judges to twice the largest seen; sharpness from half of what all but a few frames have.
+    Faces from the smallest that a scan judges to twice the largest seen; sharpness from half of the value that all but a few frames exceed.
     """
     smallest = float(ScanSettings().min_face_px)
     face_px, sharpness = (np.concatenate([getattr(score, name) for score in scored]) for name in ("face_px", "sharpness"))
@@ -186,7 +187,7 @@ def valid_range(scored: Sequence[VideoScore]) -> dict[str, tuple[float, float]]:
 
 
 def held_out_error(scored: Sequence[VideoScore], before: Calibration, pooling: str, divisions: int = DIVISIONS) -> HeldOutError:
-    """Calibration fitted to half of the groups and tested on the other half, beside the calibration there was."""
+    """Error of a calibration fitted to half of the groups and tested on the other half, and of the previous calibration."""
     labels, logits = labels_of(scored), [score.logits for score in scored]
     errors: dict[str, list[float]] = {"before": [], "after": []}
     for seed in range(divisions):
@@ -202,7 +203,7 @@ def held_out_error(scored: Sequence[VideoScore], before: Calibration, pooling: s
 
 
 def recalibrated(contract: Contract, found: Recalibration, data: str, scanned_with: str) -> Contract:
-    """The contract with what was found in place of what it had. data: name of the videos. scanned_with: SHA-256 of what scored them."""
+    """The contract with the new values. data: name of the videos. scanned_with: SHA-256 of the checkpoint that scored them."""
     record = {
         "data": data,
         "scanned_with": scanned_with,
@@ -221,9 +222,9 @@ def recalibrated(contract: Contract, found: Recalibration, data: str, scanned_wi
 
 
 def of_split(items: Sequence[LabelledItem], split: str | None) -> list[LabelledItem]:
-    """The items to fit to: of the split that was named, else of the validation split, else everything where the data has no splits.
+    """The items to fit to: of the named split, else of the validation split, else all items if the data has no splits.
 
-    Raises DatasetError when that leaves nothing, or when there are splits and none of them is for validation.
+    Raises DatasetError if that leaves nothing, or if there are splits and none of them is for validation.
     """
     present = sorted({item.split for item in items if item.split})
     if not present and split is None:

@@ -1,7 +1,7 @@
-"""Which videos a bootstrap draws, and how often. Pure counts; does not know scores or figures.
+"""How often a bootstrap draws each video. Pure counts; does not know scores or figures.
 
-Units are what is drawn with replacement (videos, or scenes that hold several), strata the kinds of units that are drawn by themselves, so
-that no kind can vanish from a draw (Davison and Hinkley 1997, Bootstrap Methods and their Application, chapter 3).
+Units are drawn with replacement (videos, or scenes with several videos), and each stratum is drawn by itself, so that no kind of unit can
+vanish from a draw (Davison and Hinkley 1997, Bootstrap Methods and their Application, chapter 3).
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ Places = NDArray[np.int64]
 
 
 def strata_of(labels: NDArray[np.int64], units: Places) -> Places:
-    """Stratum of each unit (U,): 1 when it holds reals alone, 2 fakes alone, 3 both, 0 nothing.
+    """Stratum of each unit (U,): 1 with only reals, 2 with only fakes, 3 with both, 0 with nothing.
 
-    labels: (N,) of 0 and 1. units: (N,) number of the unit that each sample belongs to, from 0.
+    labels: (N,) of 0 and 1. units: (N,) index of each sample's unit, from 0.
     """
     size = int(units.max()) + 1 if len(units) else 0
     found = np.zeros(size, np.int64)
@@ -27,7 +27,7 @@ def strata_of(labels: NDArray[np.int64], units: Places) -> Places:
 
 
 def draws(strata: Places, resamples: int, seed: int) -> Counts:
-    """How often each unit is drawn in each resample, (R, U); each stratum's counts add up to its number of units in every row."""
+    """How often each unit is drawn in each resample, (R, U); in every row the counts of a stratum add up to its number of units."""
     rng = np.random.default_rng(seed)
     counts = np.zeros((resamples, len(strata)), np.int32)
     for stratum in np.unique(strata):

@@ -1,4 +1,4 @@
-"""Files of results, one line of a verdict's public JSON for each input, as evaluation data: read, checked, matched with labelled items.
+"""Reads files of results, with one line of a verdict's public JSON per input, checks them, and matches them with labelled items.
 
 Knows lines and paths, and that all lines of one file must come from the same weights and settings. Does not know scores or figures.
 """
@@ -30,14 +30,14 @@ WITHOUT_INFLUENCE = (
     "stall_seconds",
     "allow_private",
 )
-"""Settings of a scan that may differ between two lines of one file: no score depends on them."""
+"""Settings of a scan that may differ between two lines of one file, because no score depends on them."""
 
 REQUIRED = ("source", "outcome", "coverage", "reasons", "threshold", "operating_point", "people", "frames", "checkpoint", "settings")
 
 
 @dataclass(frozen=True)
 class Origin:
-    """What made a file of results: checkpoint as `Checkpoint.summary()`, settings of the scan, and where the decision fell."""
+    """How a file of results was made: checkpoint as `Checkpoint.summary()`, settings of the scan, and the threshold."""
 
     checkpoint: dict[str, Any]
     settings: dict[str, Any]
@@ -46,7 +46,7 @@ class Origin:
 
     @property
     def name(self) -> str:
-        """Name of the checkpoint; empty where the results do not say."""
+        """Name of the checkpoint; empty if the results do not say."""
         return str(self.checkpoint.get("name", ""))
 
     @property
@@ -56,12 +56,12 @@ class Origin:
 
 
 def place(path: str | os.PathLike[str]) -> str:
-    """How a file is told from others: its real path, as printed in results. Relative ones start from the present folder."""
+    """Identifies a file: its real path, as printed in results. Relative paths start from the current folder."""
     return printable_name(os.path.realpath(path))
 
 
 def is_results(path: Path) -> bool:
-    """Whether a path is a file of results or an evaluation's folder, and not a checkpoint; raises DatasetError when it cannot be read."""
+    """Whether a path is a file of results or an evaluation's folder, and not a checkpoint. Raises DatasetError if it cannot be read."""
     if path.is_dir():
         return True
     try:
@@ -69,12 +69,12 @@ def is_results(path: Path) -> bool:
             head = file.read(8)
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read: {error.strerror}; give a checkpoint or a file of results") from error
-    # A checkpoint opens with the length of its header, whose upper bytes are zero.
+    # A checkpoint begins with the length of its header, whose upper bytes are zero.
     return head.startswith(b'{"') and b"\0" not in head
 
 
 def read_rows(results: Path) -> list[Row]:
-    """Every line of a file of results; raises DatasetError naming the first line that is none."""
+    """Every line of a file of results. Raises DatasetError naming the first invalid line."""
     try:
         lines = results.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -95,12 +95,12 @@ def _row(results: Path, number: int, line: str) -> Row:
 
 
 def origin_of(row: Row) -> Origin:
-    """Checkpoint, settings and threshold that a row of results was made with."""
+    """Checkpoint, settings and threshold of a row of results."""
     return Origin(dict(row["checkpoint"]), dict(row["settings"]), float(row["threshold"]), dict(row["operating_point"]))
 
 
 def common_origin(rows: Sequence[Row], results: Path) -> Origin:
-    """What made all rows of a file; raises DatasetError when they differ, or there are none."""
+    """The origin of all rows of a file. Raises DatasetError if they differ, or if there are none."""
     if not rows:
         raise DatasetError(f"{results}: holds no results")
     first = origin_of(rows[0])
@@ -111,7 +111,7 @@ def common_origin(rows: Sequence[Row], results: Path) -> Origin:
 
 
 def difference(one: Origin, other: Origin) -> str:
-    """What two origins differ in, with both values, or nothing."""
+    """How two origins differ, with both values; empty if they do not."""
     if one.sha256 != other.sha256:
         return f"checkpoint ({_named(other)}, not {_named(one)})"
     names = sorted((set(one.settings) | set(other.settings)) - set(WITHOUT_INFLUENCE))
@@ -128,12 +128,12 @@ def _named(origin: Origin) -> str:
 
 
 def latest_by_place(rows: Sequence[Row]) -> dict[str, Row]:
-    """Rows by the real path of their input; of several for one input the last counts."""
+    """Rows by the real path of their input; if there are several for one input, the last one."""
     return {place(row["source"]): row for row in rows}
 
 
 def rows_of(items: Sequence[LabelledItem], rows: Sequence[Row], results: Path) -> list[Row]:
-    """The row of each item, in the order of the items; raises DatasetError when one is missing."""
+    """The row of each item, in the order of the items. Raises DatasetError if one is missing."""
     by_place = latest_by_place(rows)
     missing = [item.name for item in items if place(item.path) not in by_place]
     if missing:

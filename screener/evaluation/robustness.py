@@ -1,7 +1,7 @@
-"""How far verdicts survive: labelled items judged again after each perturbation at each strength, by the same path as every scan.
+"""How robust verdicts are: labelled items judged again after each perturbation at each strength, by the same path as every scan.
 
-The whole tool is tested, for a frame is perturbed before faces are looked for in it. Results are kept as those of an evaluation are, in a
-file for each condition, so that a stop costs one item and repeating finishes the work. Does not show anything.
+This tests the whole tool, because a frame is perturbed before faces are found in it. Results are kept like those of an evaluation, in a
+file for each condition, so that a stop costs one item and a repeated run finishes the work. Does not show anything.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from screener.evaluation.videos import scores_of
 from screener.report import ScanProgress
 
 Clean = tuple[list[Row], Origin]
-"""Results of the items as they are, and what made them; see `run.judge`."""
+"""Results of the unperturbed items, and their origin; see `run.judge`."""
 
 StartCondition = Callable[[str, int, int], ScanProgress]
 """Called with (condition in words, items judged already, items still to judge) for each condition."""
@@ -41,10 +41,10 @@ AS_IT_IS = "as it is"
 
 @dataclass(frozen=True)
 class Condition:
-    """The headline's fakes against all reals after one perturbation. kind: empty and strength 0 for the items as they are.
+    """The headline's fakes against all reals after one perturbation. kind: empty and strength 0 for unperturbed items.
 
-    parameter: the level in words. reals, fakes: asked for; reals_scored, fakes_scored: those that could be judged.
-    auc: of videos that could be judged. change: of the AUC against the items as they are, over those judged both times.
+    parameter: the level in words. reals, fakes: number of videos; reals_scored, fakes_scored: number of those that could be judged.
+    auc: of videos that could be judged. change: of the AUC from the unperturbed items, over those judged both times.
     caught, flagged: share of all fakes, and of all reals, with the outcome `fake`. coverage: share of all that could be judged.
     """
 
@@ -64,7 +64,7 @@ class Condition:
 
 @dataclass(frozen=True)
 class Robustness:
-    """subject: the fakes that the figures are about. conditions: the items as they are first, then by kind and strength."""
+    """subject: the fakes that the figures are about. conditions: unperturbed first, then by kind and strength."""
 
     subject: str
     threshold: float
@@ -73,16 +73,16 @@ class Robustness:
 
     @property
     def clean(self) -> Condition:
-        """The condition without a perturbation, against which the others are held."""
+        """The unperturbed condition, with which the others are compared."""
         return self.conditions[0]
 
     def of(self, kind: str) -> tuple[Condition, ...]:
-        """The conditions of a kind, the weakest first."""
+        """The conditions of a kind, weakest first."""
         return tuple(condition for condition in self.conditions if condition.kind == kind)
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """Kinds of perturbation that were tried, in order."""
+        """Kinds of perturbation that were applied, in order."""
         return tuple(dict.fromkeys(condition.kind for condition in self.conditions[1:]))
 
     def to_dict(self) -> dict[str, Any]:
@@ -101,10 +101,11 @@ def perturbed_evaluation(
     clean: Clean | None = None,
     guard: Guard = nullcontext,
 ) -> Robustness:
-    """Judge every item as it is and after each kind of perturbation at each strength.
+    """Judge every item unperturbed and after each kind of perturbation at each strength.
 
-    folder: where the results are kept, a file for each condition, and taken up again; None keeps nothing. clean: results of the items as
-    they are, if they were judged already. guard: see `run.judge`. Raises SettingsError, and DatasetError and OutputError as `judge` does.
+    folder: where the results are kept, a file for each condition, and read from in a repeated run; None keeps nothing. clean: results of
+    the unperturbed items, if they exist already. guard: see `run.judge`. Raises SettingsError, and DatasetError and OutputError as `judge`
+    does.
     """
     conditions = [Applied(kind, strength) for kind in kinds for strength in sorted(set(strengths))]
     if clean is None:
@@ -163,7 +164,7 @@ def _condition(kind: str, strength: int, parameter: str, sample: Sample, base: S
 
 
 def _figure(metric: Metric, labels: Labels, values: Floats, needs: tuple[int, ...] = (0, 1)) -> Figure:
-    """A figure with its bootstrap interval by video; needs: labels without which it says nothing."""
+    """A figure with its bootstrap interval by video. needs: labels without which it is undefined."""
     missing = [name for label, name in enumerate(("real", "fake")) if label in needs and not (labels == label).any()]
     if missing or not len(labels):
         return Figure(None, note=f"no {' and no '.join(missing or ['item'])} could be judged")
@@ -174,7 +175,7 @@ def _figure(metric: Metric, labels: Labels, values: Floats, needs: tuple[int, ..
 
 
 def _change(sample: Sample, base: Sample) -> Figure:
-    """AUC minus that of the items as they are, both over the items judged both times and resampled alike (see `comparison`)."""
+    """AUC minus that of the unperturbed items, both over the items judged both times and resampled alike (see `comparison`)."""
     both = ~np.isnan(sample.p_fake) & ~np.isnan(base.p_fake)
     labels, after, before = sample.labels[both], sample.p_fake[both], base.p_fake[both]
     auc = _figure(metrics.roc_auc, labels, after)

@@ -1,4 +1,4 @@
-"""Curves of how far verdicts survive, one chart for each kind of perturbation, as SVG that lies inside a page.
+"""Curves of robustness, one chart for each kind of perturbation, as SVG elements for a page.
 
 Drawn with matplotlib, which is an extra, in the style of the other plots of an evaluation. Does not know pages or files.
 """
@@ -26,7 +26,7 @@ LINES = (
     ("reals flagged", "flagged", REAL, (0, (2, 1.5))),
     ("coverage", "coverage", QUIET, (0, (1, 1))),
 )
-"""What is drawn, its field in a condition, colour and dashes."""
+"""Label of each line, its field in a condition, colour and dashes."""
 
 
 def robustness_charts(robustness: Robustness) -> tuple[Chart, ...]:

@@ -1,4 +1,4 @@
-"""How far verdicts survive, as text for a terminal and as a part of a page.
+"""Robustness as text for a terminal and as a section of a page.
 
 Knows figures and words. Does not know streams or files.
 """
@@ -67,13 +67,13 @@ def _cells(name: str, condition: Condition) -> tuple[str, ...]:
 
 
 def changed(change: Figure) -> str:
-    """A difference with its sign, and a star where its interval leaves out zero; empty where it is not defined."""
+    """A difference with its sign, and a star if its interval excludes zero; empty if undefined."""
     clear = change.interval is not None and not change.interval[0] <= 0 <= change.interval[1]
     return "" if change.value is None else signed(change.value) + ("*" if clear else " ")
 
 
 def shared(figure: Figure) -> str:
-    """A share in per cent; `-` where it is not defined."""
+    """A share in per cent; `-` if undefined."""
     return "-" if figure.value is None else percent(figure.value)
 
 

@@ -1,6 +1,6 @@
-"""Labelled items -> the result of each: scanned by the same path as every scan, or read from a file of results.
+"""Labelled items in, the result of each out: scanned by the same path as every scan, or read from a file of results.
 
-Each result is on the disk before the next item is begun, so that a stop at any moment costs one item, and repeating the run finishes it.
+Each result is on the disk before the next item is started, so that a stop costs at most one item, and a repeated run finishes the work.
 Does not compute figures, print or exit.
 """
 
@@ -35,15 +35,15 @@ StartProgress = Callable[[int, int], ScanProgress]
 """Called once with (items judged already, items still to judge)."""
 
 Guard = Callable[[], AbstractContextManager[None]]
-"""What a result is written under, so that a signal does not cut it in two."""
+"""Context in which a result is written, so that a signal does not interrupt the writing."""
 
 
 def judge(
     items: Sequence[LabelledItem], screener: Screener, start: StartProgress, results: Path | None = None, guard: Guard = nullcontext
 ) -> tuple[list[Row], Origin]:
-    """Scan every item that `results` does not hold yet, adding to it; the result of each item in order, and what made them.
+    """Scan every item that is not in `results` yet, and append it there. Returns the result of each item in order, and their origin.
 
-    results: None keeps nothing. Raises DatasetError when no file is there, or `results` comes from other weights, settings or data; a file
+    results: None keeps nothing. Raises DatasetError if no file exists, or if `results` comes from other weights, settings or data; a file
     that has changed since it was judged is judged again. Raises OutputError.
     """
     if len(missing := missing_files(items)) == len(items):
@@ -61,26 +61,26 @@ def judge(
 
 def _judge_one(item: LabelledItem, screener: Screener, progress: ScanProgress, output: Output | None, guard: Guard) -> Row:
     progress.start(item.name)
-    # By its whole path, so that the file of results means the same wherever it is read.
+    # By its absolute path, so that the file of results means the same wherever it is read.
     verdict = screener.scan(file_source(item.path.absolute()), progress.advance)
     line = verdict.to_json()
     with guard():
         if output is not None:
             output.write(line + "\n")
         progress.done(verdict)
-    # Through its JSON, so that a run that was taken up again gives the same figures to the last digit.
+    # Through its JSON, so that a resumed run gives the same figures to the last digit.
     row: Row = json.loads(line)
     return row
 
 
 def origin_of_screener(screener: Screener) -> Origin:
-    """What results of this screener say of themselves."""
-    # A row of its own without anything being opened.
+    """The origin of this screener's results."""
+    # A verdict without opening anything.
     return origin_of(json.loads(screener.scan(SourceFailure("nothing", "not_found", "")).to_json()))
 
 
 def _kept(items: Sequence[LabelledItem], origin: Origin, results: Path) -> dict[str, Row]:
-    """Results of an earlier run that still hold, by place."""
+    """Results of an earlier run that are still valid, by place."""
     rows = latest_by_place(read_rows(results))
     by_place = {place(item.path): item for item in items}
     for found, row in rows.items():
@@ -92,10 +92,10 @@ def _kept(items: Sequence[LabelledItem], origin: Origin, results: Path) -> dict[
 
 
 def read_results(items: Sequence[LabelledItem], results: Path, checkpoint: Checkpoint | None) -> tuple[list[Row], Origin]:
-    """The result of each item, from what `screener scan --jsonl -o` or an evaluation wrote, and what made them.
+    """The result of each item, from the output of `screener scan --jsonl -o` or of an evaluation, and their origin.
 
-    results: that file, or the folder of an evaluation. checkpoint: what it must come from; None takes any. Raises DatasetError when an item
-    is missing or the file is not all of one make.
+    results: that file, or the folder of an evaluation. checkpoint: that they must come from; None accepts any. Raises DatasetError if an
+    item is missing or the rows have different origins.
     """
     file = results / RESULTS_NAME if results.is_dir() else results
     rows = read_rows(file)

@@ -1,6 +1,6 @@
-"""Items that are the same file: by their content, whatever links and names lead to it. Each counts once, or figures are too sure of it.
+"""Finds items that are the same file, by content, whatever their names. Each counts once; otherwise figures would look too certain.
 
-Knows items and the results of them. Does not know scores or figures.
+Knows items and their results. Does not know scores or figures.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ NAMES = {label: name for name, label in LABELS.items()}
 
 @dataclass(frozen=True)
 class Copies:
-    """kept: places of the items that count, rising. left: names of the others, each after the item that it is a copy of."""
+    """kept: indices of the items that count, rising. left: names of the others, each with the item that it duplicates."""
 
     kept: tuple[int, ...]
     left: tuple[tuple[str, str], ...]
 
 
 def copies_in(items: Sequence[LabelledItem], hashes: Sequence[str | None]) -> Copies:
-    """Which of the items are files that stand further up already. hashes: SHA-256 of each; where there is none, its place stands for it.
+    """Which items are duplicates of earlier ones. hashes: SHA-256 of each; without one, its path identifies it.
 
-    Raises DatasetError when one file is both real and fake.
+    Raises DatasetError if one file is both real and fake.
     """
     first: dict[str, int] = {}
     left: list[tuple[str, str]] = []
@@ -45,6 +45,6 @@ def copies_in(items: Sequence[LabelledItem], hashes: Sequence[str | None]) -> Co
 
 
 def each_once(items: Sequence[LabelledItem], rows: Sequence[Row]) -> tuple[list[LabelledItem], list[Row], Copies]:
-    """The items and results that count, and which those are; raises DatasetError as `copies_in` does."""
+    """The items and results that count, and the duplicates. Raises DatasetError as `copies_in` does."""
     copies = copies_in(items, [row.get("sha256") for row in rows])
     return [items[i] for i in copies.kept], [rows[i] for i in copies.kept], copies

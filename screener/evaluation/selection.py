@@ -1,4 +1,4 @@
-"""Which items of a data set are evaluated: one split, or some of every method. Knows items only."""
+"""Chooses the items of a data set to evaluate: one split, or some of every method. Knows items only."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from screener.errors import DatasetError, SettingsError
 
 
 def data_name(path: Path) -> str:
-    """What to call a data set in reports: its folder, or its list where that has a name of its own."""
+    """Name of a data set in reports: its folder, or its list if that has a name of its own."""
     whole = path.absolute()
     return whole.parent.name if whole.name == MANIFEST_NAME else whole.stem if whole.is_file() else whole.name
 
 
 def select(items: Sequence[LabelledItem], split: str | None = None, most_per_method: int | None = None) -> list[LabelledItem]:
-    """The items of a split, and of these at most so many of each label, method, set and compression; in the order given.
+    """The items of a split, and of these at most `most_per_method` for each label, method, set and compression; in the order given.
 
-    A smaller number takes part of what a larger one takes, and the same groups are taken from every method, so that fakes keep the reals
-    of their scenes. Raises SettingsError for a wrong option, DatasetError when nothing is left or a file has two labels.
+    A smaller number selects a subset of what a larger one selects, and the same groups are selected from every method, so that fakes keep
+    the reals of their scenes. Raises SettingsError for a wrong option, DatasetError if nothing is left or a file has two labels.
     """
     if split is not None and split not in SPLITS:
         raise SettingsError(f"split: expected one of {', '.join(SPLITS)}, got {split!r}")
@@ -52,5 +52,5 @@ def _some_of_each(items: Sequence[LabelledItem], most: int) -> list[LabelledItem
 
 
 def _lot(item: LabelledItem) -> tuple[str, str]:
-    """Order in which items are drawn: by chance, but by the group's name first."""
+    """Random but reproducible order of items, by the name of the group first."""
     return hashlib.sha256(item.group.encode("utf-8", "surrogateescape")).hexdigest(), item.name

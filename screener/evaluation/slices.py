@@ -1,4 +1,4 @@
-"""Which videos are held against which: the headline, and divisions of the videos by method, source, face size and the like.
+"""Which videos are compared: the headline, and divisions of the videos by method, source, face size and so on.
 
 Knows the facts about scored videos. Does not compute figures.
 """
@@ -22,30 +22,30 @@ HEADLINES: dict[str, tuple[str, ...]] = {
     "fakes of unnamed or unknown method": ("other",),
     "whole generated faces": tuple(family for family in FAMILIES if family not in BLENDING),
 }
-"""Families that may be pooled into one figure, by what to call them, the most telling first."""
+"""Families that may be pooled into one figure, by name, the most informative first."""
 
 UNNAMED = "unnamed"
 
 RESOLUTIONS = {360: "below 360 px", 720: "360 to 719 px", 1080: "720 to 1079 px"}
-"""Bands by the shorter side of a video's picture, the smallest first: a picture is in the first whose bound it stays below."""
+"""Bands by the shorter side of a video's picture, smallest first: a video is in the first band whose bound is above its side."""
 
 HIGHEST_RESOLUTION = "1080 px and more"
 
 PARTS = 3
-"""Bands of about as many videos each that face size and sharpness are divided into."""
+"""Number of bands, of about equal size, that face size and sharpness are divided into."""
 
 LEAST_IN_A_BAND = 10
 
 
 def headline_of(scores: Sequence[VideoScore]) -> Division:
-    """The first of `HEADLINES` that any fake belongs to, with those fakes and all reals; of reals alone, the first."""
+    """The first of `HEADLINES` that contains a fake, with those fakes and all reals; the first one if there are only reals."""
     present = [(name, _of_families(scores, families)) for name, families in HEADLINES.items()]
     name, fakes = next(((name, mask) for name, mask in present if mask.any()), present[0])
     return name, fakes | _real(scores)
 
 
 def slices_of(scores: Sequence[VideoScore]) -> dict[str, list[Division]]:
-    """Parts of the videos by kind (`figures.KINDS`); a kind with one part only is left out, save families and methods."""
+    """Parts of the videos by kind (`figures.KINDS`); a kind with only one part is left out, except families and methods."""
     real, (_, headline) = _real(scores), headline_of(scores)
     several_compressions = len({score.video.compression for score in scores} - {""}) > 1
     methods = _by(scores, lambda score: _method(score, several_compressions) if score.video.label else None)
@@ -77,7 +77,7 @@ FACTS: dict[str, Callable[[VideoScore], str | None]] = {
     "codec": lambda score: score.codec or None,
     "resolution": _resolution,
 }
-"""Kinds by what is known of a video without looking at faces; None where it is not known."""
+"""Kinds by facts about a video other than faces; None if unknown."""
 
 SIZES: dict[str, tuple[Callable[[VideoScore], NDArray[np.float64]], str]] = {
     "face_px": (lambda score: score.face_px, " px"),
@@ -100,7 +100,7 @@ def _method(score: VideoScore, with_compression: bool = False) -> str:
 
 
 def _reals_for(scores: Sequence[VideoScore], fakes: Mask) -> Mask:
-    """The reals that some fakes are held against: those of the same compressions, or all where none is."""
+    """The reals that some fakes are compared with: those of the same compressions, or all if there are none."""
     levels = {score.video.compression for score, chosen in zip(scores, fakes, strict=True) if chosen}
     real = _real(scores)
     alike = real & np.array([score.video.compression in levels for score in scores], np.bool_)
@@ -116,7 +116,7 @@ def _by(scores: Sequence[VideoScore], of: Callable[[VideoScore], str | None]) ->
 
 
 def _by_generator(scores: Sequence[VideoScore]) -> list[Division]:
-    """Generators with at least two methods; of the others the method has said everything."""
+    """Generators with at least two methods; the others are the same as their method."""
     methods: dict[str, set[str]] = {}
     for score in scores:
         if score.video.label:
@@ -126,7 +126,7 @@ def _by_generator(scores: Sequence[VideoScore]) -> list[Division]:
 
 
 def _by_source(scores: Sequence[VideoScore]) -> Iterator[Division]:
-    """Each of several data sets by itself, its own reals against its own fakes, families that see other traces apart."""
+    """Each of several data sets separately, its own reals against its own fakes, with incompatible families apart."""
     real, sets = _real(scores), _by(scores, lambda score: score.video.set_name or None)
     for name, mask in sets if len(sets) > 1 else []:
         fakes = [(title, mask & _of_families(scores, families)) for title, families in HEADLINES.items()]
@@ -138,7 +138,7 @@ def _by_source(scores: Sequence[VideoScore]) -> Iterator[Division]:
 
 
 def _by_size(scores: Sequence[VideoScore], of: Callable[[VideoScore], NDArray[np.float64]], unit: str) -> list[Division]:
-    """Bands of about as many scored videos each; fewer where many are alike, none where a band would hold too few."""
+    """Bands with about the same number of scored videos; fewer if many values are equal, none if a band would be too small."""
     size = np.array([float(np.median(of(score))) if score.is_scored else np.nan for score in scores])
     scored = ~np.isnan(size)
     if scored.sum() < LEAST_IN_A_BAND * PARTS:

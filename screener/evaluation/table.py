@@ -33,16 +33,16 @@ from screener.evaluation.wording import (
 from screener.report.wording import capitalised, counted, spelt_out, visible
 
 PIPED_WIDTH = 120
-"""Columns where no terminal says how many it has."""
+"""Number of columns if there is no terminal."""
 
 ROOMY_WIDTH = 100
-"""Columns from which on the tables of slices show everything."""
+"""Minimum number of columns for complete tables of slices."""
 
 MOST_NAMES = 3
-"""Names of items that are listed for one reason."""
+"""Number of item names that are listed for one reason."""
 
 COMPARED_FIGURE = "video_auc"
-"""Of each slice, what the table of a comparison shows; the JSON has all figures."""
+"""The figure that a comparison's table shows for each slice; the JSON has all figures."""
 
 
 def evaluation_text(evaluation: Evaluation, width: int = PIPED_WIDTH, colour: bool = False) -> str:
@@ -107,10 +107,10 @@ def _section(console: Console, heading: str, content: RenderableType, aside: str
 
 
 def _rows(rows: Iterable[Sequence[str]], headings: Sequence[str], numbers: Sequence[int] = ()) -> Table:
-    """A table without lines. numbers: places of columns that are aligned to the right."""
+    """A table without lines. numbers: indices of right-aligned columns."""
     table = Table(box=None, pad_edge=False, show_header=any(headings), header_style="dim", padding=(0, 2, 0, 0))
     for place, heading in enumerate(headings):
-        # What stands without a heading is words, which may be folded; numbers may not.
+        # Columns without a heading contain words, which may be wrapped; numbers may not.
         table.add_column(Text(heading), justify="right" if place in numbers else "left", overflow="fold", no_wrap=bool(heading))
     for row in rows:
         table.add_row(*(Text(visible(cell)) for cell in row))
@@ -177,7 +177,7 @@ def _names(names: Sequence[str]) -> str:
 
 
 def _differences(differences: Sequence[Difference], named: bool) -> Table:
-    """One figure a row: of several slices, which are named, or several figures of one."""
+    """One figure per row: the same of several slices, which are named, or several of one slice."""
     rows = [
         (
             one.name if named else FIGURE_NAMES[one.figure],

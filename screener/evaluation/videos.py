@@ -1,9 +1,9 @@
-"""Verdicts on labelled videos -> one score per video for the metrics, the same way the verdict is reached.
+"""Verdicts on labelled videos in, one score per video for the metrics out, computed like the verdict.
 
 Knows the public JSON of a scan. Does not know pixels, networks or metrics.
 
-A video's score is that of its leading person. A video in which nobody could be judged has no score: it lowers coverage instead of being
-counted as 0.5. A still picture is a video of one frame.
+A video's score is that of its leading person. A video in which nobody could be judged has no score: it lowers coverage instead of counting
+as 0.5. A still picture is a video of one frame.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class VideoScore:
-    """A labelled video and what was found in it: of the judged frames of its leading person, in time order; empty if nobody was judged.
+    """A labelled video and the judged frames of its leading person, in time order; empty if nobody was judged.
 
     outcome, coverage, reasons: of the verdict.
     logits: (n,) uncalibrated log-odds of fake. face_px: (n,) shorter side of the face box, pixels. sharpness: (n,).
-    codec: of the video. short_side_px: shorter side of its picture, 0 when nothing was decoded. sha256: of the file, or empty.
+    codec: of the video. short_side_px: shorter side of its picture, 0 if nothing was decoded. sha256: of the file, or empty.
     """
 
     video: LabelledItem
@@ -43,14 +43,14 @@ class VideoScore:
 
     @property
     def is_scored(self) -> bool:
-        """Whether anything of it was scored."""
+        """Whether it has a score."""
         return len(self.logits) > 0
 
 
 def video_score(video: LabelledItem, row: Mapping[str, Any]) -> VideoScore:
     """A video's public JSON (`Verdict.to_dict()`, or a line of `screener scan --jsonl`) -> its score.
 
-    The leading person is the one whose mean logit is highest among those that could be judged.
+    The leading person is the one with the highest mean logit among those that could be judged.
     """
     reasons = {person["track_id"]: person["reasons"] for person in row["people"]}
     by_track: dict[int, list[Mapping[str, Any]]] = {}
@@ -76,7 +76,7 @@ def video_score(video: LabelledItem, row: Mapping[str, Any]) -> VideoScore:
 
 
 def scores_of(videos: Sequence[LabelledItem], rows: Sequence[Mapping[str, Any]]) -> list[VideoScore]:
-    """Videos and the row of each -> their scores, in the same order. Raises DatasetError for a row that is not as a scan writes it."""
+    """Videos and the row of each -> their scores, in the same order. Raises DatasetError for a row that a scan would not write."""
     return [_checked_score(video, row) for video, row in zip(videos, rows, strict=True)]
 
 
@@ -93,7 +93,7 @@ def labels_of(scores: Sequence[VideoScore]) -> NDArray[np.int64]:
 
 
 def halves_by_group(scores: Sequence[VideoScore], seed: int = 0) -> NDArray[np.bool_]:
-    """Marks about half of the videos, whole groups at a time, for calibrating on one half and testing on the other."""
+    """Mask of about half of the videos, in whole groups, for calibrating on one half and testing on the other."""
     groups = sorted({score.video.group for score in scores})
     chosen = set(np.random.default_rng(seed).permutation(groups)[: len(groups) // 2].tolist())
     return np.array([score.video.group in chosen for score in scores])

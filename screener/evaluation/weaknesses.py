@@ -1,4 +1,4 @@
-"""Where a checkpoint fails, chosen by rule from the figures, so that nobody picks what is told. Knows figures only."""
+"""Finds where a checkpoint fails, by fixed rules over its figures, so that nothing is selected by hand. Knows figures only."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LEAST_COVERAGE = 0.90
 MOST_CALIBRATION_ERROR = 0.10
 
 WHOLE = ("headline", "source")
-"""Kinds of slices with fakes and reals of their own; others borrow one of the two from everywhere."""
+"""Kinds of slices with their own fakes and reals; others share one of the two with all slices."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Weakness:
 
 
 def weaknesses_of(evaluation: Evaluation) -> list[Weakness]:
-    """Everything that one of the rules names, in the order of the slices. The rules:
+    """All slices that violate a rule, in order. The rules:
 
     - AUC: a slice whose interval lies below 0.5, or reaches below it.
     - Flagged reals: of all, of a data set or of a kind of reals, the interval lies above the operating point's false-positive rate.
@@ -45,7 +45,7 @@ def weaknesses_of(evaluation: Evaluation) -> list[Weakness]:
     for parts in evaluation.slices.values():
         for part in parts:
             found += _of_slice(part, evaluation)
-    # A part with the same videos as another says nothing new: a family with one method, a generator that made all of it.
+    # A slice with the same videos as another adds nothing, such as a family with a single method.
     seen: dict[tuple[object, ...], Weakness] = {}
     for weakness in found:
         seen.setdefault((weakness.finding, weakness.figure), weakness)

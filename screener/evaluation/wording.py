@@ -1,4 +1,4 @@
-"""Figures in words, shared by the table, the page and the model card. Pure text; whoever prints it escapes it for its place."""
+"""Figures in words, shared by the table, the page and the model card. Pure text; the caller escapes it for its format."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from screener.report.wording import counted
 
 
 def number(value: float | None) -> str:
-    """Three places, or a dash for what is not defined."""
+    """Three decimal places, or a dash if undefined."""
     return "-" if value is None else f"{value:.3f}"
 
 
@@ -23,7 +23,7 @@ def between(interval: tuple[float, float] | None, places: int = 3) -> str:
 
 
 def with_interval(figure: Figure) -> str:
-    """`0.647 (0.511 to 0.785)`, without brackets where there is no interval, a dash where there is no value."""
+    """`0.647 (0.511 to 0.785)`, without brackets if there is no interval, a dash if there is no value."""
     return number(figure.value) if figure.interval is None else f"{number(figure.value)} ({between(figure.interval)})"
 
 
@@ -33,7 +33,7 @@ def percent(share: float) -> str:
 
 
 def held_against(part: Slice) -> str:
-    """`26 fake, 39 real`, and how many of them could be scored where not all could."""
+    """`26 fake, 39 real`, and how many of them could be scored if not all could."""
     asked, scored = (part.fakes, part.reals), (part.fakes_scored, part.reals_scored)
     if asked == scored:
         return f"{part.fakes} fake, {part.reals} real"
@@ -41,7 +41,7 @@ def held_against(part: Slice) -> str:
 
 
 def subject(evaluation: Evaluation) -> str:
-    """What was evaluated: `videos: 97 items, 39 real and 58 fake, in 60 groups`, and how many copies of them were left out."""
+    """What was evaluated: `videos: 97 items, 39 real and 58 fake, in 60 groups`, and how many duplicates were left out."""
     data = evaluation.data
     copies = f"; {counted(data.copies, 'copy', 'copies')} of these left out" if data.copies else ""
     return (
@@ -50,7 +50,7 @@ def subject(evaluation: Evaluation) -> str:
 
 
 def weights(evaluation: Evaluation) -> str:
-    """Which checkpoint, and where it calls fake."""
+    """The checkpoint and its threshold."""
     rate = evaluation.operating_point.get("fpr")
     point = f", its operating point at {percent(rate)} false positives" if rate is not None else ", set by hand"
     name = f"{evaluation.checkpoint.get('name', 'checkpoint')} (sha256 {str(evaluation.checkpoint['sha256'])[:16]})"
@@ -82,5 +82,5 @@ def shown_by(weakness: Weakness) -> str:
 
 
 def decided(tally: Tally) -> str:
-    """Share of the outcomes that are not undecided, in per cent; `-` of none."""
+    """Share of the outcomes that are not undecided, in per cent; `-` if there are none."""
     return "-" if not tally.total else percent(1 - tally.undecided / tally.total)

@@ -1,7 +1,8 @@
-"""A checkpoint in, an ONNX file out: the way from crops to scores for another engine, in float32 or, calibrated on real faces, in 8 bits.
+"""A checkpoint in, an ONNX file out: the network from crops to scores for another engine, in float32 or, calibrated on real faces, in 8
+bits.
 
-The file's one input is crops as they are cut, bytes in RGB; what happens to them is inside, and its metadata says how they must be cut.
-Puts the checkpoint, the scan (for calibration crops) and ONNX's tools together. These are an extra, and loaded only when used.
+The file's only input is RGB crops as bytes; preprocessing after the crop is inside, and its metadata says how to crop. Connects the
+checkpoint, the scan (for calibration crops) and ONNX's tools. These are an extra, and loaded only when used.
 """
 
 from screener.export.agreement import Agreement

@@ -1,4 +1,4 @@
-"""Does a written model answer as the checkpoint does, and how fast? Knows engines and probabilities."""
+"""Measures whether a written model agrees with its checkpoint, and how fast it is. Knows engines and probabilities."""
 
 from __future__ import annotations
 
@@ -18,18 +18,19 @@ from screener.model.preprocessing import crop_face
 from screener.scoring import Engine, OnnxRuntimeEngine, TorchEngine
 
 MOST_APART: dict[str, tuple[float, float]] = {"float32": (1e-4, 1e-3), "int8": (0.02, 0.1)}
-"""dtype -> how far p_fake may lie from that of the float32 network: on average, and at worst. See `scripts/measure_engines.py`."""
+"""dtype -> largest mean and worst difference of p_fake from the float32 network. See `scripts/measure_engines.py`."""
 
 WORTH = 1.2
-"""An 8-bit model is taken unasked where it needs at most 1 / WORTH of the processor's time that PyTorch needs."""
+"""An 8-bit model is used by default if it needs at most 1 / WORTH of PyTorch's CPU time."""
 
 TIMED_CROPS, TIMES = 16, 3
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """crops: how many were compared. mean, worst: differences of p_fake. ms, torch_ms: processor milliseconds a crop, of the model and of
-    PyTorch in the dtype that it would choose."""
+    """crops: number of crops compared. mean, worst: differences of p_fake. ms, torch_ms: CPU milliseconds per crop, of the model and of
+    PyTorch in its default dtype.
+    """
 
     crops: int
     mean: float
@@ -39,12 +40,12 @@ class Agreement:
 
     @property
     def proved(self) -> bool:
-        """Whether it is worth taking unasked."""
+        """Whether it is fast enough to be used by default."""
         return self.torch_ms >= WORTH * self.ms
 
 
 def measure_agreement(path: Path, checkpoint: Checkpoint, crops_rgb: NDArray[np.uint8]) -> Agreement:
-    """Run the model and the checkpoint's network on the same crops; raises CheckpointError when their answers lie too far apart."""
+    """Run the model and the checkpoint's network on the same crops. Raises CheckpointError if their results differ too much."""
     contract = checkpoint.contract
     model = OnnxRuntimeEngine(path, contract.preprocessing)
     plain = TorchEngine(checkpoint.build_network(), contract.preprocessing, "cpu", "float32")
@@ -61,7 +62,7 @@ def measure_agreement(path: Path, checkpoint: Checkpoint, crops_rgb: NDArray[np.
 
 
 def specimen_crops(checkpoint: Checkpoint, noise: int = 4) -> NDArray[np.uint8]:
-    """Crops to compare on where nobody gave any: generated faces, and noise."""
+    """Crops for the comparison if none are given: generated faces, and noise."""
     rules = checkpoint.contract.preprocessing
     specimen = make_specimen()
     faces = [crop_face(picture, box, rules) for picture, box in zip(specimen.genuine, specimen.boxes_xyxy, strict=True)]

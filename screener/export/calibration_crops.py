@@ -1,4 +1,4 @@
-"""Clips -> face crops, as a scan would score them: what an 8-bit model is calibrated on and tried with."""
+"""Clips in, face crops as in a scan out, for calibrating and testing an 8-bit model."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from screener.settings import ScanSettings
 from screener.video import Source, SourceFailure
 
 FRAMES = 16
-"""Looked at in each clip."""
+"""Number of frames sampled in each clip."""
 
 LEAST_FROM_A_CLIP = 4
-"""Crops kept of a clip however many clips there are."""
+"""Minimum number of crops kept per clip, however many clips there are."""
 
 
 class CropCollector:
-    """An engine that keeps the crops it is given and answers nothing of interest."""
+    """An engine that keeps the crops it is given and returns dummy scores."""
 
     name, device, dtype_name = "none", torch.device("cpu"), "float32"
 
@@ -31,12 +31,12 @@ class CropCollector:
         self.crops: list[NDArray[np.uint8]] = []
 
     def logits(self, crops_rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """Keeps the crops; even odds for each."""
+        """Keep the crops; returns even odds for each."""
         self.crops.extend(crops_rgb)
         return np.zeros(len(crops_rgb))
 
     def logits_and_maps(self, crops_rgb: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-        """Keeps the crops; even odds, and no blend anywhere."""
+        """Keep the crops; returns even odds, and maps of zeros."""
         cells = crops_rgb.shape[1] // STRIDE
         return self.logits(crops_rgb), np.zeros((len(crops_rgb), cells, cells), np.float32)
 
@@ -51,9 +51,9 @@ def crops_of(
     count: int,
     on_clip: Callable[[str, int, tuple[str, ...]], None] = lambda name, kept, why: None,
 ) -> NDArray[np.uint8]:
-    """At most `count` crops (N, S, S, 3), spread over the clips and over the time of each, in an order that mixes them.
+    """At most `count` crops (N, S, S, 3), spread over the clips and over the time of each, in a mixed order.
 
-    on_clip: told the name of each clip, how many crops it gave, and if none, why, in `errors.REASONS`.
+    on_clip: called with the name of each clip, its number of crops, and the reasons if it has none, from `errors.REASONS`.
     """
     kept = np.array(list(_crops(inputs, checkpoint, count, on_clip)), np.uint8)
     size = checkpoint.contract.preprocessing.input_size

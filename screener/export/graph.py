@@ -1,4 +1,4 @@
-"""The network with everything around it, as one graph: crops in, scores out. Knows PyTorch's exporter."""
+"""The network with its preprocessing and calibration as one graph: crops in, scores out. Knows PyTorch's exporter."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from screener.scoring import Normalisation, TorchEngine
 from screener.scoring.onnxruntime_engine import BLEND_MAP, INPUT, LOGIT, METADATA_KEY, P_FAKE
 
 FORMAT_VERSION = 1
-"""Of the metadata."""
+"""Version of the metadata."""
 
 ADVICE = 'pip install "screener-video[export]"'
 
@@ -32,7 +32,7 @@ class Graph(nn.Module):
     def __init__(self, checkpoint: Checkpoint) -> None:
         super().__init__()
         contract = checkpoint.contract
-        # As the scorer has it: batch norms folded, copies computed once.
+        # As in the scorer: batch norms folded, copies computed once.
         self.network = TorchEngine(checkpoint.build_network(), contract.preprocessing, "cpu", "float32").network
         self.normalise = Normalisation(contract.preprocessing)
         self._temperature, self._bias = contract.calibration.temperature, contract.calibration.bias
@@ -46,9 +46,9 @@ class Graph(nn.Module):
 
 
 def description(checkpoint: Checkpoint, dtype: str, batch: int | None) -> dict[str, Any]:
-    """What the metadata of a model says: enough to cut crops rightly, to judge its answers, and to know what it was made from.
+    """The metadata of a model: enough to crop correctly, to interpret its results, and to identify its origin.
 
-    weights_sha256: of the checkpoint files whose weights these are. batch: crops at once, None for any number.
+    weights_sha256: of the checkpoint files with these weights. batch: crops at once, None for any number.
     """
     return {
         "format_version": FORMAT_VERSION,
@@ -67,7 +67,7 @@ def description(checkpoint: Checkpoint, dtype: str, batch: int | None) -> dict[s
 
 
 def write_graph(checkpoint: Checkpoint, path: Path, batch: int | None) -> None:
-    """Write the float32 model; raises DeviceError when ONNX's tools are missing."""
+    """Write the float32 model. Raises DeviceError if ONNX's tools are missing."""
     with quiet_tools():
         try:
             import onnx
@@ -88,7 +88,7 @@ def write_graph(checkpoint: Checkpoint, path: Path, batch: int | None) -> None:
             verbose=False,
         )
         model = onnx.load(str(path))
-        # The exporter notes where in the source each node came from: of no use elsewhere, and the machine's own paths.
+        # The exporter notes the source line of each node, which is useless elsewhere and contains local paths.
         for node in model.graph.node:
             del node.metadata_props[:]
         onnx.save(model, str(path))
@@ -96,7 +96,7 @@ def write_graph(checkpoint: Checkpoint, path: Path, batch: int | None) -> None:
 
 
 def describe_file(path: Path, values: dict[str, Any]) -> None:
-    """Put `values` into a model's metadata, in place of what was there."""
+    """Replace a model's metadata by `values`."""
     import onnx
 
     model = onnx.load(str(path))
@@ -106,7 +106,7 @@ def describe_file(path: Path, values: dict[str, Any]) -> None:
 
 @contextlib.contextmanager
 def quiet_tools() -> Iterator[None]:
-    """The exporter and the quantiser print and warn for their developers; what matters here comes as an error or is measured."""
+    """Silence the developers' messages of the exporter and the quantiser; problems show as errors or in the measured agreement."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

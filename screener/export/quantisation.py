@@ -1,7 +1,7 @@
-"""A float32 model file -> the same in 8 bits: weights by channel, activations by the ranges that real crops give.
+"""A float32 model file in, an 8-bit one out: weights quantised per channel, activations by the ranges that real crops give.
 
-Static quantisation, with the operators of the float model between pairs that round (QDQ), by ONNX Runtime's own tools. Sources: of the
-scheme, Jacob et al. 2018, arXiv:1712.05877; of ranges by percentile, Wu et al. 2020, arXiv:2004.09602.
+Static quantisation in QDQ format (float operators between quantise-dequantise pairs) with ONNX Runtime's tools. Sources: of the scheme,
+Jacob et al. 2018, arXiv:1712.05877; of ranges by percentile, Wu et al. 2020, arXiv:2004.09602.
 """
 
 from __future__ import annotations
@@ -17,17 +17,19 @@ from screener.export.graph import ADVICE, quiet_tools
 from screener.scoring.onnxruntime_engine import INPUT
 
 CROPS_AT_ONCE = 4
-"""Every activation of the network is held for so many crops."""
+"""Batch size of calibration; every activation of the network is held in memory for this many crops."""
 
 PERCENTILE = 99.999
-"""Of each tensor's values lies inside its 8-bit range. Against the whole range this halves the error: few values lie far out."""
+"""Percentage of each tensor's values inside its 8-bit range. Compared with the full range this halves the error, because few values lie far
+out.
+"""
 
 OPERATORS = ("Conv", "Add", "MaxPool")
-"""What is computed in 8 bits; the head's average and last layer are not."""
+"""Operators computed in 8 bits; the head's average and last layer are not."""
 
 
 def quantise_file(source: Path, target: Path, crops_rgb: NDArray[np.uint8]) -> None:
-    """Write `source` in 8 bits to `target`, calibrated on whole groups of CROPS_AT_ONCE; raises DeviceError when the tools are missing."""
+    """Write `source` in 8 bits to `target`, calibrated on whole groups of CROPS_AT_ONCE. Raises DeviceError if the tools are missing."""
     try:
         from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
     except ImportError as error:
@@ -48,7 +50,7 @@ def quantise_file(source: Path, target: Path, crops_rgb: NDArray[np.uint8]) -> N
 
 
 class CropGroups:
-    """Crops in the form that the quantiser reads (`onnxruntime.quantization.CalibrationDataReader`): one group after the other."""
+    """Crops in the form that the quantiser reads (`onnxruntime.quantization.CalibrationDataReader`), group by group."""
 
     def __init__(self, crops_rgb: NDArray[np.uint8]) -> None:
         self._groups = [crops_rgb[i : i + CROPS_AT_ONCE] for i in range(0, len(crops_rgb) - CROPS_AT_ONCE + 1, CROPS_AT_ONCE)]
@@ -58,7 +60,7 @@ class CropGroups:
         return len(self._groups)
 
     def set_range(self, start_index: int, end_index: int) -> None:
-        """Which groups of crops come next, as ONNX Runtime asks for them: from `start_index` to before `end_index`."""
+        """Select the next groups of crops, from `start_index` to before `end_index`; called by ONNX Runtime."""
         self._next, self._end = start_index, end_index
 
     def get_next(self) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""One model file, made, tried and only then put where it was asked for."""
+"""Writes one model file: made, tested, and only then moved to its destination."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ CALIBRATION_CROPS = 64
 """Enough: with twice as many the scores hardly change."""
 
 TRIAL_CROPS = 32
-"""Kept apart from those that it is calibrated on."""
+"""Number of crops for the test, separate from those for calibration."""
 
 LEAST_CROPS = 4 * CROPS_AT_ONCE
 
 
 @dataclass(frozen=True)
 class Exported:
-    """path, bytes: the file. dtype: float32 or int8. calibrated_on: crops. agreement: None when ONNX Runtime is missing."""
+    """path, bytes: the file. dtype: float32 or int8. calibrated_on: number of crops. agreement: None if ONNX Runtime is missing."""
 
     path: Path
     bytes: int
@@ -38,11 +38,11 @@ class Exported:
 
 
 def export_model(path: Path, checkpoint: Checkpoint, batch: int | None = None, int8_crops: NDArray[np.uint8] | None = None) -> Exported:
-    """Write the model of a checkpoint; `path` holds what it held before, or the whole new file after it has proved right.
+    """Write the model of a checkpoint; `path` holds either its old content, or the whole new file after it passed its test.
 
-    batch: crops at once, None for any number. int8_crops: (N, S, S, 3) crops of real faces makes the model one of 8 bits, calibrated on
-    the first of them and tried on the rest. Raises DeviceError without ONNX's tools, SettingsError for too few crops, CheckpointError when
-    the model does not answer as the checkpoint does, OutputError when it cannot be written.
+    batch: crops at once, None for any number. int8_crops: (N, S, S, 3) crops of real faces; if given, the model is quantised to 8 bits,
+    calibrated on the first of them and tested on the rest. Raises DeviceError without ONNX's tools, SettingsError for too few crops,
+    CheckpointError if the model does not agree with the checkpoint, OutputError if it cannot be written.
     """
     if batch is not None and batch < 1:
         raise SettingsError(f"batch: expected a whole number of at least 1, or dynamic, got {batch}")
@@ -73,7 +73,7 @@ def _tried(made: Path, checkpoint: Checkpoint) -> tuple[str, int, Agreement | No
 
 
 def _quantised(made: Path, checkpoint: Checkpoint, batch: int | None, crops_rgb: NDArray[np.uint8]) -> tuple[str, int, Agreement | None]:
-    """Calibrated at any batch size; a fixed one is put in after."""
+    """Calibrate with a variable batch size; a fixed one is set afterwards."""
     plain = made.with_name("float32.onnx")
     write_graph(checkpoint, plain, None)
     trial = min(TRIAL_CROPS, len(crops_rgb) // 4)
@@ -92,7 +92,7 @@ def _quantised(made: Path, checkpoint: Checkpoint, batch: int | None, crops_rgb:
 
 
 def fix_batch(path: Path, batch: int) -> None:
-    """Put one batch size in place of any, in the shapes of the model's input and outputs."""
+    """Set a fixed batch size in the shapes of the model's input and outputs."""
     import onnx
 
     model = onnx.load(str(path))

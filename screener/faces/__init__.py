@@ -1,7 +1,7 @@
-"""Frames -> face boxes, with MTCNN and its published weights, which lie in `mtcnn.safetensors`.
+"""Frames in, face boxes out, with MTCNN and its published weights (`mtcnn.safetensors`).
 
-Knows pictures and boxes. Does not know people, time, or what is done with a face. A further detector is one class with the methods of
-`FaceDetector` and one line in `DETECTORS`.
+Knows pictures and boxes. Does not know people, time, or what is done with a face. To add a detector, write a class with the methods of
+`FaceDetector` and add one line to `DETECTORS`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,6 @@ from screener.faces.detector import FaceDetector, as_rgb
 from screener.faces.mtcnn import MtcnnDetector
 
 DETECTORS: dict[str, Callable[..., FaceDetector]] = {"mtcnn": MtcnnDetector}
-"""Every face detector by name; each takes `device`."""
+"""Face detectors by name; each takes `device`."""
 
 __all__ = ["DETECTORS", "FaceDetector", "MtcnnDetector", "as_rgb"]

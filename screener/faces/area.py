@@ -1,7 +1,7 @@
-"""Averages over rectangles of pictures, all of one picture's from one table of sums: how MTCNN makes its picture pyramid and its crops.
+"""Averages over rectangles of a picture, all from one summed-area table: how MTCNN makes its picture pyramid and its crops.
 
-The same numbers as `torch.nn.functional.interpolate(mode="area")`, to the bit: sums of bytes are exact, and the divisions are the same two.
-Does not know faces. Source of the table: Crow 1984, Summed-area tables for texture mapping.
+The results equal those of `torch.nn.functional.interpolate(mode="area")` bit by bit: sums of bytes are exact, and the divisions are the
+same. Does not know faces. Source: Crow 1984, Summed-area tables for texture mapping.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ PIXEL = np.dtype("V12")
 
 
 class AreaSums:
-    """Sums over every rectangle of a batch of pictures of one size."""
+    """Summed-area tables of a batch of pictures of one size."""
 
     def __init__(self, pictures_rgb: NDArray[np.uint8], device: torch.device) -> None:
-        """pictures_rgb: (N, H, W, 3) uint8; sums stay exact up to 8 million pixels."""
+        """pictures_rgb: (N, H, W, 3) uint8. Sums are exact up to 8 million pixels."""
         self._count, self.height, self.width = pictures_rgb.shape[:3]
         if device.type == "cpu":
             table = torch.from_numpy(np.stack([np.asarray(cv2.integral(picture), np.int32) for picture in pictures_rgb]))
@@ -32,7 +32,7 @@ class AreaSums:
         self._table = table
 
     def reduced(self, height: int, width: int) -> Tensor:
-        """Every picture at this size: (N, 3, height, width) float32, 0 to 255, channels last in memory."""
+        """Every picture resized: (N, 3, height, width) float32, 0 to 255, channels last in memory."""
         device = self._table.device
         (top, bottom), (left, right) = _edges_of(self.height, height, device), _edges_of(self.width, width, device)
         rows = self._table.index_select(1, bottom).sub_(self._table.index_select(1, top))
@@ -40,9 +40,9 @@ class AreaSums:
         return _means(sums, bottom - top, right - left)
 
     def crops(self, pictures: Tensor, boxes_xyxy: Tensor, side: int) -> Tensor:
-        """Rectangles of pictures at (side, side): (K, 3, side, side) float32, channels last in memory.
+        """Rectangles of pictures, resized to (side, side): (K, 3, side, side) float32, channels last in memory.
 
-        pictures: (K,) which picture. boxes_xyxy: (K, 4) whole pixels within it, right and bottom exclusive, not empty.
+        pictures: (K,) index of the picture. boxes_xyxy: (K, 4) whole pixels inside it, right and bottom exclusive, not empty.
         """
         x0, y0, x1, y1 = boxes_xyxy.unbind(1)
         top, bottom = _edges(y1 - y0, side)
@@ -61,30 +61,30 @@ class AreaSums:
 
 
 def _means(sums: Tensor, heights: Tensor, widths: Tensor) -> Tensor:
-    """(N, h, w, 3) sums over cells of (h,) or (N, h) by (w,) or (N, w) pixels -> (N, 3, h, w) float32, channels last in memory."""
-    rows = sums.float().flatten(2)  # as long rows: a division by a number for each pixel's three takes several times as long
+    """(N, h, w, 3) sums over cells of (h,) or (N, h) by (w,) or (N, w) pixels -> (N, 3, h, w) float32 means, channels last in memory."""
+    rows = sums.float().flatten(2)  # in long rows: dividing only three numbers at a time takes several times as long
     rows.div_(heights[..., None]).div_(widths.float().repeat_interleave(3, -1)[..., None, :])
     return rows.view(sums.shape).permute(0, 3, 1, 2)
 
 
 def _pixels(sums: Tensor, dimension: int, index: Tensor) -> Tensor:
-    """`index_select` among pixels of three sums, contiguous in memory. A copy."""
+    """`index_select` on pixels of three sums each, contiguous in memory. A copy."""
     if sums.device.type != "cpu":
         return sums.index_select(dimension, index)
-    whole = sums.numpy().view(PIXEL)[..., 0]  # taken as one item of 12 bytes each: PyTorch takes number by number
+    whole = sums.numpy().view(PIXEL)[..., 0]  # 12 bytes per item, because PyTorch would copy number by number
     return torch.from_numpy(np.take(whole, index.numpy(), dimension)[..., None].view(np.int32))
 
 
 @lru_cache(maxsize=256)
 def _edges_of(length: int, count: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """The same for one length; a video's pictures are all of one size."""
+    """`_edges` for one length; cached, because all frames of a video have the same size."""
     return _edges(torch.tensor(length, device=device), count)
 
 
 def _edges(length: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """First pixel and end of each of `count` cells over `length` pixels; cells overlap where they do not divide it evenly.
+    """First pixel and end of each of `count` cells over `length` pixels; cells overlap if they do not divide it evenly.
 
-    length: () or (K,) whole numbers -> two of (count,) or (K, count).
+    length: () or (K,) integers -> two tensors of (count,) or (K, count).
     """
     cells = torch.arange(count, device=length.device)
     length = length[..., None]

@@ -1,8 +1,9 @@
-"""MTCNN's three networks over a batch of pictures: propose at every scale (P), refine (R), settle box and landmarks (O).
+"""Runs MTCNN's three networks on a batch of pictures: PNet proposes boxes at every scale, RNet refines them, ONet gives final boxes and
+landmarks.
 
-The networks and their weights are those of facenet-pytorch, untouched; the way from one to the next is written here, because theirs
-spends most of its time there: it averages pixels anew for every scale and cuts candidates out one by one. Boxes are theirs to rounding,
-which a test holds. Does not know files, records or what is done with a face.
+The networks and weights are those of facenet-pytorch, unchanged. The steps between them are implemented here, because facenet-pytorch
+spends most of its time there: it averages pixels anew for every scale and cuts out candidates one by one. The boxes equal its boxes up to
+rounding, which a test checks. Does not know files, records or what is done with a face.
 
 Source: Zhang et al. 2016, Joint Face Detection and Alignment Using Multitask Cascaded Convolutional Networks, arXiv:1604.02878.
 """
@@ -27,15 +28,15 @@ from screener.faces.area import AreaSums
 from screener.faces.pooling import largest_of_windows
 
 CELL_PX, STRIDE_PX = 12, 2
-"""What one answer of the first network looks at, and how far it is to the next, pixels of the reduced picture."""
+"""Receptive field and stride of PNet, in pixels of the reduced picture."""
 
 SAME_SCALE_IOU, SAME_FACE_IOU = 0.5, 0.7
 REFINED_SIDE, SETTLED_SIDE = 24, 48
 PART, PART_ELSEWHERE = 24, 512
-"""Candidates that go through a network together, on processors and on graphics cards."""
+"""Batch size of candidates: on the CPU, and on other devices."""
 
 LANES = 16
-"""Channels are filled up to a multiple of this: processors take them together."""
+"""Channels are padded to a multiple of this, which CPUs process together."""
 
 
 @dataclass(frozen=True)
@@ -48,12 +49,14 @@ class Found:
 
 
 class Cascade:
-    """The three networks made ready on a device. Has no state: may be used by several threads at once."""
+    """The three networks, prepared for a device. Has no state, so several threads may use it at once."""
 
     def __init__(
         self, proposing: nn.Module, refining: nn.Module, settling: nn.Module, thresholds: Sequence[float], factor: float, min_face_px: int
     ) -> None:
-        """thresholds: least certainty after each network. factor: from one scale to the next. min_face_px: smallest face searched for."""
+        """thresholds: minimum confidence after each network. factor: between consecutive scales. min_face_px: smallest face
+        searched for.
+        """
         self._propose = _Proposing(proposing)
         self._refine, self._settle = (network.to(memory_format=torch.channels_last) for network in (refining, settling))
         self._thresholds = tuple(float(value) for value in thresholds)
@@ -61,7 +64,7 @@ class Cascade:
         self._device = next(proposing.parameters()).device
 
     def find(self, pictures_rgb: NDArray[np.uint8]) -> list[Found]:
-        """The faces in each of a batch of pictures of one size, (N, H, W, 3) uint8; sides of at least `min_face_px`."""
+        """The faces in each of a batch of pictures of one size, (N, H, W, 3) uint8, with sides of at least `min_face_px`."""
         with torch.inference_mode():
             sums = AreaSums(pictures_rgb, self._device)
             pictures, boxes = self._proposals(sums, len(pictures_rgb))
@@ -69,7 +72,7 @@ class Cascade:
             return _by_picture(*self._settled(sums, pictures, boxes), len(pictures_rgb))
 
     def follow(self, picture_rgb: NDArray[np.uint8], boxes_xyxy: NDArray[np.float32]) -> Found:
-        """The faces of one picture (H, W, 3) near where they were an instant ago, boxes (n, 4): no scale is searched."""
+        """The faces of one picture (H, W, 3) near their positions a moment ago, boxes (n, 4); the picture pyramid is not searched."""
         with torch.inference_mode():
             sums = AreaSums(picture_rgb[None], self._device)
             boxes = _squares(torch.from_numpy(np.asarray(boxes_xyxy, np.float32)).to(self._device))
@@ -77,20 +80,20 @@ class Cascade:
             return _by_picture(*self._settled(sums, *self._refined(sums, pictures, boxes)), 1)[0]
 
     def scales(self, height: int, width: int) -> list[float]:
-        """From the one at which the smallest face fills a cell to the one at which the whole picture does."""
+        """Scales from the one at which the smallest face fills a cell to the one at which the whole picture does."""
         first = CELL_PX / self._min_face_px
         count = 1 + math.floor(math.log(CELL_PX / (min(height, width) * first)) / math.log(self._factor) + 1e-9)
         return [first * self._factor**n for n in range(max(0, count))]
 
     def _proposals(self, sums: AreaSums, count: int) -> tuple[Tensor, Tensor]:
-        """Candidates of all scales: pictures (K,), square boxes (K, 4). Every scale is begun before any answer is waited for."""
+        """Candidates of all scales: picture indices (K,), square boxes (K, 4). All scales are launched before any result is awaited."""
         scales = tuple(self.scales(sums.height, sums.width))
         if not scales:
             return torch.zeros(0, dtype=torch.int64, device=self._device), torch.zeros((0, 4), device=self._device)
         grids = [self._propose(_normalised(sums.reduced(*_reduced_size(sums, scale)))) for scale in scales]
         corners, scale_numbers = _cells(scales, tuple(tuple(grid.shape[2:]) for grid in grids), self._device)
         answers = torch.cat([grid.permute(0, 2, 3, 1).reshape(count, -1, grid.shape[1]) for grid in grids], 1)
-        # The softmax of two is the sigmoid of their difference.
+        # The softmax of two values is the sigmoid of their difference.
         certainties = torch.sigmoid(answers[..., 1] - answers[..., 0])
         pictures, cells = torch.nonzero(certainties >= self._thresholds[0], as_tuple=True)
         boxes, certainties, shifts = corners[cells], certainties[pictures, cells], answers[pictures, cells, 2:]
@@ -111,7 +114,7 @@ class Cascade:
         return pictures[kept], _squares(_shifted(boxes[kept], shifts[kept]))
 
     def _settled(self, sums: AreaSums, pictures: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Pictures (n,), boxes (n, 4), certainties (n,), landmarks (n, 5, 2); of one face found twice both."""
+        """Picture indices (n,), boxes (n, 4), confidences (n,), landmarks (n, 5, 2). A face that was found twice is still in it twice."""
         pictures, boxes, crops = _cut(sums, pictures, boxes, SETTLED_SIDE)
         if not len(boxes):
             return pictures, boxes, boxes[:, 0], boxes.new_zeros((0, 5, 2))
@@ -124,7 +127,7 @@ class Cascade:
 
 
 class _Proposing:
-    """The first network, its channels filled up with zeros and its two answers given by one convolution: (N, 3, h, w) -> (N, 6, h', w')."""
+    """PNet with its channels padded with zeros and its two outputs computed by one convolution: (N, 3, h, w) -> (N, 6, h', w')."""
 
     def __init__(self, network: nn.Module) -> None:
         weights = {name: parameter.detach() for name, parameter in network.named_parameters()}
@@ -150,21 +153,21 @@ class _Proposing:
 
 
 def _filled(tensor: Tensor, shape: Sequence[int]) -> Tensor:
-    """The tensor in the corner of one of zeros whose first dimensions have this shape."""
+    """The tensor padded with zeros at the end of its first dimensions to this shape."""
     filled = tensor.new_zeros((*shape, *tensor.shape[len(shape) :]))
     filled[tuple(slice(0, side) for side in tensor.shape)] = tensor
     return filled.contiguous(memory_format=torch.channels_last) if filled.dim() == 4 else filled
 
 
 def _in_parts(network: nn.Module, crops: Tensor) -> tuple[Tensor, ...]:
-    """The network's answers on a processor, in parts that stay in its cache and need no fresh memory; elsewhere all at once."""
+    """Run the network on crops; on the CPU in parts that fit into the cache and reuse memory, elsewhere all at once."""
     size = PART if crops.device.type == "cpu" else PART_ELSEWHERE
     answers = [network(part) for part in torch.split(crops, size)]
     return tuple(torch.cat(parts) for parts in zip(*answers, strict=True))
 
 
 def _where(true: Tensor) -> Tensor:
-    """Indices, found once: a graphics card is waited for each time that something is picked by a mask."""
+    """Indices of the true elements, computed once: on a GPU each selection by a mask waits for the device."""
     return torch.nonzero(true).squeeze(1)
 
 
@@ -174,7 +177,7 @@ def _reduced_size(sums: AreaSums, scale: float) -> tuple[int, int]:
 
 @lru_cache(maxsize=16)
 def _cells(scales: tuple[float, ...], sizes: tuple[tuple[int, int], ...], device: torch.device) -> tuple[Tensor, Tensor]:
-    """What each answer of the first network looks at, scale after scale, row by row: boxes (C, 4), and numbers of the scales (C,)."""
+    """The picture area that each output of PNet covers, scale by scale, row by row: boxes (C, 4), and index of the scale (C,)."""
     corners = []
     for scale, (rows, columns) in zip(scales, sizes, strict=True):
         row, column = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
@@ -189,7 +192,7 @@ def _normalised(pictures: Tensor) -> Tensor:
 
 
 def _cut(sums: AreaSums, pictures: Tensor, boxes: Tensor, side: int) -> tuple[Tensor, Tensor, Tensor]:
-    """What lies within the picture of each box, at (side, side) and normalised; boxes of which nothing does are left out."""
+    """The part of each box inside the picture, normalised and resized to (side, side). Boxes without such a part are dropped."""
     whole = boxes.trunc().long()
     starts = whole[:, :2].clamp(min=1) - 1
     ends = torch.minimum(whole[:, 2:], torch.tensor([sums.width, sums.height], device=boxes.device))
@@ -199,12 +202,12 @@ def _cut(sums: AreaSums, pictures: Tensor, boxes: Tensor, side: int) -> tuple[Te
 
 
 def _shifted(boxes: Tensor, shifts: Tensor) -> Tensor:
-    """Boxes moved by a network's answer, in units of their own sides, of which the last pixel is part."""
+    """Boxes moved by a network's regression output, in units of their sides (inclusive of the last pixel)."""
     return boxes + shifts * (boxes[:, 2:] - boxes[:, :2] + 1).repeat(1, 2)
 
 
 def _squares(boxes: Tensor) -> Tensor:
-    """The square of the longer side around the centre of each box."""
+    """The square with the longer side of each box around its centre."""
     sides = boxes[:, 2:] - boxes[:, :2]
     longer = sides.amax(1, keepdim=True)
     starts = boxes[:, :2] + sides * 0.5 - longer * 0.5
@@ -212,7 +215,7 @@ def _squares(boxes: Tensor) -> Tensor:
 
 
 def _by_picture(pictures: Tensor, boxes: Tensor, certainties: Tensor, landmarks: Tensor, count: int) -> list[Found]:
-    """Of boxes that lie mostly within each other only the surest is kept."""
+    """Group by picture, and keep only the most confident of boxes that lie mostly within each other."""
     values = torch.cat([pictures[:, None].to(boxes), boxes, certainties[:, None], landmarks.flatten(1)], 1).cpu().numpy()
     which, boxes_xyxy, confidences, landmarks_xy = values[:, 0], values[:, 1:5], values[:, 5], values[:, 6:].reshape(-1, 5, 2)
     found = []
@@ -224,7 +227,7 @@ def _by_picture(pictures: Tensor, boxes: Tensor, certainties: Tensor, landmarks:
 
 
 def _surest(boxes: NDArray[np.float32], certainties: NDArray[np.float32]) -> list[int]:
-    """Indices of the boxes that share at most SAME_FACE_IOU of the smaller one's area with any surer one, the surest first."""
+    """Indices, most confident first, of the boxes that share at most SAME_FACE_IOU of the smaller area with any more confident box."""
     sides = boxes[:, 2:] - boxes[:, :2] + 1
     areas = sides.prod(1)
     left = np.argsort(certainties, kind="stable")[::-1]
@@ -238,16 +241,16 @@ def _surest(boxes: NDArray[np.float32], certainties: NDArray[np.float32]) -> lis
     return kept
 
 
-# Non-maximum suppression by torchvision's own kernel, without importing torchvision, which takes a second.
+# Non-maximum suppression with torchvision's kernel, without importing torchvision, which takes a second.
 
 
 LIBRARY_SUFFIXES = (".so", ".pyd", ".dylib")
 
 
 def batched_nms(boxes_xyxy: Tensor, certainties: Tensor, groups: Tensor, most_iou: float) -> Tensor:
-    """Indices, the surest first, of the boxes (n, 4) that overlap no surer one of their group (n,) by more than `most_iou`.
+    """Indices, most confident first, of the boxes (n, 4) that overlap no more confident box of their group (n,) by more than `most_iou`.
 
-    As `torchvision.ops.batched_nms` does it: groups are moved so far apart that they cannot meet.
+    Like `torchvision.ops.batched_nms`: groups are moved so far apart that their boxes cannot overlap.
     """
     if not len(boxes_xyxy):
         return torch.zeros(0, dtype=torch.int64, device=boxes_xyxy.device)
@@ -258,8 +261,8 @@ def batched_nms(boxes_xyxy: Tensor, certainties: Tensor, groups: Tensor, most_io
 
 @cache
 def _kernel() -> Any:
-    """torchvision registers it with PyTorch when its library is loaded, by whomever."""
-    found = importlib.util.find_spec("torchvision")  # finds the package without importing it
+    """The kernel, which torchvision registers with PyTorch when its library is loaded."""
+    found = importlib.util.find_spec("torchvision")  # locates the package without importing it
     for folder in (found.submodule_search_locations or ()) if found else ():
         for library in sorted(Path(folder).glob("_C*")):
             if library.suffix in LIBRARY_SUFFIXES:
@@ -268,6 +271,6 @@ def _kernel() -> Any:
                     return torch.ops.torchvision.nms.default
                 except (OSError, AttributeError, RuntimeError):
                     break
-    from torchvision.ops import nms  # laid out differently: the long way
+    from torchvision.ops import nms  # unknown package layout: import it after all
 
     return nms

@@ -1,4 +1,4 @@
-"""What the stages around it need of a face detector, and the one form in which pictures reach it.
+"""The contract of a face detector, and the conversion of pictures to the form that it takes.
 
 Knows pictures and boxes. Does not know any detector.
 """
@@ -15,28 +15,28 @@ from screener.records import FaceBox
 
 
 class FaceDetector(Protocol):
-    """What the pipeline needs of a face detector. Safe to use from several threads at once.
+    """What the pipeline needs from a face detector. Must be safe to use from several threads at once.
 
-    pictures_at_once: how many pictures it is best given together; 1 where that does not pay.
+    pictures_at_once: preferred batch size of pictures; 1 if batching does not pay.
     """
 
     name: str
     pictures_at_once: int
 
     def detect(self, picture_rgb: NDArray[np.uint8]) -> list[FaceBox]:
-        """Every face of an (H, W, 3) uint8 picture, in pixels of that picture, the most confident first; an empty list if none."""
+        """Every face of an (H, W, 3) uint8 picture, in pixels of that picture, most confident first; empty if there is none."""
         ...
 
     def detect_all(self, pictures_rgb: Sequence[NDArray[np.uint8]]) -> list[list[FaceBox]]:
-        """What `detect` says of each picture, in order; quicker where several of a size can be looked at together."""
+        """`detect` for each picture, in order; faster if several pictures of one size can be processed together."""
         ...
 
     def follow(self, picture_rgb: NDArray[np.uint8], faces: Sequence[FaceBox]) -> list[FaceBox]:
-        """The faces of a picture near where these were an instant ago: cheap, near what `detect` says, and blind to newcomers."""
+        """The faces of a picture near their positions a moment ago. Cheaper than `detect`, with similar boxes, but finds no new faces."""
         ...
 
     def contract(self) -> dict[str, Any]:
-        """The settings that change which boxes come out; stored in checkpoints."""
+        """The settings that affect which boxes come out; stored in checkpoints."""
         ...
 
 

@@ -1,6 +1,6 @@
-"""MTCNN on a reduced picture, and once more on a finer one where the first look may have missed somebody.
+"""MTCNN on a reduced picture, and again on a less reduced one if it found nothing.
 
-The networks are in `networks`, how they are run is in `cascade`.
+The networks are in `networks`; `cascade` runs them.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from screener.faces.networks import load_networks
 from screener.records import FaceBox
 
 LONG_SIDE_PX = 640
-"""Pictures are reduced to this long side for the first look."""
+"""Pictures are first reduced to this long side."""
 
 SECOND_LOOK_LONG_SIDE_PX = 1920
-"""Long side for the second look, at frames in which the first found nothing."""
+"""Long side for the second search, if the first found nothing."""
 
 MIN_FACE_PX = 20
-"""Smallest face searched for, pixels of the reduced picture."""
+"""Smallest face searched for, in pixels of the reduced picture."""
 
 STAGE_THRESHOLDS = (0.6, 0.7, 0.7)
 SCALE_FACTOR = 0.709
-"""As published and as facenet-pytorch has them."""
+"""Between consecutive scales, as published and as in facenet-pytorch."""
 
 PICTURES_AT_ONCE = {"cpu": 1, "cuda": 16, "mps": 8}
-"""A processor's cores are busy with one picture; a graphics card is not."""
+"""Batch size by device: one picture keeps the cores of a CPU busy, but not a GPU."""
 
 
 class MtcnnDetector:
@@ -62,7 +62,7 @@ class MtcnnDetector:
         return self.detect_all([picture_rgb])[0]
 
     def detect_all(self, pictures_rgb: Sequence[NDArray[np.uint8]]) -> list[list[FaceBox]]:
-        """See `FaceDetector.detect_all`: a look at the reduced pictures, and a finer one where that found nothing."""
+        """See `FaceDetector.detect_all`: on reduced pictures, and again on less reduced ones where nothing was found."""
         pictures = [as_rgb(picture) for picture in pictures_rgb]
         found = self._look(pictures, self._long_side_px)
         again = [n for n, boxes in enumerate(found) if not boxes and max(pictures[n].shape[:2]) > self._long_side_px]
@@ -71,7 +71,7 @@ class MtcnnDetector:
         return found
 
     def follow(self, picture_rgb: NDArray[np.uint8], faces: Sequence[FaceBox]) -> list[FaceBox]:
-        """See `FaceDetector.follow`: the second and third network alone, around where the faces were."""
+        """See `FaceDetector.follow`: only RNet and ONet, around the earlier positions."""
         picture = as_rgb(picture_rgb)
         small = _reduced(picture, self._long_side_px)
         if not faces or min(small.shape[:2]) < MIN_FACE_PX:
@@ -81,12 +81,12 @@ class MtcnnDetector:
         return self._boxes(self._cascade.follow(small, boxes), picture.shape, small.shape)
 
     def _look(self, pictures: list[NDArray[np.uint8]], long_side_px: int) -> list[list[FaceBox]]:
-        """Pictures of one size together, as many as are best."""
+        """Search pictures, batched by size."""
         found: list[list[FaceBox]] = [[] for _ in pictures]
         reduced = [_reduced(picture, long_side_px) for picture in pictures]
         sizes: dict[tuple[int, ...], list[int]] = {}
         for n, small in enumerate(reduced):
-            # MTCNN's first network needs 12 pixels of a face of MIN_FACE_PX; below that there is nothing to look at.
+            # PNet needs 12 pixels of a face of MIN_FACE_PX; a smaller picture contains nothing to find.
             if min(small.shape[:2]) >= MIN_FACE_PX:
                 sizes.setdefault(small.shape, []).append(n)
         for numbers in sizes.values():
@@ -97,7 +97,7 @@ class MtcnnDetector:
         return found
 
     def _boxes(self, faces: Found, full_hw: tuple[int, ...], small_hw: tuple[int, ...]) -> list[FaceBox]:
-        """In pixels of the full picture, the most confident first, without those that are no face or no box."""
+        """In pixels of the full-size picture, most confident first, without those below the threshold and degenerate boxes."""
         back_xy = np.array([full_hw[1] / small_hw[1], full_hw[0] / small_hw[0]], np.float32)
         return [
             FaceBox(faces.boxes_xyxy[n] * np.tile(back_xy, 2), float(faces.confidences[n]), faces.landmarks_xy[n] * back_xy)

@@ -1,7 +1,7 @@
 """MTCNN's three networks, with their published weights.
 
-Layer by layer as published. The weights lie beside this file: the tensors of facenet-pytorch 2.5.3, under its names, unchanged, put
-into one safetensors file by `scripts/make_mtcnn_weights.py`. The networks are built here because importing that package, and
+Layer by layer as published. The weights file beside this module holds the tensors of facenet-pytorch 2.5.3, with their names, unchanged,
+written to one safetensors file by `scripts/make_mtcnn_weights.py`. The networks are built here because importing that package, and
 torchvision with it, takes longer than scanning a short clip. Does not know how they are run.
 
 Source: Zhang et al. 2016, arXiv:1604.02878, figure 2.
@@ -25,7 +25,7 @@ WEIGHTS = Path(__file__).with_name("mtcnn.safetensors")
 
 
 class PNet(nn.Module):
-    """(N, 3, h, w) -> shifts (N, 4, h', w') and certainties (N, 2, h', w') for every cell of 12 pixels."""
+    """(N, 3, h, w) -> box regressions (N, 4, h', w') and class probabilities (N, 2, h', w') for every cell of 12 pixels."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -42,7 +42,7 @@ class PNet(nn.Module):
 
 
 class RNet(nn.Module):
-    """(N, 3, 24, 24) -> shifts (N, 4) and certainties (N, 2)."""
+    """(N, 3, 24, 24) -> box regressions (N, 4) and class probabilities (N, 2)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ class RNet(nn.Module):
 
 
 class ONet(nn.Module):
-    """(N, 3, 48, 48) -> shifts (N, 4), landmarks (N, 10), five x before five y, and certainties (N, 2)."""
+    """(N, 3, 48, 48) -> box regressions (N, 4), landmarks (N, 10) as five x and five y, and class probabilities (N, 2)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -82,13 +82,13 @@ class ONet(nn.Module):
 
 
 NETWORKS: dict[str, type[nn.Module]] = {"pnet": PNet, "rnet": RNet, "onet": ONet}
-"""In the order in which they run, by the first part of the names of their tensors."""
+"""In the order in which they run; the keys are the prefixes of their tensors' names."""
 
 
 def load_networks(device: torch.device | str) -> tuple[nn.Module, nn.Module, nn.Module]:
     """PNet, RNet and ONet with their published weights, frozen, in eval mode, on `device`.
 
-    Raises DeviceError where the file of weights is missing or broken.
+    Raises DeviceError if the weights file is missing or broken.
     """
     try:
         tensors = load_file(WEIGHTS)
@@ -106,5 +106,5 @@ def _filled(network: nn.Module, name: str, tensors: dict[str, Tensor]) -> nn.Mod
 
 
 def _flat(x: Tensor) -> Tensor:
-    """(N, C, h, w) -> (N, w h C): the weights come from a framework that keeps columns before rows."""
+    """(N, C, h, w) -> (N, w h C): the weights come from a framework that stores columns before rows."""
     return x.permute(0, 3, 2, 1).flatten(1)

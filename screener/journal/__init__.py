@@ -1,6 +1,6 @@
-"""Verdicts in, and out again in the next run, so that a stop at any moment, kill -9 and power cuts included, repeats nothing finished.
+"""Verdicts in, and out again in the next run, so that nothing finished is repeated after a stop at any moment, even kill -9 or a power cut.
 
-Knows records, files and what an input is. Does not judge anything, and does not know the stages.
+Knows records, files and inputs. Does not judge anything, and does not know the stages.
 """
 
 from __future__ import annotations

@@ -1,16 +1,16 @@
-"""The journal: a file of JSON lines that only grows, a line for each input begun and each input done.
+"""The journal: an append-only file of JSON lines, one for each input started and one for each input done.
 
-A `done` line is on the disk before the next input is begun. Every line belongs to a run: checkpoint, settings and versions together; a
-line of another run is passed over. Several runs may follow each other in one journal, but never two at once. Knows files and verdicts;
-does not know how inputs are judged.
+A `done` line is on the disk before the next input is started. Every line belongs to a run (checkpoint, settings and versions); lines of
+other runs are ignored. Several runs may follow each other in one journal, but never two at once. Knows files and verdicts, not how inputs
+are judged.
 
     {"screener_journal": 1}
-    {"event": "open", "run": "5f0c...", "facts": {...}}      a process begins, or goes on
+    {"event": "open", "run": "5f0c...", "facts": {...}}      a process starts or resumes
     {"event": "begin", "run": "5f0c...", "key": "file 9ab1...", "name": "clip.mp4"}
     {"event": "done", "run": "5f0c...", "key": "file 9ab1...", "lasting": true, "page": null, "verdict": {...}}
-    {"event": "drop", "run": "5f0c...", "key": "file 9ab1..."}  it was not finished, through no fault of the input's
-    {"event": "close"}                                       the process ended in good order; what is begun was not to blame
-    {"event": "finish"}                                      the output is whole
+    {"event": "drop", "run": "5f0c...", "key": "file 9ab1..."}  it was not finished, but the input is not to blame
+    {"event": "close"}                                       the process ended regularly; inputs in progress are not to blame
+    {"event": "finish"}                                      the output is complete
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ from screener.runtime.files import settle, telling, try_lock
 
 FORMAT = 1
 GIVEN_UP_AFTER = 10
-"""So many times in succession may a process end without a word while one input is judged; the next one leaves it alone.
+"""After this many processes in succession have died while judging one input, the next one skips it.
 
-Such an end is mostly somebody's kill -9 or a power cut, which says nothing of the input, and an input must not lose its verdict over it.
-Ten times with the same input it is the input, and whatever starts the command again must not do so for ever.
+A single death is mostly a kill -9 or a power cut, which says nothing about the input, and must not cost it its verdict. Ten deaths on the
+same input are caused by the input, and a supervisor that restarts the command must not repeat it for ever.
 """
 
 _HEADER = f'{{"screener_journal": {FORMAT}}}\n'.encode()
@@ -47,17 +47,17 @@ _HEADER_START = b'{"screener_journal": '
 
 @dataclass(frozen=True)
 class Entry:
-    """What an earlier process found. page: name and SHA-256 of the web page that it wrote, None when it wrote none."""
+    """The result of an earlier process. page: name and SHA-256 of the web page that it wrote, None if it wrote none."""
 
     verdict: Verdict
     page: tuple[str, str] | None
 
 
 class Journal:
-    """An open journal, locked for as long as it is. A context manager: a process that leaves it by any exception ended in good order."""
+    """An open journal, locked while it is open. A context manager: leaving it by an exception counts as a regular end of the process."""
 
     def __init__(self, path: Path) -> None:
-        """Opens the journal, or makes it. Raises OutputError when it cannot be written, is none, or another process is at work on it."""
+        """Opens or creates the journal. Raises OutputError if it cannot be written, is not a journal, or is in use by another process."""
         self._path = path
         self._run = ""
         self._places: dict[tuple[str, str | None], int] = {}
@@ -79,7 +79,7 @@ class Journal:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         try:
-            # Where the last line could not be written, one more would only be glued to its stump.
+            # If the last line was only partly written, another one would be appended to its fragment.
             if not self._torn:
                 self._write({"event": "close"})
         finally:
@@ -87,7 +87,7 @@ class Journal:
             self._file.close()
 
     def open_run(self, facts: Mapping[str, Any]) -> None:
-        """Say what verdicts now rest on; those that were found on the same facts can be recalled from here on. Raises OutputError.
+        """Set what verdicts depend on from now on; those with the same facts can then be recalled. Raises OutputError.
 
         facts: plain values that decide a verdict, such as the checkpoint's hash, the settings and the versions.
         """
@@ -98,9 +98,9 @@ class Journal:
         self._write({"event": "open", "run": self._run, "facts": json.loads(plain)})
 
     def find(self, key: InputKey, page: str | None = None) -> Entry | None:
-        """What was found out about this input on the facts of this run, or None. Raises OutputError.
+        """The result for this input in this run, or None. Raises OutputError.
 
-        page: name of the web page that must have been written of it; copies of one content have a page each.
+        page: name of the web page that must have been written; copies of the same content have a page each.
         """
         place = self._places.get((key.text, page))
         if place is None:
@@ -112,27 +112,27 @@ class Journal:
             kept = line["page"]
             return Entry(from_plain(line["verdict"]), None if kept is None else (str(kept[0]), str(kept[1])))
         except (KeyError, TypeError, IndexError, ValueError):
-            return None  # of another make, or spoilt: judged again
+            return None  # written by another version, or damaged: judge it again
 
     def given_up(self, key: InputKey) -> bool:
-        """Whether so many processes died over this input that it is to be left alone."""
+        """Whether so many processes died on this input that it is to be skipped."""
         return self._deaths[key.text] >= GIVEN_UP_AFTER
 
     def begin(self, key: InputKey, name: str) -> None:
-        """The input is about to be judged. Raises OutputError."""
+        """Note that the input is about to be judged. Raises OutputError."""
         self._write({"event": "begin", "run": self._run, "key": key.text, "name": name})
 
     def done(self, key: InputKey, verdict: Verdict, page: tuple[str, str] | None = None) -> None:
-        """Keep a verdict; it is on the disk when this returns. page: as in `Entry`. Raises OutputError."""
+        """Store a verdict; it is on the disk when this returns. page: as in `Entry`. Raises OutputError."""
         line = {"event": "done", "run": self._run, "key": key.text, "lasting": key.lasting, "page": page, "verdict": to_plain(verdict)}
         self._remember(key.text, page, self._write(line, on_disk=True), key.lasting)
 
     def drop(self, key: InputKey) -> None:
-        """The input was begun and could not be finished, and is not to blame. Raises OutputError."""
+        """Note that the input was started and not finished, and is not to blame. Raises OutputError."""
         self._write({"event": "drop", "run": self._run, "key": key.text})
 
     def finish(self) -> None:
-        """The output of the run is whole: what rests on names alone is forgotten. Raises OutputError."""
+        """The output of the run is complete: forget results that were keyed by name only. Raises OutputError."""
         self._write({"event": "finish"}, on_disk=True)
 
     def _claim(self) -> None:
@@ -152,7 +152,7 @@ class Journal:
                 self._append(_HEADER, on_disk=True)
 
     def _read(self) -> None:
-        """Where each verdict of this run lies, and which inputs were being judged when a process ended without a word."""
+        """Find the position of each verdict of this run, and the inputs that were in progress when a process died."""
         self._places.clear()
         self._passing.clear()
         self._deaths.clear()
@@ -184,7 +184,7 @@ class Journal:
             self._remember(key, page if isinstance(page, list) else None, place, bool(line.get("lasting")))
 
     def _remember(self, key: str, page: Sequence[Any] | None, place: int, lasting: bool) -> None:
-        """A verdict with a page is good for reports without one too."""
+        """A verdict with a page can be used for reports without pages too."""
         self._places[key, None] = place
         if page:
             self._places[key, str(page[0])] = place
@@ -195,7 +195,7 @@ class Journal:
         self._passing.clear()
 
     def _lines(self) -> Iterator[tuple[int, bytes]]:
-        """Place and text of every whole line."""
+        """Position and text of every complete line."""
         self._reader.seek(0)
         place = 0
         for raw in self._reader:
@@ -204,12 +204,12 @@ class Journal:
             place += len(raw)
 
     def _cut_off_after(self, end: int) -> None:
-        """A last line without an end is one that a process was killed over."""
+        """Remove an incomplete last line, left by a process that was killed."""
         if self._file.seek(0, os.SEEK_END) > end:
             self._file.truncate(end)
 
     def _write(self, line: Mapping[str, Any], on_disk: bool = False) -> int:
-        """Add a line and return its place."""
+        """Append a line and return its position."""
         with telling(self._path):
             place = self._file.seek(0, os.SEEK_END)
             self._append(json.dumps(line, ensure_ascii=True).encode("ascii") + b"\n", on_disk)
@@ -226,7 +226,7 @@ class Journal:
 
 
 def _parsed(raw: bytes) -> dict[str, Any]:
-    """The line as an object; an empty one for what is none, such as the blank stretch that a power cut may leave."""
+    """The line as an object; empty if it is not one, such as the blank area that a power cut may leave."""
     with suppress(ValueError, RecursionError):
         line = json.loads(raw)
         if isinstance(line, dict):

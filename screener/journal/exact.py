@@ -1,7 +1,7 @@
-"""A verdict as plain values and back, with every digit: what the public JSON rounds is kept, so that any report can be made of it again.
+"""A verdict as plain values and back without loss: unlike the public JSON nothing is rounded, so that any report can be made from it again.
 
-Knows the records. The pixels of thumbnails and of the scene are left out: a page that shows them has been written by the time a verdict is
-kept.
+Knows the records. The pixels of thumbnails and of the scene are left out, because a page that shows them was written before the verdict is
+stored.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ Kind = TypeVar("Kind")
 
 
 def to_plain(verdict: Verdict) -> dict[str, Any]:
-    """Dictionaries, lists, texts and numbers only, ready for JSON."""
+    """Only dictionaries, lists, texts and numbers, ready for JSON."""
     bare = replace(verdict, frames=tuple(replace(face, thumbnail_rgb=None, blend_map=None) for face in verdict.frames), scene=None)
     plain: dict[str, Any] = _plain(asdict(bare))
     return plain
 
 
 def from_plain(values: dict[str, Any]) -> Verdict:
-    """What `to_plain` made of a verdict -> an equal one, without thumbnails. Raises ValueError when it is anything else."""
+    """The output of `to_plain` -> an equal verdict, without thumbnails. Raises ValueError for anything else."""
     try:
         whole = dict(values)
         whole["video"] = _record(VideoFacts, whole["video"])
@@ -44,7 +44,7 @@ def _face(values: dict[str, Any]) -> FaceScore:
 
 
 def _record(kind: type[Kind], values: dict[str, Any]) -> Kind:
-    """A record of every field, none more and none less, with tuples where JSON has lists."""
+    """A record with exactly these fields; JSON's lists become tuples again."""
     tuples = _TUPLES[kind]
     if set(values) != set(tuples):
         raise ValueError(f"no {kind.__name__}: expected the fields {', '.join(sorted(tuples))}, got {', '.join(sorted(values))}")
@@ -67,4 +67,4 @@ _TUPLES: dict[type[Any], dict[str, bool]] = {
     kind: {name: _holds_tuple(hint) for name, hint in get_type_hints(kind).items()}
     for kind in (Verdict, VideoFacts, TrackVerdict, Segment, FaceScore)
 }
-"""Kind of record -> name of each field -> whether it holds a tuple."""
+"""Type of record -> name of each field -> whether it holds a tuple."""

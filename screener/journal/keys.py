@@ -1,4 +1,4 @@
-"""By what an input is known again: its content, not its name or its place.
+"""How an input is recognised again: by its content, not by its name or place.
 
 Knows sources. Does not know the journal or how content is hashed.
 """
@@ -13,15 +13,15 @@ from pathlib import Path
 from screener.video import Source, SourceFailure
 
 Digest = Callable[[Path], str | None]
-"""SHA-256 of a regular file's bytes, None when it cannot be read."""
+"""SHA-256 of a regular file's bytes; None if it cannot be read."""
 
 
 @dataclass(frozen=True)
 class InputKey:
-    """text: what the journal files the input under.
+    """text: the key of the input in the journal.
 
-    lasting: whether the key tells the content, so that a verdict holds for as long as the journal is kept. One that does not, an address,
-    is good only until the run that it was judged in has finished: what lies there may change.
+    lasting: whether the key identifies the content, so that a verdict stays valid. Otherwise, as for an address, it is valid only until the
+    run has finished, because the content may change.
     """
 
     text: str
@@ -29,9 +29,9 @@ class InputKey:
 
 
 def key_of(source: Source | SourceFailure, digest: Digest) -> InputKey | None:
-    """The key of an input; None for what has no content to be known by (missing, unreadable, no regular file, a camera).
+    """The key of an input; None if it has no content to identify (missing, unreadable, not a regular file, a camera).
 
-    Such an input costs nothing to look at once more, or must be. The suffix counts as content: decoders take hints from it.
+    Such an input is judged again. The suffix counts as content, because decoders take hints from it.
     """
     if isinstance(source, SourceFailure) or source.kind == "camera":
         return None

@@ -1,1 +1,1 @@
-"""The network, split at `layer3`, and the one preprocessing that leads to it: frame and box in, normalised crop and logits out."""
+"""The network, split at `layer3`, and its only preprocessing: frame and box in, normalised crop and logits out."""

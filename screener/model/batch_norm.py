@@ -1,4 +1,4 @@
-"""Batch norms that take over the statistics of pictures, while the network goes on computing what it computed.
+"""Sets batch norm statistics from pictures while the network keeps computing the same function.
 
 Knows networks and tensors. Does not know where pictures come from.
 """
@@ -12,18 +12,17 @@ from torch import Tensor, nn
 
 
 def adopt_statistics(network: nn.Module, pictures: Tensor) -> None:
-    """Give every batch norm the mean and variance that its input has over these pictures, in place, the function unchanged.
+    """Set mean and variance of every batch norm to those of its input over these pictures, in place, without changing the function.
 
-    For weights that come with batch norm folded into one scale and shift: training on from there starts with statistics that would
-    otherwise jump at the first step, and averages of weights and of statistics would belong to different functions. A channel that is the
-    same everywhere keeps a scale near zero, and so its value.
+    For weights whose batch norms were folded into a scale and shift. Without this, the statistics would jump at the first training step,
+    and averaged weights would not match averaged statistics. A channel that is constant keeps a scale near zero, and so its value.
 
-    network: in `eval()` or not, it is run once in `eval()` and put back. pictures: (N, 3, H, W) as the network takes them, all at once, so
-    that the statistics are over all of them.
+    network: run once in `eval()`; its mode is restored. pictures: (N, 3, H, W) network input, passed at once so that the statistics cover
+    all of them.
     """
 
     def adopt(norm: nn.Module, inputs: tuple[Tensor, ...], _: Tensor) -> Tensor:
-        """After a batch norm: new statistics, and scale and shift that undo what they change."""
+        """Forward hook of a batch norm: set new statistics, and the scale and shift that compensate for them."""
         assert isinstance(norm, nn.BatchNorm2d) and norm.running_mean is not None and norm.running_var is not None
         channels = inputs[0].transpose(0, 1).flatten(1).double()
         mean, variance = channels.mean(1), channels.var(1, unbiased=False)
@@ -36,7 +35,7 @@ def adopt_statistics(network: nn.Module, pictures: Tensor) -> None:
             (norm.running_var, variance),
         ):
             tensor.copy_(value)
-        # From the exact values, so that rounding does not add up from layer to layer.
+        # Pass on exact values, so that rounding does not accumulate from layer to layer.
         exact = gain[:, None] * (channels - mean[:, None]) + shift[:, None]
         count, channels_each, height, width = inputs[0].shape
         answer: Tensor = exact.float().reshape(channels_each, count, height, width).transpose(0, 1).contiguous()

@@ -1,7 +1,7 @@
-"""Wide ResNet50-2 split at `layer3`: a backbone, and the head that answers real or fake.
+"""Wide ResNet50-2 split at `layer3` into a backbone and a head that classifies real and fake.
 
-Knows tensors and layers. Does not know files, devices, checkpoints or pictures: `checkpoint` fills the weights in, `scoring` places the
-network on a device, `preprocessing` makes its input.
+Knows tensors and layers. Does not know files, devices, checkpoints or pictures: `checkpoint` loads the weights, `scoring` moves the network
+to a device, `preprocessing` makes its input.
 
 Source of the network: Zagoruyko and Komodakis 2016, arXiv:1605.07146, as built by torchvision (`wide_resnet50_2`).
 """
@@ -17,20 +17,20 @@ CLASS_NAMES = ("real", "fake")
 """Order of the two logits: fake is 1, everywhere."""
 
 STRIDE = 16
-"""Pixels of the input behind one cell of the `layer3` features."""
+"""Input pixels per cell of the `layer3` features."""
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """The shape of a network; enough to build it empty.
+    """The shape of a network, sufficient to build it without weights.
 
     name: what people call it.
-    blocks: bottlenecks in layer1 .. layer4.
+    blocks: number of bottlenecks in layer1 .. layer4.
     inner_width: inner channels of layer1's bottlenecks, doubled from layer to layer.
-    outer_width: the layers put out 4, 8, 16 and 32 times as many channels.
+    outer_width: the layers output 4, 8, 16 and 32 times as many channels.
     stem_width: channels of the stem.
 
-    128, 64 and 64 are Wide ResNet50-2; each divided by a factor of its own gives a narrower network of the same depth.
+    128, 64 and 64 give Wide ResNet50-2; dividing each by its own factor gives a narrower network of the same depth.
     """
 
     name: str = "wide_resnet50_2"
@@ -57,7 +57,7 @@ WIDE_RESNET50_2 = Architecture()
 
 
 class Bottleneck(nn.Module):
-    """torchvision's block of this name, layer for layer: 1 x 1, 3 x 3 with the stride, 1 x 1, and the input on top.
+    """torchvision's block of this name, layer for layer: 1 x 1, 3 x 3 with the stride, 1 x 1, plus the input.
 
     Built here because importing torchvision takes longer than scanning a short clip.
     """
@@ -94,7 +94,7 @@ def _layer(architecture: Architecture, number: int) -> nn.Sequential:
 class Backbone(nn.Module):
     """Stem to `layer3`: (N, 3, H, W) float -> (N, 1024, H/16, W/16).
 
-    copies: how often each channel of the answer is repeated, for who wants the features of a network that this one widens into.
+    copies: how often each output channel is repeated, to give the features of the wider network that this one stands for.
     """
 
     def __init__(self, architecture: Architecture, copies: int = 1) -> None:
@@ -128,7 +128,7 @@ class Head(nn.Module):
         return logits
 
     def pooled(self, features: Tensor) -> Tensor:
-        """(N, 1024, h, w) -> (N, 2048): what the linear layer sees, in float32."""
+        """(N, 1024, h, w) -> (N, 2048) float32: the input of the linear layer."""
         pooled: Tensor = self.layer4(features).float().mean((2, 3))
         return pooled
 
@@ -136,13 +136,13 @@ class Head(nn.Module):
 class Network(nn.Module):
     """Backbone and head, and the `locator`: a 1 x 1 convolution on `layer3` that learns where a face was blended.
 
-    The locator speeds training up (its target is known for self-blended fakes) and is never part of the score.
+    The locator speeds up training (its target is known for self-blended fakes) and is never part of the score.
     """
 
     def __init__(self, architecture: Architecture = WIDE_RESNET50_2, dropout: float = 0.5, head: Architecture | None = None) -> None:
-        """head: the shape of head and locator where it is not the backbone's, which then repeats its answer until they can read it.
+        """head: architecture of head and locator if it differs from the backbone's, whose output channels are then repeated to fit.
 
-        Raises ValueError when the head reads no multiple of what the backbone answers.
+        Raises ValueError if the head's input channels are not a multiple of the backbone's output channels.
         """
         super().__init__()
         self.architecture, self.head_architecture = architecture, head or architecture
@@ -164,9 +164,9 @@ class Network(nn.Module):
         return self.head(features), self.locator(features)[:, 0]
 
     def initialise(self, generator: torch.Generator | None = None) -> Network:
-        """Random weights for training from scratch: He et al. 2015 for convolutions, and every residual branch silent at first.
+        """Random weights for training from scratch: He et al. 2015 for convolutions, with every residual branch zero at first.
 
-        Source of the silent branches: Goyal et al. 2017, arXiv:1706.02677, section 5.1.
+        Source of the zero branches: Goyal et al. 2017, arXiv:1706.02677, section 5.1.
         """
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -182,5 +182,5 @@ class Network(nn.Module):
 
 
 def fake_logit(logits: Tensor) -> Tensor:
-    """The one number per crop that everything downstream uses: log-odds of fake, (N, 2) -> (N,)."""
+    """Log-odds of fake, the one number per crop that everything downstream uses: (N, 2) -> (N,)."""
     return logits[:, 1] - logits[:, 0]

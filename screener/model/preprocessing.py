@@ -1,7 +1,7 @@
-"""Frame and box -> square face crop -> normalised tensor: the one path that scanning, live, training and evaluation share.
+"""Frame and box in, square face crop and normalised tensor out: the only preprocessing, used by scanning, live, training and evaluation.
 
 Knows the contract (`Preprocessing`) that a checkpoint carries. Does not know where frames come from, how faces were found, or what the
-network makes of the result. Change anything here and every checkpoint's contract changes with it: raise `RULE_VERSION`.
+network does with the result. Any change here changes every checkpoint's contract: raise `RULE_VERSION`.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def square_around(box_xyxy: NDArray[np.floating[Any]], margin: float) -> tuple[f
 
 
 def cut_square(picture: UInt8, centre_x: float, centre_y: float, side: float) -> UInt8:
-    """The square of `picture` (H, W, 3) at its own resolution, as a (side, side, 3) copy; outside the picture the edge is mirrored.
+    """The square of `picture` (H, W, 3) at its own resolution, as a (side, side, 3) copy; outside the picture the content is mirrored.
 
     The square is rounded to whole pixels and never smaller than 2 x 2.
     """
@@ -82,7 +82,7 @@ def cut_square(picture: UInt8, centre_x: float, centre_y: float, side: float) ->
     missing = (y0 - top, top + whole - y1, x0 - left, left + whole - x1)
     if not any(missing):
         return inside.copy()
-    # Mirroring invents no hard edge, which a detector of blending would take for one; a one-pixel strip can only be repeated.
+    # Mirroring creates no hard edge, which a detector of blending would react to; a one-pixel strip can only be repeated.
     border = cv2.BORDER_REFLECT_101 if min(inside.shape[:2]) > 1 else cv2.BORDER_REPLICATE
     return np.asarray(cv2.copyMakeBorder(inside, *missing, border), np.uint8)
 
@@ -109,5 +109,5 @@ def normalise(crops_rgb: UInt8, contract: Preprocessing) -> Float32:
 
 
 def sharpness(crop_rgb: UInt8) -> float:
-    """Variance of the Laplacian of the grey crop, in squared grey levels: low is blurred (Pech-Pacheco et al. 2000)."""
+    """Variance of the Laplacian of the grey crop, in squared grey levels; low means blurred (Pech-Pacheco et al. 2000)."""
     return float(cv2.Laplacian(cv2.cvtColor(crop_rgb, cv2.COLOR_RGB2GRAY), cv2.CV_32F).var())

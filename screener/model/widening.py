@@ -1,4 +1,5 @@
-"""Narrow networks <-> wide ones that compute the same function: training and scanning run thin, what was promised is wide.
+"""Converts between narrow networks and wide ones that compute the same function: training and scanning use the narrow ones, checkpoints and
+features describe the wide ones.
 
 Knows weights and architectures. Does not know training loops, files or devices.
 """
@@ -15,12 +16,12 @@ from torch import Tensor
 from screener.model.network import Architecture
 
 BACKBONE = "backbone."
-"""Beginning of the backbone's names in `Network.state_dict()`; head and locator, which read its answer, have the others."""
+"""Prefix of the backbone's names in `Network.state_dict()`; the other names belong to head and locator, which read its output."""
 
 
 @dataclass(frozen=True)
 class Widening:
-    """How often each channel is repeated: of the stem, of the bottlenecks' inner channels, and of what the layers put out."""
+    """How often each channel is repeated: of the stem, the bottlenecks' inner channels, and the layers' outputs."""
 
     stem: int = 1
     inner: int = 1
@@ -34,12 +35,14 @@ class Widening:
 
     @classmethod
     def of_all(cls, times: int) -> Widening:
-        """Every channel as often."""
+        """The same factor for every channel."""
         return cls(times, times, times)
 
     @classmethod
     def between(cls, narrow: Architecture, wide: Architecture) -> Widening:
-        """From one network to another of the same depth. Raises ValueError when a width of `wide` is no multiple of that of `narrow`."""
+        """The factors from one network to another of the same depth. Raises ValueError if a width of `wide` is not a multiple of that of
+        `narrow`.
+        """
         factors = {}
         for part in ("stem", "inner", "outer"):
             few, many = (getattr(shape, f"{part}_width") for shape in (narrow, wide))
@@ -49,7 +52,7 @@ class Widening:
         return cls(**factors)
 
     def narrowed(self, wide: Architecture) -> Architecture:
-        """The network that widens into `wide`, under the same name. Raises ValueError when a width of `wide` is no multiple."""
+        """The network that widens into `wide`, with the same name. Raises ValueError if a width of `wide` is not a multiple."""
         widths = {}
         for part in ("stem", "inner", "outer"):
             many, times = getattr(wide, f"{part}_width"), getattr(self, part)
@@ -66,10 +69,10 @@ class Widening:
 
 @dataclass(frozen=True)
 class Copies:
-    """How often each distinct channel stands in a network.
+    """How often each distinct channel occurs in a network.
 
-    backbone: up to `layer3`. head: in head and locator, for a head that was trained later has channels of its own; they read each of the
-    features `head.outer` times, which must divide `backbone.outer`. A head has no stem.
+    backbone: up to `layer3`. head: in head and locator; it differs because a head that was trained later has distinct channels of its own.
+    The head reads each of the features `head.outer` times, which must divide `backbone.outer`. A head has no stem.
     """
 
     backbone: Widening = Widening()
@@ -83,11 +86,13 @@ class Copies:
 
     @classmethod
     def of_all(cls, by: Widening) -> Copies:
-        """Of a network that was widened as a whole."""
+        """For a network that was widened as a whole."""
         return cls(by, replace(by, stem=1))
 
     def narrowed(self, wide: Architecture) -> tuple[Architecture, Architecture]:
-        """The shapes of backbone and head with each distinct channel once, for `Network`. Raises ValueError when a width is no multiple."""
+        """Architectures of backbone and head with each distinct channel once, for `Network`. Raises ValueError if a width is not a
+        multiple.
+        """
         return self.backbone.narrowed(wide), self.head.narrowed(wide)
 
     def of(self, name: str) -> tuple[int, int]:
@@ -96,11 +101,11 @@ class Copies:
 
 
 NO_COPIES = Copies()
-"""Every channel is one of its own."""
+"""All channels are distinct."""
 
 
 def _channels(name: str) -> tuple[str, str]:
-    """Which channels a tensor writes and which it reads: stem, inner, outer, or others, which are never repeated."""
+    """Which channels a tensor outputs and which it reads: stem, inner, outer, or others, which are never repeated."""
     if name.startswith(("head.fc.", "locator.")):
         return "answer", "outer"
     if name.startswith(("backbone.conv1.", "backbone.bn1.")):
@@ -118,8 +123,9 @@ def widen(
 ) -> dict[str, Tensor]:
     """Weights of a narrow network -> weights of a wider one that computes the same function.
 
-    Every channel is repeated and every layer that reads the copies divided (Chen, Goodfellow and Shlens 2016, Net2Net, arXiv:1511.05641).
-    `noise` (a share of each tensor's standard deviation) lets the copies part when training goes on; 0 keeps the function exact.
+    Every channel is repeated, and the weights of every layer that reads the copies are divided by their number (Chen, Goodfellow and Shlens
+    2016, Net2Net, arXiv:1511.05641). `noise` (a share of each tensor's standard deviation) lets the copies diverge in further training; 0
+    keeps the function exact.
     """
     wide: dict[str, Tensor] = {}
     for name, tensor in state.items():
@@ -132,7 +138,9 @@ def widen(
 
 
 def repeated(tensor: Tensor, written: int, read: int) -> Tensor:
-    """A tensor with each channel that it writes so often, and each that it reads so often and divided; itself where both are 1."""
+    """A tensor with its output channels repeated `written` times, and its input channels repeated `read` times and divided; the tensor
+    itself if both are 1.
+    """
     if tensor.dim() and written > 1:
         tensor = tensor.repeat_interleave(written, 0)
     if tensor.dim() > 1 and read > 1:
@@ -141,7 +149,7 @@ def repeated(tensor: Tensor, written: int, read: int) -> Tensor:
 
 
 def narrow(state: Mapping[str, Tensor], by: Widening | Copies) -> dict[str, Tensor]:
-    """The inverse of `widen` with `noise=0`, so that training can go on with the narrow network; of parted copies it takes the mean."""
+    """The inverse of `widen` with `noise=0`, for training the narrow network further; copies that differ are averaged."""
     thin: dict[str, Tensor] = {}
     for name, tensor in state.items():
         written, read = by.of(name)
@@ -154,9 +162,9 @@ def narrow(state: Mapping[str, Tensor], by: Widening | Copies) -> dict[str, Tens
 
 
 def each_once(state: Mapping[str, Tensor], architecture: Architecture) -> tuple[Copies, dict[str, Tensor]]:
-    """Weights of a whole network -> how often each channel stands in it, and the weights of the distinct ones alone.
+    """Weights of a whole network -> how often each channel occurs in it, and the weights of the distinct channels alone.
 
-    Only powers of two are looked for: dividing by them loses nothing, so that `widen` gives back every bit.
+    Only powers of two are considered: division by them is exact, so that `widen` restores every bit.
     """
     backbone = {name: tensor for name, tensor in state.items() if name.startswith(BACKBONE)}
     head = {name: tensor for name, tensor in state.items() if name not in backbone}
@@ -166,12 +174,12 @@ def each_once(state: Mapping[str, Tensor], architecture: Architecture) -> tuple[
 
 
 def _copies_in(tensors: Mapping[str, Tensor], architecture: Architecture) -> Widening:
-    """The largest factors for which these are what `widen` makes of thinner ones without noise."""
+    """The largest factors for which these tensors are the exact result of `widen`."""
     found = {}
     for part in ("stem", "inner", "outer"):
         width = getattr(architecture, f"{part}_width")
         sides = [(t, i) for name, t in tensors.items() for i, channels in enumerate(_channels(name)[: t.dim()]) if channels == part]
-        # What tells most networks apart is small: the large tensors are looked at only where those agree.
+        # Most networks already differ in small tensors; large ones are compared only if the small ones agree.
         sides.sort(key=lambda side: side[0].numel())
         powers = [2**exponent for exponent in range(width.bit_length() - 1, 0, -1) if width % 2**exponent == 0]
         found[part] = next((times for times in powers if sides and all(_repeats(t, i, times) for t, i in sides)), 1)
@@ -184,7 +192,7 @@ def _repeats(tensor: Tensor, dimension: int, times: int) -> bool:
 
 
 def _first_copies(tensor: Tensor, written: int, read: int) -> Tensor:
-    """What `narrow` makes of a tensor whose copies are exact, without adding them up; in memory of its own where there are any."""
+    """Like `narrow` for exact copies, without summing; a tensor in memory of its own if it had copies."""
     if tensor.dim() and written > 1:
         tensor = tensor[::written]
     if tensor.dim() > 1 and read > 1:

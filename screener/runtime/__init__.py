@@ -1,1 +1,3 @@
-"""What knows no video: threads, files, hashes, locks, signals, versions. Each module stands alone; the package loads none of them."""
+"""Everything that does not depend on video: threads, files, hashes, locks, signals, versions. Each module stands alone; the package imports
+none of them.
+"""

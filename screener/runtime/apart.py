@@ -1,7 +1,7 @@
-"""Work in a thread that ends with it, so that whatever a library does to the thread that calls it ends there too.
+"""Runs a function in a thread that ends with it, so that whatever a library changes about its calling thread is gone afterwards.
 
-Run as root, SVT-AV1 makes the thread that encodes a real-time one, for good: whatever came after in that thread, and all processes it
-started, would go before everything else on the machine. Does not know what is done.
+When run as root, SVT-AV1 permanently gives the thread that encodes real-time priority. Everything that thread did later, and every process
+it started, would take precedence over everything else on the machine.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 def apart(work: Callable[P, T]) -> Callable[P, T]:
-    """The same function, run in a thread of its own."""
+    """The same function, but each call runs in a new thread and waits for it."""
 
     @wraps(work)
     def run(*args: P.args, **kwargs: P.kwargs) -> T:

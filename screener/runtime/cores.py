@@ -1,6 +1,6 @@
-"""How many cores PyTorch uses for what a thread computes. Each thread has its own number; PyTorch gives it one at its first computation.
+"""How many cores PyTorch uses in a thread. Each thread has its own number, which PyTorch assigns at the thread's first computation.
 
-Does not know the stages that share them.
+Does not know the stages that share the cores.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from screener.errors import DeviceError
 
 @cache
 def core_count() -> int:
-    """How many PyTorch used before anyone was given a number: the machine's, or fewer if the user has said so."""
+    """How many cores PyTorch used before any thread's number was changed: all of the machine's, or fewer if the user has limited them."""
     return int(torch.get_num_threads())
 
 
 def use_one_core() -> None:
-    """From here on PyTorch computes in this thread alone, for work in steps too small to be worth sharing.
+    """From now on PyTorch computes on one core in this thread, for work in steps too small to be worth sharing.
 
-    What PyTorch hands to threads that have not computed yet changes with it: `use_cores` sets a thread's own.
+    This also changes the default for threads that have not computed yet; `use_cores` sets a thread's own number.
     """
-    torch.get_num_threads()  # a thread that was never asked would take the others' number at its first computation
+    torch.get_num_threads()  # without this call, the thread would take over another's number at its first computation
     torch.set_num_threads(1)
 
 
 def use_cores(count: int) -> None:
-    """From here on PyTorch uses so many threads for what this thread computes. Raises DeviceError where that would hang."""
+    """From now on PyTorch uses `count` cores for what this thread computes. Raises DeviceError where that would hang."""
     _watch_forks()
     if _Fork.lacks_threads:
         raise DeviceError(
@@ -41,13 +41,13 @@ def use_cores(count: int) -> None:
 
 
 class _Fork:
-    """lacks_threads: whether this process is a copy of one whose PyTorch had threads."""
+    """lacks_threads: whether this process was forked from one whose PyTorch already had threads."""
 
     lacks_threads = False
 
 
 @cache
 def _watch_forks() -> None:
-    """From the first computation on, copies of this process know that they are some."""
+    """Make processes that are forked after the first computation know that they are forks."""
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=lambda: setattr(_Fork, "lacks_threads", True))

@@ -1,4 +1,4 @@
-"""SHA-256 of a file: at once, or in a thread beside other work. Knows bytes, not media."""
+"""SHA-256 of a file: directly, or in a thread beside other work. Knows bytes, not media."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _BLOCK_BYTES = 1 << 20
 def sha256_of(path: Path) -> str | None:
     """SHA-256 of a regular file's bytes, or None when it cannot be read."""
     if not os.path.isfile(path):  # unlike `Path.is_file`, False also where the folder may not be entered or the name is too long
-        return None  # opening a pipe would wait for someone to write to it, and a device has no end
+        return None  # opening a pipe would block until someone writes to it, and a device has no end
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -22,7 +22,7 @@ def sha256_of(path: Path) -> str | None:
 
 
 class HashAhead:
-    """The hash of a file, worked out from now on in a thread of its own; `close` gives it up."""
+    """Hashes a file in a thread of its own, starting now; `close` abandons it."""
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
@@ -34,16 +34,16 @@ class HashAhead:
             self._worker.start()
 
     def wait(self, seconds: float | None = None) -> None:
-        """Until it is done, or so many seconds have passed."""
+        """Wait until the hash is done, or for at most `seconds`."""
         if self._worker is not None:
             self._worker.join(seconds)
 
     def result(self) -> str | None:
-        """The hash; None if the file could not be read, or not to its end in the time there was."""
+        """The hash; None if the file could not be read, or if it has not been read to its end yet."""
         return self._hash
 
     def close(self) -> None:
-        """Give up what is not finished, without waiting for it."""
+        """Abandon an unfinished hash without waiting for the thread."""
         self._given_up.set()
 
     def _work(self, path: Path) -> None:

@@ -1,7 +1,7 @@
-"""Whether a file is still what it was: by size and times where these are the same, by its bytes where they are not.
+"""Whether a file is unchanged: by size and times if these are the same, otherwise by its bytes.
 
-A copy, a move or a `touch` changes times and no bytes; what changes bytes and puts size and times back does not change back when the file
-was last changed. Knows files and nothing of what they hold.
+A copy, a move or `touch` changes the times and not the bytes. A program that changes the bytes and restores size and modification time
+still cannot restore the time of the last status change (ctime). Knows files, not their contents.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 Stamp = list[Any] | None
-"""Size, time of writing and time of the last change of any kind, both in nanoseconds, and SHA-256 of the bytes, as JSON has them; None of
-what is no file that can be read."""
+"""Size in bytes, modification time and status-change time in nanoseconds, and SHA-256 of the bytes, as a JSON list; None for anything that
+is not a readable file.
+"""
 
 
 def stamp_of(path: Path) -> Stamp:
-    """The stamp of a regular file, which is read whole; None where there is none that can be read."""
+    """The stamp of a regular file, which is read to its end; None if there is none or it cannot be read."""
     if not os.path.isfile(path):
         return None
     try:
@@ -30,7 +31,7 @@ def stamp_of(path: Path) -> Stamp:
 
 
 def is_same(path: Path, before: Stamp) -> bool:
-    """Whether a file has the bytes that it had when it was stamped; it is read only where size and times leave that open."""
+    """Whether a file has the bytes it had when it was stamped. It is read only if size and times do not settle that."""
     if before is None or len(before) != 4:
         return before is None and not os.path.isfile(path)
     try:
@@ -44,11 +45,11 @@ def is_same(path: Path, before: Stamp) -> bool:
 
 
 def changed(files: Mapping[str, Path], before: Mapping[str, Stamp]) -> list[str]:
-    """Names of the files, among those that were stamped, that are no longer what they were, and of those that are gone; sorted."""
+    """Names of the stamped files that have changed or are gone, sorted."""
     return sorted(name for name, stamp in before.items() if name not in files or not is_same(files[name], stamp))
 
 
 def named(names: list[str], most: int = 5) -> str:
-    """`a, b and 7 more`."""
+    """A list for a message: `a, b and 7 more`."""
     shown = ", ".join(names[:most])
     return f"{shown} and {len(names) - most} more" if len(names) > most else shown

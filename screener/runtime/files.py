@@ -1,7 +1,7 @@
-"""Files that are on the disk whole or not at all, and locks that tell whether someone else is at work on one.
+"""Writes files that appear on the disk whole or not at all, and locks that tell whether another process works on a file.
 
-Knows bytes, paths and disks, and nothing of what is written. Every failure to write is an OutputError that names the place, except a broken
-pipe: a reader that has seen enough is no failure, and the builtin BrokenPipeError is passed on.
+Knows bytes, paths and disks, not what is written. Every failure to write is an OutputError that names the place, except a broken pipe: a
+reader that has seen enough is not a failure, so the builtin BrokenPipeError is passed on.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 _FAR_BEYOND = 1 << 40
-"""Windows locks bytes, and keeps others from reading them: one that no file here ever reaches is locked."""
+"""Windows locks ranges of bytes and keeps others from reading them, so we lock one byte that no file here ever reaches."""
 
 _TEMPORARY = re.compile(r"\.screener-[0-9a-f]{16}\.part")
 _ADVICE = "check the folder, its permissions and the free space"
@@ -31,7 +31,7 @@ _ADVICE = "check the folder, its permissions and the free space"
 
 @contextmanager
 def telling(name: object, advice: str = _ADVICE) -> Iterator[None]:
-    """Whatever cannot be written within the block is an OutputError that names the place, a broken pipe aside."""
+    """Turn any failure to write within the block into an OutputError that names the place, except a broken pipe."""
     try:
         yield
     except (BrokenPipeError, ScreenerError):
@@ -41,7 +41,7 @@ def telling(name: object, advice: str = _ADVICE) -> Iterator[None]:
 
 
 def unwritable(name: object, error: Exception, advice: str = _ADVICE) -> OutputError:
-    """The error that says what could not be written, why, and what to do."""
+    """The error that says what could not be written, why, and what to do about it."""
     why = getattr(error, "strerror", None) or (str(error).splitlines() or [""])[0]
     return OutputError(f"{name}: cannot be written: {why}; {advice}")
 
@@ -51,11 +51,11 @@ def unwritable(name: object, error: Exception, advice: str = _ADVICE) -> OutputE
 
 @contextmanager
 def whole_file(path: Path, follow: bool = True) -> Iterator[BinaryIO]:
-    """A file to write that becomes `path` when the block ends, and leaves everything as it was when the block raises.
+    """A file to write that becomes `path` when the block ends; if the block raises, everything stays as it was.
 
-    Written under a temporary name in the same folder, flushed to the disk and renamed; the permissions of a file that is replaced are kept.
-    What is not a regular file, such as a pipe or /dev/null, is written to directly. follow: write where a link leads; else a link, like
-    whatever else is there, is replaced, so that nobody who planted one has a file elsewhere overwritten. Raises OutputError.
+    It is written under a temporary name in the same folder, flushed to the disk and renamed; a replaced file's permissions are kept.
+    Anything that is not a regular file, such as a pipe or /dev/null, is written to directly. follow: write to the target of a symbolic
+    link; if False, the link itself is replaced, so that a planted link cannot make us overwrite a file elsewhere. Raises OutputError.
     """
     stream: BinaryIO
     with telling(path):
@@ -81,14 +81,14 @@ def whole_file(path: Path, follow: bool = True) -> Iterator[BinaryIO]:
 
 
 def write_whole(path: Path, content: str | bytes, follow: bool = True) -> None:
-    """The whole of `content`, text as UTF-8, as the file `path`, or nothing; follow as for `whole_file`. Raises OutputError."""
+    """Write all of `content` (text as UTF-8) to the file `path`, or nothing; `follow` as for `whole_file`. Raises OutputError."""
     data = content if isinstance(content, bytes) else content.encode("utf-8", "backslashreplace")
     with whole_file(path, follow) as stream, telling(path):
         stream.write(data)
 
 
 def put_in_place(made: Path, path: Path) -> None:
-    """Give a finished file its final name, once its bytes are on the disk. Raises OSError."""
+    """Flush a finished file to the disk and rename it to its final name. Raises OSError."""
     with made.open("rb") as file:
         os.fsync(file.fileno())
     os.replace(made, path)
@@ -96,18 +96,18 @@ def put_in_place(made: Path, path: Path) -> None:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Away with what killed runs were in the middle of writing in this folder; what a running one is writing is locked and stays."""
+    """Remove the temporary files that killed runs left in this folder; those of running processes are locked and stay."""
     with suppress(OSError):
         for path in [Path(entry.path) for entry in os.scandir(folder) if _TEMPORARY.fullmatch(entry.name)]:
             with suppress(OSError), open(path, "rb") as stream:
                 if os.name == "nt":
-                    stream.close()  # what anyone has open cannot be removed there: that is lock enough
+                    stream.close()  # Windows cannot remove a file that is open anywhere, which protects it like a lock
                 if stream.closed or try_lock(stream.fileno()):
                     path.unlink()
 
 
 def make_folder(path: Path) -> None:
-    """The folder `path`, with its parents, if it is not there yet. Raises OutputError."""
+    """Create the folder `path` and its parents where they do not exist. Raises OutputError."""
     if path.exists() and not path.is_dir():
         raise OutputError(f"{path}: cannot be written: it is there already and is no folder; name another")
     with telling(path):
@@ -115,42 +115,42 @@ def make_folder(path: Path) -> None:
 
 
 def settle(stream: IO[str] | IO[bytes]) -> None:
-    """Have everything that was written to an open file on the disk. Raises OSError."""
+    """Flush everything written to an open file to the disk (fsync). Raises OSError."""
     stream.flush()
-    # Pipes and devices have nothing to settle and say so with an error.
+    # fsync fails on pipes and devices, which have nothing to flush.
     if stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
         os.fsync(stream.fileno())
 
 
 def abandon(stream: IO[str] | IO[bytes]) -> None:
-    """Close a file after a failure: closing tries once more to write what could not be written; that it fails again is no news."""
+    """Close a file after a failure. Closing tries once more to write what could not be written; that this fails again is ignored."""
     with suppress(OSError):
         stream.close()
 
 
 def _temporary_in(folder: Path) -> tuple[Path, BinaryIO]:
-    """A new file that is locked for as long as it is written."""
+    """A new file, locked for as long as it is open."""
     while True:
         temporary = folder / f".screener-{secrets.token_hex(8)}.part"
         stream = open(temporary, "xb")  # noqa: SIM115
         lock_unless_held(stream.fileno())
         if temporary.exists():
             return temporary, stream
-        stream.close()  # between its making and its locking someone took it for a leftover
+        stream.close()  # another process took it for a leftover between its creation and its locking
 
 
 def _rename(temporary: Path, target: Path, stream: BinaryIO, mode: int | None) -> None:
     if mode is not None:
         os.chmod(temporary, mode)
     if os.name == "nt":
-        stream.close()  # what is open cannot be renamed there
+        stream.close()  # Windows cannot rename an open file
     os.replace(temporary, target)
     stream.close()
     _settle_folder(target.parent)
 
 
 def _settle_folder(folder: Path) -> None:
-    """Puts a rename on the disk where the system can; it is done already as far as any program is concerned."""
+    """Flush a rename to the disk where the system can; other programs see the new name in any case."""
     with suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:
@@ -159,13 +159,13 @@ def _settle_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
-# Locks, which the system lets go of when their holder ends, however it ends.
+# Locks, which the system releases when their holder ends, however it ends.
 
 
 def try_lock(descriptor: int) -> bool:
-    """Lock the open file for as long as it stays open; False when another open file holds the lock. Never waits.
+    """Lock the open file for as long as it stays open; False if another open file holds the lock. Never waits.
 
-    Child processes do not get the lock: Python's files are closed in them. Raises OSError where the file system knows no locks.
+    Child processes do not inherit the lock, because Python closes its files in them. Raises OSError on file systems without locks.
     """
     try:
         _lock(descriptor)
@@ -175,7 +175,7 @@ def try_lock(descriptor: int) -> bool:
 
 
 def lock_unless_held(descriptor: int) -> bool:
-    """As `try_lock`, but True, without a lock, where the file system knows none."""
+    """Like `try_lock`, but on file systems without locks it returns True and locks nothing."""
     try:
         return try_lock(descriptor)
     except OSError:
@@ -186,7 +186,7 @@ def _lock(descriptor: int) -> None:
     if fcntl is not None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return
-    import msvcrt  # only here on Windows
+    import msvcrt  # exists only on Windows
 
     place = os.lseek(descriptor, 0, os.SEEK_CUR)
     try:

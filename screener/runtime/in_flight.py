@@ -1,4 +1,4 @@
-"""Work that was begun before its answer is asked for. Knows no tensors and no devices."""
+"""Work that is started before its result is needed. Knows neither tensors nor devices."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ T = TypeVar("T")
 
 
 def in_flight(begun: Iterator[T], count: int) -> Iterator[T]:
-    """The items in order, each given out once `count` more have been drawn, or there are none left; 0 holds nothing back.
+    """Yield the items in order, each one after `count` more have been drawn or none are left; 0 holds nothing back.
 
-    An error in drawing is raised once those before it were given out, as if nothing had been held back. `begun` is left to the caller to
-    close.
+    An error in drawing is raised after the items before it were yielded, as if nothing had been held back. The caller closes `begun`.
     """
     held: deque[T] = deque()
     try:

@@ -1,4 +1,4 @@
-"""Moments as documents name them."""
+"""Times in the format of reports."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from datetime import UTC, datetime, timedelta
 
 
 def begun_at(seconds_ago: float) -> str:
-    """The moment so long before now: ISO 8601 in UTC, to the second, such as `2026-11-29T02:11:03Z`."""
+    """The time `seconds_ago` before now: ISO 8601 in UTC, to the second, such as `2026-11-29T02:11:03Z`."""
     return (datetime.now(UTC) - timedelta(seconds=seconds_ago)).isoformat(timespec="seconds").replace("+00:00", "Z")

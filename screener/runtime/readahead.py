@@ -1,4 +1,4 @@
-"""A generator moved into a thread of its own, with a bounded queue between: the consumer works while the producer decodes.
+"""Moves a generator into a thread of its own, with a bounded queue between: the consumer works while the producer decodes.
 
 Knows nothing of video. The worker delivers its exception to the consumer, always ends its queue with a sentinel, and is never left blocked
 on a full queue when the consumer stops.
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 PATIENCE_SECONDS = 0.05
-"""How often a blocked worker looks whether anyone still listens."""
+"""How often a blocked worker checks whether the consumer is still there."""
 
 JOIN_SECONDS = 0.5
 
@@ -54,7 +54,7 @@ def read_ahead(items: Iterator[T], size: int, stop: Callable[[], None] | None = 
         except BaseException as error:
             put(_Failure(error))
         finally:
-            close = getattr(items, "close", None)  # a generator ends in the thread that it ran in
+            close = getattr(items, "close", None)  # a generator is closed in the thread that ran it
             if close is not None:
                 close()
 
@@ -72,7 +72,7 @@ def read_ahead(items: Iterator[T], size: int, stop: Callable[[], None] | None = 
             yield item  # type: ignore[misc]
     finally:
         left.set()
-        # A worker that has reached its end may still be alive for a moment, but nothing holds it up.
+        # A worker that has reached its end may still be alive for a moment, but nothing blocks it.
         if not ended and stop is not None:
             stop()
         worker.join(JOIN_SECONDS)

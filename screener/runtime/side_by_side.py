@@ -1,4 +1,4 @@
-"""One piece of work after the other, several at once, their results in order. Knows nothing of video."""
+"""Applies one function to many items, several at once, with the results in order. Knows nothing of video."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ U = TypeVar("U")
 
 
 def side_by_side(work: Callable[[T], U], items: Iterator[T], threads: int, prepare: Callable[[], None]) -> Generator[U, None, None]:
-    """Yield `work(item)` for each item, in order; an error is raised in the place of its result.
+    """Yield `work(item)` for each item, in order; an error is raised in place of its result.
 
-    threads: how many are worked on at once; 1 needs no thread but the caller's. No more items than that are drawn ahead of what was asked
+    threads: how many items are worked on at once; 1 runs in the caller's thread. At most that many items are drawn ahead of those asked
     for. prepare: called first in each thread that works.
     """
     if threads == 1:

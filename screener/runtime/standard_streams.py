@@ -1,7 +1,7 @@
-"""Descriptors 0, 1 and 2, which every program expects to be open and services may start one without.
+"""Descriptors 0, 1 and 2, which every program expects to be open and which a service may start without.
 
-A file, a pipe or shared memory that is opened under one of these numbers is taken for standard input or output: libraries print into it,
-and a child process loses it to its own.
+A file, pipe or shared memory opened under one of these numbers is mistaken for standard input or output: libraries print into it, and a
+child process replaces it with its own.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ STANDARD = (0, 1, 2)
 
 
 def hold() -> tuple[int, ...]:
-    """Have those that are closed lead to the null device, for good, so that nothing else gets their numbers; gives which they were."""
+    """Open the null device on those that are closed, permanently, so that nothing else gets their numbers; returns these numbers."""
     closed = tuple(number for number in STANDARD if not _is_open(number))
     for number in closed:
-        # A system gives out the lowest number that is free; whoever else took it meanwhile holds it as well.
+        # The system assigns the lowest free number. If another thread took it in the meantime, it is occupied as well.
         descriptor = os.open(os.devnull, os.O_RDONLY if number == 0 else os.O_WRONLY)
         if descriptor > max(STANDARD):
             os.close(descriptor)

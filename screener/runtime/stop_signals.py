@@ -1,6 +1,6 @@
-"""SIGINT and SIGTERM as exceptions that never cut a piece of a report in two.
+"""SIGINT and SIGTERM as exceptions that never interrupt the writing of a report half-way.
 
-Knows signals only. Does not know what is being done when one arrives, nor which exit status it leads to.
+Knows only signals: not what is running when one arrives, nor which exit status it leads to.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import NoReturn
 
 
 class Terminated(BaseException):
-    """SIGTERM arrived; like KeyboardInterrupt, nothing between here and the command may swallow it."""
+    """SIGTERM arrived; like KeyboardInterrupt, nothing below the command may swallow it."""
 
 
 class StopSignals:
-    """Raises KeyboardInterrupt or Terminated where the program happens to be, or, while held back, as soon as it no longer is."""
+    """Raises KeyboardInterrupt or Terminated at whatever point the program has reached or, while held back, as soon as the block ends."""
 
     def __init__(self) -> None:
         self._held = False
@@ -25,7 +25,7 @@ class StopSignals:
         self._waiting: BaseException | None = None
 
     def listen(self) -> None:
-        """From now on; main thread only. A signal that whoever started the program had it ignore, as `nohup` does, stays ignored."""
+        """Start handling signals; main thread only. A signal that was ignored when the program started, as by `nohup`, stays ignored."""
         self._held, self._only_first, self._waiting = False, False, None
         for number in (signal.SIGINT, signal.SIGTERM):
             if signal.getsignal(number) is not signal.SIG_IGN:
@@ -33,7 +33,7 @@ class StopSignals:
 
     @contextmanager
     def held_back(self) -> Iterator[None]:
-        """Let the block come to its end before a signal that arrives meanwhile is raised."""
+        """Delay signals that arrive within the block until it has ended."""
         self._held = True
         try:
             yield
@@ -44,11 +44,11 @@ class StopSignals:
             self._raise(stop)
 
     def only_first(self) -> None:
-        """From now on the first signal is raised and the others change nothing: whoever presses twice must not spoil the tidying up."""
+        """From now on only the first signal is raised: pressing Ctrl-C twice must not interrupt the cleaning up."""
         self._only_first = True
 
     def ignore(self) -> None:
-        """From now on a signal changes nothing: the program is about to end by itself."""
+        """From now on signals are ignored: the program is about to end by itself."""
         self._held = True
 
     def _arrived(self, number: int, _frame: FrameType | None) -> None:

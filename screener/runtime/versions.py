@@ -1,4 +1,4 @@
-"""The versions that a result depends on, by package name."""
+"""The versions of the packages that a result depends on."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import platform
 from importlib import metadata
 
 DISTRIBUTION = "screener-video"
-"""What the package is called where packages are published; it is imported, and run, as `screener`."""
+"""The name of the package on PyPI; it is imported, and run, as `screener`."""
 
 PACKAGES = ("screener", "torch", "torchvision", "opencv-python", "numpy", "av")
 
@@ -18,7 +18,7 @@ def _installed() -> tuple[tuple[str, str], ...]:
 
 
 def versions() -> dict[str, str]:
-    """Package name -> version, and Python's own."""
+    """Package name -> version, including Python's own."""
     return {"python": platform.python_version(), **dict(_installed())}
 
 

@@ -1,7 +1,8 @@
-"""How the threads of the libraries wait for each other: asleep. To be set before those libraries load, so this knows none of them.
+"""Makes the libraries' threads sleep while they wait for each other. It must be set before those libraries load, so this module imports
+none.
 
-OpenMP threads spin while they wait. Beside a decoder and a second stage that costs more than the work itself (on two cores 17 to 22
-seconds instead of 6).
+OpenMP threads spin while they wait. Beside a decoder and a second stage that costs more than the work itself (on two cores 17 to 22 seconds
+instead of 6).
 """
 
 from __future__ import annotations
@@ -12,5 +13,5 @@ POLICY = "OMP_WAIT_POLICY"
 
 
 def wait_asleep() -> None:
-    """For this process and its children; a policy that the user has set stays. Without effect once PyTorch is loaded."""
+    """Applies to this process and its children; a policy set by the user is kept. Has no effect once PyTorch is loaded."""
     os.environ.setdefault(POLICY, "PASSIVE")

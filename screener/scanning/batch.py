@@ -1,4 +1,4 @@
-"""Many inputs, one after the other, with one set of models: a verdict for each, whatever happens to the others or to the run itself.
+"""Judges many inputs with one set of models: a verdict for each, whatever happens to the others or to the run itself.
 
 Does not print or exit; knows the screener, the report folder and the journal.
 """
@@ -25,15 +25,15 @@ from screener.settings import ScanSettings
 from screener.video import Source, SourceFailure
 
 FAILED_HERE = "decoder_crash"
-"""The reason of an input that screener itself, and not only its decoder, failed on."""
+"""The reason of an input on which screener itself failed, not only its decoder."""
 
 LONGEST_WORDS = 300
-"""Characters of an error's own words that go into a row."""
+"""Maximum length of an error's message in a row."""
 
 
 @dataclass(frozen=True)
 class Judged:
-    """One input of the run. known: an earlier run has judged it. fault: what screener itself failed with, None when it did not."""
+    """One input of the run. known: it was judged by an earlier run. fault: the error in screener itself, None if there was none."""
 
     source: Source | SourceFailure
     verdict: Verdict
@@ -43,7 +43,7 @@ class Judged:
 
 
 class Batch:
-    """One run over several inputs; `summary` and `exit_status` hold what was finished, also after an interrupt."""
+    """One run over several inputs; `summary` and `exit_status` cover the finished ones, also after an interrupt."""
 
     def __init__(
         self,
@@ -55,9 +55,9 @@ class Batch:
         workers: int = 1,
         left_out: int = 0,
     ) -> None:
-        """workers: inputs that are judged at once, with the one set of models; verdicts come in the order of the inputs all the same.
+        """workers: number of inputs judged at once, with the one set of models; verdicts still come in the order of the inputs.
 
-        left_out: files that are no inputs, for the summary.
+        left_out: number of files that are not inputs, for the summary.
         """
         self._workers = workers
         self._inputs, self._screener, self._progress, self._folder, self._journal = inputs, screener, progress, folder, journal
@@ -75,15 +75,15 @@ class Batch:
         return self._counts.lasting(time.monotonic() - self._started)
 
     def exit_status(self, allow_incomplete: bool = False) -> ExitStatus:
-        """COULD_NOT_RUN when there was no input to judge, or screener itself failed on every one; one that it got through is a result."""
+        """COULD_NOT_RUN if there was no input to judge, or screener itself failed on every one."""
         if self._counts.inputs and self._counts.inputs in (self._faults, self._missing):
             return ExitStatus.COULD_NOT_RUN
         return exit_status(self._results, allow_incomplete)
 
     def run(self, sink: Callable[[Judged], None], whole: Callable[[], AbstractContextManager[object]] = nullcontext) -> None:
-        """Judge every input, in order: write the page of each, note it in the journal, count it, and give it to `sink`.
+        """Judge every input, in order: write its page, add it to the journal, count it, and pass it to `sink`.
 
-        whole: entered around all of that for one input; it may hold interrupts back, so that none falls between a verdict and its row.
+        whole: context entered around all of that for one input; it may delay interrupts, so that none falls between a verdict and its row.
         Raises DeviceError, OutputError, and whatever the sink raises.
         """
         with self._progress, closing(self._judged()) as each:
@@ -101,13 +101,13 @@ class Batch:
             yield self._begun(source, self._progress.advance)()
 
     def _judged_side_by_side(self) -> Generator[Judged]:
-        """Journal and order are kept here; threads do nothing but scan."""
+        """Journal and order are handled in this thread; the worker threads only scan."""
         pool = ThreadPoolExecutor(self._workers, thread_name_prefix="scan")
         under_way: deque[tuple[str, Future[Judged]]] = deque()
         try:
             for source in self._inputs:
                 under_way.append((source.name, pool.submit(self._begun(source, None))))
-                if len(under_way) > self._workers:  # one more than are judged, so that none has to wait for the row of the first
+                if len(under_way) > self._workers:  # one more than are judged, so that no worker waits for the first one's row
                     yield self._awaited(*under_way.popleft())
             while under_way:
                 yield self._awaited(*under_way.popleft())
@@ -119,7 +119,7 @@ class Batch:
         return judging.result()
 
     def _begun(self, source: Source | SourceFailure, on_progress: OnProgress | None) -> Callable[[], Judged]:
-        """What is left to do for an input once the journal knows that it is being judged."""
+        """The remaining work for an input, after the journal has noted that it is being judged."""
         key = None if self._journal is None else key_of(source, sha256_of)
         recalled = self._recalled(source, key)
         if recalled is not None:
@@ -170,9 +170,9 @@ class Batch:
             return Judged(source, self._unjudged(source, _fault_in_words(error)), key, fault=error)
 
     def _recalled(self, source: Source | SourceFailure, key: InputKey | None) -> Judged | None:
-        """What the journal holds of this content, under its present name; None when it must be judged.
+        """The journal's verdict on this content, under its present name; None if it must be judged.
 
-        A page shows pictures, which the journal does not hold: it must be there, and as it was written.
+        A page shows pictures, which the journal does not hold, so the page must exist unchanged.
         """
         if self._journal is None or key is None:
             return None
@@ -209,8 +209,8 @@ def scan_all(
 
 
 def _facts_of(screener: Screener) -> dict[str, object]:
-    """All that a verdict rests on besides the input: those for which this is the same are the same."""
-    row = screener.scan(SourceFailure("nothing", "not_found", ""))  # a row of its own without anything being opened
+    """Everything that a verdict depends on besides the input."""
+    row = screener.scan(SourceFailure("nothing", "not_found", ""))  # a verdict without opening anything
     return {
         "schema_version": SCHEMA_VERSION,
         "checkpoint": row.checkpoint["sha256"],
@@ -221,7 +221,7 @@ def _facts_of(screener: Screener) -> dict[str, object]:
 
 
 def _same_content(judged: Judged, key: InputKey) -> bool:
-    """Whether the input is still what the key was made of; one that was changed meanwhile is to be judged again."""
+    """Whether the input still has the content that the key was made from; otherwise it must be judged again."""
     if isinstance(judged.source, Source) and judged.source.kind == "sequence":
         return key_of(judged.source, sha256_of) == key
     path = judged.source.path if isinstance(judged.source, Source) else None
@@ -229,7 +229,7 @@ def _same_content(judged: Judged, key: InputKey) -> bool:
 
 
 def _fault_in_words(error: Exception) -> str:
-    """What failed and where, in a line that helps whoever gets the report."""
+    """One line that says what failed and where, for the bug report."""
     last = traceback.extract_tb(error.__traceback__)[-1:]
     where = f" at {Path(last[0].filename).name}:{last[0].lineno}" if last else ""
     words = f"{type(error).__name__}: {error}"[:LONGEST_WORDS]

@@ -1,4 +1,4 @@
-"""What a pass over one input has found -> the verdict on it. Does not know how it was found."""
+"""Findings of a pass over one input in, its verdict out. Does not know how they were found."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _NO_STAGE_SECONDS = {"faces": 0.0, "score": 0.0}
 
 @dataclass(frozen=True, eq=False)
 class Findings:
-    """All that is known of one input once its pass has ended.
+    """Everything known about one input once its pass has ended.
 
-    started: of the pass, by `time.perf_counter`. sha256: of the file, None where there is none. scores: in the order of the report.
-    evidence: the crops that the report shows. failure: what ended the reading early. seconds: that each stage took.
+    started: start of the pass, by `time.perf_counter`. sha256: of the file, None if there is none. scores: in the order of the report.
+    evidence: the crops that the report shows. failure: the error that ended reading early. seconds: time that each stage took.
     """
 
     source: Source
@@ -41,7 +41,7 @@ class Findings:
 
 
 def verdict_on(models: Models, found: Findings) -> Verdict:
-    """The verdict that the findings lead to; undecided, with the reason, where nothing could be read."""
+    """The verdict on the findings; undecided, with the reason, if nothing could be read."""
     facts, failure = found.facts, found.failure
     if failure is not None and not facts.frames_sampled:
         verdict = _row(models, replace(found, people=()), "undecided", "none", (failure.reason,))

@@ -1,7 +1,7 @@
-"""Frames -> the face crops that are worth scoring, each with the person it belongs to; every face is noted as seen.
+"""Frames in, face crops worth scoring out, each with its person; every face is counted as seen.
 
-Puts the detector, the tracker and the crop together. Finding and cutting need no order of time; following people does. Does not know
-scores or files.
+Combines the detector, the tracker and the cropping. Finding and cropping work in any order of time; tracking does not. Does not know scores
+or files.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ SCENE_PX = 640
 """Longer side of the small copy of a frame that a report shows."""
 
 INSTANT_SECONDS = 0.2
-"""Faces are followed from one frame to the next only over so short a time."""
+"""Faces are followed from one frame to the next only over at most this time."""
 
 
 @dataclass(frozen=True, eq=False)
 class Glance:
-    """What is kept of one frame in which faces were looked for: no pixels.
+    """What is kept of one frame after finding its faces: no pixels.
 
-    faces: (shorter side in pixels, what became of it) of each face, in the detector's order; `crop`, `too_small` or `too_blurred`.
+    faces: (shorter side in pixels, result) of each face, in the detector's order; the result is `crop`, `too_small` or `too_blurred`.
     """
 
     frame_index: int
@@ -42,11 +42,11 @@ class Glance:
 
 
 Glances = list[tuple[Glance, list[FaceCrop]]]
-"""Of some frames, each with its crops."""
+"""Several frames, each with its crops."""
 
 
 class Following:
-    """People through the glances of one video, in the order of time. `sightings`: what was seen of each, by track id."""
+    """Tracks people through the glances of one video, in order of time. sightings: what was seen of each person, by track id."""
 
     def __init__(self) -> None:
         self._tracker = Tracker()
@@ -66,7 +66,7 @@ class Following:
 
 
 class Cropper:
-    """The faces of one video."""
+    """Finds and crops the faces of one video."""
 
     def __init__(
         self,
@@ -77,9 +77,10 @@ class Cropper:
         detect_every: int = 1,
         keeps_scenes: bool = False,
     ) -> None:
-        """min_face_px, min_sharpness: a face below either is seen, and not cropped. detect_every: of frames that follow each other within
-        an instant, whole pictures are searched only every so many; in between faces are followed. keeps_scenes: whether crops carry
-        their frame, kept small."""
+        """min_face_px, min_sharpness: a face below either is counted and not cropped. detect_every: if frames are at most an instant apart,
+        the whole picture is searched only in every n-th; in the others the known faces are followed. keeps_scenes: whether crops carry a
+        small copy of their frame.
+        """
         self._detector, self._contract = detector, contract
         self._min_face_px, self._min_sharpness = min_face_px, min_sharpness
         self._detect_every = detect_every
@@ -90,20 +91,20 @@ class Cropper:
 
     @property
     def may_be_shared(self) -> bool:
-        """Whether `glances` may run in several threads at once: what is found in a frame then does not rest on the frame before."""
+        """Whether `glances` may run in several threads at once, because the faces found in a frame do not depend on the previous one."""
         return self._detect_every == 1
 
     @property
     def sightings(self) -> dict[int, Sighting]:
-        """What was seen of each person so far, by track id, where frames came in the order of time."""
+        """What was seen of each person so far, by track id; valid if frames came in order of time."""
         return self._following.sightings
 
     def crops(self, frames: Sequence[Frame]) -> list[list[FaceCrop]]:
-        """The crops of each of some frames, which follow those of the call before in time."""
+        """The crops of each frame; the frames follow those of the previous call in time."""
         return self.followed(self.glances(frames))
 
     def followed(self, glances: Glances) -> list[list[FaceCrop]]:
-        """The crops of glances that follow those of the call before in time, each with the person it belongs to."""
+        """The crops of glances, each with its person; the glances follow those of the previous call in time."""
         followed = []
         for glance, crops in glances:
             tracks = self._following.place(glance)
@@ -111,14 +112,16 @@ class Cropper:
         return followed
 
     def glances(self, frames: Sequence[Frame]) -> Glances:
-        """Each of some frames, in any order, with its crops. Their `track_id` is the place of the face in the glance, from 0."""
+        """The glance and crops of each frame, in any order of time. The crops' `track_id` is the index of the face in the
+        glance, from 0.
+        """
         if self._detect_every > 1:
             return [self._glance(frame, self._followed_or_found(frame)) for frame in frames]
         found = self._detector.detect_all([frame.picture_rgb for frame in frames])
         return [self._glance(frame, boxes) for frame, boxes in zip(frames, found, strict=True)]
 
     def _followed_or_found(self, frame: Frame) -> list[FaceBox]:
-        """A face that is lost, and a picture without one, are reasons to search the whole picture at once."""
+        """Follow the known faces; if one is lost, or there are none, search the whole picture."""
         boxes: list[FaceBox] = []
         if self._last is not None and self._followed + 1 < self._detect_every:
             before, faces = self._last
@@ -162,9 +165,9 @@ def _scene(frame: Frame) -> Scene:
 def glances_of(
     cropper: Cropper, frames: Iterator[Frame], at_once: int, threads: int, prepare: Callable[[], None]
 ) -> Generator[tuple[Glances, float]]:
-    """What `Cropper.glances` says of so many frames at once, in order, and the seconds it took.
+    """`Cropper.glances` for up to `at_once` frames at a time, in order, and the seconds it took.
 
-    threads: how many look at frames side by side, where what is found does not rest on the frame before. prepare: called first in each.
+    threads: number of threads that process frames, if frames do not depend on each other. prepare: called first in each thread.
     """
 
     def look(group: list[Frame]) -> tuple[Glances, float]:

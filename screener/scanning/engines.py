@@ -1,6 +1,6 @@
-"""Which engine scores: chosen by the settings, opened, and held against the checkpoint that the scan rests on.
+"""Chooses the scoring engine by the settings, opens it, and checks it against the checkpoint.
 
-Puts the checkpoint and the scoring together. A further engine is one function and one line in `ENGINES`.
+Connects checkpoint and scoring. To add an engine, write a function and add one line to `ENGINES`.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from screener.scoring import Engine, OnnxRuntimeEngine, Scorer, TorchEngine, cho
 from screener.settings import ScanSettings
 
 MODEL_SUFFIX = ".onnx"
-"""A value of the setting `engine` that ends so is the path of a file, not a name."""
+"""A value of the setting `engine` with this suffix is the path of a file, not a name."""
 
 BESIDE = ".int8.onnx"
-"""What follows a checkpoint's stem in the name of the 8-bit model that is found beside it."""
+"""Suffix, after a checkpoint's stem, of the 8-bit model that is looked for beside it."""
 
 
 def build_scorer(checkpoint: Checkpoint, settings: ScanSettings) -> Scorer:
     """The scorer that the settings ask for.
 
-    Raises SettingsError for an engine that is unknown or at odds with device or dtype, DeviceError when it is not installed, and
-    CheckpointError when its model is missing or was made from other weights.
+    Raises SettingsError for an engine that is unknown or incompatible with device or dtype, DeviceError if it is not installed, and
+    CheckpointError if its model is missing or was made from other weights.
     """
     name = settings.engine
     if name.endswith(MODEL_SUFFIX):
@@ -38,12 +38,12 @@ def build_scorer(checkpoint: Checkpoint, settings: ScanSettings) -> Scorer:
 
 
 def model_beside(checkpoint: Checkpoint) -> Path | None:
-    """Where the 8-bit model of a checkpoint is looked for; None when the checkpoint has no file."""
+    """Where the 8-bit model of a checkpoint is looked for; None if the checkpoint has no file."""
     return checkpoint.path.with_name(checkpoint.path.stem + BESIDE) if checkpoint.path else None
 
 
 def _auto(checkpoint: Checkpoint, settings: ScanSettings) -> Engine:
-    """The 8-bit model where somebody put one beside the checkpoint that proved faster when it was made; else PyTorch."""
+    """The 8-bit model, if there is one beside the checkpoint that was faster when it was made; else PyTorch."""
     beside = model_beside(checkpoint)
     wanted = settings.dtype == "auto" and choose_device(settings.device).type == "cpu"
     if wanted and beside and beside.is_file() and importlib.util.find_spec("onnxruntime"):
@@ -80,4 +80,4 @@ def _onnxruntime_from(path: Path, checkpoint: Checkpoint, settings: ScanSettings
 
 
 ENGINES: dict[str, Callable[[Checkpoint, ScanSettings], Engine]] = {"auto": _auto, "torch": _torch, "onnxruntime": _onnxruntime}
-"""Every engine by name; each takes the checkpoint and the settings."""
+"""Engines by name; each takes the checkpoint and the settings."""

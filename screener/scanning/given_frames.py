@@ -1,6 +1,6 @@
-"""Pictures that a program has in memory, in the place of a video that is decoded. Every one of them is judged: choosing is the caller's.
+"""Pictures that a program has in memory, in place of a decoded video. All of them are judged; the caller has chosen them.
 
-Does not know where the pictures come from; what lies behind them was not read, so that nothing is promised of it.
+Does not know where the pictures come from, so nothing is known about the rest of their source.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from screener.settings.checks import above_zero
 
 
 class GivenFrames:
-    """What the stages ask of a video, answered from pictures: `frames`, `facts`, `expected_frames`, `close`."""
+    """The stages' interface of a video, for pictures in memory: `frames`, `facts`, `expected_frames`, `close`."""
 
     def __init__(self, pictures: Iterable[NDArray[np.uint8] | Frame], fps: float, max_pixels: int) -> None:
-        """pictures: (H, W, 3) uint8, RGB, upright, `1 / fps` seconds apart; or `Frame`s, which bring their own times."""
+        """pictures: (H, W, 3) uint8, RGB, upright, `1 / fps` seconds apart; or `Frame`s, which have their own times."""
         above_zero("fps", fps)
         self._pictures, self._fps, self._max_pixels = pictures, fps, max_pixels
         self._count, self._sizes, self._end_seconds, self._closed = 0, [(0, 0)], 0.0, False
@@ -46,7 +46,7 @@ class GivenFrames:
         )
 
     def frames(self) -> Iterator[Frame]:
-        """Each picture once. Raises SettingsError for what is no picture, and SourceError where there is none at all."""
+        """Each picture once. Raises SettingsError for something that is not a picture, and SourceError if there are none."""
         for given in self._pictures:
             if self._closed:
                 return
@@ -60,7 +60,7 @@ class GivenFrames:
             raise SourceError("empty", "frames: there is no picture among them")
 
     def close(self) -> None:
-        """A running `frames` ends at its next picture."""
+        """End a running `frames` at its next picture."""
         self._closed = True
 
     def _frame(self, given: NDArray[np.uint8] | Frame) -> Frame:

@@ -1,4 +1,4 @@
-"""What judging needs loaded: settings and a checkpoint in, detector, limits and scorer out. Every pass over an input stands on it.
+"""Settings and a checkpoint in, detector, limits and scorer out: what every pass over an input needs.
 
 Does not know sources, passes or verdicts.
 """
@@ -25,17 +25,17 @@ from screener.verdict.judging import POOLING, Limits
 _LOG = logging.getLogger(__name__)
 
 FACE_THREADS = 4
-"""Pictures in which faces are looked for at once, at most, on a processor."""
+"""Maximum number of pictures searched for faces at once on a CPU."""
 
 
 class Models:
     """Detector, scorer and limits, loaded once for any number of inputs and threads.
 
-    cores: how many of the processor's cores PyTorch may use for one input; whoever judges several at once sets it lower.
+    cores: number of CPU cores that PyTorch may use for one input; set it lower if several inputs are judged at once.
     """
 
     def __init__(self, settings: ScanSettings | None = None, checkpoint: Checkpoint | str | Path | None = None) -> None:
-        """checkpoint: loaded, its path, or None for the default one. Raises CheckpointError, SettingsError, DeviceError."""
+        """checkpoint: a loaded one, its path, or None for the default. Raises CheckpointError, SettingsError, DeviceError."""
         keep_float32_whole()
         self.settings = settings or ScanSettings()
         self.checkpoint = checkpoint if isinstance(checkpoint, Checkpoint) else load_checkpoint(checkpoint)
@@ -53,7 +53,7 @@ class Models:
         _LOG.info("weights %s, sha256 %.16s, from %s; %s", contract.name, self.checkpoint.sha256, self.checkpoint.path, ran_on)
 
     def new_cropper(self) -> Cropper:
-        """For one video, or for frames without a gap of one: it remembers faces."""
+        """A cropper for one video, or for frames without gaps: it remembers faces."""
         settings, contract = self.settings, self.checkpoint.contract
         return Cropper(
             self.detector, contract.preprocessing, settings.min_face_px, self.least_sharpness, settings.detect_every,
@@ -61,15 +61,18 @@ class Models:
         )  # fmt: skip
 
     def glances(self, cropper: Cropper, frames: Iterator[Frame]) -> Generator[tuple[Glances, float]]:
-        """What faces are found in some frames at a time, in order, and the seconds it took. On a processor with one core a picture, as the
-        steps are too small to be shared, and several pictures at once; half the cores are left to decoding and scoring."""
+        """The faces found in the frames, a few frames at a time, in order, and the seconds it took.
+
+        On a CPU each picture uses one core, because the steps are too small to be shared, and several pictures are processed at once; half
+        the cores are left for decoding and scoring.
+        """
         on_processor = self.scorer.device.type == "cpu"
         threads = max(1, min(self.cores // 2, FACE_THREADS)) if on_processor else 1
         return glances_of(cropper, frames, self.detector.pictures_at_once, threads, use_one_core if on_processor else lambda: None)
 
 
 def limits_of(checkpoint: Checkpoint, settings: ScanSettings) -> Limits:
-    """Where the decision falls: the settings' threshold, or the checkpoint's operating point at the settings' false-positive rate."""
+    """Decision limits: the settings' threshold, or the checkpoint's operating point at the settings' false-positive rate."""
     contract = checkpoint.contract
     pooling = settings.pooling or contract.pooling
     if pooling not in POOLING:
@@ -87,7 +90,7 @@ def limits_of(checkpoint: Checkpoint, settings: ScanSettings) -> Limits:
 
 
 def operating_point_of(checkpoint: Checkpoint, settings: ScanSettings) -> dict[str, float]:
-    """The operating point in use, for the report; empty when the threshold was given by hand."""
+    """The operating point in use, for the report; empty if the threshold was given explicitly."""
     if settings.threshold is not None:
         return {}
     point = checkpoint.contract.operating_point(settings.fpr)
@@ -97,7 +100,7 @@ def operating_point_of(checkpoint: Checkpoint, settings: ScanSettings) -> dict[s
 
 
 def build_detector(name: str, device: Any, contract: dict[str, Any]) -> FaceDetector:
-    """The named detector; one that would find other boxes than those the checkpoint was made with is refused."""
+    """The named detector. Refuses one whose boxes would differ from those that the checkpoint was made with."""
     if name not in DETECTORS:
         raise SettingsError(f"detector: expected one of {', '.join(DETECTORS)}, got {name!r}")
     detector = DETECTORS[name](device=device)

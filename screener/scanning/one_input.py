@@ -1,7 +1,7 @@
 """One call for one input: `screener.scan`, `screener.scan_frames` and `screener.scan_stream`.
 
 The decoding process is started first, so that it loads its libraries while PyTorch and the weights are loaded here, which takes as long.
-What happens then is in `screener`.
+The rest is in `screener`.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ def scan(
 ) -> Verdict:
     """Judge one video, picture or stream with a freshly loaded model; for several inputs keep a `Screener`.
 
-    changes: single settings by name, over `settings`: `scan("clip.mp4", frames=8)`.
-    Raises CheckpointError, SettingsError and DeviceError; an input that is missing or cannot be read is a verdict with its reason.
+    changes: single settings by name that override `settings`: `scan("clip.mp4", frames=8)`.
+    Raises CheckpointError, SettingsError and DeviceError; an input that is missing or unreadable gives a verdict with its reason.
     """
     return _loaded(settings, checkpoint, changes).scan(source)
 
@@ -53,7 +53,7 @@ def scan_frames(
 def scan_stream(
     source: Source | str | Path, settings: ScanSettings | None = None, checkpoint: Checkpoint | str | Path | None = None, **changes: Any
 ) -> Iterator[FaceScore]:
-    """The scores of one input as they come, in the order of its frames. changes: as for `scan`.
+    """Yield the scores of one input as they are computed, in the order of its frames. changes: as for `scan`.
 
     Raises as `scan` does, and SourceError for an input that is missing or cannot be read at all.
     """
@@ -61,7 +61,7 @@ def scan_stream(
 
 
 def changed(settings: ScanSettings | None, changes: dict[str, Any]) -> ScanSettings:
-    """Settings with single ones changed. Raises SettingsError for a name that is none, and for what does not go together."""
+    """Settings with some values replaced. Raises SettingsError for an unknown name, and for values that do not go together."""
     settings = settings or ScanSettings()
     return ScanSettings.from_mapping({**{f.name: getattr(settings, f.name) for f in fields(settings)}, **changes}) if changes else settings
 

@@ -1,7 +1,7 @@
-"""One input looked at in rounds, each closer than the one before, until the outcome is sure or the time is up.
+"""Scans one input in rounds, each denser than the one before, until the outcome is sure or the time is up.
 
-The stages are those of any scan. Frames come in no order of time, so people are followed anew after each round, from what was observed of
-every frame so far. What stays of a frame is a few kilobytes; its pixels die at scoring.
+The stages are those of any scan. Frames come in no order of time, so people are tracked again after each round, from the observations of
+all frames so far. A few kilobytes are kept of a frame; its pixels are dropped at scoring.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ from screener.verdict.sureness import Standing, is_sure, standing_of
 from screener.video import SeekPlan, Source, open_video
 
 KEPT_CROPS = 64
-"""Of the faces in one place of the detector's order, before it is known whose they are."""
+"""Crops kept per index in the detector's order, before it is known to whom they belong."""
 
 _MARGIN_SECONDS = 0.2
-"""For following, judging and writing down, at the end of a budget."""
+"""Reserved at the end of a time budget for tracking, judging and writing."""
 
 _FIRST_GUESS_SECONDS = 0.1
-"""How long a face takes to score, before any was."""
+"""Assumed time to score a face, before any was scored."""
 
 FaceKey = tuple[int, int]
-"""Place of a face in its glance, and the index of the frame."""
+"""Index of a face in its glance, and index of the frame."""
 
 
 class ProgressivePass:
-    """Rounds over one source; `scores` yields the scores of all of them as they come, before it is known whose they are."""
+    """Rounds over one source. `scores` yields the scores of all rounds as they come, before it is known to whom they belong."""
 
     def __init__(
         self, models: Models, source: Source, on_progress: OnProgress | None = None, frame_transform: FrameTransform | None = None
@@ -65,7 +65,7 @@ class ProgressivePass:
         self.failure: SourceError | None = None
 
     def scores(self) -> Iterator[FaceScore]:
-        """Every score as it comes, round by round; a source that fails is kept in `failure`."""
+        """Yield every score as it comes, round by round; if the source fails, the error is kept in `failure`."""
         use_cores(self._models.cores)
         with closing(self._hash):
             try:
@@ -78,7 +78,7 @@ class ProgressivePass:
             self._hash.wait(self._seconds_left())
 
     def verdict(self) -> Verdict:
-        """The verdict from everything that was scored so far; at any time, and as often as wanted."""
+        """The verdict from everything scored so far; may be called at any time and repeatedly."""
         self._follow()
         named = [replace(score, track_id=self._track_of(score)) for score in self._stages.scores]
         return verdict_on(
@@ -101,7 +101,7 @@ class ProgressivePass:
         while slices and not self._is_late():
             yield from self._round(slices)
             if "sparse" not in self._facts.warnings:
-                return  # it could only be read as ever, and was
+                return  # single frames cannot be sought in it, so it was read in order, completely
             self._follow()
             if suspects := self._suspects():
                 yield from self._look_closer(suspects)
@@ -124,7 +124,7 @@ class ProgressivePass:
                 yield from self._stages.run(video)
             finally:
                 self._facts = _together(facts, video.facts)
-        if "sparse" in self._facts.warnings:  # frames that were still on their way when the time was up were not looked at
+        if "sparse" in self._facts.warnings:  # frames that were decoded when the time was up were not examined
             self._facts = replace(self._facts, frames_sampled=len(self._glances))
 
     def _look_closer(self, suspects: list[FaceScore]) -> Iterator[FaceScore]:
@@ -148,7 +148,7 @@ class ProgressivePass:
             self._on_progress(len(self._glances), None if expected is None else len(self._glances) - looked_at + expected)
 
     def _is_late(self, waiting: int = 0) -> bool:
-        """Whether what is left of the budget is needed to score what waits: one look more would be too much."""
+        """Whether the rest of the budget is needed to score the waiting crops, so that no further frame can be examined."""
         left = self._seconds_left()
         if left is None:
             return False
@@ -162,7 +162,7 @@ class ProgressivePass:
         return max(1e-3, self._budget_seconds - (time.perf_counter() - self._started))
 
     def _follow(self) -> None:
-        """Everyone through all that was seen so far, in the order of time, and the verdict on each as it stands."""
+        """Track everyone through all glances so far, in order of time, and update the verdict on each."""
         following = Following()
         self._track_ids = {}
         for glance in sorted(self._glances.values(), key=lambda glance: (glance.pts_seconds, glance.frame_index)):
@@ -181,7 +181,7 @@ class ProgressivePass:
         return self._track_ids[score.track_id, score.frame_index]
 
     def _suspects(self) -> list[FaceScore]:
-        """Suspicious faces of people who are not fake as they stand, at moments that were not looked at more closely, the worst first."""
+        """Suspicious faces of people who are not judged fake yet, at moments not examined more closely yet, highest score first."""
         fakes = {person.track_id for person in self._people if person.outcome == "fake"}
         threshold = self._models.limits.threshold
         found = [
@@ -200,7 +200,7 @@ class ProgressivePass:
 
 
 def _together(before: VideoFacts, now: VideoFacts) -> VideoFacts:
-    """The facts of two looks at one file."""
+    """The combined facts of two looks at one file."""
     if not before.frames_sampled:
         return now
     changed = ("resolution_change",) * (before.size_wh != now.size_wh and now.frames_sampled > 0)

@@ -1,9 +1,8 @@
-"""Which parts of a video are looked at next: everywhere first, then between, and around whatever looks suspicious. Pure.
+"""Which parts of a video are examined next: first everywhere, then in between, and around anything suspicious. Pure.
 
-Each round halves the slices into which the video is cut, and asks for one frame of each slice that has none yet; so after every round the
-frames lie one to a slice. What is wanted of a slice is the moment at a third of it, and in the next round at two thirds: that is where the
-moment of the one round lies in the halves of its slice, so that the frames of all rounds together keep equal distances. Knows times, not
-scores or verdicts.
+Each round halves the slices of the video, and asks for one frame of each slice that has none yet; so after every round there is one frame
+per slice. The wanted moment is at a third of a slice, and in the next round at two thirds: halving a slice puts the moment of one round at
+that of the other, so the frames of all rounds are equally spaced. Knows times, not scores or verdicts.
 """
 
 from __future__ import annotations
@@ -14,38 +13,40 @@ from collections.abc import Iterable
 import numpy as np
 
 FIRST_ROUND = 16
-"""Frames of the first round: one of them falls into a passage of 5 % of the video in 8 cases of 10, and of the second round's 32 as good
-as always. With fewer, the interval of a pooled score would be too wide to tell anything."""
+"""Frames of the first round: one of them falls into a passage of 5 % of the video in 8 of 10 cases, and one of the second round's 32 almost
+always. With fewer, the interval of a pooled score would be too wide.
+"""
 
 DENSEST_FPS = 1.0
-"""No round goes beyond so many frames per second of video, nor stops short of what an ordinary scan looks at."""
+"""No round examines more frames per second of video than this, but at least as many frames as an ordinary scan."""
 
 MOST_FRAMES = 12 * 3600
-"""However long the header says that the video is."""
+"""Upper limit, whatever duration the header states."""
 
 CLOSER_SECONDS = (-2.0, -1.0, 1.0, 2.0)
-"""Where a suspicious moment is looked at more closely: as densely as one frame per second would have, three of which in a row make a
-suspicious passage."""
+"""Offsets of the extra frames around a suspicious moment: together as dense as one frame per second, of which three in a row make a
+suspicious segment.
+"""
 
 CLOSER_WIDTH_SECONDS = 0.5
 CLOSER_AT_ONCE = 8
-"""Suspicious moments that one round looks at more closely, the most suspicious first."""
+"""Number of suspicious moments that one round examines more closely, highest score first."""
 
 Slice = tuple[float, float, float]
-"""Start, the moment that is wanted most, and end."""
+"""Start, most wanted moment, and end."""
 
 
 class Rounds:
     """The slices of each round, as fractions of the duration."""
 
     def __init__(self, least_frames: int) -> None:
-        """least_frames: that even the shortest video may be looked at."""
+        """least_frames: minimum number of frames, even for the shortest video."""
         self._least_frames = least_frames
         self.count = FIRST_ROUND
         self._third = 1
 
     def most_frames(self, duration_seconds: float) -> int:
-        """How many frames are looked at at most: one a second, or what a full scan would take of a short video."""
+        """Maximum number of frames to examine: one a second, or those of an ordinary scan for a short video."""
         return max(self._least_frames, FIRST_ROUND, min(MOST_FRAMES, math.ceil(duration_seconds * DENSEST_FPS)))
 
     def first(self) -> tuple[Slice, ...]:
@@ -53,8 +54,9 @@ class Rounds:
         return tuple(self._slice(number) for number in range(self.count))
 
     def next(self, duration_seconds: float, taken_seconds: Iterable[float]) -> tuple[Slice, ...]:
-        """Of the next round; nothing when the video has been looked at as densely as it will be. taken_seconds: of the evenly spread
-        frames so far."""
+        """The slices of the next round; empty if the video has been examined as densely as it will be. taken_seconds: times of the evenly
+        spread frames so far.
+        """
         taken = np.array(sorted(taken_seconds))
         most = self.most_frames(duration_seconds)
         while self.count < most:
@@ -71,9 +73,9 @@ class Rounds:
         return number / self.count, (number + self._third / 3) / self.count, (number + 1) / self.count
 
     def closer(self, moments_seconds: Iterable[float], duration_seconds: float, taken_seconds: Iterable[float]) -> tuple[Slice, ...]:
-        """Around some moments. taken_seconds: of every frame so far; where one lies already, none is asked for.
+        """Slices around suspicious moments. taken_seconds: times of all frames so far; a slice that already has one is left out.
 
-        Nothing in a video so short that the next round comes as close.
+        Empty for a video so short that the next round comes as close.
         """
         if duration_seconds / self.count <= 1.5 / DENSEST_FPS:
             return ()

@@ -1,4 +1,4 @@
-"""`Screener`: models loaded once, and inputs judged with them by whichever pass the settings ask for.
+"""`Screener`: models loaded once, and inputs judged with them by the pass that the settings ask for.
 
 Does not know the command line, report formats or runs over many inputs.
 """
@@ -25,7 +25,7 @@ from screener.video.sources import printable_name
 
 
 class Screener(Models):
-    """Models loaded once, for any number of inputs, also for several at once, each in a thread of its own."""
+    """Models loaded once, for any number of inputs, also in several threads at once."""
 
     def scan(
         self,
@@ -52,10 +52,10 @@ class Screener(Models):
         name: str = "frames",
         on_progress: OnProgress | None = None,
     ) -> Verdict:
-        """Judge pictures that are in memory: every one of them, so that how many frames a scan looks at does not matter here.
+        """Judge pictures in memory: all of them, so the settings for sampling do not apply.
 
-        frames: (H, W, 3) uint8 arrays, RGB and upright, `1 / fps` seconds apart, or `Frame`s with times of their own; they are taken as
-        they are needed and not kept. name: what the verdict calls them. Raises SettingsError for what is no picture.
+        frames: (H, W, 3) uint8 arrays, RGB and upright, `1 / fps` seconds apart, or `Frame` objects with times of their own; taken as
+        needed and not kept. name: what the verdict calls them. Raises SettingsError for something that is not a picture.
         """
         given = GivenFrames(frames, fps, self.settings.max_pixels)
         looking = SinglePass(self, Source(name, "frames", printable_name(name)), on_progress, given=given)
@@ -64,7 +64,9 @@ class Screener(Models):
         return looking.verdict()
 
     def scan_stream(self, source: Source | str | Path) -> Iterator[FaceScore]:
-        """The scores of one input as they come, in the order of its frames; raises SourceError when it cannot be read at all."""
+        """Yield the scores of one input as they are computed, in the order of its frames. Raises SourceError if it cannot be
+        read at all.
+        """
         found = as_source(source)
         if isinstance(found, SourceFailure):
             raise SourceError(found.reason, found.message)
@@ -77,7 +79,7 @@ class Screener(Models):
 
 
 def as_source(source: Source | SourceFailure | str | Path) -> Source | SourceFailure:
-    """One path, URL or camera -> the input it names; raises SettingsError when it names several."""
+    """One path, URL or camera -> its input. Raises SettingsError if it names several."""
     if isinstance(source, (Source, SourceFailure)):
         return source
     found = expand_sources([source])

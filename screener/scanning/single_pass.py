@@ -1,6 +1,6 @@
-"""One input looked at once, in the order of time: what an ordinary scan does.
+"""Scans one input once, in order of time: an ordinary scan.
 
-Of a judged face a handful of numbers stays: memory grows by little, and with the video's length only under `--fps` and `--all-frames`.
+A few numbers are kept of each judged face, so memory grows slowly, and with the video's length only under `--fps` and `--all-frames`.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from screener.verdict.judging import judge_person
 from screener.video import Source, open_video
 
 OnProgress = Callable[[int, int | None], None]
-"""Called with (frames looked at, frames expected or None) after each frame."""
+"""Called with (frames examined, frames expected or None) after each frame."""
 
 
 class SinglePass:
-    """One pass over one source: an iterator of scores that keeps what the verdict needs. failure: what ended the reading early."""
+    """One pass over one source: an iterator of scores that keeps what the verdict needs. failure: the error that ended reading early."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class SinglePass:
         frame_transform: FrameTransform | None = None,
         given: GivenFrames | None = None,
     ) -> None:
-        """given: pictures that are judged in place of what decoding `source` would give."""
+        """given: pictures that are judged instead of decoding `source`."""
         self._models, self._source, self._given = models, source, given
         self._cropper = models.new_cropper()
         self._evidence = TellingCrops(models.settings.thumbnails)
@@ -48,7 +48,7 @@ class SinglePass:
         self.failure: SourceError | None = None
 
     def scores(self) -> Iterator[FaceScore]:
-        """Decode, find, follow, crop and score; a stage that raises ends it, and the other stages with it."""
+        """Decode, find, track, crop and score; if a stage raises, all stages end."""
         use_cores(self._models.cores)
         try:
             with closing(self._given or open_video(self._source, self._models.settings)) as video:
@@ -60,7 +60,7 @@ class SinglePass:
             self.failure = error
 
     def verdict(self) -> Verdict:
-        """The verdict from everything that was scored so far."""
+        """The verdict from everything scored so far."""
         facts = replace(self._facts, frames_judged=len(self._stages.judged_frames))
         return verdict_on(
             self._models,

@@ -1,8 +1,8 @@
-"""Frames of one video in, scores of faces out: three stages at once, with short queues between.
+"""Frames of one video in, scores of faces out: three stages running at once, with short queues between.
 
-Decoding runs in a process of its own, faces are found in threads, scoring happens in the caller's thread (on a CUDA card a batch is begun
-before the scores of the one before are waited for). Pixels die at scoring. Does not know which frames are wanted, nor verdicts: what
-depends on that is given by the pass that runs the stages.
+Decoding runs in a process of its own, faces are found in threads, scoring happens in the caller's thread (on a CUDA card a batch is started
+before the scores of the previous one are fetched). Pixels are dropped at scoring. Does not know which frames are wanted, nor verdicts: the
+pass that runs the stages decides about these.
 """
 
 from __future__ import annotations
@@ -24,38 +24,38 @@ from screener.verdict.evidence import TellingCrops
 from screener.verdict.judging import score_of
 
 FrameTransform = Callable[[Frame], Frame]
-"""What is done to each sampled frame, at full size, before faces are looked for in it."""
+"""Applied to each sampled frame, at full size, before finding faces."""
 
 FRAMES_AHEAD = 4
-"""Decoded frames that may wait for the face stage."""
+"""Maximum number of decoded frames waiting for the face stage."""
 
 FIRST_BATCH = 4
-"""Faces that are scored together at first: the first scores come sooner, and the network is warm when there is more to do."""
+"""Size of the first batch of faces: small, so that the first scores come sooner and the network is warm when more arrive."""
 
 LOOKS_AHEAD = 8
-"""Frames whose crops may wait for the scoring stage."""
+"""Maximum number of frames whose crops wait for the scoring stage."""
 
 
 @dataclass(frozen=True)
 class Course:
-    """What a pass decides while its stages run."""
+    """Decisions that a pass makes while its stages run."""
 
     crops_of: Callable[[Glances], list[list[FaceCrop]]]
-    """The crops of some frames, in the order in which the frames came; runs in the thread of the face stage."""
+    """Returns the crops of some frames, in the order of the frames; runs in the thread of the face stage."""
 
     note_look: Callable[[int, int | None], None]
-    """Told of each frame whose crops arrived: how many have in this run, and how many are expected, None where that is unknown."""
+    """Called for each frame whose crops arrived, with the number of such frames in this run and the number expected, None if unknown."""
 
     is_late: Callable[[int], bool] = lambda waiting: False
-    """Whether to look no further, with so many crops whose scores are not there yet."""
+    """Whether to examine no further frames, given the number of crops without scores."""
 
 
 class FrameStream(Protocol):
-    """What the stages ask of a video. `frames` may be ended from another thread by `close`."""
+    """The stages' interface of a video. `frames` may be ended from another thread by `close`."""
 
     @property
     def expected_frames(self) -> int | None:
-        """How many frames will come if all goes well; None where that cannot be known."""
+        """How many frames will come if all goes well; None if unknown."""
         ...
 
     def frames(self) -> Iterator[Frame]:
@@ -68,7 +68,7 @@ class FrameStream(Protocol):
 
 
 class Stages:
-    """The stages of one input, for one run after the other; `scores`, `judged_frames` and `seconds` grow with each."""
+    """The stages of one input, for one run after another; `scores`, `judged_frames` and `seconds` grow with each."""
 
     def __init__(
         self, models: Models, cropper: Cropper, evidence: TellingCrops, course: Course, frame_transform: FrameTransform | None = None
@@ -80,20 +80,20 @@ class Stages:
         self.seconds = {"faces": 0.0, "score": 0.0}
 
     def run(self, video: FrameStream) -> Iterator[FaceScore]:
-        """The scores of the frames of a video as they come; a stage that raises ends it, and the other stages with it."""
+        """Yield the scores of a video's frames as they come; if a stage raises, all stages end."""
         with closing(self._begun(video)) as begun:
             for crops, scoring in in_flight(begun, int(self._models.scorer.keeps_in_flight)):
                 yield from self._scored(crops, scoring)
 
     def _begun(self, video: FrameStream) -> Generator[tuple[list[FaceCrop], Begun]]:
-        """Each batch as soon as its crops are there, on its way through the network."""
+        """Start each batch as soon as its crops are there."""
         waiting: list[FaceCrop] = []
         batch_size, gone = self._models.scorer.batch_size, len(self.scores)
         size = batch_size if gone else min(batch_size, FIRST_BATCH)
         with closing(read_ahead(self._looks(video), LOOKS_AHEAD, stop=video.close)) as looks:
             for looked_at, crops in enumerate(looks, 1):
                 waiting += crops
-                self._course.note_look(looked_at, video.expected_frames)  # first: nothing is scored of a frame that nobody knows of
+                self._course.note_look(looked_at, video.expected_frames)  # before scoring: no frame has scores before it was counted
                 while len(waiting) >= size:
                     batch, waiting, gone, size = waiting[:size], waiting[size:], gone + size, batch_size
                     yield batch, self._begin(batch)

@@ -1,8 +1,8 @@
-"""Face crops -> fake logits, and where asked the locator's maps, in batches, with the engine and on the device there is.
+"""Face crops in, fake logits out, and the locator's maps if asked for; in batches, on the available device and engine.
 
-Knows tensors and devices. Does not know calibration, people, time or checkpoints: `engines` chooses by the settings and holds an engine's
-file against the checkpoint. A further engine is one class with the members of `Engine`, or of `BeginningEngine` where its device computes
-while the processor goes on.
+Knows tensors and devices. Does not know calibration, people, time or checkpoints: `scanning.engines` chooses an engine by the settings and
+checks its file against the checkpoint. To add an engine, write a class with the members of `Engine`, or of `BeginningEngine` if its device
+computes asynchronously.
 """
 
 from screener.runtime.in_flight import in_flight

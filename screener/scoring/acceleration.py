@@ -1,6 +1,6 @@
-"""Ways to launch a network's many small kernels at less cost to the processor: none, a captured CUDA graph, or PyTorch's compiler.
+"""Ways to launch a network's many small kernels with less CPU time: directly, as a captured CUDA graph, or with PyTorch's compiler.
 
-None changes a result by more than rounding. `scripts/bench_gpu.py` measures what each is worth on a card; until it has, none is used.
+None changes a result by more than rounding. `scripts/bench_gpu.py` measures what each gains on a card; until that was done, none is used.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from torch import Tensor
 
 Answers = tuple[Tensor, Tensor]
 Forward = Callable[[Tensor], Answers]
-"""(N, S, S, 3) uint8 on the device -> logits and features there."""
+"""(N, S, S, 3) uint8 on the device -> logits and features on the device."""
 
 WARM_UP_PASSES = 3
-"""Before a capture, so that libraries have chosen their kernels and taken their memory."""
+"""Passes before a capture, in which libraries choose their kernels and allocate memory."""
 
 
 def plain(forward: Forward, device: torch.device) -> Forward:
-    """As it is."""
+    """The forward pass unchanged."""
     return forward
 
 
 class CapturedGraph:
-    """One CUDA graph for each batch size that comes; where a capture fails, the plain pass from then on, said once in a warning.
+    """One CUDA graph for each batch size; if a capture fails, the plain pass from then on, with one warning.
 
-    Batches share the memory of a graph: whoever calls it does so in one thread at a time and on one stream, as `Lane` does.
+    Batches share the memory of a graph, so it must be called in one thread at a time and on one stream, as `Lane` does.
     """
 
     def __init__(self, forward: Forward, device: torch.device) -> None:
@@ -37,7 +37,7 @@ class CapturedGraph:
         self._fails = device.type != "cuda"
 
     def __call__(self, crops: Tensor) -> Answers:
-        """As the network answers; by a recorded graph for each shape of batch, as it is where recording fails."""
+        """Run the graph recorded for this batch shape, or the network itself if recording failed."""
         if not self._fails and tuple(crops.shape) not in self._graphs:
             self._capture(crops)
         if self._fails:
@@ -45,7 +45,7 @@ class CapturedGraph:
         graph, taken, given = self._graphs[tuple(crops.shape)]
         taken.copy_(crops)
         graph.replay()
-        # The graph writes its next answers to the same place.
+        # The graph overwrites these tensors in its next run.
         return given[0].clone(), given[1].clone()
 
     def _capture(self, crops: Tensor) -> None:
@@ -58,7 +58,7 @@ class CapturedGraph:
                     self._forward(taken)
             torch.cuda.current_stream(self._device).wait_stream(stream)
             graph = torch.cuda.CUDAGraph()
-            # What other threads do on the card meanwhile, such as finding faces, is no part of this and must not fail for it.
+            # Work of other threads on the card, such as finding faces, must neither be captured nor fail.
             with torch.cuda.graph(graph, capture_error_mode="thread_local"):
                 given = self._forward(taken)
             self._graphs[tuple(crops.shape)] = graph, taken, given
@@ -69,18 +69,18 @@ class CapturedGraph:
 
 
 class Compiled:
-    """PyTorch's compiler; where it fails, the plain pass from then on, said once in a warning."""
+    """PyTorch's compiler; if it fails, the plain pass from then on, with one warning."""
 
     def __init__(self, forward: Forward, device: torch.device) -> None:
         self._forward = forward
         self._compiled: Forward | None = torch.compile(forward, dynamic=False)
 
     def __call__(self, crops: Tensor) -> Answers:
-        """As the network answers; compiled while the compiler manages it, as it is from the first time that it does not."""
+        """Run the compiled network, or the network itself once compiling has failed."""
         if self._compiled is not None:
             try:
                 return self._compiled(crops)
-            except Exception as error:  # the compiler's errors have no common root
+            except Exception as error:  # the compiler's errors have no common base class
                 self._compiled = None
                 warnings.warn(f"the network could not be compiled ({type(error).__name__}); scoring goes on without", stacklevel=4)
         return self._forward(crops)

@@ -1,4 +1,4 @@
-"""Names of devices and dtypes -> those of PyTorch, and what the hardware here computes well. Does not know networks."""
+"""Names of devices and dtypes -> PyTorch's objects, and what the hardware here computes efficiently. Does not know networks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from screener.errors import DeviceError
 
 
 def choose_device(name: str) -> torch.device:
-    """`auto`, `cpu`, `cuda` or `mps` -> device; raises DeviceError when the one asked for is missing."""
+    """`auto`, `cpu`, `cuda` or `mps` -> device. Raises DeviceError if the requested one is missing."""
     available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
         return torch.device(next(device for device, there in available.items() if there))
@@ -19,7 +19,7 @@ def choose_device(name: str) -> torch.device:
 
 
 def choose_dtype(name: str, device: torch.device) -> torch.dtype:
-    """`auto` takes bfloat16 only where the hardware computes in it; elsewhere it would be slower than float32, not faster."""
+    """`auto` selects bfloat16 only if the hardware computes in it; elsewhere it would be slower than float32."""
     if name != "auto":
         return torch.bfloat16 if name == "bfloat16" else torch.float32
     if device.type == "cuda":
@@ -30,8 +30,9 @@ def choose_dtype(name: str, device: torch.device) -> torch.dtype:
 
 
 def keep_float32_whole() -> None:
-    """For the rest of the process: left to itself PyTorch lets NVIDIA's cards round the factors of a float32 convolution to 10 bits (TF32),
-    and boxes and scores would differ from those of a processor by more than they may."""
+    """Disable TF32 for the rest of the process. By default PyTorch lets NVIDIA cards round the factors of a float32 convolution to 10 bits,
+    so boxes and scores would differ from the CPU's by more than the tolerance.
+    """
     torch.backends.cudnn.allow_tf32 = False
 
 

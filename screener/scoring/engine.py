@@ -1,4 +1,4 @@
-"""What a scorer needs of whatever computes the network."""
+"""The contract of an engine, which computes the network for a scorer."""
 
 from __future__ import annotations
 
@@ -10,41 +10,43 @@ import torch
 from numpy.typing import NDArray
 
 Pictures = NDArray[np.uint8] | Sequence[NDArray[np.uint8]]
-"""(N, S, S, 3) uint8 crops, in one piece or one by one."""
+"""(N, S, S, 3) uint8 crops, as one array or one by one."""
 
 LogitsAndMaps = tuple[NDArray[np.float64], NDArray[np.float32] | None]
-"""(N,) uncalibrated log-odds of fake, and (N, S/16, S/16) certainty, 0 to 1, of a blend there, or None where it was not asked for."""
+"""(N,) uncalibrated log-odds of fake, and (N, S/16, S/16) probability of blending in each cell, or None if not asked for."""
 
 
 class Engine(Protocol):
-    """A network made ready. The same crop gives the same logit with and without maps."""
+    """A network ready to run. The same crop gives the same logit with and without maps."""
 
     name: str
-    """As `engines.ENGINES` has it."""
+    """Its key in `engines.ENGINES`."""
     device: torch.device
     dtype_name: str
-    """What its convolutions are computed in: a key of `scoring.TOLERANCE_P_FAKE`."""
+    """The dtype of its convolutions: a key of `scoring.TOLERANCE_P_FAKE`."""
 
     def logits(self, crops_rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
         """(N, S, S, 3) uint8 crops, at least one -> (N,) uncalibrated log-odds of fake, in one batch."""
         ...
 
     def logits_and_maps(self, crops_rgb: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-        """(N, S, S, 3) uint8 crops, at least one -> (N,) logits and (N, S/16, S/16) certainty, 0 to 1, of a blend there."""
+        """(N, S, S, 3) uint8 crops, at least one -> (N,) logits and (N, S/16, S/16) probability of blending in each cell."""
         ...
 
     def bare_pass(self, crops_rgb: NDArray[np.uint8]) -> Callable[[], object]:
-        """What runs the network over these crops, made ready already: for measuring what everything else costs."""
+        """A prepared function that only runs the network on these crops, to measure the cost of everything else."""
         ...
 
 
 @runtime_checkable
 class BeginningEngine(Engine, Protocol):
-    """An engine that need not have a batch's answer when it is given the next; of others the answer is there at once."""
+    """An engine that can start a batch before the result of the previous one is fetched."""
 
     keeps_in_flight: bool
-    """Whether something is won by beginning a batch before the answer to the one before is asked for."""
+    """Whether starting a batch before fetching the previous result saves time."""
 
     def begin(self, pictures_rgb: Pictures, locate: bool) -> Callable[[], LogitsAndMaps]:
-        """At least one crop, in one batch -> what waits for its answers, those of `logits` or `logits_and_maps`, and gives them."""
+        """Start one batch of at least one crop; returns a function that waits for the results of `logits` or `logits_and_maps` and returns
+        them.
+        """
         ...

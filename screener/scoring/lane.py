@@ -1,8 +1,8 @@
-"""Batches of crops to a CUDA card and their answers back, so that card and processor need not wait for each other.
+"""Transfers batches of crops to a CUDA card and results back, such that card and CPU need not wait for each other.
 
-Bytes go up on a stream of their own while the batch before is computed on another; the processor waits for an answer when it is asked for
-it, and for nothing else. The face detector stays on the default stream, and its answers wait for no batch. Does not know networks.
-What this is worth has not been measured on a card: `scripts/bench_gpu.py` does.
+Uploads run on a stream of their own while the previous batch is computed on another; the CPU waits only when a result is fetched. The face
+detector stays on the default stream and waits for no batch. Does not know networks. The gain has not been measured on a card yet:
+`scripts/bench_gpu.py` does that.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 SLOTS = 2
-"""Pieces of pinned memory: one is filled while the other is on its way up."""
+"""Number of pinned buffers: one is filled while the other is uploaded."""
 
 Compute = Callable[[Tensor], Sequence[Tensor]]
-"""(N, S, S, 3) uint8 on the card -> answers there."""
+"""(N, S, S, 3) uint8 on the card -> results on the card."""
 
 
 class Lane:
-    """The way to one card and back, for any number of threads; one at a time launches its batch, none waits for another's answer."""
+    """Transfers for one card, usable by any number of threads; they launch batches one at a time, and none waits for another's result."""
 
     def __init__(self, device: torch.device) -> None:
-        """What was done to the weights on the present stream is waited for."""
+        """Waits until pending changes to the weights on the current stream are done."""
         self._device = device
         self._uploading: Any = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
         self._computing: Any = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
@@ -37,9 +37,10 @@ class Lane:
         self._launching = threading.Lock()
 
     def begin(self, pictures_rgb: Sequence[NDArray[np.uint8]] | NDArray[np.uint8], compute: Compute) -> Callable[[], list[Tensor]]:
-        """Launch `compute` for (S, S, 3) uint8 crops, at least one -> what waits for its answers and gives them, on the processor.
+        """Launch `compute` for (S, S, 3) uint8 crops, at least one; returns a function that waits for the results and returns them in CPU
+        memory.
 
-        The crops may be changed or freed as soon as this returns. May be called in one thread and its answer asked for in another.
+        The crops may be changed or freed as soon as this returns. The returned function may be called in another thread.
         """
         with self._launching:
             slot = self._slots[0]
@@ -50,9 +51,9 @@ class Lane:
                 slot.uploaded.record(self._uploading)
             with torch.cuda.stream(self._computing):
                 self._computing.wait_event(slot.uploaded)
-                # Its memory belongs to the other stream, which must not hand it out again while this one reads.
+                # Its memory belongs to the upload stream, which must not reuse it while this one reads.
                 crops.record_stream(self._computing)
-                # Into pinned memory, which PyTorch keeps and reuses once the copy is over.
+                # Into pinned memory, which PyTorch caches and reuses after the copy.
                 answers = [answer.to("cpu", non_blocking=True) for answer in compute(crops)]
                 done = _event()
                 done.record(self._computing)
@@ -65,14 +66,14 @@ class Lane:
 
 
 class _Slot:
-    """A piece of pinned memory, as large as the largest batch that came, and the event that says it may be written to again."""
+    """A pinned buffer, as large as the largest batch so far, and the event after which it may be overwritten."""
 
     def __init__(self) -> None:
         self.uploaded = _event()
         self._memory: Tensor | None = None
 
     def filled(self, pictures_rgb: Sequence[NDArray[np.uint8]] | NDArray[np.uint8]) -> Tensor:
-        self.uploaded.synchronize()  # at once where it was never recorded
+        self.uploaded.synchronize()  # returns at once if never recorded
         count, shape = len(pictures_rgb), pictures_rgb[0].shape
         if self._memory is None or len(self._memory) < count or self._memory.shape[1:] != shape:
             self._memory = _pinned((count, *shape))
@@ -82,7 +83,7 @@ class _Slot:
 
 
 def _event() -> Any:
-    """Whoever waits for it sleeps: decoding and finding faces want the cores."""
+    """An event on which the CPU waits asleep, because decoding and finding faces need the cores."""
     return torch.cuda.Event(blocking=True)  # type: ignore[no-untyped-call]
 
 

@@ -1,7 +1,6 @@
-"""The network as `screener export` wrote it, run by ONNX Runtime on the CPU: in 8-bit integers where the file is so.
+"""The network as written by `screener export`, run by ONNX Runtime on the CPU; in 8-bit integers if the file is quantised.
 
-Knows the file's inputs and outputs and what its metadata says of itself. Does not know checkpoints: `engines` holds the one against the
-other.
+Knows the file's inputs, outputs and metadata. Does not know checkpoints: `scanning.engines` compares the two.
 """
 
 from __future__ import annotations
@@ -20,21 +19,22 @@ from screener.model.network import STRIDE
 from screener.model.preprocessing import Preprocessing
 
 METADATA_KEY = "screener"
-"""The one key of the file's metadata; its value is JSON, see `export.description`."""
+"""The only key of the file's metadata; its value is JSON, see `export.description`."""
 
 INPUT, LOGIT, P_FAKE, BLEND_MAP = "crops_rgb", "logit", "p_fake", "blend_map"
 """Names of the graph's input and outputs."""
 
 
 class OnnxRuntimeEngine:
-    """A model file, open. description: what its metadata says."""
+    """An open model file. description: its metadata."""
 
     name = "onnxruntime"
 
     def __init__(self, path: Path, contract: Preprocessing, threads: int | None = None) -> None:
-        """threads: None takes as many as PyTorch has.
+        """threads: None for as many as PyTorch uses.
 
-        Raises DeviceError without ONNX Runtime, and CheckpointError for a file that is not ours or takes other crops.
+        Raises DeviceError without ONNX Runtime, and CheckpointError for a file that `screener export` did not write or that takes other
+        crops.
         """
         self._path = path
         self._session = open_session(path, threads)
@@ -60,11 +60,11 @@ class OnnxRuntimeEngine:
         return np.asarray(logits, np.float64), np.asarray(maps, np.float32)
 
     def bare_pass(self, crops_rgb: NDArray[np.uint8]) -> Callable[[], object]:
-        """Normalising is part of the file's graph, and so of this."""
+        """See `Engine.bare_pass`; includes normalisation, which is part of the file's graph."""
         return lambda: self._run([LOGIT], crops_rgb)
 
     def _run(self, names: list[str], crops_rgb: NDArray[np.uint8]) -> list[NDArray[Any]]:
-        """The outputs of these names; for a file of one batch size, in pieces of that size, the last filled up with black."""
+        """The named outputs. If the file has a fixed batch size, runs in parts of that size, the last one padded with black."""
         size = self._batch or len(crops_rgb)
         parts = []
         for start in range(0, len(crops_rgb), size):
@@ -77,7 +77,7 @@ class OnnxRuntimeEngine:
 
 
 def open_session(path: Path, threads: int | None = None) -> Any:
-    """An ONNX Runtime session on the CPU; raises DeviceError when ONNX Runtime is missing, CheckpointError when the file is unfit."""
+    """An ONNX Runtime session on the CPU. Raises DeviceError if ONNX Runtime is missing, CheckpointError if the file cannot be used."""
     try:
         import onnxruntime
     except ImportError as error:
@@ -86,17 +86,17 @@ def open_session(path: Path, threads: int | None = None) -> Any:
         raise CheckpointError(f"{path}: there is no such file; make one with screener export")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or torch.get_num_threads()
-    # Threads that spin while they wait would take the time that decoding and faces need.
+    # Spinning threads would take CPU time that decoding and finding faces need.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # its errors share no root but Exception
+    except Exception as error:  # its errors have no other common base class
         raise CheckpointError(f"{path}: ONNX Runtime cannot load it ({str(error)[:200]}); make it again with screener export") from error
 
 
 def described(path: Path, session: Any) -> dict[str, Any]:
-    """What the metadata of an open file says; raises CheckpointError when `screener export` did not write it."""
+    """The metadata of an open file. Raises CheckpointError if `screener export` did not write it."""
     text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY, "")
     try:
         values = json.loads(text)

@@ -1,4 +1,4 @@
-"""Any number of crops -> their logits, in batches, whatever engine computes them."""
+"""Any number of crops in, their logits out, in batches, with any engine."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ from screener.scoring.engine import BeginningEngine, Engine, LogitsAndMaps, Pict
 from screener.scoring.torch_engine import TorchEngine
 
 TOLERANCE_P_FAKE = {"float32": 1e-3, "bfloat16": 2e-2, "int8": 1e-3}
-"""How far `p_fake` of one crop may move with batch size and batch mates, by dtype; see `scripts/measure_agreement.py`.
+"""How much `p_fake` of a crop may vary with the size and content of its batch, by dtype; see `scripts/measure_agreement.py`.
 
-Sums of 8-bit integers are exact in any order. What 8 bits cost against float32 is another question, see `scripts/measure_engines.py`.
+Sums of 8-bit integers are exact in any order. `scripts/measure_engines.py` measures what 8 bits cost against float32.
 """
 
 OUT_OF_MEMORY = ("out of memory", "ALLOC_FAILED")
-"""What is in the errors of PyTorch, CUDA and its libraries, and of Apple's devices, when the device's memory does not suffice."""
+"""Parts of the error messages of PyTorch, CUDA and its libraries, and Apple devices, when the device runs out of memory."""
 
 
 @dataclass(frozen=True)
 class Begun:
-    """One batch on its way through the network."""
+    """One batch that is being computed."""
 
     _fetch: Callable[[], LogitsAndMaps]
 
     def result(self) -> LogitsAndMaps:
-        """Wait for the answers: the logit of each crop, in order, and its map where asked for. Raises DeviceError."""
+        """Wait for the results: the logit of each crop, in order, and its map if asked for. Raises DeviceError."""
         return self._fetch()
 
 
 class Scorer:
-    """A network made ready on a device; the same crop gives the same logit whatever batch it is in, within TOLERANCE_P_FAKE."""
+    """A network ready on a device. The same crop gives the same logit in any batch, within TOLERANCE_P_FAKE."""
 
     def __init__(
         self,
@@ -50,34 +50,34 @@ class Scorer:
         dtype: str = "auto",
         batch_size: int = 16,
     ) -> None:
-        """network: a network, which PyTorch then computes on `device` in `dtype`, or an engine that has both settled."""
+        """network: a network, which PyTorch then runs on `device` in `dtype`, or an engine with its own device and dtype."""
         self.engine: Engine = TorchEngine(network, contract, device, dtype) if isinstance(network, Network) else network
         self.batch_size = batch_size
         self._contract = contract
 
     @property
     def device(self) -> torch.device:
-        """Where the engine computes."""
+        """The engine's device."""
         return self.engine.device
 
     @property
     def dtype_name(self) -> str:
-        """What the engine computes in."""
+        """The engine's dtype."""
         return self.engine.dtype_name
 
     def ran_on(self) -> dict[str, str]:
-        """What `auto` has become, for the settings of a verdict."""
+        """The values that `auto` was resolved to, for the settings of a verdict."""
         return {"engine": self.engine.name, "device": str(self.device), "dtype": self.dtype_name}
 
     @property
     def keeps_in_flight(self) -> bool:
-        """Whether something is won by beginning a batch before the result of the one before is asked for: on a CUDA card."""
+        """Whether starting a batch before fetching the previous result saves time, as on a CUDA card."""
         return isinstance(self.engine, BeginningEngine) and self.engine.keeps_in_flight
 
     def begin(self, crops: Sequence[FaceCrop], locate: bool = False) -> Begun:
-        """Begin to score one batch of crops, at least one; locate: their maps too. Safe in several threads at once.
+        """Start to score one batch of at least one crop. locate: also compute their maps. Safe in several threads at once.
 
-        On the CPU the result is there when this returns. Raises DeviceError, here or with the result, when memory does not suffice.
+        On the CPU the result is complete when this returns. Raises DeviceError, here or with the result, if memory does not suffice.
         """
         return self._begin([crop.crop_rgb for crop in crops], locate)
 
@@ -86,7 +86,7 @@ class Scorer:
         return np.concatenate([np.zeros(0), *(logits for logits, _ in self._results(crops_rgb, locate=False))])
 
     def logits_and_maps(self, crops_rgb: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-        """(N, S, S, 3) uint8 crops -> (N,) logits, the very ones of `logits`, and (N, S/16, S/16) certainty, 0 to 1, of a blend there."""
+        """(N, S, S, 3) uint8 crops -> (N,) logits, the same as from `logits`, and (N, S/16, S/16) probability of blending in each cell."""
         found = list(self._results(crops_rgb, locate=True))
         cells = self._contract.input_size // STRIDE
         maps = [np.zeros((0, cells, cells), np.float32), *(maps for _, maps in found if maps is not None)]

@@ -1,6 +1,6 @@
-"""The network in PyTorch, on any device, in bfloat16 where the hardware computes in it.
+"""The network in PyTorch, on any device, in bfloat16 if the hardware computes in it.
 
-Its batch norms are folded into the convolutions, which changes nothing but speed.
+Batch norms are folded into the convolutions, which only changes speed.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ class TorchEngine:
         self.dtype = choose_dtype(dtype, self.device)
         self.dtype_name = str(self.dtype).removeprefix("torch.")
         self.network = fold_batch_norm(network.eval()).requires_grad_(False).to(self.device)
-        # The last sum decides: the head's `fc` keeps its full precision.
+        # The head's `fc` keeps full precision, because the final sum decides.
         for convolutions in (self.network.backbone, self.network.head.layer4):
             convolutions.to(dtype=self.dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._normalise = Normalisation(contract).to(self.device)
         self._forward = ACCELERATIONS[acceleration](self._answers, self.device)
         self._lane = Lane(self.device) if self.device.type == "cuda" else None
-        # On Apple's devices a copy back waits for all that was launched before it, a batch begun meanwhile included: nothing would be won.
+        # On Apple devices a copy to the CPU waits for everything launched before it, including the next batch: nothing would be gained.
         self.keeps_in_flight = self._lane is not None
 
     def logits(self, crops_rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -57,13 +57,13 @@ class TorchEngine:
         return self.begin(crops_rgb, locate=False)()[0]
 
     def logits_and_maps(self, crops_rgb: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-        """One pass through the backbone answers both; the locator takes no part in the logits."""
+        """See `Engine.logits_and_maps`: one pass through the backbone gives both; the locator does not affect the logits."""
         logits, maps = self.begin(crops_rgb, locate=True)()
         assert maps is not None
         return logits, maps
 
     def begin(self, pictures_rgb: Pictures, locate: bool) -> Callable[[], LogitsAndMaps]:
-        """On the CPU it is computed here and now. May be called by several threads at once."""
+        """See `BeginningEngine.begin`. On the CPU the batch is computed before this returns. Safe in several threads at once."""
 
         def compute(crops: Tensor) -> list[Tensor]:
             logits, features = self._forward(crops)
@@ -93,7 +93,7 @@ class TorchEngine:
 
 
 def _as_numpy(logits: Tensor, maps: Tensor | None = None) -> LogitsAndMaps:
-    """Copies: the memory that answers arrive in is used again."""
+    """Copies, because the memory of the results is reused."""
     return logits.cpu().double().numpy(), None if maps is None else np.array(maps.cpu().numpy(), np.float32)
 
 
@@ -119,9 +119,10 @@ def _fold(module: nn.Module, number: int) -> None:
 
 
 class Normalisation(nn.Module):
-    """(N, S, S, 3) uint8 -> (N, 3, S, S) float32 in channels-last memory order: `preprocessing.normalise`, to the last bit, on the device.
+    """(N, S, S, 3) uint8 -> (N, 3, S, S) float32 in channels-last memory order: the same as `preprocessing.normalise`, bit by bit, on the
+    device.
 
-    The bytes of a crop travel, a quarter of what its float32 values would be, and on the CPU PyTorch does it in a fifth of NumPy's time.
+    Only bytes are transferred, a quarter of the float32 values, and on the CPU PyTorch takes a fifth of NumPy's time.
     """
 
     def __init__(self, contract: Preprocessing) -> None:
@@ -132,7 +133,7 @@ class Normalisation(nn.Module):
         self.register_buffer("scale", 1.0 / (torch.tensor(contract.std_rgb) * 255.0))
 
     def forward(self, crops_rgb: Tensor) -> Tensor:
-        """(N, S, S, 3) uint8 crops -> (N, 3, S, S) float32, minus the mean, over the deviation."""
-        # Row by row: against three numbers at a time it takes eight times as long, as much as a twentieth of the network.
+        """(N, S, S, 3) uint8 crops -> (N, 3, S, S) float32, minus the mean, divided by the standard deviation."""
+        # Row by row: with three numbers at a time it takes eight times as long, a twentieth of the network's time.
         mean, scale = (values.repeat(crops_rgb.shape[2]) for values in (self.mean, self.scale))
         return ((crops_rgb.flatten(2).float() - mean) * scale).view(crops_rgb.shape).permute(0, 3, 1, 2)

@@ -1,6 +1,6 @@
 """Values of options and files in, frozen settings out, checked at construction: scanning, watching, extraction, training and the audit.
 
-Those of the audit and of calibration lie beside what they set. None knows the command line, files or the checkpoint.
+Settings of calibration and of tracking stand beside their code. No settings know the command line, files or the checkpoint.
 """
 
 from screener.settings.checks import DECODERS, DEVICES, DTYPES

@@ -1,4 +1,4 @@
-"""How strict the audit is, and the only home of its defaults."""
+"""How strict the audit is; the only place of its defaults."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from screener.errors import SettingsError
 
 @dataclass(frozen=True)
 class AuditSettings:
-    """What counts as a near copy and as a fact that tells the label.
+    """What counts as a near copy, and as a fact that tells the label.
 
-    auc_bound: a fact that reaches this AUC, and is above 0.5 beyond chance, stands out. folds: of the cross-validation behind it.
-    hash_bits: of 64, in which the hashes of two near copies may differ. correlation: of fine detail that two near copies reach.
-    seed: of the folds and the model. readers: files read at a time.
+    auc_bound: a fact stands out if its AUC reaches this and is significantly above 0.5. folds: of the cross-validation behind it.
+    hash_bits: maximum number of differing bits, of 64, in the hashes of near copies. correlation: minimum correlation of their fine detail.
+    seed: of the folds and the model. readers: number of files read at a time.
     """
 
     auc_bound: float = 0.65

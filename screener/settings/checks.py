@@ -1,4 +1,4 @@
-"""What settings have in common: the choices of where to compute, and checks that quote what was expected and what came."""
+"""Shared by all settings: the choices of device and dtype, and checks whose errors quote the expected and the actual value."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DECODERS = ("auto", "cpu", "cuda")
 
 
 def at_least(name: str, value: int, lowest: int) -> None:
-    """Raise SettingsError unless `value` is a whole number of at least `lowest`; True and False are none."""
+    """Raise SettingsError unless `value` is an integer of at least `lowest`; True and False are not accepted."""
     if isinstance(value, bool) or not isinstance(value, int) or value < lowest:
         raise SettingsError(f"{name}: expected a whole number of at least {lowest}, got {value!r}")
 
@@ -25,18 +25,18 @@ def above_zero(name: str, value: float | None) -> None:
 
 
 def is_number(value: Any) -> bool:
-    """Whether it is an int or a float; True and False are none."""
+    """Whether it is an int or a float; False for True and False."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def within(name: str, value: float, lowest: float, highest: float) -> None:
-    """Both ends included, infinity never."""
+    """Raise SettingsError unless `value` is between `lowest` and `highest`, both included; infinity is never accepted."""
     if not (is_number(value) and lowest <= value <= highest and value < float("inf")):
         raise SettingsError(f"{name}: expected a number from {lowest:g} to {highest:g}, got {value!r}")
 
 
 def share(name: str, value: float) -> None:
-    """Raise SettingsError unless `value` is from 0 to below 1."""
+    """Raise SettingsError unless `value` is at least 0 and below 1."""
     if not (is_number(value) and 0 <= value < 1):
         raise SettingsError(f"{name}: expected a share from 0 to below 1, got {value!r}")
 
@@ -48,7 +48,7 @@ def one_of(name: str, value: Any, choices: tuple[str, ...]) -> None:
 
 
 def require_known(kind: Any, values: dict[str, Any]) -> None:
-    """Raise SettingsError naming the keys of `values` that are no fields of the dataclass `kind`."""
+    """Raise SettingsError naming the keys of `values` that are not fields of the dataclass `kind`."""
     known = {f.name for f in fields(kind)}
     if unknown := sorted(set(values) - known):
         raise SettingsError(f"unknown setting {', '.join(unknown)}; known are {', '.join(sorted(known))}")

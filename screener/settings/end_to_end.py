@@ -1,4 +1,4 @@
-"""How backbone and head learn together, from pictures."""
+"""How backbone and head are trained together on pictures."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ from screener.errors import SettingsError
 from screener.settings.checks import DEVICES, above_zero, at_least, one_of, require_known, share, within
 
 FAKE_SOURCES = ("matched", "decoded", "self_blended", "swapped", "unmatched")
-"""Where the fake of a pair may come from: see `training.pairs`."""
+"""Where the fake of a pair may come from; see `training.pairs`."""
 
 AUTOENCODER_PASSES = ("autoencoder", "face-autoencoder")
 SWAP_DECODERS = ("swap-96", "swap-128", "swap-192", "swap-224")
-"""What may draw faces for `decoded` pairs: see `training.decoders`."""
+"""What may draw faces for `decoded` pairs; see `training.decoders`."""
 
 
 @dataclass(frozen=True)
 class EndToEndSettings:
-    """How backbone and head learn together from pictures.
+    """How backbone and head are trained together on pictures.
 
-    How long and how fast:
-        init: `default` goes on from the weights that ship with screener, `random` starts from nothing, `imagenet` from torchvision's
-            published weights; anything else is the path of a checkpoint, or of torchvision's weights as a `.pth` file.
-        minutes: wall-clock length of the whole training, without what the decoders take. input_size: of the checkpoint, pixels.
-        grow: begin with smaller pictures, which teach most in the same time where the start is random. pairs: of a real and a fake
-            picture in a batch. learning_rate: at its peak. hold: share of a stage in which it stays there before it falls.
-    What is shown:
-        shares: how often the fake of a pair comes from which of `FAKE_SOURCES`, relative to each other; those left out are 0, and none at
-            all means the usual ones. A source for which the data has nothing gives its share to the others.
-        decoders: what draws faces for `decoded` pairs before the training begins: names from `AUTOENCODER_PASSES`, or from `SWAP_DECODERS`
-            with the seconds for which each is trained. autoencoder: folder of the autoencoder's two files, for its passes.
-        hardness: of the way to the viewer, at the start and from two thirds on, 0 to 1. strength: of the mismatch inside a blended fake,
-            likewise; 1 is full. video: share of the pairs that go through a codec of video rather than of stills. tone: share of the
-            pictures that are softened or sharpened whole. same_route: share of the pairs of which both go the same way to the viewer.
-        moments: pairs taken from one clip; more make pictures cheaper and more alike.
+    Duration and speed:
+        init: `default` continues from the weights that ship with screener, `random` starts from random weights, `imagenet` from
+        torchvision's published weights; anything else is the path of a checkpoint, or of torchvision's weights as a `.pth` file.
+        minutes: wall-clock length of the whole training, without the training of the decoders. input_size: of the checkpoint, in pixels.
+        grow: start with smaller pictures, which is the most efficient with random weights. pairs: real and fake pictures in a batch, in
+        pairs. learning_rate: at its peak. hold: share of a stage in which it stays at its peak before it falls.
+    Training data:
+        shares: how often the fake of a pair comes from which of `FAKE_SOURCES`, relative to each other; those left out are 0, and an empty
+        value means the defaults. If the data has nothing for a source, its share is distributed to the others.
+        decoders: what draws faces for `decoded` pairs before the training starts: names from `AUTOENCODER_PASSES`, or from `SWAP_DECODERS`
+        with the training time of each in seconds. autoencoder: folder with the autoencoder's two files, for its passes.
+        hardness: how strongly pictures are degraded, at the start and after two thirds, 0 to 1. strength: of the mismatch inside a blended
+        fake, likewise; 1 is full. video: share of the pairs that are coded by a video codec instead of a picture codec. tone: share of the
+        pictures that are softened or sharpened as a whole. same_route: share of the pairs whose two pictures are degraded in the same way.
+        moments: number of pairs taken from one clip; more are cheaper, but more alike.
     seed: of the pictures drawn and of new weights. device: where to train.
     """
 
@@ -96,7 +96,7 @@ class EndToEndSettings:
     def from_mapping(cls, values: dict[str, Any]) -> EndToEndSettings:
         """Settings from a mapping such as a TOML table; raises SettingsError naming any key that is not a setting."""
         require_known(cls, values)
-        # TOML has lists, and no tuples.
+        # TOML has lists but no tuples.
         plain: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
         return cls(**plain)
 

@@ -13,14 +13,15 @@ from screener.settings.checks import DEVICES, DTYPES, at_least, one_of, require_
 class ExtractSettings:
     """How labelled videos and pictures become feature folds.
 
-    Sampling: frames: evenly spaced frames of each video. min_face_px: a smaller face, shorter side in pixels, is left out.
-        cropped: the pictures are face crops already, so that no face is looked for in them.
-        augment: augmented copies of each training crop, beside the plain one.
-    Splitting (where the data gives no splits of its own):
-        folds: how many; one fold is a train and a validation split. validation_share, test_share: of the files; several folds hold out a
-        test split of this share first, and then each its own part of the rest for validation.
+    Sampling:
+        frames: number of evenly spaced frames per video. min_face_px: faces with a shorter side than this, in pixels, are left out.
+        cropped: the pictures are face crops already, so no faces are searched in them.
+        augment: number of augmented copies of each training crop, in addition to the crop itself.
+    Splitting (if the data gives no splits of its own):
+        folds: number of folds, each with a train and a validation split. validation_share, test_share: of the files. With several folds, a
+        test split of this share is held out first, and each fold validates on a different part of the rest.
     seed: of the splits and the copies.
-    device, dtype: where and how precisely the backbone runs. batch_size: crops that pass it together.
+    device, dtype: where and in which precision the backbone runs. batch_size: number of crops per batch.
     """
 
     frames: int = 32

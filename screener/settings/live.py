@@ -1,4 +1,4 @@
-"""How an endless source is watched. Does not know the checkpoint; a setting left at None is filled from it."""
+"""How an endless source is watched. Does not know the checkpoint; a setting of None takes the checkpoint's value."""
 
 from __future__ import annotations
 
@@ -17,21 +17,22 @@ class LiveSettings:
     """How a live source is opened, watched and judged.
 
     Watching:
-        window_seconds: the verdict on a person is pooled over the frames of so many last seconds. Whoever was not seen for as long is gone.
-        judged_fps: at most so many frames per second are judged; a slow machine judges fewer, and never late.
-        picture_fps: at most so many are handed on to be looked at. Frames beyond are decoded, counted and dropped.
-        duration_seconds: the watch ends by itself after so long; None watches until the source ends or someone stops it.
+        window_seconds: the verdict on a person is pooled over the frames of this many last seconds. A person not seen for that long is
+        gone.
+        judged_fps: maximum number of frames judged per second; a slow machine judges fewer, but always current ones.
+        picture_fps: maximum number of frames passed on per second. Further frames are decoded, counted and dropped.
+        duration_seconds: the watch ends after this time; None watches until the source ends or the user stops it.
     Steadiness:
-        min_frames, min_seconds: judged frames, and time between the first and last of them, before anything is said of a person.
+        min_frames, min_seconds: judged frames, and time between the first and last of them, needed before an outcome is shown.
         margin: a person called fake stays so until the pooled score is this much below the threshold.
-        hold_seconds: for so long a changed mind must last before fake is taken back, or genuine comes back. Becoming fake takes effect
-        at once.
+        hold_seconds: how long a different outcome must last before fake is withdrawn, or genuine returns. Fake takes effect at once.
     Nothing stale:
-        stale_seconds: without a new frame for so long, the verdict is withdrawn. frozen_seconds: the same while all frames are alike.
-        timeout_seconds: an opening, or a silence, of more than this is a loss.
-        retry_seconds: waits before each next attempt to connect again; the last one repeats. retry_jitter: share by which they vary.
-        healthy_seconds: frames for so long, and the waits begin anew.
-        allow_private: a public address may lead on into a private network. One that is private itself, as of most cameras, always may.
+        stale_seconds: the verdict is withdrawn after this time without a new frame. frozen_seconds: the same if all frames are alike.
+        timeout_seconds: if opening, or a silence, takes longer than this, the source counts as lost.
+        retry_seconds: waits before the attempts to reconnect; the last one repeats. retry_jitter: share by which they vary randomly.
+        healthy_seconds: after a connection that lasted this long, the waits start anew.
+        allow_private: a public address may redirect into a private network. An address that is private itself, like most cameras', always
+        may.
     Judging, as in a scan:
         fpr, threshold, min_face_px, min_sharpness, pooling, detector, device, dtype, batch_size, max_pixels: see `ScanSettings`.
     """
@@ -85,7 +86,7 @@ class LiveSettings:
         self.judging()
 
     def judging(self) -> ScanSettings:
-        """What a scan with the same judgement would be told: every setting that both have, and every frame."""
+        """The settings of a scan with the same judgement: every setting that both have, and all frames."""
         known = {item.name for item in fields(self)} & {item.name for item in fields(ScanSettings)}
         return ScanSettings(all_frames=True, **{name: getattr(self, name) for name in known})
 
@@ -97,6 +98,6 @@ class LiveSettings:
     def from_mapping(cls, values: dict[str, Any]) -> LiveSettings:
         """Settings from a mapping such as a TOML table; raises SettingsError naming any key that is not a setting."""
         require_known(cls, values)
-        # TOML has lists, and no tuples.
+        # TOML has lists but no tuples.
         plain: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
         return cls(**plain)

@@ -1,4 +1,4 @@
-"""How an input is scanned. Does not know the checkpoint; a setting left at None is filled from it."""
+"""How an input is scanned. Does not know the checkpoint; a setting of None takes the checkpoint's value."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from screener.settings.checks import DECODERS, DEVICES, DTYPES, above_zero, at_l
 class ScanSettings:
     """How one input is sampled, judged and reported.
 
-    Sampling (the first that is set wins: all_frames, fps, frames):
-        frames: how many evenly spaced frames. fps: frames per second of video. all_frames: every frame.
-        until_sure: of a file, look at frames that lie far apart first and at more between them only while a person's score leaves the
-        outcome open, up to one frame per second. budget_seconds: the same until so many seconds have passed, whether it is open or not.
+    Sampling (the first that is set applies: all_frames, fps, frames):
+        frames: number of evenly spaced frames. fps: frames per second of video. all_frames: every frame.
+        until_sure: start with frames of a file that are far apart, and examine more between them only while a person's outcome is open, up
+        to one frame per second. budget_seconds: the same, until this much time has passed, whether the outcome is open or not.
     Judging:
         fpr: operating point, as a false-positive rate that the checkpoint was measured at. threshold: overrides it, between 0 and 1.
-        min_face_px: a face with a shorter side than this, pixels, is a passer-by and is not judged.
+        min_face_px: a person with a smaller face, by its shorter side in pixels, is a passer-by and is not judged.
         min_frames: a person judged in fewer frames than this is `too_short`; does not apply to still pictures.
-        min_sharpness: below it a crop is too blurred to judge (see `preprocessing.sharpness`); None takes the checkpoint's.
+        min_sharpness: a less sharp crop is too blurred to judge (see `preprocessing.sharpness`); None takes the checkpoint's.
         pooling: rule over one person's frames; None takes the checkpoint's.
     Running:
-        device, dtype: where and how precisely to score. batch_size: crops scored together.
-        engine: what computes the network: a name (see `engines.ENGINES`), or the path of an .onnx file that `screener export` wrote.
-        decoder: where video files are decoded: `cpu`, or `cuda` for an NVIDIA card; `auto` is the CPU. What a card cannot decode,
-        everything but video files, and looks at single frames (until_sure, budget_seconds) stay with the CPU.
+        device, dtype: where and in which precision to score. batch_size: crops scored together.
+        engine: what computes the network: a name (see `engines.ENGINES`), or the path of an .onnx file written by `screener export`.
+        decoder: where video files are decoded: `cpu`, or `cuda` for an NVIDIA card; `auto` is the CPU. The CPU always decodes files that a
+        card cannot, everything but video files, and single frames (until_sure, budget_seconds).
         detector: name of the face detector; None takes the checkpoint's.
-        detect_every: of frames that follow each other within a fifth of a second, search only every so many for faces and follow them in
-        between; quicker, but scores of single frames are then no longer those that `live` and training give.
-        stream_seconds: how long an endless stream is watched. max_pixels: largest picture, width times height.
+        detect_every: of frames that follow each other within a fifth of a second, search only every n-th for faces and follow them in
+        between; faster, but scores of single frames then differ from those of `live` and training.
+        stream_seconds: how long an endless stream is scanned. max_pixels: largest picture, width times height.
         time_limit_seconds: wall-clock limit for one input; None is none.
         thumbnails: how many crops per person are kept for the report.
-    Distrust (what goes beyond is not judged, and says why):
+    Limits for untrusted inputs (an input beyond them is not judged, and says why):
         max_duration_seconds: longest video. max_streams: most streams in one file. max_download_bytes: most that one address may send.
         decoder_memory_mb: memory of the decoding process, in MiB. stall_seconds: how long a single step of the decoder may take.
         allow_private: whether addresses may lead into private networks or to this machine.
@@ -108,12 +108,12 @@ class ScanSettings:
 
     @property
     def progressive(self) -> bool:
-        """Whether files are looked at in rounds, each closer than the one before."""
+        """Whether files are scanned in rounds, each denser than the one before."""
         return self.until_sure or self.budget_seconds is not None
 
     @property
     def decodes_on_card(self) -> bool:
-        """Whether video files are to be decoded on an NVIDIA card."""
+        """Whether video files are decoded on an NVIDIA card."""
         return self.decoder == "cuda"
 
     def to_dict(self) -> dict[str, Any]:

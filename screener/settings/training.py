@@ -1,4 +1,4 @@
-"""How heads learn on feature folds, and whole networks on pictures."""
+"""How a head is trained on feature folds."""
 
 from __future__ import annotations
 
@@ -22,31 +22,32 @@ PRESETS: dict[str, dict[str, Any]] = {
         "mixup": 0.2, "average_decay": 0.98,
     },
 }  # fmt: skip
-"""What each `--preset` changes of the defaults, which are the method as it was first published."""
+"""`--preset` -> values that differ from the defaults, which are the method as first published."""
 
 
 @dataclass(frozen=True)
 class TrainSettings:
-    """How a head learns on feature folds. The defaults are the method as first published; `PRESETS` names other starting points.
+    """How a head is trained on feature folds. The defaults are the method as first published; `PRESETS` names other starting points.
 
     What is learnt:
-        preset: the values that the others started from. epochs: passes over the training rows.
-        batch_size: features in a step, over all processes together; the last batches are evened out. dropout: before the linear layer.
-        head_start: `layer4` takes layer4 from the checkpoint under a new linear layer, `checkpoint` takes its linear layer too, `random`
-            nothing. keep: which epoch's weights, the `last` or the `best` by validation AUC.
-        validation_share: of the training rows, whole groups at a time, held out where a fold has no validation split.
+        preset: name of the values that the others are based on. epochs: passes over the training rows.
+        batch_size: features per step, over all processes together; the last batches are evened out. dropout: before the linear layer.
+        head_start: `layer4` takes layer4 from the checkpoint with a new linear layer, `checkpoint` takes its linear layer too, `random`
+        nothing. keep: which epoch's weights to keep, the `last` or the `best` by validation AUC.
+        validation_share: share of the training rows, in whole groups, held out if a fold has no validation split.
     How:
-        optimiser: `adam` with weight decay added to the gradient of every weight, as published; `adamw` and `sgd` decay only what is
-            multiplied with features. learning_rate: at its peak. schedule: after warm_up_epochs of a linear rise. weight_decay.
-        l1_factor: times the sum of |w|, added to the loss. l1_scope: over the linear layer (`answer`) or all of the `head`; see
-            `optimisation.l1_term` for what the latter does.
-        class_balance: both classes weigh the same in the loss. label_smoothing: share of the label spread over both classes.
+        optimiser: `adam` with weight decay added to the gradient of every weight, as published; `adamw` and `sgd` decay only weights that
+        are multiplied with features. learning_rate: at its peak. schedule: after a linear rise of warm_up_epochs. weight_decay.
+        l1_factor: factor of the sum of |w|, which is added to the loss. l1_scope: over the linear layer (`answer`) or all of the `head`;
+        see `optimisation.l1_term` for what the latter does.
+        class_balance: weight the loss so that both classes count the same. label_smoothing: share of the label distributed over both
+        classes.
         mixup: parameter of the beta distribution by which pairs of features are mixed, 0 for none.
-        average_decay: of the running average of the weights, which is then what is validated and kept; 0 for none.
-        patience: epochs without a better validation AUC after which training stops; 0 trains all epochs.
+        average_decay: of the running average of the weights, which is then validated and kept; 0 for none.
+        patience: stop after this many epochs without a better validation AUC; 0 trains all epochs.
         seed: of the split, order, dropout, mixing and new weights.
     Running:
-        device, dtype: where and how precisely. save_every_seconds: a stop loses at most this much work.
+        device, dtype: where and in which precision. save_every_seconds: at most this much work is lost by a stop.
     """
 
     preset: str = "published"
@@ -94,7 +95,7 @@ class TrainSettings:
 
     @classmethod
     def from_mapping(cls, values: dict[str, Any]) -> TrainSettings:
-        """The preset that `values` names with everything else in `values` laid over it; raises SettingsError naming unknown keys."""
+        """The preset that `values` names, overridden by everything else in `values`. Raises SettingsError naming unknown keys."""
         require_known(cls, values)
         preset = values.get("preset", cls.preset)
         one_of("preset", preset, tuple(PRESETS))

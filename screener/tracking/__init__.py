@@ -1,1 +1,1 @@
-"""Face boxes in, people out: every box gets a `track_id`. Knows frames, boxes and how things look; no scores, files or networks."""
+"""Face boxes in, people out: assigns a `track_id` to every box. Knows frames, boxes and appearance; no scores, files or networks."""

@@ -1,9 +1,9 @@
-"""What a face, and a whole picture, look like: descriptors of a few kilobytes, and how far apart two of them are.
+"""Describes the appearance of faces and whole pictures in a few kilobytes, and measures the distance of two such descriptors.
 
-Knows pixels, boxes and landmarks. Does not know time, tracks or people. It tells apart people who share a video by face structure, skin,
-hair and clothing; it is no face recognition, and changes when the same person turns to profile or changes clothes.
+Knows pixels, boxes and landmarks. Does not know time, tracks or people. It distinguishes people within one video by face structure, skin,
+hair and clothing. It is not face recognition: the descriptor changes if a person turns to profile or changes clothes.
 
-The scales below were measured on pairs of faces of one person and of two, so that a distance of about 0.5 lies between them.
+The scales below were measured on pairs of faces of the same and of different people, such that a distance of about 0.5 separates them.
 """
 
 from __future__ import annotations
@@ -21,49 +21,49 @@ UInt8 = NDArray[np.uint8]
 Float32 = NDArray[np.float32]
 
 LUMA_RGB = np.array([0.299, 0.587, 0.114], np.float32)
-"""Weights of brightness (ITU-R BT.601)."""
+"""Weights of luma (ITU-R BT.601)."""
 
 LANDMARK_TEMPLATE = np.array([[0.30, 0.36], [0.70, 0.36], [0.50, 0.56], [0.34, 0.76], [0.66, 0.76]], np.float32)
-"""Where eyes, nose and mouth corners lie in an aligned face, as fractions of its side."""
+"""Positions of eyes, nose and mouth corners in an aligned face, as fractions of its side."""
 
 FACE_ROWS_COLUMNS = (20, 16)
 ALIGNED_SIDE = 20
 REGION_ROWS_COLUMNS = (6, 8)
 SCENE_ROWS_COLUMNS = (12, 16)
 POINTS_PER_CELL = 4
-"""Pixels read along each side of a cell: the cost of a descriptor does not grow with the picture."""
+"""Pixels sampled along each side of a cell, so that the cost of a descriptor does not depend on the picture's size."""
 
 BLUR_CELLS, BLUR_REACH = 3.0, 4
-"""What counts as the neighbourhood of a cell of an aligned face: standard deviation, and how many of them it reaches."""
+"""Neighbourhood of a cell of an aligned face: standard deviation of the blur in cells, and its reach in standard deviations."""
 
 HAIR_REGION = (0.15, -0.30, 0.85, 0.05)
 CLOTHING_REGION = (-0.15, 1.15, 1.15, 1.75)
-"""Left, top, right, bottom in units of the face box: where the pixels mostly belong to the person, not to the background."""
+"""Left, top, right, bottom in units of the face box: a region whose pixels mostly belong to the person, not to the background."""
 
 MIN_VISIBLE = 0.3
-"""Share of a region that must lie inside the picture for it to count."""
+"""Share of a region that must lie inside the picture for it to be used."""
 
 COLOUR_BINS = (9, 9, 7)
 COLOUR_LOW = (0.15, 0.10, -2.5)
 COLOUR_HIGH = (0.55, 0.50, 1.5)
-"""Histogram of red share, blue share, and log brightness relative to the skin or to the picture's mean."""
+"""Upper ends of the histogram: red share, blue share, and log brightness relative to the skin or to the picture's mean."""
 
 SCALES = {"skin": 0.04, "face": 0.50, "aligned": 0.55, "hair": 0.40, "clothing": 0.50}
 GREY_SCALES = {"face": 0.42, "aligned": 0.46, "hair": 0.22, "clothing": 0.30}
-"""Per part, the distance that lies between one person and two, in colour and in black and white, where the same distance means more."""
+"""Per part, the distance that separates same from different people, in colour and in black and white, where distances are smaller."""
 
 GREY_TOLERANCE = 0.01
-"""A skin whose red and blue shares are this close to a third has no colour."""
+"""A skin whose red and blue shares are this close to a third counts as grey."""
 
 PARTS = ("face", "aligned", "hair", "clothing")
-"""What is compared besides the skin, in this order."""
+"""The compared parts besides the skin, in this order."""
 
 
 @dataclass(frozen=True, eq=False)
 class Appearance:
-    """What one face looks like.
+    """Appearance of one face.
 
-    parts: (K,) name -> unit vector, float32. Two of them are compared by their inner product; a part out of the picture is missing.
+    parts: (K,) name -> unit vector, float32, compared by inner product; a part outside the picture is missing.
     skin: (2,) float32, red and blue share of the skin.
     """
 
@@ -73,7 +73,7 @@ class Appearance:
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """What a whole picture looks like. structure: unit vector of coarse brightness. colours: unit vector of a colour histogram."""
+    """Appearance of a whole picture. structure: unit vector of coarse brightness. colours: unit vector of a colour histogram."""
 
     structure: Float32
     colours: Float32
@@ -93,7 +93,9 @@ def describe_face(picture_rgb: UInt8, box: FaceBox) -> Appearance:
 
 
 def appearance_distance(first: Appearance, second: Appearance) -> float:
-    """Mean over the parts that both have, each over its scale: 0 for equal faces, mostly below 0.5 for one person, above 0.8 for two."""
+    """Mean over the parts that both have, each divided by its scale: 0 for equal faces, mostly below 0.5 for one person, above
+    0.8 for two.
+    """
     grey = max(float(np.abs(side.skin - 1 / 3).max()) for side in (first, second)) <= GREY_TOLERANCE
     scales = GREY_SCALES if grey else SCALES
     distances = [] if grey else [float(np.abs(first.skin - second.skin).sum()) / scales["skin"]]
@@ -101,7 +103,7 @@ def appearance_distance(first: Appearance, second: Appearance) -> float:
         if name not in first.parts or name not in second.parts:
             continue
         likeness = min(1.0, float(first.parts[name] @ second.parts[name]))
-        # The square root makes the histograms' distance that of Hellinger; structures are compared by correlation.
+        # With the square root, the distance of histograms is Hellinger's; structures are compared by correlation.
         distance = 1.0 - likeness if name in ("face", "aligned") else np.sqrt(1.0 - likeness)
         distances.append(float(distance) / scales[name])
     return sum(distances) / len(distances)
@@ -115,7 +117,7 @@ def describe_scene(picture_rgb: UInt8) -> Scene:
 
 
 def scene_distance(first: Scene, second: Scene) -> float:
-    """0 for equal pictures, about 1 for unrelated ones: mean of what structure and colours say."""
+    """0 for equal pictures, about 1 for unrelated ones: the mean of the distances in structure and in colours."""
     structure = 1.0 - float(first.structure @ second.structure)
     colours = np.sqrt(max(0.0, 1.0 - float(first.colours @ second.colours)))
     return float(structure + colours) / 2
@@ -134,7 +136,7 @@ def _region(
 
 
 def _aligned(picture: UInt8, box: FaceBox) -> Float32:
-    """The face turned upright and to one size by its landmarks: (ALIGNED_SIDE, ALIGNED_SIDE, 3)."""
+    """The face rotated upright and resized by its landmarks: (ALIGNED_SIDE, ALIGNED_SIDE, 3)."""
     template = LANDMARK_TEMPLATE[:, 0] + 1j * LANDMARK_TEMPLATE[:, 1]
     landmarks = np.asarray(box.landmarks_xy, np.float64) @ np.array([1, 1j])
     x0, y0, x1, y1 = (float(v) for v in box.box_xyxy)
@@ -142,7 +144,7 @@ def _aligned(picture: UInt8, box: FaceBox) -> Float32:
         template - template.mean(), template - template.mean()
     )
     centre = landmarks.mean()
-    # Landmarks that are missing, or do not fit the box, say nothing: the box alone has to do.
+    # If the landmarks are missing or do not fit the box, only the box is used.
     if not np.isfinite(turn) or not 0.4 < abs(turn) / max(x1 - x0, y1 - y0) < 2.5:
         turn, centre = complex(max(x1 - x0, y1 - y0)), complex((x0 + x1) / 2, (y0 + y1) / 2)
     steps = _centres(ALIGNED_SIDE)
@@ -156,7 +158,7 @@ def _centres(cells: int) -> NDArray[np.float64]:
 
 
 def _cells(picture: UInt8, x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[Float32, NDArray[np.bool_]]:
-    """Nearest pixels at the points x, y, averaged in cells of POINTS_PER_CELL squared; past the edge the edge is repeated."""
+    """Nearest pixels at the points x, y, averaged in cells of POINTS_PER_CELL squared; the edge is repeated outside the picture."""
     height, width = picture.shape[:2]
     rows, columns = x.shape[0] // POINTS_PER_CELL, x.shape[1] // POINTS_PER_CELL
     inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
@@ -174,20 +176,20 @@ def _luma(rgb: Float32) -> Float32:
 
 
 def _chroma(rgb: Float32) -> Float32:
-    """Red and blue share of the brightness, which a change of exposure leaves alone; near black it fades to grey."""
+    """Red and blue share of the brightness, which do not depend on exposure; near black they fade to grey."""
     return np.asarray((rgb[..., [0, 2]] + 8.0) / (rgb.sum(axis=-1, keepdims=True) + 24.0), np.float32)
 
 
 def _contrast(values: Float32) -> Float32:
-    """Flat unit vector without the mean: what is left is independent of brightness and contrast."""
+    """Flat unit vector with the mean removed: independent of brightness and contrast."""
     flat = values.ravel() - values.mean()
     length = float(np.linalg.norm(flat))
-    # Flat input becomes a constant vector: equal to other flat input, unlike anything with structure.
+    # Uniform input becomes a constant vector: equal to other uniform input, different from anything with structure.
     return np.asarray(flat / length if length > 1e-3 else np.full_like(flat, flat.size**-0.5), np.float32)
 
 
 def _local_structure(luma: Float32) -> Float32:
-    """Brightness against its neighbourhood, so light from one side counts less than eyes, nose and mouth."""
+    """Brightness relative to its neighbourhood, so that light from one side counts less than eyes, nose and mouth."""
     detail = luma - _blurred(luma)
     return np.asarray(detail / (np.sqrt(_blurred(detail**2)) + 2.0), np.float32)
 
@@ -198,7 +200,7 @@ def _blurred(luma: Float32) -> Float32:
 
 
 def _colour_histogram(rgb: Float32, reference_luma: float) -> Float32:
-    """(N, 3) colours -> flat unit vector: square roots of a histogram in which every colour is shared by the bins around it."""
+    """(N, 3) colours -> flat unit vector: square roots of a histogram in which every colour is distributed over the bins around it."""
     brightness = np.log((_luma(rgb) + 8.0) / (reference_luma + 8.0))
     values = np.concatenate([_chroma(rgb), brightness[:, None]], axis=1)
     low, high, bins = np.array(COLOUR_LOW), np.array(COLOUR_HIGH), np.array(COLOUR_BINS)

@@ -1,4 +1,4 @@
-"""Pure geometry of boxes: overlap, distance and relative size of every pair. Knows numbers, not what the boxes hold."""
+"""Pure geometry of boxes: overlap, distance and relative size of every pair. Does not know what the boxes contain."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Float64 = NDArray[np.float64]
 
 
 def iou_matrix(first_xyxy: Boxes, second_xyxy: Boxes) -> Float64:
-    """(N, 4), (M, 4) -> (N, M): intersection over union of each pair, in [0, 1]; 0 where both boxes are empty."""
+    """(N, 4), (M, 4) -> (N, M): intersection over union of each pair, in [0, 1]; 0 if both boxes are empty."""
     first, second = as_boxes(first_xyxy), as_boxes(second_xyxy)
     low = np.maximum(first[:, None, :2], second[None, :, :2])
     high = np.minimum(first[:, None, 2:], second[None, :, 2:])
@@ -30,13 +30,13 @@ def centre_distances(first_xyxy: Boxes, second_xyxy: Boxes) -> Float64:
 
 
 def size_differences(first_xyxy: Boxes, second_xyxy: Boxes) -> Float64:
-    """(N, 4), (M, 4) -> (N, M): |log2| of the ratio of the sizes of each pair: 0 for equal sizes, 1 where one is twice the other."""
+    """(N, 4), (M, 4) -> (N, M): |log2| of the ratio of the sizes of each pair: 0 for equal sizes, 1 if one is twice the other."""
     ratios = _sizes(as_boxes(first_xyxy))[:, None] / _sizes(as_boxes(second_xyxy))[None]
     return np.asarray(np.abs(np.log2(ratios)), np.float64)
 
 
 def as_boxes(boxes_xyxy: Boxes) -> Float64:
-    """Any (N, 4), N from 0, as float64; raises ValueError for another shape."""
+    """Boxes as an (N, 4) float64 array, N may be 0; raises ValueError for another shape."""
     boxes = np.asarray(boxes_xyxy, np.float64)
     if boxes.size == 0:
         return np.zeros((0, 4))
@@ -50,5 +50,5 @@ def _areas(boxes: Float64) -> Float64:
 
 
 def _sizes(boxes: Float64) -> Float64:
-    """Side of the square of the same area, at least a pixel: a degenerate box must not divide by zero."""
+    """Side of the square of the same area, at least one pixel, so that a degenerate box does not cause a division by zero."""
     return np.sqrt(np.maximum(_areas(boxes), 1.0))

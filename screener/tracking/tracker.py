@@ -1,11 +1,11 @@
-"""Boxes of successive sampled frames -> people: every box gets a `track_id`.
+"""Boxes of successive sampled frames in, people out: every box gets a `track_id`.
 
-Knows frames, boxes and times. Does not know faces by name, scores or verdicts, and looks at nothing but the samples it is given, which may
-be 0.04 or 100 seconds apart. It keeps one principle: two people must never share a track; a person split over two tracks is the lesser
-evil. So position counts only for an instant and within one shot; otherwise appearance has to be close, and where it would fit two people
-who were seen side by side, nobody gets the box and a new track begins.
+Knows frames, boxes and times, not identities, scores or verdicts. It sees only the sampled frames, which may be 0.04 or 100 seconds apart.
+One rule governs everything: two people must never share a track, even if one person is then split over two tracks. So position counts only
+for a moment and within one shot; otherwise appearance has to be close, and if a box fits two people who were seen side by side, it begins a
+new track.
 
-Assignment is that of Kuhn and Munkres (Hungarian method), as `scipy.optimize.linear_sum_assignment` solves it.
+Assignment by the Hungarian method (Kuhn and Munkres), with `scipy.optimize.linear_sum_assignment`.
 """
 
 from __future__ import annotations
@@ -28,21 +28,24 @@ Float64 = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class TrackerSettings:
-    """When two boxes are one person. Distances of appearance are those of `appearance_distance`: two people are mostly beyond 0.8.
+    """When two boxes are the same person. Distances of appearance are those of `appearance_distance`; those of two people are mostly above
+    0.8.
 
-    cut_appearance_limit: farthest appearance of one person across a cut.
-    appearance_limit: the same within one shot when position says nothing, such as after a long time.
-    near_appearance_limit: the same for a face that is where it was an instant ago.
-    drift_limit: farthest median appearance from all that is remembered of a person: stops one face from melting into another.
-    doubt_margin: a box or a track that fits two people must fit one of them better by this much.
-    position_seconds: time in which trust in position falls to 1/e. reach_sizes: distance, in face sizes, at which position stops helping.
-    position_weight: what one reach of distance, or a doubled size, costs in units of appearance while position is fully trusted.
-    still_limit: `scene_distance` between successive samples below which the camera stands still: then a face that is where it was in the
-    sample before may look more different, however long ago that was. still_trust: how far position is trusted for that, at most.
+    cut_appearance_limit: largest distance of one person across a cut.
+    appearance_limit: the same within one shot when position gives no evidence, such as after a long time.
+    near_appearance_limit: the same for a face at its position of a moment ago.
+    drift_limit: largest median distance from all remembered views of a person; stops a track from drifting from one face to another.
+    doubt_margin: if a box or a track fits two people, it must fit one of them better by this much.
+    position_seconds: time in which trust in position falls to 1/e. reach_sizes: distance, in face sizes, from which position gives no
+    evidence.
+    position_weight: cost, in units of appearance, of a distance of one reach or of a doubled size, while position is fully trusted.
+    still_limit: `scene_distance` between successive samples below which the camera stands still: a face at its position in the sample
+    before may then look more different, however long ago that was. still_trust: how much position is trusted for that, at most.
     cut_limit: `scene_distance` between successive samples from which they belong to different shots.
-    dissolve_seconds, dissolve_limit: how far back the picture is compared too, and from which distance that is a gradual change of shot.
-    exemplars: how many views of one person are remembered. novelty: how new a view must be for that.
-    max_tracks: how many people are remembered; the longest unseen is forgotten first.
+    dissolve_seconds, dissolve_limit: how far back the picture is compared as well, and the distance from which that is a gradual
+    transition.
+    exemplars: number of remembered views per person. novelty: how different a view must be to be remembered.
+    max_tracks: number of remembered people; the one unseen for longest is forgotten first.
     """
 
     cut_appearance_limit: float = 0.45
@@ -77,19 +80,19 @@ class TrackerSettings:
 
 
 APART_SIZES = 0.5
-"""Two boxes of one frame whose centres are farther apart than this, in face sizes, are two people and not one face found twice."""
+"""If the centres of two boxes of one frame are farther apart than this, in face sizes, they are two people and not one face found twice."""
 
 OVERLAP_IOU = 0.1
-"""A box that overlaps another this much shows two people: nothing is learnt from it."""
+"""Boxes that overlap this much show parts of two people, so their appearance is not learnt."""
 
 REMEMBERED_SCENES = 64
 REMEMBERED_CUTS = 4096
-"""Bounds for streams without end."""
+"""Keeps memory bounded for endless streams."""
 
 
 @dataclass(eq=False)
 class _Track:
-    """What is remembered of one person. met: ids of the people seen beside this one, so certainly others."""
+    """What is remembered of one person. met: ids of the people seen in the same frame as this one, who are certainly different."""
 
     track_id: int
     box_xyxy: Float64
@@ -101,7 +104,7 @@ class _Track:
 
 @dataclass(frozen=True, eq=False)
 class Observation:
-    """What following people needs of one sampled frame: a few kilobytes, without its pixels.
+    """What tracking needs from one sampled frame: a few kilobytes, without its pixels.
 
     boxes_xyxy: (n, 4) float64, pixels of the frame. appearances: of each box, in the same order.
     """
@@ -120,11 +123,11 @@ def observe(frame: Frame, boxes: Sequence[FaceBox]) -> Observation:
 
 
 class Tracker:
-    """Follows people through the samples of one video, in the order of time."""
+    """Follows people through the samples of one video, in order of time."""
 
     def __init__(self, settings: TrackerSettings = TrackerSettings()) -> None:
         self._settings = settings
-        self._tracks: list[_Track] = []  # the longest unseen first
+        self._tracks: list[_Track] = []  # unseen for longest first
         self._next_id = 1
         self._shot = 0
         self._scenes: deque[tuple[float, Scene]] = deque(maxlen=REMEMBERED_SCENES)
@@ -134,18 +137,18 @@ class Tracker:
 
     @property
     def cuts(self) -> tuple[float, ...]:
-        """Times, in seconds, of the first samples after each noticed change of shot."""
+        """Times, in seconds, of the first samples after each detected change of shot."""
         return tuple(self._cuts)
 
     def update(self, frame: Frame, boxes: Sequence[FaceBox]) -> list[int]:
-        """One track id for each box, in the order of `boxes`. Call it for every sampled frame, also for those without a face.
+        """The track id of each box, in the order of `boxes`. Call it for every sampled frame, also for those without a face.
 
         New ids count up from 1, from left to right within a frame.
         """
         return self.follow(observe(frame, boxes))
 
     def follow(self, seen_now: Observation) -> list[int]:
-        """`update` with what was observed earlier: frames that were looked at in another order are followed in that of time."""
+        """Like `update`, from an earlier observation: frames that were processed in another order can be tracked in order of time."""
         self._notice_cut(seen_now.pts_seconds, seen_now.scene)
         boxes_xyxy, appearances = seen_now.boxes_xyxy, seen_now.appearances
         if not len(boxes_xyxy):
@@ -167,7 +170,7 @@ class Tracker:
         return ids
 
     def _notice_cut(self, pts_seconds: float, scene: Scene) -> None:
-        """Compares with the sample before, and with one a little earlier, which tells a dissolve."""
+        """Compare with the previous sample, and with one a little earlier, which shows a dissolve."""
         settings = self._settings
         change = scene_distance(self._scenes[-1][1], scene) if self._scenes else math.inf
         self._stillness = max(0.0, 1.0 - change / settings.still_limit)
@@ -180,7 +183,7 @@ class Tracker:
         self._scenes.append((pts_seconds, scene))
 
     def _match(self, seconds: float, boxes_xyxy: Float64, appearances: Sequence[Appearance]) -> dict[int, _Track]:
-        """Index of each box that is surely someone remembered -> that person."""
+        """Index of each box that is surely a remembered person -> that person."""
         if not self._tracks:
             return {}
         gains = self._gains(seconds, boxes_xyxy, appearances)
@@ -193,7 +196,7 @@ class Tracker:
         }
 
     def _gains(self, seconds: float, boxes_xyxy: Float64, appearances: Sequence[Appearance]) -> Float64:
-        """(tracks, boxes): how far below its limit the cost of each pair lies; negative where the two cannot be one person."""
+        """(tracks, boxes): how far the cost of each pair is below its limit; negative if the two cannot be one person."""
         settings = self._settings
         tracks_xyxy = np.stack([track.box_xyxy for track in self._tracks])
         trust = np.array([[self._trust(track, seconds)] for track in self._tracks])
@@ -211,18 +214,22 @@ class Tracker:
         return np.asarray(np.where(drift > settings.drift_limit, -np.inf, gains), np.float64)
 
     def _trust(self, track: _Track, seconds: float) -> float:
-        """How much the last position still says, in [0, 1]: nothing in another shot."""
+        """How much the last position counts, in [0, 1]; 0 after a cut."""
         elapsed = abs(seconds - track.seen_seconds)
         return math.exp(-elapsed / self._settings.position_seconds) if track.shot == self._shot and math.isfinite(elapsed) else 0.0
 
     def _has_stayed(self, track: _Track) -> float:
-        """How likely someone of the sample before is still in the same place, in [0, 1], however long ago that was: samples may be a minute
-        apart, and where nothing else in the picture has changed, people are seldom exchanged."""
+        """How likely a person of the previous sample is still in the same place, in [0, 1], however long ago that sample was.
+
+        Samples may be a minute apart; where nothing else in the picture has changed, people seldom have.
+        """
         seen_last = track.shot == self._shot and track.track_id in self._seen_before
         return self._settings.still_trust * self._stillness if seen_last else 0.0
 
     def _is_doubtful(self, gains: Float64, i: int, j: int, apart: NDArray[np.bool_]) -> bool:
-        """Whether the box fits another person, or the person another box, about as well; only those that are surely not the same count."""
+        """Whether the box fits another person, or the person another box, about as well; only alternatives that are certainly different
+        count.
+        """
         enough = gains[i, j] - self._settings.doubt_margin
         other_people = any(gains[k, j] > enough for k, track in enumerate(self._tracks) if track.track_id in self._tracks[i].met)
         return other_people or bool((gains[i, apart[j]] > enough).any())
@@ -234,7 +241,7 @@ class Tracker:
         return track
 
     def _learn(self, track: _Track, appearance: Appearance) -> None:
-        """Remembers a new view; when there are too many, one of the two that are most alike goes."""
+        """Remember a new view; if there are too many, forget one of the two most similar."""
         distances = [appearance_distance(known, appearance) for known in track.exemplars]
         if min(distances) <= self._settings.novelty:
             return
@@ -244,7 +251,7 @@ class Tracker:
             del track.exemplars[int(np.argmin(nearest))]
 
     def _introduce(self, seen: list[_Track]) -> None:
-        """People who are in one frame at different places are different people, whatever they look like."""
+        """Note that people at different places in one frame are different people, whatever their appearance."""
         boxes_xyxy = np.stack([track.box_xyxy for track in seen])
         for track, distances in zip(seen, centre_distances(boxes_xyxy, boxes_xyxy), strict=True):
             track.met.update(other.track_id for other, distance in zip(seen, distances, strict=True) if distance > APART_SIZES)
@@ -259,11 +266,11 @@ class Tracker:
 
 
 def best_pairs(gains: Float64) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Rows and columns of the pairs, each row and column in one at most, whose gains (R, C) come to the largest sum."""
+    """Rows and columns of the pairs that maximise the sum of gains (R, C); each row and column is in one pair at most."""
     if 1 in gains.shape:
         row, column = np.unravel_index([gains.argmax()], gains.shape)
         return row, column
-    # Loaded once two people are to be told apart: it takes as long as finding the faces of eight pictures.
+    # Imported only when there are two people to tell apart: it takes as long as finding the faces of eight pictures.
     from scipy.optimize import linear_sum_assignment
 
     rows, columns = linear_sum_assignment(gains, maximize=True)

@@ -1,7 +1,7 @@
-"""Augmented copies of a face crop: mirrored, moved and scaled a little, brightened or darkened, compressed again.
+"""Augmented copies of a face crop: mirrored, slightly moved and scaled, brightened or darkened, recompressed.
 
-Made from the picture before it is cut and resized, so that a copy goes the same way as the plain crop. Knows pixels and the crop contract.
-Does not know labels: real and fake are drawn for alike.
+Made from the picture before cropping and resizing, so that a copy is processed like the plain crop. Knows pixels and the crop contract.
+Does not know labels: real and fake are augmented alike.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from screener.model.preprocessing import Preprocessing, crop_face, cut_square, s
 UInt8 = NDArray[np.uint8]
 
 SURROUNDINGS = 1.5
-"""Side of what is cut out before anything else, over that of the crop: enough for the largest move."""
+"""Side of the area that is cut out first, relative to the crop's: enough for the largest move."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """How one copy differs. shift_xy: of the face box, in shares of its longer side. scale: of the box.
+    """How one copy differs. shift_xy: of the face box, relative to its longer side. scale: of the box.
 
-    gain, bias: brightness, on grey levels. jpeg_quality: of one more compression, None for none.
+    gain, bias: of the grey levels. jpeg_quality: of an additional compression, None for none.
     """
 
     mirrored: bool
@@ -37,7 +37,7 @@ class Change:
 
 
 def draw_change(rng: np.random.Generator) -> Change:
-    """A random change; the ranges are those that scans meet: detectors that frame a little differently, light, and messengers."""
+    """A random change within the range that scans meet: other detectors' framing, lighting, and messengers' compression."""
     return Change(
         mirrored=bool(rng.random() < 0.5),
         shift_xy=(float(rng.uniform(-0.05, 0.05)), float(rng.uniform(-0.05, 0.05))),
@@ -52,7 +52,7 @@ def changed_crop(picture_rgb: UInt8, box_xyxy: NDArray[np.floating[Any]], contra
     """Picture (H, W, 3) and face box -> (input_size, input_size, 3) crop of the changed picture."""
     centre_x, centre_y, side = square_around(box_xyxy, contract.crop_margin)
     around = cut_square(picture_rgb, centre_x, centre_y, side * SURROUNDINGS)
-    # What `cut_square` rounds, so that the box keeps its place to the pixel.
+    # Rounded as in `cut_square`, so that the box keeps its place to the pixel.
     corner = np.array([round(centre_x - around.shape[0] / 2), round(centre_y - around.shape[0] / 2)] * 2, np.float32)
     box = np.asarray(box_xyxy, np.float32) - corner
     if change.mirrored:

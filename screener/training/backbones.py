@@ -1,7 +1,7 @@
-"""Backbones to make features with, from where others publish them: torchvision's ImageNet weights, or a file of the same kind.
+"""Published backbones for making features: torchvision's ImageNet weights, or a file of the same format.
 
-Each becomes a checkpoint, with an untrained answer on top, so that everything downstream treats it like any other. Knows torchvision's
-names. The files are pickles, so they are read under `weights_only=True`.
+Each becomes a checkpoint with an untrained linear layer, so that it is handled like any other. Knows torchvision's names. The files are
+pickles, so they are read with `weights_only=True`.
 """
 
 from __future__ import annotations
@@ -29,21 +29,23 @@ IMAGENET = "imagenet"
 """Name of torchvision's published weights, IMAGENET1K_V1."""
 
 UNTRAINED = ("head.fc.", "locator.")
-"""What published weights have no use for here, and so starts at random."""
+"""Prefixes of tensors that published weights do not have, and that start at random."""
 
 SAMPLING, POOLING = {"frames": 32}, "trimmed_mean"
 
 
 def published_backbone(name: str) -> Checkpoint:
-    """`imagenet`, or the path of a state dict (`.pth`) with torchvision's names -> a checkpoint whose answer is not trained yet.
+    """`imagenet`, or the path of a state dict (`.pth`) with torchvision's names -> a checkpoint whose linear layer is not trained yet.
 
-    `layer4` comes along as the start of a head. Raises CheckpointError when the weights cannot be had, read or used.
+    Its `layer4` is the starting point of a head. Raises CheckpointError if the weights cannot be downloaded, read or used.
     """
     return backbone_from_state(_imagenet_state(), "wide_resnet50_2-imagenet1k_v1") if name == IMAGENET else _from_file(Path(name))
 
 
 def backbone_from_state(published: Mapping[str, Tensor], name: str) -> Checkpoint:
-    """A state dict with torchvision's names of a ResNet with bottlenecks -> a checkpoint. Raises CheckpointError when it is not one."""
+    """A state dict of a ResNet with bottlenecks, with torchvision's names -> a checkpoint. Raises CheckpointError if it is
+    something else.
+    """
     weights = weights_of(published)
     architecture = architecture_of(weights)
     shapes = expected_shapes(architecture)
@@ -85,12 +87,12 @@ def _contract(name: str, architecture: Architecture, fingerprint: str) -> Contra
 
 
 def _untrained(key: str, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
-    """As `Network.initialise` does it, without the seconds that a whole network takes."""
+    """Like `Network.initialise`, without the seconds that initialising a whole network takes."""
     return torch.zeros(shape) if key.endswith("bias") else 0.01 * torch.randn(shape, generator=generator)
 
 
 def architecture_of(weights: Mapping[str, Tensor]) -> Architecture:
-    """The shape of a network, read off weights with torchvision's names; raises CheckpointError when it is no ResNet with bottlenecks."""
+    """The architecture of weights with torchvision's names. Raises CheckpointError if they are not of a ResNet with bottlenecks."""
     stem, first, last = (weights.get(f"{name}.weight") for name in ("conv1", "layer1.0.conv1", "layer1.0.conv3"))
     names = [re.match(r"layer([1-4])\.(\d+)\.conv3\.weight", key) for key in weights]
     found = [(int(match[1]), int(match[2])) for match in names if match]
@@ -128,7 +130,7 @@ def _from_file(path: Path) -> Checkpoint:
         raise CheckpointError(
             f"{path}: there is no such file; give {IMAGENET}, or the path of a state dict such as torchvision's"
         ) from error
-    except Exception as error:  # whatever a crafted pickle makes of the reader
+    except Exception as error:  # whatever a crafted pickle makes the reader raise
         raise CheckpointError(f"{path}: cannot be read as a state dict ({type(error).__name__}); save it with torch.save") from error
     if not isinstance(state, Mapping) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
         raise CheckpointError(f"{path}: expected a state dict, tensors by name, got {type(state).__name__}; save model.state_dict()")

@@ -1,6 +1,6 @@
-"""Labelled files -> face crops and their augmented copies, one file after the other, and what was wrong with each.
+"""Labelled files in, face crops and their augmented copies out, one file after the other, with the problems of each file.
 
-Puts the reader, the face detector and the crop together, as a scan does. Knows nothing of features, splits or folders of results.
+Combines reader, face detector and cropping, as a scan does. Does not know features, splits or output folders.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ Picture = NDArray[np.uint8]
 
 @dataclass(frozen=True, eq=False)
 class ItemCrop:
-    """One crop. item: number of its file. seconds: of its frame, None for a picture. copy: 0 is plain. crop_rgb: (S, S, 3) uint8."""
+    """One crop. item: index of its file. seconds: of its frame, None for a picture. copy: 0 is the plain crop. crop_rgb: (S, S,
+    3) uint8.
+    """
 
     item: int
     seconds: float | None
@@ -36,9 +38,9 @@ class ItemCrop:
 
 @dataclass(frozen=True)
 class BadFile:
-    """A file that gave nothing, or less than it should.
+    """A file that gave no crops, or fewer than expected.
 
-    name: as the data set writes it. reason: from `errors.REASONS`. detail: in words, with the name. crops: how many it still gave.
+    name: as in the data set. reason: from `errors.REASONS`. detail: in words, with the name. crops: how many it still gave.
     """
 
     name: str
@@ -49,13 +51,13 @@ class BadFile:
 
 @dataclass(frozen=True)
 class ItemEnd:
-    """A file is read to its end. bad: what was wrong with it."""
+    """The end of a file was reached. bad: what was wrong with it."""
 
     bad: BadFile | None
 
 
 class CropReader:
-    """Files -> crops. copies: for each file, how many augmented copies of each crop to make."""
+    """Files -> crops. copies: for each file, number of augmented copies per crop."""
 
     def __init__(
         self,
@@ -65,12 +67,12 @@ class CropReader:
         contract: Preprocessing,
         settings: ExtractSettings,
     ) -> None:
-        """detector: None when the pictures are crops already."""
+        """detector: None if the pictures are crops already."""
         self._items, self._copies, self._detector, self._contract, self._settings = items, copies, detector, contract, settings
         self._scan = ScanSettings(frames=settings.frames, min_face_px=settings.min_face_px)
 
     def read(self, numbers: Sequence[int]) -> Iterator[ItemCrop | ItemEnd]:
-        """The crops of the files with these numbers, each file closed by an ItemEnd; the same on every call."""
+        """The crops of the files with these indices, each file followed by an ItemEnd; the same on every call."""
         for number in numbers:
             crops, reason, detail = 0, "", ""
             try:
@@ -86,14 +88,14 @@ class CropReader:
             yield ItemEnd(BadFile(name, reason, detail or f"{name}: {REASONS[reason]}", crops) if reason else None)
 
     def _crops(self, number: int) -> Iterator[ItemCrop | str]:
-        """The crops of one file, and at the end a reason if there is one."""
+        """The crops of one file, then a reason if there is one."""
         item = self._items[number]
         missed = ""
         held: list[ItemCrop] = []
         given = False
         with closing(open_video(file_source(item.path, item.name), self._scan)) as video:
             for frame in video.frames():
-                # Held back by one frame, for only the end tells a still picture from a film.
+                # Held back by one frame, because only the end tells a still picture from a film.
                 yield from held
                 held, why = self._look(number, frame)
                 given, missed = given or bool(held), missed or why
@@ -124,12 +126,12 @@ class CropReader:
 
 
 def _whole(picture: Picture, margin: float) -> NDArray[np.float32]:
-    """The box around which the crop is the largest square in the middle of the picture."""
+    """A box whose crop is the largest centred square of the picture."""
     height, width = picture.shape[:2]
     half = min(height, width) / margin / 2
     return np.array([width / 2 - half, height / 2 - half, width / 2 + half, height / 2 + half], np.float32)
 
 
 def largest(faces: Sequence[FaceBox]) -> FaceBox | None:
-    """The face that the label is about: the largest of a frame, as the field's benchmarks take it (Yan et al. 2023, arXiv:2307.01426)."""
+    """The face that the label applies to: the largest of a frame, as in the field's benchmarks (Yan et al. 2023, arXiv:2307.01426)."""
     return max(faces, key=lambda face: face.size_px, default=None)

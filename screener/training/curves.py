@@ -1,6 +1,6 @@
-"""Learning curves of a training as PNG and SVG, drawn by matplotlib, which is optional.
+"""Draws learning curves as PNG and SVG with matplotlib, which is optional.
 
-Knows epochs' figures and matplotlib. Does not know how training goes.
+Knows epochs' figures and matplotlib. Does not know how training works.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ PANELS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
     ("log loss", (("training_loss", "training", "--"), ("validation_loss", "validation", "-"))),
     ("validation", (("validation_auc", "AUC", "-"), ("validation_f1", "F1", ":"))),
 )
-"""Title of each panel, and (field, words, line style) of its lines."""
+"""Title of each panel, and (field, label, line style) of its lines."""
 
 
 def draw_curves(stem: Path, rows: Sequence[EpochFigures]) -> list[Path]:
-    """`<stem>.png` and `<stem>.svg`, a colour for each fold; nothing, and an empty list, when matplotlib is missing. Raises OutputError."""
+    """`<stem>.png` and `<stem>.svg`, a colour for each fold; an empty list if matplotlib is missing. Raises OutputError."""
     try:
         figure_type = importlib.import_module("matplotlib.figure").Figure
         style = importlib.import_module("matplotlib").rc_context
     except ImportError:
         return []
     paths = []
-    # A fixed salt and no date: the same numbers give the same file.
+    # A fixed salt and no date, so that the same numbers give the same file.
     with style({"svg.hashsalt": "screener", "axes.spines.top": False, "axes.spines.right": False}):
         figure = _figure(figure_type, rows)
         for kind in FORMATS:

@@ -1,6 +1,6 @@
-"""What real and fake pictures go through alike on their way to a viewer: size, blur, colour, noise, compression.
+"""Degrades pictures as on their way to a viewer: size, blur, colour, noise, compression.
 
-A `Degradation` is drawn once and applied to both pictures of a pair, so that only the blend tells them apart. Knows pixels only.
+A `Degradation` is drawn once and can be applied to both pictures of a pair, so that only the blend distinguishes them. Knows pixels only.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ Rng = np.random.Generator
 
 @dataclass(frozen=True)
 class Degradation:
-    """One random route. shrink: factor >= 1; blur_sigma: pixels, 0 is none; noise_sigma: grey levels; codecs: (extension, quality)."""
+    """One random degradation. shrink: factor >= 1; blur_sigma: pixels, 0 is none; noise_sigma: grey levels; codecs: (extension,
+    quality).
+    """
 
     gain: float
     bias: float
@@ -32,11 +34,11 @@ class Degradation:
 
 
 def draw(rng: Rng, hardness: float) -> Degradation:
-    """hardness 0 is a light touch (little compression, no blur); 1 is what social media does."""
+    """hardness: 0 is light (little compression, no blur); 1 is that of social media."""
     codecs = []
     for chance in (0.4 + 0.45 * hardness, 0.3 * hardness):
         if rng.random() < chance:
-            # WebP's still pictures are VP8 key frames: block prediction and loop filter, as in video.
+            # WebP pictures are VP8 key frames: block prediction and loop filter, as in video.
             webp = rng.random() < 0.3
             codecs.append(
                 (".webp", int(rng.uniform(75 - 55 * hardness, 98))) if webp else (".jpg", int(rng.uniform(80 - 48 * hardness, 99)))
@@ -56,7 +58,7 @@ def draw(rng: Rng, hardness: float) -> Degradation:
 
 
 def apply(picture: UInt8, d: Degradation) -> UInt8:
-    """(s, s, 3) -> (s', s', 3): the caller resizes to the network's input."""
+    """(s, s, 3) -> (s', s', 3); the caller resizes to the network's input."""
     out = picture
     if d.gain != 1 or d.bias or d.gamma != 1:
         table = np.clip(255 * (np.clip((np.arange(256) * d.gain + d.bias) / 255, 0, 1) ** d.gamma), 0, 255).astype(np.uint8)

@@ -1,7 +1,7 @@
-"""The training loop: backbone and head together, from pairs made on the fly.
+"""The training loop of backbone and head together, on pairs made on the fly.
 
-Time-boxed and resumable: a stage has so many minutes, checkpoints every few, and a stop loses only what came after the last. Knows tensors,
-the network and the pair stream. Does not know files of pictures, clips or checkpoint contracts.
+Limited in time and resumable: a stage has a number of minutes and is saved every few, so a stop loses only the time since the last save.
+Knows tensors, the network and the pair stream. Does not know picture files, clips or checkpoint contracts.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ MAP_WEIGHT = 1.0
 LABEL_SMOOTHING = 0.03
 AVERAGE_DECAY = 0.999
 LOWEST_RATE = 0.02
-"""Of the peak learning rate, at the end of a stage."""
+"""Learning rate at the end of a stage, relative to its peak."""
 
 SAVE_EVERY_SECONDS = 240.0
 SAY_EVERY_SECONDS = 60.0
@@ -43,11 +43,11 @@ LOOK_EVERY_SECONDS = 1800.0
 
 @dataclass(frozen=True)
 class Stage:
-    """One stretch of training.
+    """One stage of the training.
 
     minutes: wall-clock length. input_size: pixels. pairs: pairs in a batch (twice as many pictures). learning_rate: at its peak.
     hardness, strength: first and last value (see `pairs.Recipe`); they change over the first two thirds and then stay.
-    hold: share of the stage in which the rate stays at its peak; then it falls, as half a cosine.
+    hold: share of the stage in which the rate stays at its peak before it falls as half a cosine.
     moments: pairs from one clip. video, tone, same_route: see `pairs.Recipe`.
     """
 
@@ -66,13 +66,13 @@ class Stage:
     same_route: float = 0.5
 
     def rate(self, done: float, pictures: int) -> float:
-        """The learning rate when the share `done` of the stage is over and so many pictures were seen."""
+        """The learning rate after the share `done` of the stage and after `pictures` pictures."""
         warm = min(1.0, (pictures + 1) / self.warm_up_pictures)
         falling = max(0.0, min(1.0, done) - self.hold) / (1 - self.hold)
         return self.learning_rate * warm * (LOWEST_RATE + (1 - LOWEST_RATE) * 0.5 * (1 + math.cos(math.pi * falling)))
 
     def recipe(self, done: float) -> Recipe:
-        """How pictures are made when the share `done` of the stage is over."""
+        """How pictures are made after the share `done` of the stage."""
         grown = min(1.0, 1.5 * done)
         return Recipe(
             self.input_size, Preprocessing().crop_margin, _between(self.hardness, grown), _between(self.strength, grown),
@@ -86,10 +86,10 @@ def _between(ends: tuple[float, float], share: float) -> float:
 
 @dataclass(eq=False)
 class State:
-    """Everything a resumed run needs: the network, its running average, the optimiser, and how far it came in the stage.
+    """Everything that a resumed run needs: the network, its running average, the optimiser, and the progress in the stage.
 
-    forward: `network.forward_with_map`, perhaps compiled; the network's device is where it trains. losses: of label and map, of the steps
-    since they were last said.
+    forward: `network.forward_with_map`, perhaps compiled; training runs on the network's device. losses: of label and map, of the steps
+    since they were last reported.
     """
 
     network: Network
@@ -102,11 +102,11 @@ class State:
 
     @property
     def device(self) -> torch.device:
-        """Where the network lies and trains."""
+        """The device of the network, on which it trains."""
         return next(self.network.parameters()).device
 
     def save(self, path: Path) -> None:
-        """Raises OutputError."""
+        """Write the state to a file. Raises OutputError."""
         content = {
             "network": self.network.state_dict(),
             "average": self.average,
@@ -117,7 +117,7 @@ class State:
         save_state(path, content)
 
     def load(self, path: Path) -> None:
-        """Take up what `save` wrote, on the network's device. Raises OutputError when there is nothing to read."""
+        """Load what `save` wrote, onto the network's device. Raises OutputError if it cannot be read."""
         content = load_state(path)
         if content is None:
             raise OutputError(f"{path}: does not exist")
@@ -127,14 +127,14 @@ class State:
         self.seconds, self.pictures = content["seconds"], content["pictures"]
 
     def mean_losses(self) -> tuple[float, float]:
-        """Of label and map, since this was last asked for."""
+        """Mean losses of label and map since the last call."""
         label, where = torch.stack(self.losses).mean(0).tolist() if self.losses else (math.nan, math.nan)
         self.losses.clear()
         return label, where
 
 
 def new_state(network: Network, stage: Stage) -> State:
-    """A state at the beginning of a stage; only weights of more than one dimension decay."""
+    """A state at the beginning of a stage; weight decay applies only to weights of more than one dimension."""
     network.to(memory_format=torch.channels_last)
     decayed = [p for p in network.parameters() if p.dim() > 1]
     plain = [p for p in network.parameters() if p.dim() <= 1]
@@ -154,10 +154,10 @@ def train_stage(
     compiled: bool = False,
     look: Callable[[State], str] | None = None,
 ) -> None:
-    """Train until the stage's minutes are spent, saving to `path` on the way and at the end.
+    """Train until the stage's minutes are over, saving to `path` on the way and at the end.
 
     compiled: fuse the network's small operations first, which takes a minute or two and a C++ compiler and then gains about a quarter.
-    look: what it says of the state is said every `LOOK_EVERY_SECONDS` and at the end; its time is not the stage's.
+    look: called every `LOOK_EVERY_SECONDS` and at the end, and its text is reported; its time does not count.
     """
     total = stage.minutes * 60
     if state.seconds >= total:
@@ -188,7 +188,7 @@ def train_stage(
 
 
 def step(state: State, batch: Batch, stage: Stage) -> None:
-    """Learn from one batch."""
+    """Train on one batch."""
     pictures, labels, maps, is_known = (tensor.to(state.device, non_blocking=True) for tensor in batch)
     for group in state.optimiser.param_groups:
         group["lr"] = stage.rate(state.seconds / (stage.minutes * 60), state.pictures)
@@ -209,7 +209,7 @@ def step(state: State, batch: Batch, stage: Stage) -> None:
 
 
 def _update_average(state: State, batch: int) -> None:
-    """Its decay starts low, so that it soon forgets where it started."""
+    """The decay starts low, so that the first weights are soon forgotten."""
     steps = state.pictures / batch
     decay = min(AVERAGE_DECAY, (1 + steps) / (10 + steps))
     now = state.network.state_dict()
@@ -230,12 +230,14 @@ def _word(state: State, stage: Stage) -> str:
 
 
 def pair_workers(device: torch.device) -> int:
-    """On a graphics card every core makes pairs; on the processor one worker keeps up with the network and takes little from it."""
+    """Number of processes that make pairs: every core with a GPU; one on a CPU, which keeps up with the network and takes
+    little from it.
+    """
     return 1 if device.type == "cpu" else max(1, (os.cpu_count() or 2) - 1)
 
 
 def prepare(pictures: Tensor) -> Tensor:
-    """(N, S, S, 3) uint8 -> normalised (N, 3, S, S) float32, channels last: the arithmetic of `preprocess.normalise` on tensors."""
+    """(N, S, S, 3) uint8 -> normalised (N, 3, S, S) float32, channels last: `preprocessing.normalise` for tensors."""
     contract = Preprocessing()
     mean = torch.tensor(contract.mean_rgb, device=pictures.device) * 255
     std = torch.tensor(contract.std_rgb, device=pictures.device) * 255

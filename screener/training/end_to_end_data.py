@@ -1,4 +1,4 @@
-"""Labelled pictures -> the faces to train on and those held out, and what makes the run the same run.
+"""Labelled pictures in, the faces for training and validation out, and a hash that identifies the data.
 
 Knows data sets and faces. Does not know pairs, networks or the loop.
 """
@@ -15,14 +15,14 @@ from screener.datasets import LabelledItem
 from screener.datasets.layouts import read_data
 from screener.errors import DatasetError
 from screener.faces import MtcnnDetector
-from screener.training.pictures import SUFFIXES, VALIDATION_SHARE, LabelledFace, held_out, read_item_faces
+from screener.training.labelled_pictures import SUFFIXES, VALIDATION_SHARE, LabelledFace, held_out, read_item_faces
 
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, eq=False)
 class SplitFaces:
-    """Split so that pictures of one group are on one side. sha256: over the names, labels and splits of the pictures."""
+    """Faces, split such that pictures of one group are on one side. sha256: over the names, labels and splits of the pictures."""
 
     training: list[LabelledFace]
     validation: list[LabelledFace]
@@ -31,7 +31,7 @@ class SplitFaces:
 
 
 def pictures_of(data: Path, say: Say) -> list[LabelledItem]:
-    """The labelled pictures of a data set. Raises DatasetError when there are none."""
+    """The labelled pictures of a data set. Raises DatasetError if there are none."""
     items = read_data(data)
     pictures = [item for item in items if item.path.suffix.lower() in SUFFIXES and item.split != "test"]
     if not pictures:
@@ -42,9 +42,9 @@ def pictures_of(data: Path, say: Say) -> list[LabelledItem]:
 
 
 def split_faces(items: Sequence[LabelledItem], data: Path, cache: Path, say: Say) -> SplitFaces:
-    """Given splits are kept; without a validation split, a hash of the group decides, so that more data moves nothing.
+    """Given splits are kept; without a validation split, a hash of the group decides, so that adding data moves nothing.
 
-    Raises DatasetError when either side has no real face.
+    Raises DatasetError if a side has no real face.
     """
     found = read_item_faces(items, MtcnnDetector(), cache)
     of = {item.name: item for item in items}

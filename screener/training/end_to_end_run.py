@@ -1,7 +1,7 @@
-"""A folder of labelled pictures -> one checkpoint: backbone and head trained together.
+"""A folder of labelled pictures in, one checkpoint out: backbone and head trained together.
 
-Puts data, faces, decoders, stages and the checkpoint together. Does not know how a pair is made or how a step is. A stop loses minutes:
-each stage keeps its state beside the output, and the same call goes on from there.
+Connects data, faces, decoders, stages and the checkpoint. Does not know how a pair or a step is made. A stop loses minutes: each stage
+keeps its state beside the output, and the same call continues from there.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ from screener.training.validation import Validation, in_words
 Say = Callable[[str], None]
 
 PROGRESSION: tuple[tuple[float, float, float], ...] = ((0.45, 4 / 7, 1.0), (0.2, 5 / 7, 0.7), (0.35, 1.0, 0.5))
-"""Share of the minutes, of the input size and of the learning rate of each stage, where pictures grow."""
+"""Share of the minutes, of the input size and of the learning rate for each stage, if pictures grow."""
 
 AT_ONCE: tuple[tuple[float, float, float], ...] = ((1.0, 1.0, 1.0),)
-"""The same where they do not."""
+"""The same if they do not."""
 
 SMALLEST_PX = 64
 WARM_UP_PICTURES = (4000, 1000, 1000)
@@ -52,7 +52,9 @@ LIMITS = (
 
 @dataclass(frozen=True)
 class EndToEndReport:
-    """faces: learnt from. pictures: made of them and shown to the network, over all stages. figures: on the held-out faces, by name."""
+    """faces: number of training faces. pictures: number of pictures made of them and shown to the network, over all stages. figures: on the
+    held-out faces, by name.
+    """
 
     output: Path
     metrics: Path
@@ -62,10 +64,10 @@ class EndToEndReport:
 
 
 def train_end_to_end(data: Path, output: Path, settings: EndToEndSettings, say: Say) -> EndToEndReport:
-    """Train on the pictures in `data`, which may have any layout that `datasets` reads, and write the checkpoint `output`.
+    """Train on the pictures in `data`, in any layout that `datasets` reads, and write the checkpoint `output`.
 
-    say: hears a line now and then. Raises DatasetError, CheckpointError, SettingsError, DeviceError and OutputError, and then leaves
-    `output` as it was.
+    say: called with a line of progress now and then. Raises DatasetError, CheckpointError, SettingsError, DeviceError and OutputError, and
+    then leaves `output` unchanged.
     """
     require_checkpoint_name(output)
     device = choose_device(settings.device)
@@ -92,7 +94,7 @@ def train_end_to_end(data: Path, output: Path, settings: EndToEndSettings, say: 
 
 
 def stages_of(settings: EndToEndSettings) -> list[Stage]:
-    """The stages that the settings come to: growing pictures, a falling learning rate, hardness and strength on a line over all of them."""
+    """The stages for the settings: growing pictures, falling learning rates, hardness and strength linear over all of them."""
     stages, begun = [], 0.0
     for (share, size, rate), warm_up in zip(PROGRESSION if settings.grow else AT_ONCE, WARM_UP_PICTURES, strict=False):
         stages.append(
@@ -116,7 +118,7 @@ def stages_of(settings: EndToEndSettings) -> list[Stage]:
 
 
 class _Run:
-    """The stages of one training, the network as it is after the last of them."""
+    """The stages of one training, and the network after the last of them."""
 
     def __init__(
         self, settings: EndToEndSettings, start: Checkpoint, faces: SplitFaces, folder: RunFolder, device: torch.device, say: Say
@@ -126,7 +128,7 @@ class _Run:
         self.network.load_state_dict(start.state)
 
     def all_stages(self) -> tuple[list[dict[str, float]], Calibration]:
-        """Train; a row of figures for each stage, and the calibration of the last."""
+        """Train; returns a row of figures for each stage, and the calibration of the last."""
         settings, decoded = self._settings, self._folder.file("decoded")
         every_face = [*self._faces.training, *self._faces.validation]
         decode_faces(every_face, decoded, settings.decoders, Path(settings.autoencoder), self._device, settings.seed, self._say)
@@ -143,7 +145,7 @@ class _Run:
             def look(state: State, validation: Validation = validation) -> str:
                 return in_words(validation.judge(state.network.architecture, state.average, self._device.type)[1], held.sources)
 
-            # Compiling pays where the network waits for memory rather than for arithmetic.
+            # Compiling pays on GPUs, where the network is bound by memory and not by arithmetic.
             compiled = self._device.type == "cuda"
             train_stage(state, stage, maker, path, settings.seed + number, self._say, compiled=compiled, look=look)
             self.network.load_state_dict(state.average)

@@ -1,7 +1,7 @@
-"""Labelled videos and pictures -> feature folds: crops through the frozen backbone, in batches that cross files, kept as they come.
+"""Labelled videos and pictures in, feature folds out: crops through the frozen backbone, in batches that cross files, stored as they come.
 
-Puts data sets, crops, the backbone and the store together. Repeating a call after any kind of stop goes on where it stopped, and ends with
-the same bytes as if it had never stopped. Does not print; progress goes to a callback.
+Connects data sets, crops, the backbone and the store. After any kind of stop the same call continues, and ends with the same bytes as an
+uninterrupted run. Does not print; progress goes to a callback.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ COMMIT_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class ExtractionProgress:
-    """files_done, crops: so far, earlier runs included. crops_now: of this run. bad_files: that gave nothing or too little."""
+    """files_done, crops: so far, including earlier runs. crops_now: in this run. bad_files: files that gave no crops or too few."""
 
     files_done: int
     files: int
@@ -56,10 +56,10 @@ OnProgress = Callable[[ExtractionProgress], None]
 
 @dataclass(frozen=True, eq=False)
 class ExtractionReport:
-    """What an extraction came to.
+    """The result of an extraction.
 
-    folds: opened. bad_files: in the order of the data. left_out: files that no fold could take without tearing apart what belongs together.
-    crops: all together. crops_now, seconds: of this run, models not counted. device, dtype: where and how the backbone ran.
+    folds: opened. bad_files: in the order of the data. left_out: files in no fold, because related items would have been split.
+    crops: in total. crops_now, seconds: of this run, without loading models. device, dtype: where and in which precision the backbone ran.
     """
 
     folder: Path
@@ -74,7 +74,7 @@ class ExtractionReport:
 
 
 class FeatureMaker:
-    """The frozen backbone of a checkpoint, made ready on a device. The same batch gives the same features."""
+    """The frozen backbone of a checkpoint on a device. The same batch gives the same features."""
 
     def __init__(self, checkpoint: Checkpoint, device: torch.device, dtype: torch.dtype) -> None:
         self._device, self._dtype, self._contract = device, dtype, checkpoint.contract.preprocessing
@@ -91,10 +91,10 @@ class FeatureMaker:
 def extract(
     items: Sequence[LabelledItem], checkpoint: Checkpoint, settings: ExtractSettings, folder: Path, on_progress: OnProgress | None = None
 ) -> ExtractionReport:
-    """Write the feature folds of `items` into `folder`, or finish an extraction that was begun there.
+    """Write the feature folds of `items` into `folder`, or finish an extraction that was started there.
 
-    Bad files are reported, and the rest goes on. Raises DatasetError when a class is missing or the data cannot be split, SettingsError
-    when `folder` holds another extraction, OutputError when it cannot be written.
+    Bad files are reported and skipped. Raises DatasetError if a class is missing or the data cannot be split, SettingsError if `folder`
+    contains another extraction, OutputError if it cannot be written.
     """
     require_both_classes(items, "the data")
     device = choose_device(settings.device)
@@ -112,7 +112,7 @@ def extract(
 
 
 def _require_trainable(items: Sequence[LabelledItem], plans: Sequence[Plan]) -> None:
-    """Raise DatasetError for what training would refuse once the features, hours later, are there: a class missing in a split."""
+    """Raise DatasetError now if training would refuse the features later because a class is missing in a split."""
     for number, plan in enumerate(plans, 1):
         for split in ("train", "validation"):
             if chosen := [item for item, its in zip(items, plan, strict=True) if its == split]:
@@ -120,7 +120,7 @@ def _require_trainable(items: Sequence[LabelledItem], plans: Sequence[Plan]) -> 
 
 
 def _is_free(folder: Path) -> bool:
-    """Whether an extraction may begin in `folder`; what else lies there is left alone."""
+    """Whether an extraction may start in `folder`; other content is not overwritten."""
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{folder}: is a file; name a folder")
     return not folder.exists() or not any(not entry.name.startswith(".") for entry in folder.iterdir())
@@ -141,7 +141,7 @@ def _identity(items: Sequence[LabelledItem], checkpoint: Checkpoint, settings: E
 
 
 def _require_same(items: Sequence[LabelledItem], before: Mapping[str, Stamp], folder: Path) -> None:
-    """Raise DatasetError naming the files that features in `folder` come from and that are not what they were."""
+    """Raise DatasetError naming the files behind the features in `folder` that have changed."""
     wrong = changed({item.name: item.path for item in items}, before)
     if wrong:
         raise DatasetError(
@@ -159,7 +159,7 @@ class _Begun:
 
 
 class _Extraction:
-    """One run over the files that are still to be done."""
+    """One run over the remaining files."""
 
     def __init__(
         self,
@@ -195,11 +195,11 @@ class _Extraction:
         return _report(self._folder, self._plans, extraction, self._crops_now, seconds, self._settings)
 
     def _stamps(self) -> dict[str, Stamp]:
-        """By name, of every file that was read so far."""
+        """Stamps of all files read so far, by name."""
         return {self._items[int(number)].name: stamp for number, stamp in self._store.files.items()}
 
     def _read(self, numbers: Sequence[int]) -> Iterator[_Begun | ItemCrop | ItemEnd]:
-        """Each file with its stamp before it; raises DatasetError for one that changes while it is read."""
+        """Each file, preceded by its stamp. Raises DatasetError for one that changes while it is read."""
         reader = self._reader()
         for number in numbers:
             path = self._items[number].path
@@ -211,7 +211,9 @@ class _Extraction:
                 yield one
 
     def _work(self) -> float:
-        """From the last commit to the end -> seconds. A batch is always the same crops, wherever an earlier run stopped."""
+        """Continue from the last commit to the end; returns seconds. A batch always contains the same crops, wherever an earlier run
+        stopped.
+        """
         place, skip = int(self._store.state.get("place", 0)), int(self._store.state.get("crops", 0))
         maker = FeatureMaker(self._checkpoint, torch.device(self._settings.device), getattr(torch, self._settings.dtype))
         waiting: list[tuple[ItemCrop, int, int]] = []
@@ -258,7 +260,7 @@ class _Extraction:
         self._report(place + 1)
 
     def _keep(self, maker: FeatureMaker, batch: Sequence[tuple[ItemCrop, int, int]]) -> None:
-        """Features of one batch into the arrays, and every now and then a commit."""
+        """Append the features of one batch to the arrays; commit now and then."""
         crops = [crop for crop, _, _ in batch]
         features = maker.features(np.stack([crop.crop_rgb for crop in crops]))
         wrong = ~np.isfinite(features).reshape(len(features), -1).all(1)
@@ -279,7 +281,7 @@ class _Extraction:
             self._committed = time.monotonic()
 
     def _commit(self, state: dict[str, Any]) -> None:
-        # What was wrong with later files is found again by whoever goes on from here.
+        # Problems of later files will be found again when the run continues from here.
         sure = [bad for place, bad in self._bad if place < state["place"]]
         self._bad = [(place, bad) for place, bad in self._bad if place >= state["place"]]
         files = {str(begun.item): begun.stamp for place, begun in self._begun if place <= state["place"]}

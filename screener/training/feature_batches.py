@@ -1,6 +1,6 @@
-"""Rows of a fold in seeded order -> batches of features for one process, read a little ahead of the network.
+"""Rows of a fold in seeded order in, batches of features for one process out, read slightly ahead of the network.
 
-Knows parts of folds and numpy. Does not know the network or the device. Nothing but the batches in hand is held in memory.
+Knows parts of folds and numpy. Does not know the network or the device. Only the current batches are held in memory.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from screener.runtime.readahead import read_ahead
 from screener.training.fold_parts import Part, Positions
 
 READ_AHEAD = 2
-"""Batches that are read while the network works on another."""
+"""Number of batches that are read while the network works on another."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,9 +34,10 @@ class FeatureBatch:
 
 
 def batch_count(rows: int, batch_size: int, workers: int) -> int:
-    """Batches in an epoch: as few as `batch_size` allows, but every process gets two rows of each, for batch norm needs more than one.
+    """Number of batches in an epoch: as few as `batch_size` allows, but with two rows per process in each, because batch norm needs more
+    than one.
 
-    Raises DatasetError when there are not enough rows for that.
+    Raises DatasetError if there are not enough rows.
     """
     if rows < 2 * workers:
         raise DatasetError(f"{rows} rows are too few to train on with {workers} processes; at least {2 * workers} are needed")
@@ -44,14 +45,14 @@ def batch_count(rows: int, batch_size: int, workers: int) -> int:
 
 
 def order_of(rows: int, seed: int, fold: int, epoch: int) -> Positions:
-    """(rows,) the order of an epoch; the same for the same numbers, whatever ran before."""
+    """(rows,) order of an epoch; depends only on the arguments."""
     return np.random.default_rng([seed, fold, epoch]).permutation(rows)
 
 
 def training_batches(
     part: Part, order: Positions, batches: int, first: int, rank: int = 0, workers: int = 1
 ) -> Generator[FeatureBatch, None, None]:
-    """The rows of `part` in `order`, dealt into `batches` of nearly the same size, from batch `first` on; of each, every `workers`-th row.
+    """The rows of `part` in `order`, divided into `batches` of nearly equal size, from batch `first` on; of each, every `workers`-th row.
 
     Close it when leaving early, so that its thread ends.
     """
@@ -66,7 +67,7 @@ def training_batches(
 
 
 def judging_batches(part: Part, batch_size: int, rank: int = 0, workers: int = 1) -> Generator[FeatureBatch, None, None]:
-    """Every `workers`-th row of `part` in its own order, `batch_size` at a time."""
+    """Every `workers`-th row of `part` in order, `batch_size` at a time."""
     mine = np.arange(rank, len(part), workers)
 
     def read() -> Iterator[FeatureBatch]:

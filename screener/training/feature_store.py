@@ -1,8 +1,8 @@
-"""A growing set of feature arrays with a journal, so that whatever kills the extraction, it goes on where it stopped.
+"""A growing set of feature arrays with a journal, so that an extraction can continue after being killed.
 
-First the arrays grow, under a temporary name, then a line of the journal vouches for what was added; what it does not vouch for is cut off
-on opening. When all is done the arrays get their final names and the journal goes. Knows arrays of float16 and rows of plain values. Does
-not know videos, networks or splits.
+The arrays grow under temporary names, then a line of the journal confirms what was added; anything unconfirmed is cut off on opening. At
+the end the arrays get their final names and the journal is removed. Knows arrays of float16 and rows of plain values. Does not know videos,
+networks or splits.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ Rows = dict[str, list[list[Any]]]
 """Name of an array -> its rows, plain values for JSON."""
 
 DONE = "done"
-"""Key of a state with which nothing more is to be added."""
+"""Key in a state after which nothing will be added."""
 
 
 class FeatureStore:
-    """Arrays under construction in `folder`; a context manager. Once open, it says what is there already.
+    """Arrays under construction in `folder`; a context manager. Once open, it tells what already exists.
 
-    rows: of every array, in order. notes: of all commits, in order. files: stamp of each file that rows come from, by its number as text.
-    state: of the last commit, whatever its owner needs to go on from there; empty at the very start.
+    rows: of every array, in order. notes: of all commits, in order. files: index of a file as text -> stamp, for the files that rows come
+    from. state: of the last commit, what the owner needs to continue; empty at the start.
     """
 
     def __init__(self, folder: Path, feature_shape: tuple[int, int, int], arrays: Sequence[str], identity: Mapping[str, Any]) -> None:
-        """identity: of this extraction. Raises SettingsError naming the difference when `folder` holds the start of another one."""
+        """identity: of this extraction. Raises SettingsError naming the difference if `folder` contains an unfinished other one."""
         self.folder, self._shape = folder, feature_shape
         self.rows: Rows = {name: [] for name in arrays}
         self.notes: list[Any] = []
@@ -65,17 +65,17 @@ class FeatureStore:
 
     @property
     def is_done(self) -> bool:
-        """Whether the last commit said that everything was extracted."""
+        """Whether the last commit was the final one."""
         return bool(self.state.get(DONE))
 
     def add(self, name: str, features: NDArray[np.float16], rows: Sequence[list[Any]]) -> None:
-        """Append (n, C, h, w) features to an array. They count once they are committed. Raises OutputError."""
+        """Append (n, C, h, w) features to an array. They are lost unless committed. Raises OutputError."""
         with _writing(self._growing(name)):
             self._files[name].write(np.ascontiguousarray(features, np.float16).data)
         self._fresh[name].extend(rows)
 
     def commit(self, state: Mapping[str, Any], notes: Sequence[Any] = (), files: Mapping[str, Stamp] | None = None) -> None:
-        """Vouch for everything that was added, with the state to go on from; notes: plain values to keep. files: new stamps.
+        """Confirm everything that was added, with the state to continue from. notes: plain values to keep. files: new stamps.
 
         Raises OutputError.
         """
@@ -109,7 +109,7 @@ class FeatureStore:
             os.unlink(self.folder / UNFINISHED)
 
     def close(self) -> None:
-        """Close all files. What was not committed is cut off when the store is opened again."""
+        """Close all files. Anything not committed is cut off when the store is opened again."""
         for file in (*self._files.values(), self._journal):
             with suppress(OSError):
                 file.close()
@@ -123,14 +123,14 @@ class FeatureStore:
             settle(self._journal)
 
     def _take_up(self, identity: Mapping[str, Any]) -> None:
-        """Believe the journal as far as it is whole, and cut off the rest."""
+        """Read the journal up to its last complete line, and cut off the rest."""
         self._journal.seek(0)
         lines = list(_whole_lines(self._journal))
         if lines:
             require_identity(lines[0][0].get("identity"), identity, self.folder)
         end = lines[0][1] if lines else 0
         for content, after in lines[1:]:
-            # After a loss of power the journal may know of features that never reached the disk; they are made again.
+            # After a power cut the journal may list features that never reached the disk; they are made again.
             if not all(self._holds(name, len(self.rows[name]) + len(rows)) for name, rows in content["rows"].items()):
                 break
             for name, rows in content["rows"].items():
@@ -149,7 +149,7 @@ class FeatureStore:
     def _holds(self, name: str, rows: int) -> bool:
         path = self._growing(name)
         needed = _header_bytes(self._shape) + rows * _row_bytes(self._shape)
-        # An array with its final name is whole.
+        # An array with its final name is complete.
         return (self.folder / array_file(name)).exists() or (path.exists() and path.stat().st_size >= needed)
 
     def _open_growing(self, name: str) -> None:
@@ -163,12 +163,12 @@ class FeatureStore:
 
 
 def array_file(name: str) -> str:
-    """Name of the file of an array."""
+    """File name of an array."""
     return f"{name}.npy"
 
 
 def require_identity(before: Any, now: Mapping[str, Any], where: Path) -> None:
-    """Raise SettingsError naming a difference when the extraction that `where` holds is not the one asked for."""
+    """Raise SettingsError naming a difference if the extraction in `where` is not the requested one."""
     old, new = _flat(before if isinstance(before, dict) else {}), _flat(now)
     different = [name for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
     if different:
@@ -180,7 +180,7 @@ def require_identity(before: Any, now: Mapping[str, Any], where: Path) -> None:
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested mappings -> one, with dotted names and values as JSON gives them back."""
+    """Nested mappings -> one, with dotted names and values after a JSON round trip."""
     flat: dict[str, Any] = {}
     for name, value in values.items():
         nested = isinstance(value, Mapping)
@@ -189,7 +189,7 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _whole_lines(file: BinaryIO) -> Iterator[tuple[dict[str, Any], int]]:
-    """(content, position after it) of every line, up to the first that is not whole."""
+    """(content, position after it) of every line, up to the first incomplete one."""
     position = 0
     for line in file:
         try:
@@ -213,13 +213,13 @@ def _row_bytes(shape: tuple[int, int, int]) -> int:
 
 
 def _write_header(file: BinaryIO, rows: int, shape: tuple[int, int, int]) -> None:
-    """At the start of the file; numpy pads it, so that it keeps its length however many rows there are."""
+    """Write the header at the start of the file; numpy pads it, so its length does not depend on the number of rows."""
     file.seek(0)
     write_array_header_1_0(file, {"descr": "<f2", "fortran_order": False, "shape": (rows, *shape)})
 
 
 def _lock(journal: BinaryIO, folder: Path) -> None:
-    """Two extractions that write the same files would ruin both."""
+    """Prevent two extractions from writing the same files."""
     if not lock_unless_held(journal.fileno()):
         raise OutputError(f"{folder}: another extraction is writing there; wait for it, or name another folder")
 

@@ -1,6 +1,6 @@
-"""What an extraction gathered -> the `fold.json` of every fold, and back.
+"""Converts the result of an extraction to the `fold.json` of every fold, and back.
 
-Knows the plan of the folds and the rows of the arrays. Does not know features or files of media.
+Knows the plan of the folds and the rows of the arrays. Does not know features or media files.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from screener.training.feature_store import Rows, array_file
 from screener.training.folds import COLUMNS, FOLD_FILE, FOLD_VERSION, FoldRow, row_to_list
 
 SHARED = "features"
-"""Array of the rows that change sides from fold to fold."""
+"""Array of the rows that are in different splits in different folds."""
 
 
 @dataclass(frozen=True)
 class Extraction:
     """How folds were made. identity: everything that they depend on. bad_files: in the order of the data. crops: in all arrays.
 
-    files: the stamp of every file that was read, by its name; written down with the first fold alone.
+    files: name -> stamp of every file that was read; stored only with the first fold.
     """
 
     identity: dict[str, Any]
@@ -39,9 +39,10 @@ class Extraction:
 
 
 def array_of_items(plans: Sequence[Plan]) -> list[str]:
-    """For each item the array that its features go to, empty where no fold takes it.
+    """For each item the array for its features, empty if no fold contains it.
 
-    One fold has an array for each split. Several share one, so that nothing is stored twice; what is tested on in all of them has its own.
+    A single fold has an array for each split. Several folds share one, so that nothing is stored twice; a test split common to all has its
+    own.
     """
     if len(plans) == 1:
         return list(plans[0])
@@ -80,7 +81,7 @@ def fold_documents(
 
 
 def read_extraction(folder: Path) -> Extraction:
-    """How the folds in `folder` were made; raises OutputError or DatasetError when it holds none that `screener extract` wrote."""
+    """How the folds in `folder` were made. Raises OutputError or DatasetError if it contains none written by `screener extract`."""
     found = [file for file in (folder / FOLD_FILE, folder / "fold-1" / FOLD_FILE) if file.is_file()]
     if not found:
         raise OutputError(f"{folder}: is not empty and holds no extraction; name another folder, for nothing here is overwritten")
@@ -93,7 +94,7 @@ def read_extraction(folder: Path) -> Extraction:
 
 
 def _split(items: Sequence[LabelledItem], plan: Plan, split: str, rows: Rows, is_one_of_several: bool) -> dict[str, Any]:
-    """One split: its array, and the rows that it takes. Augmented copies are for training only."""
+    """One split: its array and its rows. Augmented copies are only for training."""
     found: dict[str, Any] = {"array": "", "rows": []}
     for array, entries in rows.items():
         taken = [r for r, (item, _, copy) in enumerate(entries) if plan[item] == split and (copy == 0 or split == "train")]

@@ -1,7 +1,7 @@
-"""A feature fold -> the rows to learn from, to validate on and to test on, checked before any training, leaks between them included.
+"""A feature fold in, the rows for training, validation and test out, checked before any training, including leaks between them.
 
-Knows folds and labels. Does not know networks or the loop. Where a fold has no validation split, whole groups of its training rows are
-held out.
+Knows folds and labels. Does not know networks or the loop. If a fold has no validation split, whole groups of its training rows are held
+out.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ class Part:
         return [self.split.rows[i] for i in self.positions]
 
     def features(self, chosen: Positions) -> NDArray[np.float16]:
-        """chosen: (m,) positions in this part -> (m, C, h, w), in that order. Raises DatasetError naming the row when one is not finite."""
+        """chosen: (m,) positions in this part -> (m, C, h, w), in that order. Raises DatasetError naming the row if one is not finite."""
         index = self.positions[chosen]
-        # In the order of the file, then in the order asked for: reading back and forth is slow where the file is not in memory.
+        # Read in file order, then reorder: random access is slow if the file is not in memory.
         order = np.argsort(index, kind="stable")
         found = np.asarray(self.split.features[index[order]])
         require_finite(self.split, index[order], found)
@@ -54,7 +54,7 @@ class Part:
 
 @dataclass(frozen=True, eq=False)
 class FoldParts:
-    """train: with augmented copies. validation: plain rows only. test: likewise, None where the fold has none."""
+    """train: with augmented copies. validation: plain rows only. test: likewise, None if the fold has none."""
 
     train: Part
     validation: Part
@@ -62,9 +62,9 @@ class FoldParts:
 
 
 def parts_of(fold: FeatureFold, validation_share: float, seed: int) -> FoldParts:
-    """What to learn from and what to judge by; raises DatasetError when a split that training needs is missing or lacks a class.
+    """Rows for training, validation and test. Raises DatasetError if a required split is missing or lacks a class.
 
-    validation_share: of the training rows, held out by `held_out_rows` where the fold brings no validation split.
+    validation_share: of the training rows, held out by `held_out_rows` if the fold has no validation split.
     """
     if "train" not in fold.splits:
         there = ", ".join(fold.splits) or "none"
@@ -82,10 +82,10 @@ def parts_of(fold: FeatureFold, validation_share: float, seed: int) -> FoldParts
 
 
 def held_out_rows(rows: Sequence[FoldRow], share: float, seed: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """(n,) marks of the rows to learn from and of about `share` of them to validate on, by the rules of `datasets.splits`.
+    """(n,) masks of the rows to train on and of about `share` of them to validate on, by the rules of `datasets.splits`.
 
-    Rows of one name, group, source or identity stay on one side; where that leaves nothing to cut, some rows are on neither. Raises
-    DatasetError when they hang together in too few pieces.
+    Rows with the same name, group, source or identity stay on one side; if that allows no cut, some rows are on neither. Raises
+    DatasetError if they form too few unrelated parts.
     """
     items = [
         LabelledItem(
@@ -119,7 +119,7 @@ def _some(split: FoldSplit, marks: NDArray[np.bool_]) -> Part:
 
 
 def _plain(part: Part) -> Part:
-    """Without augmented copies: what is judged is what a scan would see."""
+    """Without augmented copies, because validation must see what a scan would see."""
     plain = np.array([row.augmentation == 0 for row in part.rows], bool)
     return Part(part.split, part.positions[plain], part.labels[plain])
 
@@ -135,9 +135,9 @@ def _require_both(fold: FeatureFold, name: str, labels: NDArray[np.int64]) -> No
 
 
 def fold_leaks(folds: Sequence[FeatureFold], strict: bool) -> list[str]:
-    """A warning for every kind of thing that two splits of one fold share; raises DatasetError instead when `strict`.
+    """A warning for every kind of thing that two splits of a fold share. Raises DatasetError instead if `strict`.
 
-    Legacy trees name no sources: of them only what their rows are called can be held against each other.
+    Legacy trees contain no sources; only the names of their rows can be compared.
     """
     warnings = [f"{fold.folder}: fold {fold.number}: {text}" for fold in folds for text in leak_warnings(shared_names(list(_items(fold))))]
     if strict and warnings:
@@ -146,7 +146,7 @@ def fold_leaks(folds: Sequence[FeatureFold], strict: bool) -> list[str]:
 
 
 def _items(fold: FeatureFold) -> Iterator[LabelledItem]:
-    """One item for each file in each split, whatever number of its frames and copies."""
+    """One item for each file in each split, regardless of its number of frames and copies."""
     for split in fold.splits.values():
         for row in {row.name: row for row in split.rows}.values():
             yield LabelledItem(

@@ -1,7 +1,7 @@
-"""Feature folds on disk -> splits of rows with their `layer3` features, memory-mapped.
+"""Feature folds on disk in, splits of rows with their memory-mapped `layer3` features out.
 
-A native fold is a folder with `fold.json` and one float16 `.npy` array per split; the folds of one extraction lie in `fold-<k>/` and point
-into shared arrays beside them, so that features are stored once. Knows the format. Does not know networks or how the features are made;
+A native fold is a folder with `fold.json` and one float16 `.npy` array per split; several folds of one extraction are in `fold-<k>/` and
+refer to shared arrays beside them, so that features are stored once. Knows the format. Does not know networks or how the features are made;
 `legacy_folds` reads the older tree.
 """
 
@@ -28,34 +28,34 @@ FOLD_VERSION = 1
 
 FOLD_FILE = "fold.json"
 UNFINISHED = "extraction.journal"
-"""File in a folder of folds that an extraction keeps until it is finished."""
+"""File in a folder of folds that exists while an extraction is unfinished."""
 
 LABEL_NAMES = {number: name for name, number in LABELS.items()}
 COLUMNS = ("name", "label", "group", "source", "seconds", "augmentation", "method", "identities")
-"""Of the rows in `fold.json`, in order; the label is written by name."""
+"""Columns of the rows in `fold.json`; the label is written by name."""
 
 Index = slice | NDArray[np.int64]
 Float16 = NDArray[np.float16]
 
 
 class Features(Protocol):
-    """(n, C, h, w) float16 features that stay on disk until they are asked for."""
+    """(n, C, h, w) float16 features that stay on disk until requested."""
 
     def __len__(self) -> int: ...
 
     def __getitem__(self, index: Index, /) -> Float16:
-        """A range or an array of positions -> (m, C, h, w) float16, in the order asked for."""
+        """A slice or an array of positions -> (m, C, h, w) float16, in the requested order."""
         ...
 
 
 @dataclass(frozen=True)
 class FoldRow:
-    """What is known of one sample.
+    """Metadata of one sample.
 
-    name: the picture or video as the data set writes it; its frames and their copies share it. label: 1 is fake.
-    group: samples of one group are never split. source: the original that a fake was made from, else the name once more.
+    name: of the picture or video in the data set; shared by its frames and their copies. label: 1 is fake.
+    group: samples of one group are never split. source: the original that a fake was made from, else the same as name.
     seconds: of the frame; None for a picture. augmentation: 0 is the plain crop, 1 and up are augmented copies of it.
-    method: how a fake was made, or empty. identities: the persons in it, where the data set names them.
+    method: how a fake was made, or empty. identities: the people in it, if the data set names them.
     """
 
     name: str
@@ -70,7 +70,7 @@ class FoldRow:
 
 @dataclass(frozen=True, eq=False)
 class FoldSplit:
-    """One split of a fold. name: one of `SPLITS`. rows: what is known of each sample. features: theirs, in the same order."""
+    """One split of a fold. name: one of `SPLITS`. rows: metadata of each sample. features: in the same order."""
 
     name: str
     rows: tuple[FoldRow, ...]
@@ -87,10 +87,10 @@ class FoldSplit:
 
 @dataclass(frozen=True, eq=False)
 class FeatureFold:
-    """One fold: features of many crops, split so that nothing is shared between the splits.
+    """One fold: features of many crops, split such that the splits share nothing.
 
-    number: from 1. backbone_fingerprint: of the backbone that made the features, empty for a legacy tree. preprocessing: of the crops,
-    None for a legacy tree. feature_shape: (C, h, w) of one sample. splits: by name, those that exist and are not empty.
+    number: from 1. backbone_fingerprint: of the backbone that made the features, empty for a legacy tree. preprocessing: of the crops, None
+    for a legacy tree. feature_shape: (C, h, w) of one sample. splits: by name, those that exist and are not empty.
     """
 
     folder: Path
@@ -102,7 +102,7 @@ class FeatureFold:
 
 
 class ArrayFeatures:
-    """Rows of a float16 `.npy` file, or some of them by their indices; opened anew in every process that it is sent to."""
+    """Rows of a float16 `.npy` file, or some of them by their indices; reopened in every process that it is sent to."""
 
     def __init__(self, path: Path, feature_shape: tuple[int, int, int], indices: NDArray[np.int64] | None = None) -> None:
         self.path = path
@@ -118,7 +118,7 @@ class ArrayFeatures:
 
     @property
     def files(self) -> Sequence[Path]:
-        """The one file that the rows lie in."""
+        """The file that contains the rows."""
         return [self.path]
 
     def __getitem__(self, index: Index) -> Float16:
@@ -128,14 +128,14 @@ class ArrayFeatures:
         return np.array(self._array[chosen], np.float16)
 
     def __getstate__(self) -> dict[str, Any]:
-        # A memory map would be pickled with everything in it.
+        # A memory map would be pickled with its whole content.
         return {**self.__dict__, "_array": None}
 
 
 def open_folds(path: Path) -> list[FeatureFold]:
-    """The folds in a folder, in the order of their numbers: one native fold, several `fold-<k>/`, or a legacy tree `train_<k>/` + `test/`.
+    """The folds in a folder, by number: one native fold, several `fold-<k>/`, or a legacy tree `train_<k>/` + `test/`.
 
-    Features stay on disk. Raises DatasetError naming the file when something is missing, damaged or of the wrong shape.
+    Features stay on disk. Raises DatasetError naming the file if something is missing, damaged or of the wrong shape.
     """
     if not path.is_dir():
         raise DatasetError(f"{path}: there is no such folder; give a folder that screener extract wrote")
@@ -153,13 +153,13 @@ def open_folds(path: Path) -> list[FeatureFold]:
 
 
 def feature_files(fold: FeatureFold) -> list[Path]:
-    """The files that the features of a fold lie in, each once; none of features in memory."""
+    """The files with the features of a fold, each once; empty for features in memory."""
     files = [path for split in fold.splits.values() for path in getattr(split.features, "files", ())]
     return list(dict.fromkeys(files))
 
 
 def require_backbone(fold: FeatureFold, fingerprint: str) -> None:
-    """Raise DatasetError when the features come from another backbone than the one with this fingerprint; a legacy tree does not say."""
+    """Raise DatasetError if the features were made by another backbone than the one with this fingerprint; a legacy tree does not say."""
     if fold.backbone_fingerprint and fold.backbone_fingerprint != fingerprint:
         raise DatasetError(
             f"{fold.folder / FOLD_FILE}: its features come from the backbone {fold.backbone_fingerprint[:12]}, the checkpoint's is "
@@ -168,11 +168,11 @@ def require_backbone(fold: FeatureFold, fingerprint: str) -> None:
 
 
 def require_finite(split: FoldSplit, index: Index, features: Float16) -> None:
-    """Raise DatasetError naming file and row when features just read from `split` at `index` hold NaN or infinity.
+    """Raise DatasetError naming file and row if features just read from `split` at `index` contain NaN or infinity.
 
-    For whoever reads features anyway: checked as they pass, so that nothing is read twice.
+    For callers that read features anyway, so that nothing is read twice.
     """
-    # Exponent bits all ones: the same answer as isfinite, several times faster on float16.
+    # All exponent bits set: the same as isfinite, but several times faster on float16.
     bad = ((features.view(np.uint16) & 0x7C00) == 0x7C00).reshape(len(features), -1).any(1)
     if not bad.any():
         return
@@ -186,7 +186,7 @@ def require_finite(split: FoldSplit, index: Index, features: Float16) -> None:
 
 
 def read_fold(folder: Path) -> FeatureFold:
-    """One native fold; raises DatasetError naming the file."""
+    """One native fold. Raises DatasetError naming the file."""
     file = folder / FOLD_FILE
     try:
         document = json.loads(file.read_text(encoding="utf-8"))
@@ -230,14 +230,14 @@ def _split_of(folder: Path, name: str, shape: tuple[int, int, int], entry: Mappi
 
 
 def row_to_list(row: FoldRow) -> list[Any]:
-    """A row as `fold.json` holds it, in the order of `COLUMNS`."""
+    """A row as in `fold.json`, in the order of `COLUMNS`."""
     return [
         row.name, LABEL_NAMES[row.label], row.group, row.source, row.seconds, row.augmentation, row.method, list(row.identities),
     ]  # fmt: skip
 
 
 def row_from_list(values: Sequence[Any]) -> FoldRow:
-    """The inverse of `row_to_list`; raises ValueError or KeyError when it is not one."""
+    """The inverse of `row_to_list`. Raises ValueError or KeyError for an invalid row."""
     name, label, group, source, seconds, augmentation, method, identities = values
     return FoldRow(name, LABELS[label], group, source, seconds, augmentation, method, tuple(identities))
 

@@ -1,4 +1,4 @@
-"""How a face is cut out for training: closer or farther, a little off the middle, mirrored. Both of a pair are cut alike.
+"""Random framing of faces for training: zoom, shift and mirroring, the same for both pictures of a pair.
 
 Knows faces and the crop rule. Does not know blending, degradation or labels.
 """
@@ -10,19 +10,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from screener.model.preprocessing import resize_square
-from screener.training.pictures import LabelledFace
+from screener.training.labelled_pictures import LabelledFace
 from screener.training.self_blending import Face
 
 ZOOM = (0.74, 1.12)
-"""Of the crop margin. Some sets come in tight crops: the others must be tight at times too, or "tight" would mean these sets."""
+"""Range of factors on the crop margin. Some data sets contain tight crops, so the others must be tight at times too, or tightness would
+reveal the set.
+"""
 
 SHIFT = 0.05
-"""Most shift of the middle, in shares of the side."""
+"""Maximum shift of the centre, relative to the side."""
 
 
 @dataclass(frozen=True)
 class Framing:
-    """zoom: times the margin. shift_xy: shares of the side. mirrored: left and right swapped."""
+    """zoom: factor on the margin. shift_xy: relative to the side. mirrored: left and right swapped."""
 
     zoom: float
     shift_xy: tuple[float, float]
@@ -30,12 +32,12 @@ class Framing:
 
 
 def draw_framing(rng: np.random.Generator) -> Framing:
-    """A random zoom, shift and side."""
+    """A random zoom, shift and mirroring."""
     return Framing(float(rng.uniform(*ZOOM)), (rng.uniform(-SHIFT, SHIFT), rng.uniform(-SHIFT, SHIFT)), bool(rng.random() < 0.5))
 
 
 def framed(labelled: LabelledFace, framing: Framing, margin: float, most_px: float) -> Face:
-    """The crop with its landmarks, brought down to `most_px` if it is larger."""
+    """The crop with its landmarks, reduced to `most_px` if it is larger."""
     face = labelled.crop(margin * framing.zoom, framing.shift_xy)
     side, most = face.crop_rgb.shape[0], round(most_px)
     if side > most:

@@ -1,10 +1,10 @@
 """The loop that trains a head on the features of one fold.
 
-Knows the head, batches of features and how a step is made. Does not know the backbone, which is not needed once features are extracted,
-nor checkpoints. Validation runs in `eval()` under `inference_mode`, so that it moves neither batch norm nor anything else.
+Knows the head, batches of features and how a step is made. Does not know the backbone, which is not needed once features are extracted, nor
+checkpoints. Validation runs in `eval()` under `inference_mode`, so that it changes neither batch norm nor anything else.
 
-All that is random in a step follows from (seed, fold, epoch, step, process) alone, so a run that was killed and taken up again makes the
-very steps that it would have made: bit for bit on a CPU, and on CUDA as far as cuDNN's deterministic kernels go.
+Everything random in a step depends only on (seed, fold, epoch, step, process), so a resumed run makes the same steps as an uninterrupted
+one: bit for bit on a CPU, and on CUDA as far as cuDNN's deterministic kernels allow.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ from screener.training.workers import Workers
 
 @dataclass(frozen=True, eq=False)
 class FoldJob:
-    """What there is to do for one fold.
+    """Training on one fold.
 
-    number: of the fold. start: the `Head.state_dict()` that it begins with. state_path: where the unfinished run is kept.
+    number: of the fold. start: the `Head.state_dict()` to start from. state_path: where the unfinished run is saved.
     """
 
     number: int
@@ -54,7 +54,7 @@ class FoldJob:
 
 @dataclass(frozen=True, eq=False)
 class TrainedHead:
-    """state: a `Head.state_dict()`, on the CPU. epoch: whose weights these are, from 1. history: of every epoch, in order."""
+    """state: a `Head.state_dict()`, on the CPU. epoch: that the weights are from, from 1. history: of every epoch, in order."""
 
     state: State
     epoch: int
@@ -62,9 +62,9 @@ class TrainedHead:
 
 
 def train_head(job: FoldJob, workers: Workers, watch: TrainingWatch) -> TrainedHead:
-    """Train from where `state_path` was left until the last epoch, or until patience ends.
+    """Train, resuming from `state_path`, until the last epoch or until patience ends.
 
-    Raises DatasetError for features that cannot be used, OutputError for a state that cannot be kept, SettingsError when training diverges.
+    Raises DatasetError for unusable features, OutputError if the state cannot be saved, SettingsError if training diverges.
     """
     keep_freed_memory()
     with _repeatable(workers.device):
@@ -78,7 +78,7 @@ def train_head(job: FoldJob, workers: Workers, watch: TrainingWatch) -> TrainedH
 
 
 def head_logits(head: Head, part: Part, settings: TrainSettings, workers: Workers) -> NDArray[np.float64]:
-    """(n,) uncalibrated log-odds of fake of every row, in each process; dropout off, batch norm's statistics used and not moved."""
+    """(n,) uncalibrated log-odds of fake of every row, in each process; without dropout, and with fixed batch norm statistics."""
     found = np.zeros(len(part))
     mode, precision = head.training, _precision(settings, workers.device)
     workers.copy_buffers(head)
@@ -96,7 +96,7 @@ def head_logits(head: Head, part: Part, settings: TrainSettings, workers: Worker
 
 
 def placed(features: NDArray[np.float16], settings: TrainSettings, device: torch.device) -> Tensor:
-    """Features on the device, channels last, in the type that the head computes in."""
+    """Features on the device, channels last, in the dtype that the head computes in."""
     dtype = choose_dtype(settings.dtype, device)
     return torch.from_numpy(features).to(device).to(dtype=dtype, memory_format=torch.channels_last)
 
@@ -122,7 +122,7 @@ class _Loop:
         return self.state.epoch >= self._settings.epochs or has_stalled(self.state.history, self._settings.patience)
 
     def epoch(self) -> None:
-        """The rest of the epoch that the state is in, its validation, and what is to be kept of it."""
+        """Run the rest of the current epoch and its validation, and save the results."""
         started, state = time.monotonic(), self.state
         order = order_of(len(self._train), self._settings.seed, self._job.number, state.epoch)
         done = sum(len(rows) for rows in np.array_split(order, self._batches)[: state.step])
@@ -140,10 +140,10 @@ class _Loop:
         self._save(only_in_time=not self.is_over)
 
     def _learn(self, batch: FeatureBatch) -> float:
-        """One step; returns the sum of the losses over its rows, of all processes."""
+        """One step; returns the sum of the losses over its rows, over all processes."""
         settings, state = self._settings, self.state
         numbers = [settings.seed, self._job.number, state.epoch, batch.number, self._workers.rank]
-        # Dropout draws from the device's own generator.
+        # Dropout uses the device's generator.
         torch.manual_seed(int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1)))
         features = placed(batch.features, settings, self._workers.device)
         targets = F.one_hot(torch.from_numpy(batch.labels), len(CLASS_NAMES)).float().to(self._workers.device)
@@ -156,7 +156,7 @@ class _Loop:
             logits = self._shared(features)
         losses = row_losses(logits, targets, self._weights, settings.label_smoothing)
         state.optimiser.zero_grad(set_to_none=True)
-        # Gradients are averaged over the processes: scaled so that this makes the mean over all rows, however they were dealt.
+        # Gradients are averaged over the processes; the factor makes that the mean over all rows, however they were divided.
         (losses.sum() * (self._workers.count / batch.rows)).backward()  # type: ignore[no-untyped-call]
         if settings.l1_factor:
             add_l1_gradient(PENALISED[settings.l1_scope](state.head), settings.l1_factor)
@@ -174,7 +174,7 @@ class _Loop:
         return loss
 
     def _judge(self, started: float) -> None:
-        """Validate the epoch that has just ended and enter it into the history."""
+        """Validate the epoch that has just ended and add it to the history."""
         settings, state, part = self._settings, self.state, self._job.parts.validation
         found = figures(part.labels, head_logits(state.judged, part, settings, self._workers), [row.name for row in part.rows])
         row = EpochFigures(
@@ -196,7 +196,7 @@ class _Loop:
         self._watch.epoch(row)
 
     def _save(self, only_in_time: bool) -> None:
-        """Keep the state; `only_in_time` unless it was kept a short while ago."""
+        """Save the state; with `only_in_time` only if the last save was long enough ago."""
         due = time.monotonic() - self._saved_seconds >= self._settings.save_every_seconds
         if self._workers.is_first and (due or not only_in_time):
             save_state(self._job.state_path, self.state.to_dict())
@@ -210,7 +210,7 @@ def _precision(settings: TrainSettings, device: torch.device) -> AbstractContext
 
 @contextmanager
 def _repeatable(device: torch.device) -> Iterator[None]:
-    """The caller's random numbers are left as they are, and cuDNN takes the same algorithms every time."""
+    """Preserve the caller's random state, and make cuDNN choose the same algorithms every time."""
     cards = [device.index or 0] if device.type == "cuda" else []
     with torch.random.fork_rng(cards), torch.backends.cudnn.flags(deterministic=True, benchmark=False):
         yield

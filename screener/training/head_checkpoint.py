@@ -1,6 +1,6 @@
-"""A trained head -> a checkpoint: calibrated on validation rows, with the figures of its training in the contract.
+"""A trained head in, a checkpoint out: calibrated on validation rows, with the figures of its training in the contract.
 
-Knows checkpoints, calibration and what a training leaves. Does not know the loop.
+Knows checkpoints, calibration and the results of a training. Does not know the loop.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from screener.training.head_state import HEAD, State
 from screener.training.starting_points import UNKNOWN_LICENCE
 
 FALSE_POSITIVE_RATES = (0.01, 0.05, 0.10)
-"""Operating points that are stored where enough real validation rows stand behind them."""
+"""Operating points that are stored if there are enough real validation rows."""
 
 UNKNOWN_BACKBONE = (
     " The features of this head came from a legacy tree that does not say which backbone made them: that it was this one is the word of "
@@ -48,16 +48,16 @@ UNKNOWN_BACKBONE = (
 
 
 def as_stored(head: Mapping[str, Tensor]) -> State:
-    """A `Head.state_dict()` as it will be read back from the checkpoint, so that what is measured is what is shipped."""
+    """A `Head.state_dict()` as it will be read back from the checkpoint, so that figures are measured on the weights that are shipped."""
     weights = {HEAD + name: tensor for name, tensor in head.items() if tensor.is_floating_point()}
     back = from_stored(to_stored(weights, DEFAULT_STORAGE))
     return {name.removeprefix(HEAD): tensor for name, tensor in back.items()}
 
 
 def preprocessing_for(fold: FeatureFold, backbone: Checkpoint) -> Preprocessing:
-    """How the crops behind the features were made; of a legacy tree, what the backbone's checkpoint says.
+    """The preprocessing of the crops behind the features; for a legacy tree, that of the backbone's checkpoint.
 
-    Raises DatasetError when features of that shape cannot come from this backbone.
+    Raises DatasetError if features of that shape cannot come from this backbone.
     """
     rules = fold.preprocessing or backbone.contract.preprocessing
     cells = -(-rules.input_size // 16)
@@ -71,7 +71,7 @@ def preprocessing_for(fold: FeatureFold, backbone: Checkpoint) -> Preprocessing:
 
 
 def rows_sha256(fold: FeatureFold) -> str:
-    """SHA-256 over the backbone and the rows of all splits, in order: the manifest of what a fold holds."""
+    """SHA-256 over the backbone and the rows of all splits, in order: identifies the content of a fold."""
     digest = hashlib.sha256(f"{fold.backbone_fingerprint} {tuple(fold.feature_shape)}\n".encode())
     for name, split in sorted(fold.splits.items()):
         digest.update(json.dumps([name, *map(row_to_list, split.rows)], ensure_ascii=True).encode())
@@ -79,9 +79,9 @@ def rows_sha256(fold: FeatureFold) -> str:
 
 
 def calibrated(contract: Contract, validation: Part, logits: NDArray[np.float64]) -> Contract:
-    """The contract with temperature and bias fitted to the validation rows, and the operating points that these can promise.
+    """The contract with temperature and bias fitted to the validation rows, and the operating points that these support.
 
-    logits: (n,) of the rows. The rows of one name, the frames of a video, are pooled as the contract says.
+    logits: (n,) of the rows. Rows with the same name, the frames of a video, are pooled by the contract's rule.
     """
     groups = groups_by_name([row.name for row in validation.rows])
     videos = [logits[group] for group in groups]
@@ -97,7 +97,7 @@ def _operating_points(labels: NDArray[np.int64], p_fake: NDArray[np.float64]) ->
         try:
             found.append(operating_point(labels, p_fake, rate, MISSED_SHARE))
         except DatasetError:
-            # Too few real rows to promise this rate: better no threshold than one that means nothing.
+            # Too few real rows for this rate: better no threshold than a meaningless one.
             continue
     return tuple(found)
 
@@ -105,7 +105,7 @@ def _operating_points(labels: NDArray[np.int64], p_fake: NDArray[np.float64]) ->
 def contract_for(
     backbone: Checkpoint, name: str, fold: FeatureFold, parts: FoldParts, logits: NDArray[np.float64], record: dict[str, Any]
 ) -> Contract:
-    """The contract of a head on this backbone, without its path: the same training gives the same file wherever it is written.
+    """The contract of a head on this backbone. Contains no path, so that the same training gives the same file wherever it is written.
 
     logits: (n,) of the validation rows, from the head as it will be stored. record: settings and figures of its training, for `figures`.
     """
@@ -116,7 +116,7 @@ def contract_for(
         name=name,
         format_version=FORMAT_VERSION,
         preprocessing=preprocessing_for(fold, backbone),
-        # Measured for another head; this one has seen no sizes and no sharpness of faces.
+        # The range was measured for another head; no face sizes and sharpness are known for this one.
         valid_range={},
         training_data=(*backbone.contract.training_data, data),
         limits=limits_of(backbone, fold, parts.validation),
@@ -127,19 +127,19 @@ def contract_for(
 
 
 def _of_the_backbone(backbone: Checkpoint, fold: FeatureFold) -> dict[str, Any]:
-    """Figures that a new head leaves as they are: those of the locator, which reads the backbone alone, on crops of the same kind."""
+    """Figures that do not depend on the head: those of the locator, which reads only the backbone, on crops of the same kind."""
     same = preprocessing_for(fold, backbone) == backbone.contract.preprocessing
     return {FIGURE: backbone.contract.figures[FIGURE]} if same and FIGURE in backbone.contract.figures else {}
 
 
 def folds_name(fold: FeatureFold) -> str:
-    """What to call the data of a fold: the folder that was extracted into."""
+    """Name of a fold's data: the folder that was extracted into."""
     folder = fold.folder.resolve()
     return folder.parent.name if re.fullmatch(r"fold-\d+", folder.name) else folder.name
 
 
 def limits_of(backbone: Checkpoint, fold: FeatureFold, validation: Part) -> str:
-    """What a head that was trained so cannot do, in words that stay true when it is calibrated later."""
+    """Limits of a head trained like this, in words that stay true when it is calibrated later."""
     reals = int((validation.labels == 0).sum())
     words = (
         f"A head trained on feature folds ({folds_name(fold)}, fold {fold.number}) over the frozen backbone of "
@@ -152,9 +152,9 @@ def limits_of(backbone: Checkpoint, fold: FeatureFold, validation: Part) -> str:
 
 
 def write_head(output: Path, backbone: Checkpoint, head: Mapping[str, Tensor], contract: Contract) -> None:
-    """The backbone with this head as the checkpoint `output`, whole or not at all. Raises CheckpointError, OutputError.
+    """Write the backbone with this head to the checkpoint `output`, atomically. Raises CheckpointError, OutputError.
 
-    Backbone and locator keep their values, and so the fingerprint, in the smallest storage that does so.
+    Backbone and locator keep their exact values, and so the fingerprint, in the smallest storage that allows it.
     """
     whole = attach_head(backbone, {HEAD + name: tensor for name, tensor in head.items()}, backbone.contract.backbone_fingerprint)
     kept = {name: tensor for name, tensor in whole.items() if not name.startswith(HEAD)}
@@ -162,7 +162,7 @@ def write_head(output: Path, backbone: Checkpoint, head: Mapping[str, Tensor], c
 
 
 def plain_record(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings and figures as plain values, numbers to six places: what a contract's `figures` may hold."""
+    """Settings and figures as plain values, numbers to six places, as allowed in a contract's `figures`."""
     return {name: _plain(value) for name, value in values.items()}
 
 

@@ -1,6 +1,6 @@
-"""Logits of labelled rows -> the figures that training reports and chooses by; pure numpy, fake is the positive class.
+"""Logits of labelled rows -> the figures that training reports and selects by; pure numpy, fake is the positive class.
 
-Knows labels, logits and the metrics. Does not know networks, folds on disk or calibration: decisions here are at even odds, logit 0.
+Knows labels, logits and the metrics. Does not know networks, folds on disk or calibration: decisions are made at even odds, logit 0.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
 
 FIGURES = ("auc", "average_precision", "equal_error_rate", "accuracy", "f1", "precision", "recall", "log_loss")
-"""Those that are averaged over folds; `video_auc` joins them where rows are frames of videos."""
+"""Figures that are averaged over folds; `video_auc` is added if rows are frames of videos."""
 
 
 @dataclass(frozen=True)
 class Spread:
-    """mean, deviation: of one figure over the folds; the standard deviation of a sample, 0 for a single fold. lowest, highest."""
+    """Statistics of one figure over the folds. deviation: sample standard deviation, 0 for a single fold."""
 
     mean: float
     deviation: float
@@ -31,14 +31,14 @@ class Spread:
 
 
 def log_loss(labels: Labels, logits: Floats) -> float:
-    """Mean of -log of the probability given to the truth, natural logarithm."""
+    """Mean of -log of the probability given to the true class, natural logarithm."""
     return float(np.logaddexp(0.0, np.where(labels == 1, -logits, logits)).mean())
 
 
 def figures(labels: Labels, logits: Floats, names: Sequence[str]) -> dict[str, float]:
-    """Everything about (n,) rows by name: counts always, ranking figures where both classes are there.
+    """All figures of (n,) rows by name: counts always, ranking figures if both classes occur.
 
-    names: of the picture or video of each row; the mean probability of one name's rows is its score for `video_auc`.
+    names: of the picture or video of each row; the mean probability over the rows of one name is its score for `video_auc`.
     """
     reals, fakes = int((labels == 0).sum()), int((labels == 1).sum())
     found: dict[str, float] = {"rows": len(labels), "real": reals, "fake": fakes}
@@ -72,7 +72,7 @@ def spread(rows: Sequence[dict[str, float]]) -> dict[str, Spread]:
 
 
 def groups_by_name(names: Sequence[str]) -> list[NDArray[np.int64]]:
-    """Positions of the rows of each name, names in the order in which they first appear."""
+    """Positions of the rows of each name, in order of first appearance."""
     found: dict[str, list[int]] = {}
     for position, name in enumerate(names):
         found.setdefault(name, []).append(position)

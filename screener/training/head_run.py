@@ -1,6 +1,6 @@
-"""A folder of feature folds -> one checkpoint: every fold trained and judged, the chosen one calibrated and written.
+"""A folder of feature folds in, one checkpoint out: every fold is trained and evaluated, the best one calibrated and written.
 
-Puts folds, the loop, the record and the checkpoint together. Does not know how a step is made or what the terminal looks like.
+Connects folds, the loop, the record and the checkpoint. Does not know how a step is made or what the terminal looks like.
 """
 
 from __future__ import annotations
@@ -42,18 +42,18 @@ from screener.training.updates import EpochFigures, QuietWatch, TrainingWatch
 from screener.training.workers import Workers, joined
 
 UNCHANGING = ("device", "dtype", "save_every_seconds")
-"""Settings with which a run may be taken up again although they differ."""
+"""Settings that may differ when a run is resumed."""
 
 NEAR_CHANCE_AUC = 0.55
-"""Below it the report says so, for the calibrated probabilities of such a head look like any others."""
+"""Below this the report warns, because the calibrated probabilities of such a head look like any others."""
 
 
 @dataclass(frozen=True, eq=False)
 class FoldResult:
-    """What training one fold came to.
+    """The result of training on one fold.
 
-    epoch: whose weights were kept, from 1. state: these, a `Head.state_dict()` as it is stored. history: of every epoch.
-    validation, test: see `head_figures.figures`; test is empty where the fold has none. logits: (n,) of the validation rows.
+    epoch: that the kept weights are from, from 1. state: these weights, a `Head.state_dict()` as stored. history: of every epoch.
+    validation, test: see `head_figures.figures`; test is empty if the fold has none. logits: (n,) of the validation rows.
     """
 
     number: int
@@ -67,7 +67,7 @@ class FoldResult:
 
 @dataclass(frozen=True, eq=False)
 class HeadReport:
-    """What there is to say at the end. chosen: number of the fold whose head was written. notes: what did not go as wished, in words."""
+    """The report at the end. chosen: number of the fold whose head was written. notes: problems, in words."""
 
     output: Path
     metrics: Path
@@ -89,12 +89,12 @@ def train_heads(
     watch: TrainingWatch | None = None,
     tensorboard: Path | None = None,
 ) -> HeadReport | None:
-    """Train a head on every fold in `folder`, or on fold number `fold` alone, and write the best by validation AUC to `output`.
+    """Train a head on every fold in `folder`, or only on fold number `fold`, and write the best by validation AUC to `output`.
 
-    checkpoint: with the backbone that the features come from, as `starting_points.backbone_named` takes it; None is the default one.
-    A stop loses little: the same call goes on from `<output>.training`. Started by `torchrun`, all processes call this; only the first
-    writes, shows and returns the report.
-    Raises DatasetError, CheckpointError, SettingsError, DeviceError and OutputError, and then leaves `output` as it was.
+    checkpoint: with the backbone that made the features, as in `starting_points.backbone_named`; None is the default one. A stop loses
+    little: the same call continues from `<output>.training`. With `torchrun`, all processes call this; only the first one writes, shows and
+    returns the report. Raises DatasetError, CheckpointError, SettingsError, DeviceError and OutputError, and then leaves `output`
+    unchanged.
     """
     require_checkpoint_name(output)
     backbone = backbone_named(checkpoint)
@@ -161,7 +161,7 @@ class _HeadRun:
 
     @contextmanager
     def _kept_for_a_repeat(self) -> Iterator[None]:
-        """What the run kept goes when features or settings are at fault: repeated it would end there again, mended it is another run."""
+        """Delete the saved state if features or settings are at fault: repeated, the run would fail again; corrected, it is another run."""
         try:
             yield
         except (DatasetError, SettingsError):
@@ -175,13 +175,13 @@ class _HeadRun:
         return {"settings": plain, "data": data, "backbone": self._backbone.sha256}
 
     def _files(self) -> dict[str, Path]:
-        """Those of the features, by what they are called in the folder of the folds."""
+        """The feature files, by their names in the folder of the folds."""
         paths = [path for fold in self._folds for path in feature_files(fold)]
         root = os.path.commonpath([path.parent for path in paths]) if paths else ""
         return {os.path.relpath(path, root): path for path in paths}
 
     def _one(self, fold: FeatureFold, parts: FoldParts, watch: TrainingWatch) -> FoldResult:
-        """A fold from wherever it was left; its result is kept, so that a later fold's kill does not cost it."""
+        """Train on a fold, resuming if possible; its result is saved, so that a kill in a later fold does not lose it."""
         done = self._folder.file(f"fold-{fold.number}.result")
         kept = load_state(done)
         if kept is not None:
@@ -239,7 +239,7 @@ class _HeadRun:
 
 
 class _Recorder(QuietWatch):
-    """Passes everything on to the watch and keeps the record of this fold and those before it up to date on the disk."""
+    """Passes everything on to the watch, and keeps the record of this fold and the earlier ones up to date on the disk."""
 
     def __init__(self, watch: TrainingWatch, board: TensorBoardLog | None, metrics: Path, before: Sequence[FoldResult]) -> None:
         self._watch, self._board, self._metrics = watch, board, metrics
@@ -264,7 +264,7 @@ def _record(
     validation: dict[str, Spread],
     test: dict[str, Spread],
 ) -> dict[str, Any]:
-    """What the contract says of the training: nothing that another run of the same command would not say too."""
+    """The training record for the contract: only values that another run of the same command would reproduce."""
     return plain_record(
         {
             "backbone": {"name": backbone.contract.name, "sha256": backbone.sha256},

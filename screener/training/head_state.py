@@ -1,4 +1,4 @@
-"""A head in training: the weights it starts from, and everything that changes with each step, to be put away and taken up again.
+"""A head in training: its starting weights, and everything that changes with each step, for saving and resuming.
 
 Knows the head, its optimiser and its running average. Does not know data, files or the loop.
 """
@@ -19,7 +19,7 @@ from screener.training.optimisation import new_optimiser
 from screener.training.updates import EpochFigures
 
 HEAD = "head."
-"""Beginning of the head's names in `Network.state_dict()`."""
+"""Prefix of the head's names in `Network.state_dict()`."""
 
 State = dict[str, Tensor]
 
@@ -40,17 +40,17 @@ STARTS: dict[str, Callable[[Architecture, torch.Generator], State]] = {
     "checkpoint": lambda architecture, generator: {},
     "random": _fresh,
 }
-"""What a head begins with instead of the checkpoint's weights."""
+"""What a head starts with instead of the checkpoint's weights."""
 
 PENALISED: dict[str, Callable[[Head], Iterable[nn.Parameter]]] = {
     "answer": lambda head: head.fc.parameters(),
     "head": lambda head: head.parameters(),
 }
-"""Which weights the L1 term is taken over."""
+"""Which weights the L1 term covers."""
 
 
 def starting_weights(state: Mapping[str, Tensor], architecture: Architecture, start: str, seed: int) -> State:
-    """Weights of a whole network -> the `Head.state_dict()` that training begins with; the same for the same seed."""
+    """Weights of a whole network -> the `Head.state_dict()` that training starts from; determined by the seed."""
     taken = {name.removeprefix(HEAD): tensor.detach().clone() for name, tensor in state.items() if name.startswith(HEAD)}
     return {**taken, **STARTS[start](architecture, torch.Generator().manual_seed(seed))}
 
@@ -59,8 +59,8 @@ def starting_weights(state: Mapping[str, Tensor], architecture: Architecture, st
 class HeadState:
     """Everything that a step changes.
 
-    average: of the weights, where it is wanted. epoch, step: to be done next, from 0. loss_sum: over the rows of this epoch so far.
-    best: the judged weights of the best epoch so far, where they are to be kept. history: of the epochs that are done.
+    average: of the weights, if requested. epoch, step: the next ones, from 0. loss_sum: over the rows of this epoch so far.
+    best: the weights of the best epoch so far, if they are to be kept. history: of the finished epochs.
     """
 
     head: Head
@@ -74,7 +74,7 @@ class HeadState:
 
     @property
     def judged(self) -> Head:
-        """The one whose answers count."""
+        """The head that is evaluated: the running average if there is one."""
         return self.average or self.head
 
     def to_dict(self) -> dict[str, Any]:
@@ -116,10 +116,10 @@ def weights_of(head: Head) -> State:
 
 
 def best_epoch(history: list[EpochFigures]) -> int:
-    """The epoch with the highest validation AUC, from 1; of equals the one with the lowest validation loss."""
+    """The epoch with the highest validation AUC, from 1; if equal, the one with the lowest validation loss."""
     return max(history, key=lambda figures: (figures.validation_auc, -figures.validation_loss, -figures.epoch)).epoch
 
 
 def has_stalled(history: list[EpochFigures], patience: int) -> bool:
-    """Whether none of the last `patience` epochs is the best so far; never with patience 0."""
+    """Whether none of the last `patience` epochs is the best so far; always False with patience 0."""
     return bool(patience and history) and len(history) - best_epoch(history) >= patience

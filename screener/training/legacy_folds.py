@@ -1,6 +1,6 @@
 """Feature files of the older format: `{fake,real}/<n>.flatten`, each a `torch.save`d 1 x 200704 float32 tensor.
 
-Knows files and their one shape. Does not know folds. The files are pickles, so they are read under `weights_only=True`.
+Knows these files and their shape. Does not know folds. The files are pickles, so they are read with `weights_only=True`.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from screener.errors import DatasetError
 
 SUFFIX = ".flatten"
 LARGEST_BYTES = 4 << 20
-"""Of a file, and of what it unpacks to; a feature takes less than one MiB."""
+"""Maximum size of a file, packed and unpacked; a feature takes less than one MiB."""
 
 
 class LegacyFeatures:
-    """(n, 1024, 14, 14) float16 features, each read from its own file whenever it is asked for."""
+    """(n, 1024, 14, 14) float16 features, each read from its own file when requested."""
 
     feature_shape = (1024, 14, 14)
 
@@ -43,7 +43,7 @@ class LegacyFeatures:
 
     @property
     def files(self) -> Sequence[Path]:
-        """The feature files, one a row."""
+        """The feature files, one per row."""
         return self._files
 
     def path_of(self, position: int) -> Path:
@@ -52,7 +52,7 @@ class LegacyFeatures:
 
 
 def legacy_files(folder: Path) -> list[Path]:
-    """The feature files of both classes under `folder`, real first, by number; raises DatasetError for a name that is no number."""
+    """The feature files of both classes under `folder`, real first, by number. Raises DatasetError for a name that is not a number."""
     found: list[Path] = []
     for label in LABELS:
         files = [path for path in (folder / label).glob(f"*{SUFFIX}") if not path.name.startswith(".")]
@@ -64,7 +64,7 @@ def legacy_files(folder: Path) -> list[Path]:
 
 
 def _require_small(path: Path) -> None:
-    """Raise DatasetError for a file that is no file, or that holds, or unpacks to, more than any feature."""
+    """Raise DatasetError for something that is not a file, or that contains, or unpacks to, more than any feature."""
     if not path.is_file():
         raise DatasetError(f"{path}: not a regular file; remove it")
     size = path.stat().st_size
@@ -81,7 +81,7 @@ def _read(path: Path) -> NDArray[np.float16]:
         tensor = torch.load(path, map_location="cpu", weights_only=True)
     except DatasetError:
         raise
-    except Exception as error:  # whatever a crafted pickle makes of the reader
+    except Exception as error:  # whatever a crafted pickle makes the reader raise
         raise DatasetError(f"{path}: cannot be read as a saved tensor ({type(error).__name__}); remove it or copy it again") from error
     count = int(np.prod(LegacyFeatures.feature_shape))
     if not isinstance(tensor, torch.Tensor) or tensor.dtype != torch.float32 or tuple(tensor.shape) != (1, count):

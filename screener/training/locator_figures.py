@@ -1,9 +1,9 @@
-"""How well the locator's map finds a blended region: on self-blended pictures, whose region is known, and on fakes named by edited parts.
+"""Measures how well the locator's map finds a blended region: on self-blended pictures, and on fakes whose names give the edited parts.
 
 Knows maps, masks, landmarks and names. Does not know networks: maps come from `Scorer.logits_and_maps`.
 
-Blends lie mostly in the middle of a face, so every figure stands beside that of a fixed map, the mean of other pictures' masks: what it
-does not beat says nothing about the face at hand.
+Blends mostly lie in the middle of a face, so every figure is compared with that of a fixed map, the mean of other pictures' masks: a map
+that does not beat it says nothing about the face at hand.
 """
 
 from __future__ import annotations
@@ -22,27 +22,27 @@ from screener.checkpoint import Localisation, Measured
 from screener.errors import DatasetError
 from screener.evaluation.metrics import bootstrap_interval, roc_auc
 from screener.model.preprocessing import Preprocessing, resize_square
+from screener.training.labelled_pictures import LabelledFace
 from screener.training.pairs import PairMaker, Recipe
-from screener.training.pictures import LabelledFace
 
 Maps = NDArray[np.float32]
 Floats = NDArray[np.float64]
 
 HARDNESS, STRENGTH = 0.25, 0.8
-"""Degradation and mismatch of the self-blended pictures: what the last stage of training ends with (see `training.pairs.Recipe`)."""
+"""Degradation and mismatch of the self-blended pictures, as at the end of training (see `training.pairs.Recipe`)."""
 
 LEVELS = np.linspace(0.02, 0.90, 45)
-"""From which certainty on a cell counts as blended: the best of these on one half of the pictures is measured on the other."""
+"""Candidate probabilities from which a cell counts as blended: the best one on half of the pictures is measured on the other half."""
 
 RESAMPLES = 1000
 
 PARTS = ("left eye", "right eye", "nose", "mouth")
-"""In the order of the digits of a name: `mid_12_1010.jpg` says that the left eye and the nose were edited. Left is left in the picture."""
+"""In the order of the digits in a name: `mid_12_1010.jpg` says that the left eye and the nose were edited. Left is left in the picture."""
 
 PART_NAME = re.compile(r"(?:easy|mid|hard)_\d+_([01]{4})\.\w+$")
 
 PART_REACH = 0.3
-"""Spread of the weight around a part, in distances between the eyes."""
+"""Standard deviation of the weight around a part, in distances between the eyes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +55,7 @@ class BlendedPictures:
 
 
 def blended_pictures(faces: Sequence[LabelledFace], count: int, preprocessing: Preprocessing, seed: int = 0) -> BlendedPictures:
-    """`count` pairs made of the real faces among `faces`, which training must not have seen; raises DatasetError when there are none."""
+    """`count` pairs made of the real faces among `faces`, which must not have been trained on. Raises DatasetError if there are none."""
     maker, rng = PairMaker([face for face in faces if face.label == "real"]), np.random.default_rng(seed)
     recipe = Recipe(preprocessing.input_size, preprocessing.crop_margin, HARDNESS, STRENGTH)
     drawn = [maker.draw(rng, recipe)[0] for _ in range(count)]
@@ -65,10 +65,10 @@ def blended_pictures(faces: Sequence[LabelledFace], count: int, preprocessing: P
 
 
 def measure_localisation(fake_maps: Maps, real_maps: Maps, masks: Maps, parts: dict[str, Any] | None = None) -> Localisation:
-    """Maps (N, h, w) of self-blended pictures and of the reals that they were made of, and the masks -> the figures.
+    """Maps (N, h, w) of self-blended pictures and of their real counterparts, and the masks -> the figures.
 
-    The level and the fixed map come from every other picture and are measured on those between. Pictures without a blended cell, or
-    without any other, have no overlap or AUC and are left out. Raises DatasetError when too few are left.
+    The level and the fixed map are chosen on every other picture and measured on the rest. Pictures in which no cell or every cell is
+    blended have no overlap or AUC and are left out. Raises DatasetError if too few are left.
     """
     truth = masks >= 0.5
     share = truth.mean((1, 2))
@@ -97,7 +97,7 @@ def _best_level(maps: NDArray[np.floating[Any]], truth: NDArray[np.bool_]) -> fl
 
 
 def overlaps(marked: NDArray[np.bool_], truth: NDArray[np.bool_]) -> Floats:
-    """Intersection over union of the cells of each picture, (N, h, w) twice -> (N,); 0 where neither has any."""
+    """Intersection over union of the cells of each picture, (N, h, w) twice -> (N,); 0 if neither has any."""
     union = (marked | truth).sum((1, 2))
     return np.asarray((marked & truth).sum((1, 2)) / np.maximum(union, 1), np.float64)
 
@@ -113,28 +113,28 @@ def mean_with_interval(values: Sequence[float] | Floats) -> Measured:
 
 
 def _measured(value: float, low: float, high: float) -> Measured:
-    """Rounded, and never so that the mean falls out of an interval on its edge."""
+    """Rounded such that the mean stays inside its interval."""
     return Measured(round(value, 4), round(min(low, value), 4), round(max(high, value), 4))
 
 
 def edited_parts(name: str) -> tuple[int, ...] | None:
-    """A picture's name -> 1 for each of PARTS that was edited, else 0; None when the name does not say."""
+    """A picture's name -> 1 for each of PARTS that was edited, else 0; None if the name does not say."""
     found = PART_NAME.search(name)
     return tuple(int(digit) for digit in found[1]) if found else None
 
 
 def part_crop(face: LabelledFace, preprocessing: Preprocessing) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """The crop (S, S, 3) as a scan would cut it, and the middle of each of PARTS in it, (4, 2), in shares of its side."""
+    """The crop (S, S, 3) as in a scan, and the centre of each of PARTS in it, (4, 2), relative to its side."""
     cut = face.crop(preprocessing.crop_margin)
     eyes, nose, mouth = cut.landmarks_xy[:2], cut.landmarks_xy[2], cut.landmarks_xy[3:].mean(0)
-    # The landmark is the tip of the nose; what is edited reaches up to the eyes.
+    # The landmark is the tip of the nose, but the edited area reaches up to the eyes.
     middle = nose + 0.25 * (eyes.mean(0) - nose)
     places = np.stack([*eyes, middle, mouth]) / cut.crop_rgb.shape[0]
     return resize_square(cut.crop_rgb, preprocessing.input_size), places.astype(np.float32)
 
 
 def part_values(maps: Maps, places_xy: NDArray[np.float32]) -> Floats:
-    """Maps (N, h, w) and the places of the parts (N, 4, 2) in shares of the crop -> (N, 4) weighted mean log-odds around each part."""
+    """Maps (N, h, w) and the positions of the parts (N, 4, 2) relative to the crop -> (N, 4) weighted mean log-odds around each part."""
     height, width = maps.shape[1:]
     down, across = np.mgrid[0:height, 0:width]
     at = np.stack([(across + 0.5) / width, (down + 0.5) / height], -1)
@@ -149,9 +149,9 @@ def part_values(maps: Maps, places_xy: NDArray[np.float32]) -> Floats:
 def measure_parts(fake_values: Floats, edited: NDArray[np.int64], real_values: Floats) -> dict[str, Any]:
     """Part values (N, 4) of fakes, which of their parts were edited (N, 4), and values of reals (M, 4) -> figures, ready for JSON.
 
-    auc: for each part, the chance that its value is higher on a fake in which it was edited than on one in which it was not. top_part:
-    among fakes with a part that was left alone, how often the part that stands out most from the same part of reals was an edited one;
-    chance: of a part drawn blindly; fixed: of the one part that is edited most often; gain: top_part less fixed, picture by picture.
+    auc: for each part, the probability that its value is higher on a fake in which it was edited than on one in which it was not. top_part:
+    among fakes with an unedited part, how often the part that deviates most from that part of reals was an edited one; chance: of a random
+    part; fixed: of the part that is edited most often; gain: top_part minus fixed, per picture.
     """
     found = {part: _part_auc(edited[:, i], fake_values[:, i]) for i, part in enumerate(PARTS)}
     partly = (edited.sum(1) > 0) & (edited.sum(1) < len(PARTS))
@@ -172,7 +172,7 @@ def measure_parts(fake_values: Floats, edited: NDArray[np.int64], real_values: F
 
 
 def _part_auc(edited: NDArray[np.int64], values: Floats) -> dict[str, Any] | None:
-    """None where all fakes are of one kind."""
+    """None if all fakes are of one kind."""
     if len(np.unique(edited)) < 2:
         return None
     low, high = bootstrap_interval(roc_auc, edited, values, resamples=RESAMPLES)

@@ -1,6 +1,6 @@
-"""The record of a training, epoch by epoch: a CSV file, and TensorBoard where it is installed and asked for.
+"""The record of a training, epoch by epoch: a CSV file, and TensorBoard if it is installed and requested.
 
-Knows epochs' figures and files. Does not know how training goes.
+Knows epochs' figures and files. Does not know how training works.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ COLUMNS = tuple(field.name for field in fields(EpochFigures))
 
 
 def write_metrics(path: Path, rows: Sequence[EpochFigures]) -> None:
-    """All rows as a CSV file, which is replaced whole. Raises OutputError."""
+    """All rows as a CSV file, replaced atomically. Raises OutputError."""
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
@@ -30,7 +30,7 @@ def write_metrics(path: Path, rows: Sequence[EpochFigures]) -> None:
 
 
 class TensorBoardLog:
-    """The same numbers for TensorBoard, a curve for each fold; raises SettingsError when it is not installed."""
+    """The same numbers for TensorBoard, a curve for each fold. Raises SettingsError if it is not installed."""
 
     def __init__(self, folder: Path) -> None:
         try:
@@ -42,7 +42,7 @@ class TensorBoardLog:
         self._writers: dict[int, Any] = {}
 
     def add(self, row: EpochFigures) -> None:
-        """One epoch of one fold; of an epoch that is told again, the later word counts."""
+        """Add one epoch of one fold; if an epoch is added again, the later values count."""
         if row.fold not in self._writers:
             self._writers[row.fold] = self._module.SummaryWriter(str(self._folder / f"fold-{row.fold}"), purge_step=row.epoch)
         for name, value in asdict(row).items():

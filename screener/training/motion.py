@@ -1,4 +1,4 @@
-"""One picture -> a short clip of it, as a camera and a head that move would show it.
+"""Turns one picture into a short clip with the motion of a camera and a head.
 
 Knows pixels. Does not know codecs or labels.
 """
@@ -17,7 +17,7 @@ Plane = TypeVar("Plane", UInt8, NDArray[np.float32])
 
 
 def _walk(rng: Rng, count: int, scale: float) -> NDArray[np.float64]:
-    """A smooth random path of `count` values that start at 0."""
+    """A smooth random path of `count` values that starts at 0."""
     t, (trend, slow, fast) = np.linspace(0, 1, count), rng.normal(0, 1, 3)
     path: NDArray[np.float64] = scale * (
         trend * t + slow * np.sin(2 * np.pi * t * rng.uniform(0.3, 1.2)) + 0.3 * fast * np.sin(4 * np.pi * t)
@@ -26,7 +26,7 @@ def _walk(rng: Rng, count: int, scale: float) -> NDArray[np.float64]:
 
 
 def moving(picture: UInt8, rng: Rng, count: int) -> list[UInt8]:
-    """(s, s, 3) -> `count` frames in which the whole picture, a soft-edged head in it, or both move; sensor noise in some clips."""
+    """(s, s, 3) -> `count` frames in which the whole picture, a soft-edged head in it, or both move; with sensor noise in some clips."""
     side = picture.shape[0]
     camera = np.stack([_walk(rng, count, side * 0.004 * rng.uniform(0.3, 3)) for _ in range(2)], 1) * (rng.random() < 0.5)
     pose = np.stack([_walk(rng, count, side * 0.006 * rng.uniform(0.3, 4)) for _ in range(2)], 1)
@@ -58,7 +58,7 @@ def _moved(picture: Plane, shift_xy: NDArray[np.float64], turn: float, size: flo
 
 
 def _head(side: int, rng: Rng) -> NDArray[np.float32]:
-    """Where head and shoulders are, roughly: (side, side), soft at the edge."""
+    """Approximate mask of head and shoulders: (side, side), soft at the edge."""
     mask = np.zeros((side, side), np.float32)
     centre = (round(side * rng.uniform(0.45, 0.55)), round(side * rng.uniform(0.45, 0.55)))
     axes = (round(side * rng.uniform(0.34, 0.46)), round(side * rng.uniform(0.42, 0.52)))
@@ -69,5 +69,5 @@ def _head(side: int, rng: Rng) -> NDArray[np.float32]:
 
 
 def _grain(side: int, rng: Rng, sigma: float) -> NDArray[np.int16]:
-    """Noise of more than the frame's size, of which every frame takes another part."""
+    """Noise larger than a frame, from which every frame takes another part."""
     return np.asarray(rng.standard_normal((side + 24, side + 24, 3), np.float32) * sigma, np.int16)

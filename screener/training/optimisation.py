@@ -1,4 +1,4 @@
-"""The pieces of a training step that can be stated as formulas: optimisers, schedules, penalty, loss, mixing, averaging.
+"""The parts of a training step that are formulas: optimisers, schedules, penalty, loss, mixing, averaging.
 
 Knows tensors and `TrainSettings`. Does not know the network, the data or the loop.
 """
@@ -24,7 +24,7 @@ def _all_alike(parameters: list[nn.Parameter], weight_decay: float) -> Groups:
 
 
 def _without_scales(parameters: list[nn.Parameter], weight_decay: float) -> Groups:
-    """Biases and batch norm's scales are left alone: shrinking them limits the function without smoothing it."""
+    """No decay for biases and batch norm's scales: shrinking them limits the function without smoothing it."""
     return [
         {"params": [p for p in parameters if p.dim() > 1], "weight_decay": weight_decay},
         {"params": [p for p in parameters if p.dim() <= 1], "weight_decay": 0.0},
@@ -55,16 +55,16 @@ SCHEDULES: dict[str, Callable[[float], float]] = {
     "constant": lambda done: 1.0,
     "cosine": lambda done: 0.5 * (1 + math.cos(math.pi * done)),
 }
-"""Share of the training that is done, 0 to 1 -> share of the peak learning rate (cosine: Loshchilov and Hutter 2017, arXiv:1608.03983)."""
+"""Finished share of the training, 0 to 1 -> share of the peak learning rate (cosine: Loshchilov and Hutter 2017, arXiv:1608.03983)."""
 
 
 def new_optimiser(parameters: Iterable[nn.Parameter], settings: TrainSettings, device: torch.device) -> torch.optim.Optimizer:
-    """The optimiser that the settings name; in one fused pass over the weights where PyTorch has that."""
+    """The optimiser that the settings name; fused into one pass over the weights if PyTorch supports that."""
     return OPTIMISERS[settings.optimiser](list(parameters), settings, device.type in ("cpu", "cuda"))
 
 
 def learning_rate(settings: TrainSettings, step: int, steps_per_epoch: int) -> float:
-    """Of step `step`, counted from 0 over the whole training: a linear rise, then the schedule over what remains."""
+    """Learning rate of step `step`, counted from 0 over the whole training: a linear rise, then the schedule over the rest."""
     rise = settings.warm_up_epochs * steps_per_epoch
     if step < rise:
         return settings.learning_rate * (step + 1) / (math.ceil(rise) + 1)
@@ -76,22 +76,22 @@ def l1_term(parameters: Iterable[nn.Parameter], factor: float) -> float:
     """factor x sum of |w|: what the penalty adds to the loss (Tibshirani 1996).
 
     Over all 42 million weights of Wide ResNet50-2's head, 0.001 makes it 520 at the start, beside a cross entropy of 0.7, and its gradient
-    on a convolution's weight tens to thousands of times that of the cross entropy. Sixty steps of Adam at 1e-3, with its decay of 0.1
-    pulling the same way, then left 97 % of the weights below 0.001: batch norm makes up for the scale and the head still learns, but little
-    remains of the layer4 that it started from. Over the linear layer alone it is a twentieth of the gradient there: a mild regulariser.
+    on a convolution's weight is tens to thousands of times that of the cross entropy. After sixty steps of Adam at 1e-3, with its decay of
+    0.1 pulling the same way, 97 % of the weights were below 0.001: batch norm compensates for the scale and the head still learns, but
+    little remains of the original layer4. Over the linear layer alone it is a twentieth of the gradient there: a mild regulariser.
     """
     return factor * sum(float(p.detach().abs().sum(dtype=torch.float64)) for p in parameters)
 
 
 def add_l1_gradient(parameters: Iterable[nn.Parameter], factor: float) -> None:
-    """Add the gradient of `l1_term`, factor x sign(w), to what a backward pass left; cheaper than a graph over all weights."""
+    """Add the gradient of `l1_term`, factor x sign(w), after a backward pass; cheaper than a graph over all weights."""
     for p in parameters:
         if p.grad is not None:
             p.grad.add_(p.detach().sign(), alpha=factor)
 
 
 def class_weights(labels: NDArray[np.int64], balanced: bool, device: torch.device) -> Tensor | None:
-    """(2,) weights with which both classes count the same and the mean row 1; None when they are not wanted."""
+    """(2,) weights such that both classes count the same and the mean over rows is 1; None if not requested."""
     if not balanced:
         return None
     counts = np.bincount(labels, minlength=2)
@@ -104,7 +104,7 @@ def row_losses(logits: Tensor, targets: Tensor, weights: Tensor | None, label_sm
 
 
 def mix(features: Tensor, targets: Tensor, alpha: float, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """Every row with a random other one, in shares from Beta(alpha, alpha), targets likewise.
+    """Mix every row with a random other one, in shares from Beta(alpha, alpha), targets likewise.
 
     Mixup (Zhang et al. 2018, arXiv:1710.09412) on features instead of pictures (Verma et al. 2019, arXiv:1806.05236).
     """
@@ -114,9 +114,9 @@ def mix(features: Tensor, targets: Tensor, alpha: float, rng: np.random.Generato
 
 
 def update_average(average: nn.Module, current: nn.Module, decay: float, updates: int) -> None:
-    """Move the running average of weights and batch norm's statistics towards the present ones (Polyak and Juditsky 1992).
+    """Move the running average of weights and batch norm statistics towards the present ones (Polyak and Juditsky 1992).
 
-    updates: made so far. Early on the decay is (1 + updates) / (10 + updates), so that the first weights are soon forgotten.
+    updates: number made so far. Early on the decay is (1 + updates) / (10 + updates), so that the first weights are soon forgotten.
     """
     share = 1 - min(decay, (1 + updates) / (10 + updates))
     with torch.no_grad():

@@ -1,8 +1,8 @@
-"""Endless random pairs of a real and a fake crop with the map of where the fake differs, by where the fake comes from.
+"""Endless random pairs of a real and a fake crop, with a map of where the fake differs.
 
-Every source of fakes is a function and a line in `SOURCES`. Both of a pair are framed alike; in part of the pairs they go one route to
-the viewer, in the others each its own, so that neither framing nor picture quality tells them apart. Knows faces, blending and routes.
-Does not know the network, batches or the loop.
+Every source of fakes is a function and a line in `SOURCES`. Both pictures of a pair are framed alike; some pairs are degraded alike, the
+others independently, so that neither framing nor picture quality distinguishes them. Knows faces, blending and routes. Does not know the
+network, batches or the loop.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from screener.model.preprocessing import Preprocessing, resize_square
 from screener.training import route
 from screener.training.decoders.drawn_pictures import WHOLE_PICTURES, decoded_pairs, finished_decoders
 from screener.training.framing import Framing, draw_framing, framed
-from screener.training.pictures import LabelledFace
+from screener.training.labelled_pictures import LabelledFace
 from screener.training.self_blending import Face, blend_part, self_blend, sharpened, swap_blend, wear
 
 UInt8 = NDArray[np.uint8]
@@ -29,37 +29,37 @@ Rng = np.random.Generator
 MAP_STRIDE = 16
 
 WORN_SHARE = 0.3
-"""Share of the blended pairs whose picture was noisy, soft or compressed before the made part came in, cleaner than all around it."""
+"""Share of the blended pairs whose picture was made noisy, soft or compressed before a cleaner part was inserted."""
 
 WHOLE_SHARE = 0.3
-"""Share of the matched and decoded pairs in which the fake is taken whole; in the others a part of it is blended into the real one."""
+"""Share of the matched and decoded pairs that use the whole fake; in the others a part of it is blended into the real one."""
 
 SHARPENED_SHARE = 0.3
-"""Share of the decoded fakes that are sharpened, as the super-resolution behind many generators does."""
+"""Share of the decoded fakes that are sharpened, like the super-resolution of many generators."""
 
 CROP_MARGIN = Preprocessing().crop_margin
 
 INSIDE_POWER = 3
-"""Pictures cut so tightly that much of the crop is a mirrored border are drawn less often: no video looks like them."""
+"""Pictures cropped so tightly that much of the crop is a mirrored border are drawn less often, because no video looks like them."""
 
 SET_POWER = -0.6
-"""A set of thousands of look-alike portraits should not drown the others: each is drawn by this power of its size."""
+"""Each face's probability is its set's size to this power, so that a set of thousands of similar portraits does not dominate."""
 
 SHOWN_PX = (84.0, 288.0)
-"""Side of the face crop as a viewer gets it, log-uniform: faces in videos that people pass on are 70 to 220 pixels wide."""
+"""Range of the displayed face crop's side, log-uniform: faces in circulating videos are 70 to 220 pixels wide."""
 
 MADE_ABOVE_SHOWN = 1.6
-"""A fake is blended in up to so many times the resolution in which it is then shown; more would leave nothing to see."""
+"""A fake is blended at up to this many times the displayed resolution; at more, nothing would remain visible."""
 
 DIFFERENCE = (3.0, 9.0)
-"""Grey levels, smoothed over a sixtieth of the crop, from which a matched fake counts as different, and as fully so."""
+"""Grey levels, smoothed over a sixtieth of the crop, from which a matched fake counts as different, and as fully different."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """real, fake: (S, S, 3) uint8. where: (S/16, S/16) share of each cell that is made. source: a name from `SOURCES`.
+    """real, fake: (S, S, 3) uint8. where: (S/16, S/16) fake share of each cell. source: a name from `SOURCES`.
 
-    is_known: whether `where` is known; else it is zero and not to be learnt from.
+    is_known: whether `where` is known; otherwise it is zero and must not be trained on.
     """
 
     real: UInt8
@@ -73,9 +73,9 @@ class Sample:
 class Recipe:
     """How hard the pictures are, and how they are made.
 
-    hardness: of the way to the viewer, 0 to 1. strength: of the mismatch in blended fakes, 1 strong, less is fainter.
-    moments: pairs taken from one clip. video, tone: shares of the pairs that go through a codec of video, and of the pictures that are
-    softened or sharpened whole. same_route: share of the pairs of which both go the same way.
+    hardness: of the degradation, 0 to 1. strength: of the mismatch in blended fakes; 1 is strong, lower is fainter.
+    moments: pairs taken from one clip. video, tone: shares of the pairs that are coded by a video codec, and of the pictures that are
+    softened or sharpened as a whole. same_route: share of the pairs that are degraded alike.
     """
 
     input_size: int
@@ -90,7 +90,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Made:
-    """A fake beside its real crop before either is degraded. mask: (s, s) float32, or None where nobody knows."""
+    """A fake and its real crop before degradation. mask: (s, s) float32, or None if unknown."""
 
     real: UInt8
     fake: UInt8
@@ -101,8 +101,8 @@ class Made:
 class Pools:
     """The faces that pairs are drawn from.
 
-    reals: with the cumulative weights of their being drawn. matched: a real and a fake made of it. decoded: a real and the same through a
-    decoder. unmatched: reals and fakes of one set; against others the network would learn to tell the sets apart.
+    reals: with their cumulative weights. matched: a real and a fake made from it. decoded: a real and the same through a decoder.
+    unmatched: reals and fakes of one set; across sets the network would learn to tell the sets apart.
     """
 
     reals: list[LabelledFace]
@@ -117,11 +117,11 @@ class Pools:
         self.decoded_weights = _weights([real for real, _ in self.decoded], 1)
 
     def real(self, rng: Rng) -> LabelledFace:
-        """A real face, by its weight."""
+        """A random real face, by weight."""
         return self.reals[_pick(self.weights, rng)]
 
     def decoded_pair(self, rng: Rng) -> tuple[LabelledFace, LabelledFace]:
-        """A real face and the same through a decoder, by the weight of the real one."""
+        """A random real face and its decoded copy, by the weight of the real one."""
         return self.decoded[_pick(self.decoded_weights, rng)]
 
 
@@ -149,7 +149,7 @@ def _swapped(pools: Pools, rng: Rng, recipe: Recipe, framing: Framing, shown_px:
 
 
 def _worn(labelled: LabelledFace, rng: Rng, recipe: Recipe, framing: Framing, made_px: float) -> tuple[Face, UInt8 | None]:
-    """The face, in some pairs worn, and then what it was before."""
+    """The face, degraded in some pairs; then also the original."""
     face = framed(labelled, framing, recipe.crop_margin, made_px)
     if rng.random() < WORN_SHARE:
         return replace(face, crop_rgb=wear(face.crop_rgb, rng)), face.crop_rgb
@@ -169,7 +169,7 @@ def _matched(pools: Pools, rng: Rng, recipe: Recipe, framing: Framing, shown_px:
 def _decoded(pools: Pools, rng: Rng, recipe: Recipe, framing: Framing, shown_px: float) -> Made:
     pair = pools.decoded_pair(rng)
     real, fake = (framed(face, framing, recipe.crop_margin, shown_px * MADE_ABOVE_SHOWN) for face in pair)
-    # What draws whole pictures changes all of them, however little; what draws faces leaves the rest as it was.
+    # Decoders of whole pictures change all of them, however little; those of faces leave the rest unchanged.
     is_whole = pair[1].method.startswith(WHOLE_PICTURES)
     where = np.ones(real.crop_rgb.shape[:2], np.float32) if is_whole else different(real.crop_rgb, fake.crop_rgb)
     made = sharpened(fake.crop_rgb, rng) if rng.random() < SHARPENED_SHARE else fake.crop_rgb
@@ -194,14 +194,14 @@ SOURCES: dict[str, Source] = {
     "swapped": _swapped,
     "unmatched": _unmatched,
 }
-"""Where a fake comes from, by name."""
+"""Sources of fakes by name."""
 
 SHARES: dict[str, float] = {"matched": 0.34, "decoded": 0.32, "self_blended": 0.24, "swapped": 0.07, "unmatched": 0.03}
-"""How often each is drawn where the data has it; what it lacks goes to the others in proportion."""
+"""How often each source is drawn; the share of a source that the data lacks is distributed to the others in proportion."""
 
 
 def different(real: UInt8, fake: UInt8) -> NDArray[np.float32]:
-    """Where a fake differs from the picture it was made of: (s, s) from 0 to 1."""
+    """Where a fake differs from the picture it was made from: (s, s) from 0 to 1."""
     grey = cv2.absdiff(real, fake).max(2).astype(np.float32)
     low, high = DIFFERENCE
     smooth = cv2.GaussianBlur(grey, (0, 0), max(1.0, real.shape[0] / 60))
@@ -209,10 +209,9 @@ def different(real: UInt8, fake: UInt8) -> NDArray[np.float32]:
 
 
 class PairMaker:
-    """Draws pairs from the faces of a split; raises DatasetError when none of them is real, or a share names no source.
+    """Draws pairs from the faces of a split. Raises DatasetError if none of them is real, or if a share names no source.
 
-    decoded: folder of what decoders drew of the faces, see `decoders`; it may still be growing. shares: by name of a source, relative to
-    each other.
+    decoded: folder of the decoders' pictures, see `decoders`; it may still be growing. shares: by name of a source, relative to each other.
     """
 
     def __init__(self, faces: Sequence[LabelledFace], decoded: Path | None = None, shares: Mapping[str, float] | None = None) -> None:
@@ -225,7 +224,7 @@ class PairMaker:
         self.refresh()
 
     def refresh(self) -> None:
-        """Take in what decoders have finished since."""
+        """Include pictures that decoders have finished since."""
         finished = finished_decoders(self._decoded) if self._decoded else []
         if self._decoded and finished and finished != self._decoders:
             self._decoders = finished
@@ -241,7 +240,7 @@ class PairMaker:
         self._shares = np.cumsum(list(usable.values())) / sum(usable.values())
 
     def draw(self, rng: Rng, recipe: Recipe, source: str | None = None) -> list[Sample]:
-        """`recipe.moments` pairs of one clip. source: where the fake comes from; drawn by the shares when left out."""
+        """`recipe.moments` pairs of one clip. source: where the fake comes from; drawn by the shares if left out."""
         name = source or self.sources[_pick(self._shares, rng)]
         low, high = np.log(SHOWN_PX)
         shown_px = float(min(np.exp(rng.uniform(low, high)), 1.3 * recipe.input_size))
@@ -254,7 +253,7 @@ class PairMaker:
 
 
 def _routed(made: Made, rng: Rng, recipe: Recipe, shown_px: float) -> tuple[list[UInt8], list[UInt8]]:
-    """Both as they are shown. Routes of their own differ in size by up to four tenths either way; which is the larger is chance."""
+    """Both pictures after degradation. Independent routes differ in size by up to four tenths either way, at random."""
     first = route.draw(rng, shown_px, recipe.hardness, recipe.video, recipe.tone)
     second = first
     if rng.random() >= recipe.same_route:
@@ -273,7 +272,7 @@ def _pools(faces: Sequence[LabelledFace]) -> Pools:
     matched, unmatched = [], []
     for fake in (face for face in faces if face.label == "fake"):
         original = originals.get((fake.set_name, fake.group))
-        # A fake that was made of another framing cannot be laid over its original.
+        # A fake made from another framing cannot be laid over its original.
         if original is not None and original.size_hw == fake.size_hw:
             matched.append((original, replace(fake, box_xyxy=original.box_xyxy, landmarks_xy=original.landmarks_xy)))
         else:

@@ -1,6 +1,6 @@
-"""How a training looks while it runs: a live table with a bar on a terminal, a line an epoch elsewhere, nothing when quiet.
+"""Shows the progress of a training: a live table with a bar on a terminal, a line per epoch elsewhere, nothing when quiet.
 
-Knows what a `TrainingWatch` hears, and rich. Does not know networks or files.
+Knows `TrainingWatch` and rich. Does not know networks or files.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from screener.report.output import Output
 from screener.training.updates import EpochFigures, QuietWatch, TrainingWatch
 
 SHOWN_EPOCHS = 12
-"""Lines of the live table; the CSV file keeps them all."""
+"""Lines of the live table; the CSV file keeps all epochs."""
 
 COLUMNS = ("fold", "epoch", "rate", "train loss", "loss", "AUC", "accuracy", "F1", "seconds")
 
 
 class Display(TrainingWatch, Protocol):
-    """A watch that is also a context manager, which lets every exception through."""
+    """A watch that is also a context manager; exceptions pass."""
 
     def __enter__(self) -> Self: ...
 
@@ -42,13 +42,13 @@ class QuietDisplay(QuietWatch):
 
 
 class PlainDisplay(QuietDisplay):
-    """A line a fold and a line an epoch, for logs."""
+    """A line per fold and per epoch, for logs."""
 
     def __init__(self, stream: TextIO) -> None:
         self._output = Output(stream, "standard error")
 
     def fold(self, number: int, of: int, training_rows: int, validation_rows: int) -> None:
-        """Write that a fold begins, and with how many rows."""
+        """Write that a fold begins, and its numbers of rows."""
         self._output.write(f"fold {number} of {of}: {training_rows:,} rows to learn from, {validation_rows:,} to validate on\n")
 
     def epoch(self, figures: EpochFigures) -> None:
@@ -61,7 +61,7 @@ class PlainDisplay(QuietDisplay):
 
 
 class LiveDisplay(QuietDisplay):
-    """A table of the last epochs, the best of each fold in bold, over a bar of the present one."""
+    """A table of the last epochs, the best of each fold in bold, over a bar of the current one."""
 
     def __init__(self, stream: TextIO) -> None:
         self._console = Console(file=stream, force_terminal=True)
@@ -78,7 +78,7 @@ class LiveDisplay(QuietDisplay):
         )
         self._task: TaskID | None = None
         self._speed = _Speed()
-        # Results go to standard output, which may be a file: rich must not turn them aside to this console.
+        # Results go to standard output, which may be a file; rich must not redirect them to this console.
         self._live = Live(console=self._console, redirect_stdout=False, redirect_stderr=False, get_renderable=self._drawing)
 
     def __enter__(self) -> Self:
@@ -91,7 +91,7 @@ class LiveDisplay(QuietDisplay):
         self._live.stop()
 
     def fold(self, number: int, of: int, training_rows: int, validation_rows: int) -> None:
-        """Put the fold and its rows into the title."""
+        """Put the fold and its numbers of rows into the title."""
         self._title = f"fold {number} of {of}: {training_rows:,} rows to learn from, {validation_rows:,} to validate on"
 
     def step(self, epoch: int, epochs: int, rows_done: int, rows: int) -> None:
@@ -117,7 +117,7 @@ class LiveDisplay(QuietDisplay):
 
 
 class _Speed:
-    """Rows a second since the bar of this epoch began."""
+    """Rows per second since the bar of this epoch began."""
 
     def __init__(self) -> None:
         self.rows_done = 0
@@ -138,7 +138,7 @@ def _cells(row: EpochFigures) -> list[str]:
 
 
 def display_for(stream: TextIO | None, quiet: bool = False) -> Display:
-    """The display that suits `stream`: live on a terminal that can draw, else plain lines; none when quiet or without a stream."""
+    """The display for `stream`: live on a suitable terminal, else plain lines; none if quiet or without a stream."""
     if quiet or stream is None:
         return QuietDisplay()
     if stream.isatty() and not Console(file=stream).is_dumb_terminal:

@@ -1,7 +1,7 @@
-"""What a training run keeps beside its output so that a stop at any moment costs little: a folder of whole files, removed at the end.
+"""State of a training run beside its output, so that a stop at any moment costs little: a folder of complete files, removed at the end.
 
-Knows files. Does not know what is trained: states come and go as plain values and tensors. Every file is written under another name and
-renamed, so that a kill leaves either the old one or the new one.
+Knows files. Does not know what is trained: states are plain values and tensors. Every file is written under another name and renamed, so a
+kill leaves either the old one or the new one.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ IDENTITY_FILE = "run.json"
 FILES_FILE = "files.json"
 LOCK_FILE = "lock"
 SUFFIX = ".training"
-"""Of the folder, after the whole name of the output."""
+"""Of the folder, after the full name of the output."""
 
 
 class RunFolder:
-    """The folder of one run, `<output>.training` beside its output; a context manager that lets others at it in the end."""
+    """The folder of one run, `<output>.training` beside its output; a context manager that unlocks it at the end."""
 
     def __init__(self, output: Path) -> None:
         self.path = output.with_name(output.name + SUFFIX)
@@ -39,11 +39,11 @@ class RunFolder:
         self._let_go()
 
     def open(self, identity: Mapping[str, Any], files: Mapping[str, Path] | None = None) -> None:
-        """Make the folder, or go on with one that a run of the same `identity` left.
+        """Create the folder, or resume the run of the same `identity` in it.
 
-        identity: plain values that make a run the same run, such as its settings and its data. files: what it reads, by name; they must
-        have the bytes that they had when it began. Raises SettingsError naming what differs from the run that the folder belongs to,
-        OutputError when it cannot be written or a run is at work in it.
+        identity: plain values that identify a run, such as its settings and its data. files: files that it reads, by name; they must be
+        unchanged since it began. Raises SettingsError naming what differs from the run in the folder, OutputError if it cannot be written
+        or is in use by another run.
         """
         plain = json.loads(json.dumps(identity))
         file = self.path / IDENTITY_FILE
@@ -60,7 +60,7 @@ class RunFolder:
             self._require_same(files or {})
             remove_leftovers(self.path)
             return
-        if files:  # first, so that no run is taken for one of known files before they are known
+        if files:  # first, so that a run is never taken for one with known files before these are stored
             write_whole(self.path / FILES_FILE, json.dumps({name: stamp_of(path) for name, path in files.items()}))
         write_whole(file, json.dumps(plain, indent=1))
 
@@ -80,7 +80,7 @@ class RunFolder:
         return self.path / name
 
     def _hold(self) -> None:
-        """Two runs that write the same states would ruin both; the lock goes with the process, however it ends."""
+        """Lock the folder against other runs; the lock ends with the process, however it ends."""
         if self._held is not None:
             return
         self._held = (self.path / LOCK_FILE).open("ab")
@@ -94,7 +94,9 @@ class RunFolder:
             self._held = None
 
     def remove(self) -> None:
-        """Away with it, once the output is whole. The identity goes last: a kill on the way leaves a run that can be repeated."""
+        """Delete the folder after the output is complete. The identity is deleted last, so that a kill on the way leaves a run that can be
+        repeated.
+        """
         self._let_go()
         with telling(self.path):
             for path in sorted(self.path.iterdir(), key=lambda path: path.name == IDENTITY_FILE):
@@ -103,22 +105,22 @@ class RunFolder:
 
 
 def save_state(path: Path, content: Mapping[str, Any]) -> None:
-    """Plain values and tensors as the file `path`. Raises OutputError."""
+    """Write plain values and tensors to the file `path`. Raises OutputError."""
     try:
         with whole_file(path) as stream, telling(path):
             torch.save(dict(content), stream)
-    except RuntimeError as error:  # how PyTorch's file writer reports a full disk
+    except RuntimeError as error:  # PyTorch's file writer raises this on a full disk
         raise unwritable(path, error) from error
 
 
 def load_state(path: Path) -> dict[str, Any] | None:
-    """What `save_state` wrote, on the CPU, or None when there is no such file. Raises OutputError when it cannot be read."""
+    """The content that `save_state` wrote, on the CPU, or None if there is no such file. Raises OutputError if it cannot be read."""
     if not path.exists():
         return None
     try:
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # whatever a crafted pickle makes of the reader
-        # PyTorch's own words advise to unpickle what cannot be trusted.
+    except Exception as error:  # whatever a crafted pickle makes the reader raise
+        # PyTorch's own message suggests unpickling untrusted data.
         raise OutputError(
             f"{path}: the saved state of the run cannot be read ({type(error).__name__}); remove {path.parent} to start anew"
         ) from error
@@ -134,7 +136,7 @@ def _read_plain(file: Path) -> dict[str, Any]:
 
 
 def _differing(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """Dotted names of what differs, with both values where they are short."""
+    """Dotted names of what differs, with both values if they are short."""
     names = []
     for name in sorted(before.keys() | now.keys()):
         old, new = before.get(name), now.get(name)

@@ -1,7 +1,7 @@
-"""What a picture goes through between its making and its viewer: lens and phone, shrinking, a video codec or two, or those of stills.
+"""Degrades a picture as on its way to a viewer: lens and phone, shrinking, one or two video codecs, or picture codecs.
 
-A `Route` is drawn once. Given to both pictures of a pair it treats them alike, so that only the forgery tells them apart; two routes of
-their own make picture quality tell nothing. Knows pixels only.
+A `Route` is drawn once. With the same route both pictures of a pair are treated alike, so that only the forgery distinguishes them; with
+independent routes, picture quality carries no information. Knows pixels only.
 """
 
 from __future__ import annotations
@@ -13,29 +13,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from screener.encoding.round_trip import encode_and_decode
-from screener.training import codecs, degradation
+from screener.training import codec_loss, degradation
 from screener.training.motion import moving
 
 UInt8 = NDArray[np.uint8]
 Rng = np.random.Generator
 
 SHORTEST, LONGEST = 5, 14
-"""Frames of the clip that a picture is made into."""
+"""Number of frames of the clip that a picture is turned into."""
 
 SECOND_GENERATION = 0.35
 """Share of the clips that are encoded again in another size, as uploads are."""
 
 ENLARGED_SHARE = 0.3
-"""Of the pictures that `degradation.draw` enlarges again after shrinking, how many are: soft faces in large pictures are not the rule."""
+"""Share of the pictures that are enlarged again after shrinking, of those for which `degradation.draw` would do so: soft faces in large
+pictures are not the rule.
+"""
 
 SMALLEST_PX = 48
 
 
 @dataclass(frozen=True)
 class Route:
-    """seed: of all that is random on the way. shown_px: side in which the crop is shown. hardness: 0 to 1, see `degradation.draw`.
+    """seed: of everything random on the way. shown_px: side at which the crop is displayed. hardness: 0 to 1, see `degradation.draw`.
 
-    is_video: through a codec of video, as a moving clip; else as a still. is_toned: the whole picture softer or sharper first.
+    is_video: coded by a video codec as a moving clip, else as a still. is_toned: the whole picture is softened or sharpened first.
     """
 
     seed: int
@@ -46,12 +48,12 @@ class Route:
 
 
 def draw(rng: Rng, shown_px: float, hardness: float, video_share: float, tone_share: float) -> Route:
-    """A random route. video_share, tone_share: how often it is a video, and toned."""
+    """A random route. video_share, tone_share: probability of video, and of toning."""
     return Route(int(rng.integers(2**62)), shown_px, hardness, bool(rng.random() < video_share), bool(rng.random() < tone_share))
 
 
 def shown(picture: UInt8, route: Route, count: int = 1) -> list[UInt8]:
-    """(s, s, 3) RGB -> `count` moments of the clip as a viewer gets them, (s', s', 3) each; a still is one moment, repeated."""
+    """(s, s, 3) RGB -> `count` moments of the clip as displayed, (s', s', 3) each; a still is one moment, repeated."""
     rng = np.random.default_rng(route.seed)
     if route.is_toned:
         picture = tone(picture, rng.random(), rng.random())
@@ -65,14 +67,14 @@ def shown(picture: UInt8, route: Route, count: int = 1) -> list[UInt8]:
     frames = moving(picture, rng, length)
     wanted = sorted(rng.choice(np.arange(length // 3, length), count, replace=count > length - length // 3).tolist())
     if rng.random() < SECOND_GENERATION:
-        frames = encode_and_decode(frames, codecs.draw(rng, route.hardness), range(length))
+        frames = encode_and_decode(frames, codec_loss.draw(rng, route.hardness), range(length))
         side = picture.shape[0] * rng.uniform(0.65, 1.35)
         frames = [_even(_resized(frame, side)) for frame in frames]
-    return encode_and_decode(frames, codecs.draw(rng, route.hardness), wanted)
+    return encode_and_decode(frames, codec_loss.draw(rng, route.hardness), wanted)
 
 
 def tone(picture: UInt8, kind: float, amount: float) -> UInt8:
-    """The whole picture softer or sharper, as cameras, denoisers, phones and players leave it. kind, amount: 0 to 1."""
+    """Soften or sharpen the whole picture, as cameras, denoisers, phones and players do. kind, amount: 0 to 1."""
     side = picture.shape[0]
     if kind < 0.25:
         return np.asarray(cv2.bilateralFilter(picture, 5, 12 + 30 * amount, 1.5 + 2.5 * amount), np.uint8)
@@ -95,7 +97,7 @@ def _resized(picture: UInt8, side: float) -> UInt8:
 
 
 def _even(picture: UInt8) -> UInt8:
-    """Codecs want an even number of pixels: at most one row and column fewer, and never less than `SMALLEST_PX`."""
+    """Crop to even sides, which codecs need, but not below `SMALLEST_PX`."""
     if picture.shape[0] < SMALLEST_PX:
         return _resized(picture, SMALLEST_PX)
     side = picture.shape[0] // 2 * 2

@@ -1,8 +1,8 @@
-"""Real faces -> fakes with a known blend mask, made with numpy and OpenCV one picture at a time.
+"""Real faces in, fakes with a known blend mask out, made with numpy and OpenCV one picture at a time.
 
-Two kinds: a changed copy of a face blended into itself (self-blended images, Shiohara and Yamasaki 2022, arXiv:2204.08376), and
-another person's face aligned by five landmarks, colour-matched, and blended in, as a face swap does. Knows pixels and landmarks.
-Does not know data sets, tensors or labels.
+Two kinds: a changed copy of a face blended into itself (self-blended images, Shiohara and Yamasaki 2022, arXiv:2204.08376), and another
+person's face aligned by five landmarks, colour-matched, and blended in, as a face swap does. Knows pixels and landmarks. Does not know data
+sets, tensors or labels.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ UInt8 = NDArray[np.uint8]
 Float32 = NDArray[np.float32]
 Rng = np.random.Generator
 
-# Share of fakes in which each region is replaced: mostly whole faces (swaps), some parts (lip-sync, local edits).
+# Share of fakes per replaced region: mostly whole faces (swaps), some parts (lip-sync, local edits).
 REGIONS = {"face": 0.62, "lower": 0.14, "mouth": 0.12, "eyes": 0.07, "nose": 0.05}
 
 
 @dataclass(frozen=True)
 class Face:
-    """A square crop and where the face's parts are in it.
+    """A square crop with its landmarks.
 
     crop_rgb: (s, s, 3) uint8.
     landmarks_xy: (5, 2) float32, pixels of the crop: eyes (left, right in the picture), nose, mouth corners (left, right).
@@ -33,7 +33,7 @@ class Face:
     landmarks_xy: Float32
 
     def mirrored(self) -> Face:
-        """The face with left and right swapped; landmarks keep their order, left in the picture first."""
+        """The face with left and right swapped; the landmarks keep their order, left in the picture first."""
         side = self.crop_rgb.shape[1]
         points = self.landmarks_xy[[1, 0, 2, 4, 3]].copy()
         points[:, 0] = side - 1 - points[:, 0]
@@ -41,10 +41,10 @@ class Face:
 
 
 def _region(landmarks_xy: Float32, name: str) -> tuple[NDArray[np.float32], float, float]:
-    """Centre, and radii along the eye line and along the face, of a region."""
+    """Centre of a region, and its radii along the eye line and along the face."""
     eyes, mouth = landmarks_xy[:2].mean(0), landmarks_xy[3:].mean(0)
     along = float(np.linalg.norm(mouth - eyes)) + 1e-3
-    # The distance between the eyes shrinks in profile; the face's length does not.
+    # The distance between the eyes shrinks in profile; the length of the face does not.
     across = max(float(np.linalg.norm(landmarks_xy[1] - landmarks_xy[0])), 0.6 * along)
     where = {
         "face": (eyes + 0.55 * (mouth - eyes), 0.98 * across, 1.25 * along),
@@ -77,14 +77,14 @@ def draw_mask(face: Face, rng: Rng) -> Float32:
 
 
 def _lose_detail(picture: UInt8, factor: float, rng: Rng) -> UInt8:
-    """Shrink by `factor` and enlarge again, as a generator of fewer pixels would leave it."""
+    """Shrink by `factor` and enlarge again, like the output of a generator of lower resolution."""
     side = picture.shape[0]
     small = cv2.resize(picture, (max(16, round(side / factor)),) * 2, interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.resize(small, (side, side), interpolation=int(rng.choice([cv2.INTER_LINEAR, cv2.INTER_CUBIC]))), np.uint8)
 
 
 def _regenerate(picture: UInt8, strength: float, rng: Rng) -> UInt8:
-    """Fine texture gone, edges kept and often crisper than before: what a decoder network makes of skin, and no blur does."""
+    """Remove fine texture but keep edges, often crisper than before: like skin drawn by a decoder network, unlike any blur."""
     if rng.random() < 0.7:
         reach = rng.uniform(12, 14 + 34 * strength)
         out = picture
@@ -100,7 +100,7 @@ def _regenerate(picture: UInt8, strength: float, rng: Rng) -> UInt8:
 
 
 def _flatten(picture: UInt8, strength: float, rng: Rng) -> UInt8:
-    """Less contrast in features of a few pixels, less variety of hue: what a network that was trained on means makes of a face."""
+    """Reduce contrast at a scale of a few pixels and variety of hue, like faces from a network trained on mean errors."""
     lab = cv2.cvtColor(picture, cv2.COLOR_RGB2LAB).astype(np.float32)
     side = picture.shape[0]
     if rng.random() < 0.8:
@@ -121,7 +121,7 @@ def _shift_colour(picture: UInt8, strength: float, rng: Rng) -> UInt8:
 
 
 def _change(picture: UInt8, rng: Rng, strength: float) -> UInt8:
-    """The mismatch between the two sides of a blend: detail, colour, compression, noise; at least one of the first two."""
+    """Create the mismatch between the two sides of a blend: detail, colour, compression, noise; at least one of the first two."""
     detail, colour = rng.random() < 0.8, rng.random() < 0.65
     if not (detail or colour):
         detail = True
@@ -149,7 +149,7 @@ def _change(picture: UInt8, rng: Rng, strength: float) -> UInt8:
 
 
 def match_colour(source: UInt8, target: UInt8, mask: Float32) -> UInt8:
-    """Mean and spread of each channel inside the mask, from source to target (Reinhard et al. 2001)."""
+    """Match mean and standard deviation of each channel inside the mask, from source to target (Reinhard et al. 2001)."""
     weight = mask > 0.5
     if weight.sum() < 16:
         return source
@@ -159,7 +159,7 @@ def match_colour(source: UInt8, target: UInt8, mask: Float32) -> UInt8:
 
 
 def _align(source: Face, target: Face) -> UInt8 | None:
-    """The source's picture moved so that its landmarks lie on the target's."""
+    """The source's picture transformed such that its landmarks lie on the target's; None if they do not allow it."""
     matrix, _ = cv2.estimateAffinePartial2D(source.landmarks_xy, target.landmarks_xy, method=cv2.LMEDS)
     if matrix is None or not 0.2 < np.hypot(matrix[0, 0], matrix[1, 0]) < 5:
         return None
@@ -170,7 +170,7 @@ def _align(source: Face, target: Face) -> UInt8 | None:
 
 
 def _nudge(picture: UInt8, rng: Rng) -> UInt8:
-    """A small random move, turn and scale."""
+    """A small random shift, rotation and scaling."""
     side = picture.shape[0]
     matrix = cv2.getRotationMatrix2D((side / 2, side / 2), rng.uniform(-3, 3), rng.uniform(0.95, 1.05))
     matrix[:, 2] += rng.uniform(-0.02, 0.02, 2) * side
@@ -184,7 +184,7 @@ def mix(inside: UInt8, outside: UInt8, weight: Float32) -> UInt8:
 
 
 def wear(picture: UInt8, rng: Rng) -> UInt8:
-    """What a camera and a first compression do to a picture before anyone puts a made face into it, which then has none of this."""
+    """Degrade a picture like a camera and a first compression, before a face without these traces is inserted."""
     how = rng.random()
     if how < 0.3:
         picture = _lose_detail(picture, rng.uniform(1.15, 1.9), rng)
@@ -197,9 +197,9 @@ def wear(picture: UInt8, rng: Rng) -> UInt8:
 
 
 def self_blend(face: Face, rng: Rng, strength: float, finer_rgb: UInt8 | None = None) -> tuple[UInt8, Float32]:
-    """A changed copy of the face blended into itself; either side of the mask may be the changed one.
+    """Blend a changed copy of the face into itself; either side of the mask may be the changed one.
 
-    strength: 1 is the full mismatch, less is fainter. finer_rgb: the face before it was worn (see `wear`), for the inside to be made of;
+    strength: 1 is the full mismatch, less is fainter. finer_rgb: the face before degradation (see `wear`), from which the inside is made;
     it differs enough by itself and is changed half of the time. Returns the fake (s, s, 3) and its mask (s, s).
     """
     mask = draw_mask(face, rng)
@@ -208,13 +208,13 @@ def self_blend(face: Face, rng: Rng, strength: float, finer_rgb: UInt8 | None = 
     else:
         changed = _nudge(_change(finer_rgb, rng, strength) if rng.random() < 0.5 else finer_rgb, rng)
     weight = mask * rng.choice([0.5, 0.75, 1.0, 1.0, 1.0])
-    # A made face is usually the smoother side; a quarter of the time the surroundings are the changed one.
+    # A generated face is usually the smoother side; a quarter of the time the surroundings are changed instead.
     inside, outside = (changed, face.crop_rgb) if finer_rgb is not None or rng.random() < 0.75 else (face.crop_rgb, changed)
     return mix(inside, outside, weight.astype(np.float32)), mask
 
 
 def swap_blend(face: Face, donor: Face, rng: Rng, strength: float) -> tuple[UInt8, Float32]:
-    """Another face aligned to this one, colour-matched most of the time, softened, and blended in; as `self_blend` otherwise."""
+    """Blend another face into this one, aligned, mostly colour-matched, and softened; otherwise like `self_blend`."""
     aligned = _align(donor, face)
     if aligned is None:
         return self_blend(face, rng, strength)
@@ -231,7 +231,7 @@ def swap_blend(face: Face, donor: Face, rng: Rng, strength: float) -> tuple[UInt
 
 
 def blend_part(real: Face, fake_rgb: UInt8, rng: Rng, strength: float) -> tuple[UInt8, Float32]:
-    """A random part of a fake that lies over its original, blended into it; some are matched in colour, some shifted in it."""
+    """Blend a random part of a fake into its aligned original; some are colour-matched, some colour-shifted."""
     mask = draw_mask(real, rng)
     if rng.random() < 0.7:
         fake_rgb = match_colour(fake_rgb, real.crop_rgb, mask)
@@ -241,6 +241,6 @@ def blend_part(real: Face, fake_rgb: UInt8, rng: Rng, strength: float) -> tuple[
 
 
 def sharpened(picture: UInt8, rng: Rng) -> UInt8:
-    """Crisper than a camera's picture, as super-resolution leaves a face."""
+    """Sharper than a camera's picture, like the result of super-resolution."""
     gain, soft = rng.uniform(0.4, 1.8), cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.7, 2.0))
     return np.asarray(cv2.addWeighted(picture, 1 + gain, soft, -gain, 0), np.uint8)

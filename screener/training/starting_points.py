@@ -1,6 +1,6 @@
-"""What training starts from: a checkpoint, weights that others publish, or nothing.
+"""What training starts from: a checkpoint, published weights, or random weights.
 
-Knows where weights come from. Does not know how they are trained on.
+Knows where weights come from. Does not know how they are trained.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ PUBLISHED_SUFFIXES = (".pth", ".pt")
 
 
 def backbone_named(name: str | Path | None) -> Checkpoint:
-    """None is the default checkpoint, `imagenet` or a `.pth` file are published weights, all else is the path of a checkpoint.
+    """None is the default checkpoint, `imagenet` or a `.pth` file are published weights, anything else is the path of a checkpoint.
 
-    Raises CheckpointError when it cannot be had.
+    Raises CheckpointError if it cannot be loaded.
     """
     if name is not None and (str(name) == IMAGENET or Path(name).suffix in PUBLISHED_SUFFIXES):
         return published_backbone(str(name))
@@ -34,7 +34,7 @@ def backbone_named(name: str | Path | None) -> Checkpoint:
 
 
 def starting_point(init: str, seed: int) -> Checkpoint:
-    """`default`, `random`, or what `backbone_named` takes. Raises CheckpointError when it cannot be had."""
+    """`default`, `random`, or a name as in `backbone_named`. Raises CheckpointError if it cannot be loaded."""
     if init == "random":
         return _random_start(seed)
     return backbone_named(None if init == "default" else init)

@@ -1,4 +1,4 @@
-"""Pairs -> batches of tensors for the loop, made by worker processes.
+"""Pairs in, batches of tensors for the loop out, made by worker processes.
 
 Knows pairs and tensors. Does not know the network.
 """
@@ -17,11 +17,11 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, get_worker_in
 from screener.training.pairs import PairMaker, Recipe, Sample
 
 MIXED_OVER = 32
-"""Clips whose moments are mixed before they are handed out, so that a batch has few of one clip."""
+"""Number of clips whose moments are shuffled together, so that a batch has few from the same clip."""
 
 
 class Batch(NamedTuple):
-    """n pairs, reals first; sample i and i + n are a pair.
+    """n pairs, reals first; samples i and i + n are a pair.
 
     pictures: (2n, S, S, 3) uint8. labels: (2n,) int64, 1 is fake. where: (2n, h, w) float32. is_known: (2n,) bool.
     """
@@ -33,13 +33,13 @@ class Batch(NamedTuple):
 
 
 class Progress(Protocol):
-    """Shared with the workers. value: share of the stage that is over."""
+    """Shared with the workers. value: finished share of the stage."""
 
     value: float
 
 
 class PairStream(IterableDataset[Batch]):
-    """Endless batches for a DataLoader with `batch_size=None`; each worker draws from its own seed, and asks how far the stage is."""
+    """Endless batches for a DataLoader with `batch_size=None`; each worker draws with its own seed, and reads the progress of the stage."""
 
     def __init__(self, maker: PairMaker, recipe: Callable[[float], Recipe], progress: Progress, pairs_per_batch: int, seed: int) -> None:
         self._maker, self._recipe, self._progress, self._pairs, self._seed = maker, recipe, progress, pairs_per_batch, seed
@@ -63,13 +63,13 @@ class PairStream(IterableDataset[Batch]):
 def batches(
     maker: PairMaker, recipe: Callable[[float], Recipe], progress: Progress, pairs: int, seed: int, workers: int
 ) -> Iterator[Batch]:
-    """Endless batches of `pairs` pairs, made by so many processes."""
+    """Endless batches of `pairs` pairs, made by `workers` processes."""
     stream = PairStream(maker, recipe, progress, pairs, seed)
     return iter(DataLoader(stream, batch_size=None, num_workers=workers, prefetch_factor=4))
 
 
 class PairsOf(Dataset[Batch]):
-    """Always the same batches, each of one source, for validation. sources: name of the source of each batch."""
+    """Always the same batches, each of one source, for validation. sources: source of each batch."""
 
     def __init__(self, maker: PairMaker, recipe: Recipe, pairs_per_batch: int, sources: Sequence[str], seed: int) -> None:
         self._maker, self._recipe, self._pairs, self.sources, self._seed = maker, recipe, pairs_per_batch, sources, seed

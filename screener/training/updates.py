@@ -1,4 +1,4 @@
-"""What a training loop tells whoever watches it. Knows numbers only; `progress` draws them."""
+"""What a training loop reports to its observer. Knows numbers only; `progress` draws them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Protocol
 
 @dataclass(frozen=True)
 class EpochFigures:
-    """One line of a training's record.
+    """The figures of one epoch.
 
-    fold, epoch: from 1. learning_rate: of its last step. training_loss: mean over the rows as the network saw them, without the penalty.
+    fold, epoch: from 1. learning_rate: of its last step. training_loss: mean over the rows as trained on, without the penalty.
     l1_penalty: at its end. validation_*: of the weights that would be kept, fake positive, decisions at even odds.
-    seconds: wall clock of this epoch, validation included; of an epoch that was interrupted, since it was taken up again.
+    seconds: wall clock of this epoch, including validation; after an interruption, since it was resumed.
     """
 
     fold: int
@@ -28,23 +28,23 @@ class EpochFigures:
 
 
 class TrainingWatch(Protocol):
-    """Hears of one fold after another: `fold`, then for each epoch any number of `step` and one `epoch`."""
+    """Observes one fold after another: `fold`, then for each epoch any number of `step` and one `epoch`."""
 
     def fold(self, number: int, of: int, training_rows: int, validation_rows: int) -> None:
-        """A fold begins; the `number`-th of the `of` folds that this run trains, from 1."""
+        """A fold begins: number `number` of the `of` folds that this run trains, from 1."""
         ...
 
     def step(self, epoch: int, epochs: int, rows_done: int, rows: int) -> None:
-        """rows_done: of the `rows` of this epoch, so far."""
+        """rows_done: number of this epoch's `rows` so far."""
         ...
 
     def epoch(self, figures: EpochFigures) -> None:
-        """An epoch has ended, or was read back from a run that is taken up again."""
+        """An epoch has ended, or was read back from a resumed run."""
         ...
 
 
 class QuietWatch:
-    """Hears everything and shows nothing."""
+    """Shows nothing."""
 
     def fold(self, number: int, of: int, training_rows: int, validation_rows: int) -> None:
         """Show nothing."""

@@ -1,7 +1,7 @@
-"""How a network in training does on pairs from held-out faces, by where their fakes come from.
+"""Evaluates a network in training on pairs from held-out faces, by source of the fakes.
 
-The pairs are drawn once, as hard as at the end of the training, and are the same at every look. Knows pairs, scoring and figures. Does not
-know the loop or files.
+The pairs are drawn once, as hard as at the end of the training, and stay the same. Knows pairs, scoring and figures. Does not know the loop
+or files.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from screener.training.pairs import PairMaker, Recipe
 from screener.training.stream import PairsOf
 
 PAIRS = 200
-"""Of each source; a real and a fake picture each."""
+"""Number per source; a real and a fake picture each."""
 
 BATCH = 20
 SEED = 1
@@ -32,7 +32,7 @@ SEED = 1
 
 @dataclass(frozen=True, eq=False)
 class Validation:
-    """crops: (N, S, S, 3) uint8. labels: (N,), 1 is fake. sources: where the fake of each crop's pair comes from."""
+    """crops: (N, S, S, 3) uint8. labels: (N,), 1 is fake. sources: source of the fake in each crop's pair."""
 
     crops: NDArray[np.uint8]
     labels: NDArray[np.int64]
@@ -41,7 +41,7 @@ class Validation:
 
     @classmethod
     def draw(cls, maker: PairMaker, recipe: Recipe, workers: int = 0) -> Validation:
-        """Pairs of every source that `maker` has. workers: processes that make them."""
+        """Pairs of every source that `maker` has. workers: number of processes that make them."""
         names = [source for source in maker.sources for _ in range(-(-PAIRS // BATCH))]
         pairs = PairsOf(maker, replace(recipe, moments=1), BATCH, names, SEED)
         batches = list(DataLoader(pairs, batch_size=None, num_workers=workers))
@@ -53,8 +53,8 @@ class Validation:
         )
 
     def judge(self, architecture: Architecture, state: dict[str, Tensor], device: str) -> tuple[Calibration, dict[str, float]]:
-        """Calibration and figures of a network's weights, scored the way a scan scores; `auc` over all, `auc_<source>` for each."""
-        # A network of its own: scoring folds batch norms away.
+        """Calibration and figures of a network's weights, scored as in a scan; `auc` over all, `auc_<source>` for each."""
+        # A separate network, because scoring folds batch norms away.
         network = Network(architecture, dropout=0.0)
         network.load_state_dict(state)
         logits = Scorer(network, self.preprocessing, device).logits(self.crops)

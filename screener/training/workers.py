@@ -21,7 +21,7 @@ from screener.scoring import choose_device
 
 @dataclass(frozen=True)
 class Workers:
-    """rank: of this process, from 0; only the first writes and shows. count: of all. device: where this one computes."""
+    """rank: of this process, from 0; only the first writes and shows. count: of all processes. device: of this process."""
 
     device: torch.device
     rank: int = 0
@@ -33,19 +33,19 @@ class Workers:
         return self.rank == 0
 
     def shared(self, module: nn.Module) -> nn.Module:
-        """The module with gradients averaged over all processes in its backward pass; itself when there is only one."""
+        """The module with gradients averaged over all processes in its backward pass; the module itself if there is only one."""
         if self.count == 1:
             return module
         return DistributedDataParallel(module, device_ids=[self.device.index] if self.device.type == "cuda" else None)
 
     def copy_buffers(self, module: nn.Module) -> None:
-        """Give every process the first one's buffers: batch norm's statistics are its own in each of them."""
+        """Copy the first process's buffers to all others, because batch norm's statistics differ between them."""
         if self.count > 1:
             for buffer in module.buffers():
                 distributed.broadcast(buffer, 0)
 
     def total(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The sum of `values` over all processes, in each of them; all must call this alike."""
+        """The sum of `values` over all processes, in each of them; all must call this."""
         if self.count == 1:
             return values
         tensor = torch.from_numpy(values).to(self.device)
@@ -53,16 +53,16 @@ class Workers:
         return np.asarray(tensor.cpu().numpy(), np.float64)
 
     def wait(self) -> None:
-        """Until all processes have come here."""
+        """Wait until all processes have reached this point."""
         if self.count > 1:
             distributed.barrier()
 
 
 @contextmanager
 def joined(device: str) -> Iterator[Workers]:
-    """The group of processes that `torchrun` has started, left again at the end; this process alone if it was started by itself.
+    """Join the processes that `torchrun` has started, and leave them at the end; only this process if it was started by itself.
 
-    device: as `scoring.choose_device` takes it; with CUDA each process takes the graphics card of its local rank. Raises DeviceError.
+    device: as in `scoring.choose_device`; with CUDA each process uses the card of its local rank. Raises DeviceError.
     """
     chosen = choose_device(device)
     count = int(os.environ.get("WORLD_SIZE", "1"))
@@ -80,5 +80,5 @@ def joined(device: str) -> Iterator[Workers]:
 
 
 def started_as_first() -> bool:
-    """Whether this process is alone or the first that `torchrun` started: the one that shows and writes."""
+    """Whether this process is the only one, or the first that `torchrun` started: the one that shows and writes."""
     return int(os.environ.get("RANK", "0")) == 0

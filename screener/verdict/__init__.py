@@ -1,1 +1,3 @@
-"""Scores in, verdicts out: calibration, pooling, intervals, abstention, when to stop, and which crops are evidence. No torch, no files."""
+"""Scores in, verdicts out: calibration, pooling, intervals, abstention, stopping, and the choice of crops as evidence. No
+torch, no files.
+"""

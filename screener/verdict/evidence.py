@@ -1,7 +1,7 @@
-"""The few most telling crops of each person, kept small and with the map of where they are blended, and of the most telling one the frame
-that it was cut from, while all other pixels die at scoring.
+"""Keeps the few most telling crops of each person for the report, reduced in size, with a map of where they look blended and, for the most
+telling one, its frame.
 
-Knows scores and pixels. Does not know how a report shows them.
+All other pixels are dropped at scoring. Knows scores and pixels. Does not know how a report shows them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from screener.records import FaceScore, Scene
 
 THUMBNAIL_PX = 160
 MOST_PEOPLE = 40
-"""People whose crops are kept; beyond that the person with the fewest judged frames gives theirs up, so that memory stays flat."""
+"""Number of people whose crops are kept; beyond it, the person with the fewest judged frames loses theirs, so that memory is bounded."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +40,7 @@ class TellingCrops:
     def offer(
         self, score: FaceScore, crop_rgb: NDArray[np.uint8], blend_map: NDArray[np.float32] | None = None, scene: Scene | None = None
     ) -> None:
-        """Consider one judged crop (S, S, 3), the map (h, w) of it and the frame that it was cut from, if there are any."""
+        """Consider one judged crop (S, S, 3), its map (h, w) and its frame, if there are any."""
         if not self._most:
             return
         self._judged[score.track_id] = self._judged.get(score.track_id, 0) + 1
@@ -63,7 +63,7 @@ class TellingCrops:
             del self._kept[min(self._kept, key=lambda track_id: (self._judged.get(track_id, 0), -track_id))]
 
     def by_person(self, track_ids: Mapping[tuple[int, int], int], most: int) -> TellingCrops:
-        """The same crops under other track ids, of each the `most` highest. track_ids: (track id here, frame index) -> track id there."""
+        """The same crops under other track ids, the `most` highest of each. track_ids: (track id here, frame index) -> track id there."""
         named = TellingCrops(most)
         for track_id, entries in self._kept.items():
             for entry in entries:
@@ -76,7 +76,7 @@ class TellingCrops:
         return kept[0].scene if kept else None
 
     def attach(self, scores: Sequence[FaceScore], is_fake: Callable[[FaceScore], bool] = lambda score: False) -> tuple[FaceScore, ...]:
-        """The scores in order, those with a kept crop carrying it; its map goes with it only where `is_fake` says so of the face."""
+        """The scores in order, with the kept crops attached; a map is attached only if `is_fake` holds for the face."""
         kept = {(track_id, entry.frame_index): entry for track_id, entries in self._kept.items() for entry in entries}
 
         def attached(score: FaceScore) -> FaceScore:

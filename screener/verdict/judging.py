@@ -1,6 +1,6 @@
-"""Scores of faces -> the verdict on each person and on the video: calibration, pooling, interval, abstention. No torch, no files.
+"""Scores of faces in, the verdict on each person and on the video out: calibration, pooling, interval, abstention. No torch, no files.
 
-Does not know pixels or networks. A further pooling rule is one function and one line in `POOLING`.
+Does not know pixels or networks. To add a pooling rule, write a function and add one line to `POOLING`.
 """
 
 from __future__ import annotations
@@ -19,27 +19,29 @@ INTERVAL_SHARE = 0.90
 RESAMPLES = 400
 RESAMPLING_SEED = 20220407
 MOST_PICKED = 1_000_000
-"""Scores drawn at a time: a long video in which every frame was judged must not fill the memory."""
+"""Scores drawn at a time by the bootstrap, so that a long video with all frames judged does not exhaust the memory."""
 
 TRIMMED_SHARE = 0.10
 GAP_FACTOR = 3.0
-"""A step in time of more than so many median steps is an absence."""
+"""A time step of more than this many median steps is an absence."""
 
 SEGMENT_SAMPLES = 3
 SEGMENT_SECONDS = 0.3
-"""A suspicious stretch must hold at least so many judged frames in a row, and last so long: neighbouring frames repeat each other."""
+"""Minimum length of a suspicious segment, besides its number of judged frames, because neighbouring frames repeat each other."""
 
 MATTERING_SHARE = 0.10
-"""People seen in too few frames to judge do not decide over the video while they fill less than this share of the sampled frames
-together."""
+"""People seen in too few frames to be judged do not affect the video's outcome while together they fill less than this share of the sampled
+frames.
+"""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a person must offer to be judged, and where the decision falls.
+    """Requirements for judging a person, and the decision thresholds.
 
-    threshold: pooled score at or above which a person is fake. genuine_below: below which genuine; between the two it is undecided.
-    min_frames: judged frames needed. face_px, sharpness: median range that the checkpoint was calibrated on.
+    threshold: a person whose pooled score is at or above it is fake. genuine_below: below it the person is genuine; between the two
+    undecided.
+    min_frames: number of judged frames needed. face_px, sharpness: range of medians that the checkpoint was calibrated on.
     """
 
     threshold: float
@@ -52,7 +54,7 @@ class Limits:
 
 @dataclass
 class Sighting:
-    """Everything seen of one person, judged or not; grows by a few numbers a frame."""
+    """Counts and measurements of one person's faces, judged or not; a few numbers per frame."""
 
     track_id: int
     first_seconds: float
@@ -69,7 +71,7 @@ def calibrated(logit: float, temperature: float, bias: float) -> float:
 
 
 def score_of(crop: FaceCrop, logit: float, temperature: float, bias: float) -> FaceScore:
-    """What is kept of a crop once it is scored: everything but its pixels. temperature, bias: as `calibrated` takes them."""
+    """What is kept of a crop once it is scored: everything but its pixels. temperature, bias: as in `calibrated`."""
     return FaceScore(
         track_id=crop.track_id,
         frame_index=crop.frame_index,
@@ -89,14 +91,14 @@ def pool_mean(p_fake: Floats) -> Floats:
 
 
 def pool_trimmed_mean(p_fake: Floats) -> Floats:
-    """Mean without the lowest and highest tenth: a few bad frames (motion blur, a half-turned face) do not move it."""
+    """Mean without the lowest and highest tenth, so that a few bad frames (motion blur, a half-turned face) have no influence."""
     drop = int(p_fake.shape[-1] * TRIMMED_SHARE)
     kept = np.sort(p_fake, -1)[..., drop : p_fake.shape[-1] - drop]
     return np.asarray(kept.mean(-1))
 
 
 def pool_median(p_fake: Floats) -> Floats:
-    """Median over the frames: half of them may be wrong."""
+    """Median over the frames, which stays right if fewer than half of them are wrong."""
     return np.asarray(np.median(p_fake, -1))
 
 
@@ -107,7 +109,7 @@ POOLING: dict[str, Callable[[Floats], Floats]] = {"mean": pool_mean, "trimmed_me
 def interval(p_fake: Floats, pooling: str) -> tuple[float, float] | None:
     """Central 90 % range of the pooled score, by a moving-block bootstrap over frames in time order; None for a single frame.
 
-    Neighbouring frames repeat each other, so blocks of n^(1/3) frames are drawn, not single frames (Kuensch 1989). A bootstrap of few
+    Neighbouring frames repeat each other, so blocks of n^(1/3) frames are drawn instead of single frames (Kuensch 1989). A bootstrap of few
     frames is too narrow: its deviations are widened by the ratio of Student's t to the normal quantile and by sqrt(n / (n - 1)).
     """
     n = len(p_fake)
@@ -122,7 +124,7 @@ def interval(p_fake: Floats, pooling: str) -> tuple[float, float] | None:
     centre = float(pool(p_fake))
     tail = (1 - INTERVAL_SHARE) / 2
     blocks = max(1, n // block - 1)
-    # Loaded when the first verdict is reached: the first scores come before it.
+    # Imported only for the first verdict, so that the first scores come sooner.
     from scipy.special import stdtrit
 
     widen = float(stdtrit(blocks, 1 - tail) / stdtrit(1e9, 1 - tail)) * np.sqrt(n / (n - 1))
@@ -139,11 +141,11 @@ def suspicious_segments(seconds: Floats, p_fake: Floats, threshold: float) -> tu
     if n < SEGMENT_SAMPLES:
         return ()
     steps = np.diff(seconds)
-    # Frames that share their timestamp are one moment: without a step between them, they say nothing of how long a usual step is.
+    # Frames with the same timestamp are one moment; their zero steps must not affect the usual step.
     moving = steps[steps > 0]
     away = np.flatnonzero(steps > GAP_FACTOR * np.median(moving)) + 1 if len(moving) else steps[:0].astype(np.intp)
     if len(away):
-        # Nobody looks fake while not in the picture: each stay is looked at by itself.
+        # Absences split the track: a segment must not span a time when the person is not visible.
         stays = zip(np.split(seconds, away), np.split(p_fake, away), strict=True)
         return tuple(segment for stay in stays for segment in suspicious_segments(*stay, threshold))
     padded = np.concatenate([p_fake[:1], p_fake, p_fake[-1:]])
@@ -162,11 +164,10 @@ def suspicious_segments(seconds: Floats, p_fake: Floats, threshold: float) -> tu
 def judge_person(
     seen: Sighting, scores: Sequence[FaceScore], limits: Limits, is_still: bool, closer: Sequence[FaceScore] = ()
 ) -> TrackVerdict:
-    """One person's scores -> verdict; undecided with its reasons wherever a number would only look like an answer.
+    """One person's scores -> verdict; undecided with its reasons if the evidence does not support a decision.
 
-    closer: of frames that were looked at besides the evenly spread ones, because something near them looked fake. They tell where, and
-    count in the pooled score only of someone who is seen too briefly to be judged without them: of anyone else they would weigh that part
-    too heavily.
+    closer: scores of additional frames that were examined because something near them looked fake. They locate segments, and count in the
+    pooled score only if the person cannot be judged without them; otherwise they would give that part too much weight.
     """
     everything = _in_time([*scores, *closer])
     ordered = _in_time(scores) if len(scores) >= limits.min_frames else everything
@@ -203,14 +204,14 @@ def _in_time(scores: Sequence[FaceScore]) -> list[FaceScore]:
 def _decide(pooled: float, between: tuple[float, float], limits: Limits, has_segments: bool) -> str:
     if pooled >= limits.threshold and between[0] >= limits.genuine_below:
         return "fake"
-    # A stretch that looks fake is never waved through by a mean that dilutes it.
+    # A mean that dilutes a suspicious segment must not make the person genuine.
     if pooled < limits.genuine_below and between[1] < limits.threshold and not has_segments:
         return "genuine"
     return "undecided"
 
 
 def _reasons(seen: Sighting, scores: Sequence[FaceScore], limits: Limits, is_still: bool) -> tuple[str, ...]:
-    """Why this person cannot be judged, before any score is looked at."""
+    """Reasons that prevent judging this person, regardless of the scores."""
     if not scores:
         return ("too_small",) if seen.too_small >= seen.too_blurred else ("low_quality",)
     if not is_still and len(scores) < limits.min_frames:
@@ -223,9 +224,10 @@ def _reasons(seen: Sighting, scores: Sequence[FaceScore], limits: Limits, is_sti
 
 
 def deciding_people(people: Sequence[TrackVerdict], frames_sampled: int, threshold: float) -> list[TrackVerdict]:
-    """Those whose outcome counts for the video: everyone judged, and glimpses that are too many or too suspicious to pass over.
+    """The people whose outcome counts for the video: everyone judged, and brief appearances that are too many or too suspicious to ignore.
 
-    A passer-by who was always too small never decides. Glimpses count together, for a forger may cut one person into many of them.
+    A passer-by who was always too small never counts. Brief appearances count together, because a forger could cut one person into many of
+    them.
     """
     glimpses = [person for person in people if _is_glimpse(person)]
     too_many = sum(person.frames_seen for person in glimpses) >= MATTERING_SHARE * frames_sampled
@@ -239,14 +241,14 @@ def _is_passer_by(person: TrackVerdict) -> bool:
 
 
 def _is_glimpse(person: TrackVerdict) -> bool:
-    """Seen in too few usable frames to judge; one blurred frame says no more about a person than one sharp frame does."""
+    """Whether a person was seen in too few usable frames to be judged; blurred frames count as little as missing ones."""
     return not _is_passer_by(person) and ("too_short" in person.reasons or person.reasons == ("low_quality",))
 
 
 def judge_video(people: Sequence[TrackVerdict], coverage: str, frames_sampled: int, threshold: float) -> tuple[str, tuple[str, ...]]:
-    """People and coverage -> outcome of the video, and why it is undecided.
+    """People and coverage -> outcome of the video, and the reasons if it is undecided.
 
-    Fake when any person is; genuine when coverage is complete and every person that matters is genuine; otherwise undecided.
+    Fake if any person is; genuine if coverage is complete and every person that matters is genuine; otherwise undecided.
     """
     if any(person.outcome == "fake" for person in people):
         return "fake", ()
@@ -262,7 +264,7 @@ def judge_video(people: Sequence[TrackVerdict], coverage: str, frames_sampled: i
 
 
 def coverage_of(facts: VideoFacts) -> str:
-    """`none` when no frame could be looked at, `partial` when the reader gave any reason, else `complete`."""
+    """`none` if no frame could be decoded, `partial` if the reader gave any reason, else `complete`."""
     if not facts.frames_sampled:
         return "none"
     return "partial" if facts.reasons else "complete"
@@ -273,7 +275,7 @@ def _distinct(people: Sequence[TrackVerdict]) -> tuple[str, ...]:
 
 
 def leading_person(people: Sequence[TrackVerdict]) -> TrackVerdict | None:
-    """The person whose score stands for the video: the highest pooled score among the fake ones, else among those judged."""
+    """The person whose score represents the video: the highest pooled score among the fake ones, else among those judged."""
     judged = [
         person
         for person in people

@@ -1,4 +1,4 @@
-"""How sure a share is that was counted. Knows counts alone."""
+"""Intervals of observed shares. Knows counts only."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from statistics import NormalDist
 
 
 def wilson_interval(share_found: float, count: int, share: float = 0.95) -> tuple[float, float]:
-    """Range of a rate of which `share_found` was found among `count`: 0 of 3 is 0 to 0.56.
+    """Interval of a rate when a share `share_found` of `count` was observed: 0 of 3 is 0 to 0.56.
 
     Source: Wilson 1927, doi:10.1080/01621459.1927.10502953
     """

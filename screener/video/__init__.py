@@ -1,11 +1,11 @@
-"""Decoding: files, series of pictures, addresses and cameras -> frames with their times, and the facts about each input.
+"""Decoding: files, series of pictures, addresses and cameras in, frames with their times and facts about each input out.
 
 The only user of cv2.VideoCapture, and of PyAV for reading. Knows nothing of faces or verdicts.
 """
 
 from screener.video.inputs.expanding import expand_sources
 from screener.video.sampling import Sampling
-from screener.video.sandbox.opening import Video, open_video, start_decoder
+from screener.video.sandbox.decoded_video import Video, open_video, start_decoder
 from screener.video.seek_plan import SeekPlan, Slice, equal_slices
 from screener.video.sources import Source, SourceFailure, file_source
 

@@ -1,4 +1,4 @@
-"""The facts about one input while it is being read, and the complaints of the decoders.
+"""Collects the facts about one input while it is read, and the decoders' error messages.
 
 Knows no container and no decoder; the readers write down here what they find.
 """
@@ -13,20 +13,20 @@ from typing import Any
 
 from screener.errors import REASONS, WARNINGS
 
-# Error-level lines that whole files cause too, such as the reader's own retries.
+# Error-level lines that undamaged files cause too, such as the reader's own retries.
 _ORDINARY = re.compile(rb"Last message repeated|deprecated pixel format|\[ WARN|^\s*$")
 _OF_A_CUT = re.compile(rb"mmco:|co located POCs|number of reference frames")
-"""Complaints of references to frames that are not there: of what lies before a clean cut, or was lost."""
+"""Messages about missing reference frames: these lie before a clean cut, or were lost."""
 
 _HARMLESS = re.compile(
-    rb"SEI type \d+ size \d+ truncated"  # a message beside the pictures of H.264 and HEVC that says more than it holds
+    rb"SEI type \d+ size \d+ truncated"  # an H.264 or HEVC message outside the pictures that claims more than it holds
     rb"|(non-existing|Unknown|Invalid|Overreading|Truncated|unsupported).{0,40}\bSEI\b"
     rb"|SPS \d+ referenced in buffering period"
     rb"|Invalid SOS parameters for sequential JPEG"  # cameras of one maker write three odd bytes before every scan
     rb"|libpng warning: [a-z]\w{3}:"  # a chunk that is not needed to show the picture, such as iCCP
     rb"|[Ss]ide data|dynamic HDR|HDR10\+|DOVI|Dolby Vision|ambient viewing|mastering display|content light"
 )
-"""Complaints of what does not touch the pictures."""
+"""Messages about something that does not affect the pictures."""
 
 _SPEAKER = re.compile(rb"^\s*\[([\w,.]+) @ 0x")
 _MESSAGE_BYTES = 65536
@@ -51,12 +51,14 @@ class Ledger:
     warnings: list[str] = field(default_factory=list)
 
     def note(self, reason: str) -> None:
+        """Add a reason. Raises ValueError for one that is not in `errors.REASONS`."""
         if reason not in REASONS:
             raise ValueError(f"reason: expected one of {sorted(REASONS)}, got {reason!r}")
         if reason not in self.reasons:
             self.reasons.append(reason)
 
     def warn(self, warning: str) -> None:
+        """Add a warning. Raises ValueError for one that is not in `errors.WARNINGS`."""
         if warning not in WARNINGS:
             raise ValueError(f"warning: expected one of {sorted(WARNINGS)}, got {warning!r}")
         if warning not in self.warnings:
@@ -64,9 +66,9 @@ class Ledger:
 
 
 class Complaints:
-    """What the decoders print about damage that they paper over: neither OpenCV nor FFmpeg's frame count shows it.
+    """The error messages that decoders print about damage that they conceal: OpenCV does not show it, nor does FFmpeg's frame count.
 
-    Reads a file that stands for the process's standard error, so only a process of its own can use it; without one, nothing is heard.
+    Reads a file that replaces the process's standard error, so only a process of its own can use it; without one, there are no messages.
     """
 
     def __init__(self, descriptor: int | None = None) -> None:
@@ -75,19 +77,19 @@ class Complaints:
 
     @property
     def were_harmless(self) -> bool:
-        """Whether some that `new` left out were heard, though not of those that every other file causes. Asking forgets them."""
+        """Whether `new` left out messages as harmless, other than those that every other file causes. Asking resets this."""
         were, self._harmless = self._harmless, False
         return were
 
     def forget(self) -> None:
-        """What was complained of so far belongs to another input."""
+        """Drop the messages so far, because they belong to another input."""
         self.new()
         self._harmless = False
 
     def new(self, at_a_cut: bool = False) -> list[bytes]:
-        """Complaints since the last call that may be of a picture; the file is emptied, so that it cannot grow without bound.
+        """Messages since the last call that may concern a picture; the file is emptied, so that it cannot grow without bound.
 
-        at_a_cut: what was decoded since lies behind the beginning of a recording, or a seek, and may refer to what is not there.
+        at_a_cut: decoding started after the beginning of a recording or after a seek, so references to missing frames are no damage.
         """
         if self._descriptor is None:
             return []
@@ -96,7 +98,7 @@ class Complaints:
             return []
         text = os.pread(self._descriptor, min(size, _MESSAGE_BYTES), 0)
         os.ftruncate(self._descriptor, 0)
-        # Or what is printed next would stand behind as many zeros as there was text, and in time out of reach.
+        # Otherwise what is printed next would be preceded by as many zeros as there was text, and reading would fall behind.
         os.lseek(self._descriptor, 0, os.SEEK_SET)
         heard = [line for line in text.splitlines() if not (_ORDINARY.search(line) or (at_a_cut and _OF_A_CUT.search(line)))]
         damage = [line for line in heard if not _HARMLESS.search(line) and not _is_of_sound(line)]
@@ -105,14 +107,14 @@ class Complaints:
 
 
 def _is_of_sound(line: bytes) -> bool:
-    """Whether a decoder of sound or of subtitles says it."""
+    """Whether an audio or subtitle decoder printed the line."""
     speaker = _SPEAKER.match(line)
     return speaker is not None and speaker.group(1).decode("ascii", "replace") in _speakers_of_sound()
 
 
 @cache
 def _speakers_of_sound() -> frozenset[str]:
-    from av.codec import Codec, codecs_available  # asked only once anything is heard
+    from av.codec import Codec, codecs_available  # imported only once there is a message
 
     return frozenset(name for name in codecs_available if _kind_of(Codec, name) in ("audio", "subtitle"))
 
@@ -120,5 +122,5 @@ def _speakers_of_sound() -> frozenset[str]:
 def _kind_of(codec: Any, name: str) -> str:
     try:
         return str(codec(name, "r").type)
-    except ValueError:  # there is an encoder of that name alone
+    except ValueError:  # only an encoder has that name
         return ""

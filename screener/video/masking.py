@@ -1,7 +1,7 @@
-"""Addresses without their passwords, fit to be printed, kept and sent. Pure.
+"""Addresses with their passwords masked, fit to be printed, stored and sent. Pure.
 
-A password that was not percent-encoded may hold the very signs that would end it, so a mask reaches as far as the password might: rather
-a piece too much of an address is hidden than a piece of a password shown.
+A password that was not percent-encoded may contain the very characters that would end it, so a mask covers as much as the password could:
+hiding too much of an address is better than showing a piece of a password.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 MASK = "***"
 
 ENCODE = "a user name or password that holds / @ : ? # & or % must be percent-encoded, as %2F %40 %3A %3F %23 %26 %25"
-"""What to do about an address whose own password cuts it short."""
+"""Advice for an address whose password contains a character that ends it early."""
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/+")
 _LITERAL_HOST = re.compile(r"\[[0-9A-Fa-f:.]+(?:%\w+)?\](?::\d*)?(?:[/?#]|$)")
@@ -21,7 +21,7 @@ _VALUE = r"(?:=|%3D)(?P<secret>[^&;]*)"
 _PARAMETERS = (
     re.compile(rf"(?:[\w.%-]*(?:{_TELLING})[\w.-]*|(?<![A-Za-z0-9])(?:{_WHOLE})){_VALUE}", re.IGNORECASE),
     re.compile(r"/(?:password|passwd|pass|pwd|token|secret)/(?P<secret>[^/?#&;]+)", re.IGNORECASE),
-    # A login inside the address of another address.
+    # A login in an address that is part of another address.
     re.compile(r"%2F%2F(?:(?!%2F|%3A|%40).)*%3A(?P<secret>.*?)%40", re.IGNORECASE | re.DOTALL),
 )
 _USER = re.compile(r"(?<![A-Za-z0-9])(?:u|usr|user|username|login|account|id)(?:=|%3D)", re.IGNORECASE)
@@ -31,9 +31,9 @@ Span = tuple[int, int]
 
 
 def masked(text: str) -> str:
-    """How an address is called wherever it is said: `***` in the place of passwords, in its login, its path and its query.
+    """An address as it appears in all output: `***` replaces passwords in its login, path and query.
 
-    A text without a scheme is taken for an address too: `user:password@host` may be one that was mistyped.
+    A text without a scheme is treated as an address too: `user:password@host` may be a mistyped one.
     """
     scheme = _SCHEME.match(text)
     start = scheme.end() if scheme else 0
@@ -43,7 +43,7 @@ def masked(text: str) -> str:
 
 
 def _login(text: str, start: int) -> list[Span]:
-    """The password of a login that follows the scheme, or the whole login where it is one word; nothing where there is none."""
+    """Span of the password in the login after the scheme, or of the whole login if it is a single word; empty without a login."""
     if _LITERAL_HOST.match(text, start):
         return []
     colon, last = text.find(":", start), text.rfind("@")
@@ -54,7 +54,7 @@ def _login(text: str, start: int) -> list[Span]:
 
 
 def _hidden(text: str, spans: list[Span]) -> str:
-    """The text with a mask in the place of each span; of those that overlap, one for all."""
+    """The text with each span masked; overlapping spans get one mask."""
     shown, end = "", 0
     for first, after in spans:
         if first > end or not shown:
@@ -64,22 +64,24 @@ def _hidden(text: str, spans: list[Span]) -> str:
 
 
 def is_shown(host: str, name: str) -> bool:
-    """Whether a host may be named in a message about the address called `name`: one that only the hidden part holds may be a password's."""
+    """Whether a message about the address called `name` may contain this host: if only the masked part contains it, it may belong to a
+    password.
+    """
     return MASK not in name or any(f"{sign}{host}{end}" in f"{name}/" for sign in ("//", "@", "//[", "@[") for end in "/:?#]")
 
 
 def advice(name: str) -> str:
-    """What to do about an address that leads nowhere, called `name` in messages."""
+    """What to do about an address that cannot be reached, called `name` in messages."""
     return ENCODE if MASK in name else "check the spelling and the network"
 
 
 def scrubbed(text: str) -> str:
-    """A message of someone else's, in which every address is masked."""
+    """A library's message with every address in it masked."""
     return re.sub(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>]+", lambda found: masked(found[0]), text)
 
 
 def is_cut_short(address: str) -> bool:
-    """Whether an address has a login that its own signs end before its host, so that it leads nowhere."""
+    """Whether the login of an address contains characters that end it before its host, so that it cannot be reached."""
     authority = authority_of(address)
     after = address.partition("//")[2][len(authority) :]
     port = "" if authority.startswith("[") else authority.partition(":")[2]
@@ -87,5 +89,5 @@ def is_cut_short(address: str) -> bool:
 
 
 def authority_of(address: str) -> str:
-    """What stands between `//` and the path, query or fragment."""
+    """The part between `//` and the path, query or fragment."""
     return re.split(r"[/?#]", address.partition("//")[2], maxsplit=1)[0]

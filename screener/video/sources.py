@@ -1,4 +1,4 @@
-"""One input as the user named it, and what may be printed of it. Knows names, and opens nothing."""
+"""One input as the user named it, and the name under which it may be printed. Knows names, and opens nothing."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pathlib import Path
 class Source:
     """One input.
 
-    target: absolute path of a file, address of a stream, index of a camera, or the pictures of a film in order.
-    kind: "file", "sequence", "url", "camera", or "frames" of pictures in memory. name: safe to print, without passwords.
+    target: absolute path of a file, address of a stream, index of a camera, or the ordered pictures of a sequence.
+    kind: "file", "sequence", "url", "camera", or "frames" for pictures in memory. name: safe to print, without passwords.
     path: of a file, else None.
     """
 
@@ -24,7 +24,7 @@ class Source:
 
 @dataclass(frozen=True)
 class SourceFailure:
-    """An argument that leads to no input. reason: from `errors.REASONS`."""
+    """An argument that names no input. reason: from `errors.REASONS`."""
 
     name: str
     reason: str
@@ -38,7 +38,7 @@ class SourceFailure:
 
 
 def printable_name(text: str) -> str:
-    """A name that any terminal or file can take: undecodable bytes and lone surrogates as escapes, the rest as given."""
+    """A name that any terminal or file accepts: undecodable bytes and lone surrogates as escapes, everything else unchanged."""
     try:
         raw = text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
@@ -47,7 +47,7 @@ def printable_name(text: str) -> str:
 
 
 def file_source(path: str | os.PathLike[str], name: str | None = None) -> Source:
-    """One file, whatever its suffix."""
+    """A source for one file, whatever its suffix."""
     text = os.fspath(path)
     absolute = os.path.abspath(text)
     return Source(os.fsencode(absolute), "file", printable_name(text if name is None else name), Path(absolute))

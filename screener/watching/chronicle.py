@@ -1,6 +1,6 @@
-"""What is remembered of a whole watch, however long: everyone who was seen, judged in the end as a scan would judge them.
+"""Memory of a whole watch, of any length: everyone who was seen, judged at the end as a scan would judge them.
 
-Memory is bounded: of each person a fixed number of scores, evenly thinned out as they become more, and a fixed number of people.
+Its size is bounded: a fixed number of scores per person, thinned out evenly as they become more, and a fixed number of people.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ class Thinned:
         self._values = array("d")
         self._stride = 1
         self.count = 0
-        """Of all rows that came."""
+        """Number of rows added, including those that were thinned out."""
 
     def add(self, row: Iterable[float]) -> None:
-        """Keep a row of numbers, or every other one once there are too many."""
+        """Add a row of numbers; once there are too many, only every n-th is kept."""
         if self.count % self._stride == 0:
             self._values.extend(row)
         self.count += 1
@@ -40,12 +40,12 @@ class Thinned:
             self._stride *= 2
 
     def rows(self) -> NDArray[np.float64]:
-        """(n, columns), in order, as a copy."""
+        """(n, columns) copy, in order."""
         return np.array(self._values, np.float64).reshape(-1, self._columns)
 
 
 class _Presence:
-    """Of one person: when, how large, with what flaws and scores, and the verdict in which most spoke for a fake while an alarm stood."""
+    """One person: times, sizes, flaws and scores, and the strongest fake verdict while an alarm was on."""
 
     def __init__(self, track_id: int, seconds: float) -> None:
         self.track_id = track_id
@@ -72,7 +72,7 @@ class _Presence:
         whole = replace(whole, frames_judged=self.scores.count)
         if self.alarm is None or whole.outcome == "fake":
             return whole
-        # An alarm is not talked away by hours of harmless frames; the numbers are those of the moment it was strongest.
+        # Hours of harmless frames do not cancel an alarm; the numbers are those of the moment it was strongest.
         return replace(whole, outcome="fake", reasons=(), p_fake=self.alarm.p_fake, interval=self.alarm.interval)
 
 
@@ -82,7 +82,7 @@ def _score(track_id: int, row: NDArray[np.float64]) -> FaceScore:
 
 
 class Chronicle:
-    """Everyone seen since the start of the watch. alarms: how many were raised. forgotten: people beyond the number that is kept."""
+    """Everyone seen since the start of the watch. alarms: number of alarms. forgotten: number of people dropped beyond the limit."""
 
     def __init__(self) -> None:
         self._people: dict[int, _Presence] = {}
@@ -97,7 +97,7 @@ class Chronicle:
             self._people[sight.track_id].add(seconds, sight)
         seen = {sight.track_id for sight in sights}
         while len(self._people) > max(MOST_PEOPLE, len(seen)):
-            # Whoever is in the picture stays, and an alarm as long as anybody without one can go.
+            # People in the picture are kept, and people with an alarm for as long as there are others to drop.
             absent = [person for person in self._people.values() if person.track_id not in seen]
             least = min(absent, key=lambda person: (person.alarm is not None, person.scores.count, person.track_id))
             del self._people[least.track_id]
@@ -109,7 +109,7 @@ class Chronicle:
         self.strengthen(verdict)
 
     def strengthen(self, verdict: TrackVerdict) -> None:
-        """The verdict on a person while an alarm stands."""
+        """Note a further verdict on a person while an alarm is on."""
         person = self._people.get(verdict.track_id)
         if person is not None and (person.alarm is None or (verdict.p_fake or 0.0) > (person.alarm.p_fake or 0.0)):
             person.alarm = verdict

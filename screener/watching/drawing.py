@@ -1,6 +1,6 @@
-"""One update of a live watch -> a picture of it: boxes, outcomes in words and colour, the state, and a banner where nothing may be trusted.
+"""Draws one update of a live watch: boxes, outcomes in words and colour, the state, and a banner if the picture cannot be trusted.
 
-Knows OpenCV's drawing only. Nothing of people is drawn while the state is not `live`, whatever the update holds.
+Only knows OpenCV's drawing functions. People are drawn only in the state `live`, whatever the update contains.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from screener.report.wording import clock, score, spelt_out, visible
 from screener.watching.records import LivePerson, LiveUpdate
 
 PLAIN_SIZE_WH = (960, 540)
-"""Of the picture where there is no frame to draw on."""
+"""Size of the picture if there is no frame to draw on."""
 
 Colour = tuple[int, int, int]
 
-# Okabe and Ito's palette, which people with any colour vision can tell apart.
+# Okabe and Ito's palette, which is distinguishable for any colour vision.
 COLOURS: dict[str, Colour] = {"fake": (213, 70, 0), "genuine": (0, 140, 100), "undecided": (240, 200, 60)}
 STATE_COLOURS: dict[str, Colour] = {
     "opening": (60, 120, 200),
@@ -39,7 +39,7 @@ _BOLD, _REGULAR = 700, 400
 
 @dataclass(frozen=True)
 class _Plate:
-    """Words on a ground, ready to be drawn. x, y: upper left corner."""
+    """Text with a background, ready to be drawn. x, y: upper left corner."""
 
     words: tuple[str, ...]
     x: int
@@ -49,7 +49,7 @@ class _Plate:
 
 
 def annotated(update: LiveUpdate) -> NDArray[np.uint8]:
-    """(H, W, 3) uint8 RGB, a new picture of the size of the update's frame, or of PLAIN_SIZE_WH where it has none."""
+    """(H, W, 3) uint8 RGB, a new picture of the size of the update's frame, or of PLAIN_SIZE_WH without one."""
     if update.picture_rgb is None:
         width, height = PLAIN_SIZE_WH
         picture = np.full((height, width, 3), _SHADE, np.uint8)
@@ -65,7 +65,7 @@ def annotated(update: LiveUpdate) -> NDArray[np.uint8]:
 
 
 def text_px(size_wh: tuple[int, int]) -> int:
-    """Size of the text for a picture: a thirtieth of its height, less where it is narrow, and never too small to read."""
+    """Text height for a picture: a thirtieth of its height, less if it is narrow, with a readable minimum."""
     width, height = size_wh
     return max(_SMALLEST_TEXT_PX, round(min(height, width * 3 / 4) / 30))
 
@@ -74,7 +74,7 @@ def _people(picture: NDArray[np.uint8], update: LiveUpdate) -> None:
     height, width = picture.shape[:2]
     size = text_px((width, height))
     taken = [_Plate((), 0, 0, width, _bar_height(size))]
-    # Boxes first, so that no box crosses the words of another; the fake ones last, on top.
+    # Boxes first, so that no box crosses another's label; the fake ones last, on top.
     people = sorted((p for p in update.people if p.box_xyxy is not None), key=lambda p: p.verdict.outcome == "fake")
     for person in people:
         _box(picture, person, size)
@@ -87,7 +87,7 @@ def _people(picture: NDArray[np.uint8], update: LiveUpdate) -> None:
 
 
 def _box(picture: NDArray[np.uint8], person: LivePerson, size: int) -> None:
-    """Fake: a double line. Genuine: a plain one. Undecided: corners only. So that the outcome shows without colour."""
+    """Fake: a double line. Genuine: a single line. Undecided: corners only. So the outcome shows without colour too."""
     assert person.box_xyxy is not None
     limit = 4 * max(picture.shape)
     x0, y0, x1, y1 = (round(float(np.clip(v, -limit, limit))) for v in person.box_xyxy)
@@ -114,7 +114,7 @@ def _corners(picture: NDArray[np.uint8], box: tuple[int, int, int, int], line: i
 
 
 def _label(person: LivePerson, size: int, width: int) -> tuple[str, ...]:
-    """`1 FAKE 0.93`, and why where it is undecided and there is room."""
+    """`1 FAKE 0.93`, with the reason if undecided and if it fits."""
     verdict = person.verdict
     p_fake = "" if verdict.p_fake is None else f"  {score(verdict.p_fake)}"
     first = f"{verdict.track_id}  {verdict.outcome.upper()}{p_fake}"
@@ -123,7 +123,7 @@ def _label(person: LivePerson, size: int, width: int) -> tuple[str, ...]:
 
 
 def _placed(words: tuple[str, ...], person: LivePerson, size: int, taken: list[_Plate], size_wh: tuple[int, int]) -> _Plate:
-    """Above the box, else below it, else wherever up or down there is room; always inside the picture."""
+    """Above the box, else below it, else at the nearest free height; always inside the picture."""
     assert person.box_xyxy is not None
     x0, y0, _, y1 = (round(float(np.clip(v, -1e6, 1e6))) for v in person.box_xyxy)
     width = max(_text_width(line, size, _BOLD if i == 0 else _REGULAR) for i, line in enumerate(words)) + size
@@ -141,7 +141,7 @@ def _overlap(a: _Plate, b: _Plate) -> bool:
 
 
 def _status_bar(picture: NDArray[np.uint8], update: LiveUpdate) -> None:
-    """State and time at the left, then the outcome of the whole picture, and at the right rates and delay as far as there is room."""
+    """State and time at the left, then the outcome of the whole picture; rates and delay at the right if they fit."""
     height, width = picture.shape[:2]
     size = text_px((width, height))
     bar = _bar_height(size)
@@ -161,7 +161,7 @@ def _status_bar(picture: NDArray[np.uint8], update: LiveUpdate) -> None:
 
 
 def _status(update: LiveUpdate) -> list[tuple[str, Colour, int]]:
-    """Words, their colour and weight, the most important first."""
+    """Text, colour and weight of each part, most important first."""
     parts = [(clock(update.seconds, 0), WHITE, _REGULAR)]
     if update.state != "live":
         return parts
@@ -181,7 +181,7 @@ def _status(update: LiveUpdate) -> list[tuple[str, Colour, int]]:
 
 
 def _banner(picture: NDArray[np.uint8], update: LiveUpdate) -> None:
-    """The state in letters that cannot be overlooked, on a band across the picture, with the reason under it."""
+    """The state in large letters on a band across the picture, with the reason under it."""
     height, width = picture.shape[:2]
     size = text_px((width, height))
     big = max(2 * size, round(min(height / 5, width / 7)))
@@ -211,7 +211,7 @@ def _bar_height(size: int) -> int:
 
 
 def _ink(ground: Colour) -> Colour:
-    """Black or white, whichever stands out from the ground: ITU-R BT.601 luma against the middle."""
+    """Black or white, whichever contrasts with the background (by ITU-R BT.601 luma)."""
     red, green, blue = ground
     return BLACK if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else WHITE
 
@@ -228,13 +228,13 @@ def _write(picture: NDArray[np.uint8], plate: _Plate, size: int, ink: Colour, we
 
 
 def _shade(picture: NDArray[np.uint8], top: int, bottom: int, share: float) -> None:
-    """What is left of the picture's light between two rows: `share` of it."""
+    """Multiply the brightness of the rows from top to bottom by `share`."""
     strip = picture[top:bottom]
     strip[:] = cv2.convertScaleAbs(strip, alpha=share)
 
 
 def _darken(picture: NDArray[np.uint8]) -> None:
-    """Grey and dark: a picture that is no longer to be believed must not look like one that is."""
+    """Make the picture grey and dark, so that an outdated picture does not look like a current one."""
     grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
     picture[:] = cv2.cvtColor(cv2.convertScaleAbs(grey, alpha=0.3), cv2.COLOR_GRAY2RGB)
 
@@ -243,7 +243,7 @@ _FONT: list[cv2.FontFace] = []
 
 
 def _font() -> cv2.FontFace:
-    # The one that OpenCV carries inside itself, so that pictures are the same everywhere; made once, because that takes a while.
+    # OpenCV's built-in font, so that pictures are the same everywhere; created once, because that is slow.
     if not _FONT:
         _FONT.append(cv2.FontFace("sans"))
     return _FONT[0]

@@ -1,6 +1,6 @@
-"""Events of a live watch -> JSON lines. `live_schema.json` beside this file describes them.
+"""Events of a live watch -> JSON lines, described by `live_schema.json` beside this file.
 
-Knows the events as records only: what they carry is decided where they arise.
+Knows events only as records; their content is decided where they are created.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from screener.watching.records import LiveEvent
 
 
 def event_line(event: LiveEvent) -> str:
-    """One event as one line of ASCII, without its end. What is not a finite number becomes null; NumPy's scalars become plain ones."""
+    """One event as one line of ASCII, without line ending. Numbers that are not finite become null; NumPy scalars become plain ones."""
     return json.dumps(_plain(event.to_dict()), ensure_ascii=True, allow_nan=False)
 
 

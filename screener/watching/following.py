@@ -1,6 +1,6 @@
-"""Where the faces that were found in one frame are in a later one, for drawing only: nothing is ever judged by it.
+"""Estimates where faces found in one frame are in a later one. Used only for drawing, never for judging.
 
-Points in each face are followed by the pyramidal method of Lucas and Kanade (Bouguet 2001); the box moves by the median of their steps.
+Points in each face are tracked by the pyramidal Lucas-Kanade method (Bouguet 2001); the box moves by the median of their steps.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ Float32 = NDArray[np.float32]
 LONG_SIDE_PX = 320
 POINTS_PER_SIDE = 5
 INNER_SHARE = 0.6
-"""Points are laid over so much of the box: its corners show the background."""
+"""Share of the box that is covered with points; its corners show the background."""
 
 LEAST_POINTS = 6
 
 
 class Follower:
-    """Remembers one frame, small and grey, and the boxes in it."""
+    """Remembers one frame, reduced and grey, and the boxes in it."""
 
     def __init__(self) -> None:
         self._grey: UInt8 | None = None
@@ -31,13 +31,13 @@ class Follower:
         self._boxes: dict[int, Float32] = {}
 
     def remember(self, picture_rgb: UInt8, boxes_xyxy: Mapping[int, Float32]) -> None:
-        """The frame (H, W, 3) in which the boxes, (4,) pixels each by track id, were found."""
+        """Store a frame (H, W, 3) and the boxes found in it, (4,) pixels each by track id."""
         self._grey = _small_grey(picture_rgb) if boxes_xyxy else None
         self._size_wh = (picture_rgb.shape[1], picture_rgb.shape[0])
         self._boxes = dict(boxes_xyxy)
 
     def boxes_in(self, picture_rgb: UInt8) -> dict[int, Float32]:
-        """The boxes as they lie in a frame a moment later; none in one of another size."""
+        """The boxes' estimated positions in a frame a moment later; empty if the frame has another size."""
         if self._grey is None or (picture_rgb.shape[1], picture_rgb.shape[0]) != self._size_wh:
             return {}
         later = _small_grey(picture_rgb)
@@ -49,7 +49,7 @@ def _small_grey(picture_rgb: UInt8) -> UInt8:
     height, width = picture_rgb.shape[:2]
     scale = min(1.0, LONG_SIDE_PX / max(height, width))
     size_wh = max(1, round(width * scale)), max(1, round(height * scale))
-    # The green channel is close enough to brightness, and costs nothing to take.
+    # The green channel is close enough to brightness and needs no computation.
     return np.asarray(cv2.resize(np.ascontiguousarray(picture_rgb[..., 1]), size_wh, interpolation=cv2.INTER_AREA), np.uint8)
 
 

@@ -1,7 +1,7 @@
-"""The thread that looks at the newest frame, again and again: as often as it may, as seldom as the machine must.
+"""The thread that judges the newest frame again and again, as often as the settings allow and the machine manages.
 
-It never has a backlog: whatever came while it was busy is passed over, but for the newest. Knows the feed and the people; does not know
-who is told about them.
+It never has a backlog: of the frames that arrived while it was busy only the newest is judged. Knows the feed and the people, not who
+receives the results.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from screener.watching.records import LivePerson
 
 WAIT_SECONDS = 0.2
 MOST_UNTOLD = 4096
-"""Scores and happenings that wait for a consumer who does not fetch them; the oldest go first."""
+"""Maximum number of scores and happenings that wait to be fetched; the oldest are dropped first."""
 
 RATE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, eq=False)
 class Judgement:
-    """What was made of one frame. frames_looked_at: within the window."""
+    """The result for one frame. frames_looked_at: within the window."""
 
     live: LiveFrame
     people: tuple[LivePerson, ...]
@@ -41,7 +41,7 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Counts:
-    """looked_at: frames in which faces were searched. judged: of those, with a face that was scored."""
+    """looked_at: frames in which faces were searched. judged: frames with at least one scored face."""
 
     looked_at: int = 0
     judged: int = 0
@@ -51,9 +51,9 @@ class Counts:
 
 @dataclass(frozen=True, eq=False)
 class News:
-    """What there is to tell since the news before, all of one moment.
+    """What happened since the last call, all at the same moment.
 
-    before: what happened up to the last taking back, that included. after: what happened since.
+    before: happenings up to and including the last withdrawal. after: happenings since then.
     """
 
     judgement: Judgement | None
@@ -64,10 +64,10 @@ class News:
 
 
 class Judge:
-    """Looks at the frames of a feed from `start` to `close`."""
+    """Judges the frames of a feed from `start` to `close`."""
 
     def __init__(self, models: Models, settings: LiveSettings, feed: Feed, bell: threading.Event) -> None:
-        """bell: rung after each judgement."""
+        """bell: set after each judgement."""
         self._settings = settings
         self._feed = feed
         self._bell = bell
@@ -92,34 +92,36 @@ class Judge:
         self._thread = threading.Thread(target=self._run, name="judge", daemon=True)
 
     def start(self) -> None:
-        """Begin to judge, in a thread of its own."""
+        """Start judging, in a thread of its own."""
         self._thread.start()
 
     def close(self, wait_seconds: float = 2.0) -> None:
-        """Stop; waits at most so long for the look that is under way, whose result no longer counts."""
+        """Stop. Waits at most `wait_seconds` for the frame in progress, whose result no longer counts."""
         self._closed.set()
         if self._thread.is_alive() and self._thread is not threading.current_thread():
             self._thread.join(wait_seconds)
         with self._lock:
-            self._sealed = True  # a look that takes even longer changes nothing of what is told from here on
+            self._sealed = True  # a frame that takes even longer changes nothing that is reported from here on
 
     @property
     def chronicle(self) -> Chronicle:
-        """To be read once the judge is closed."""
+        """Read it only after the judge was closed."""
         return self._chronicle
 
     @property
     def last_captured(self) -> float:
-        """When the frame that was looked at last was captured, by `time.monotonic`; 0 before the first."""
+        """When the frame judged last was captured, by `time.monotonic`; 0 before the first."""
         return self._last_captured
 
     @property
     def last_number(self) -> int:
-        """Of the frame that was looked at, or passed over as frozen or taken back, last."""
+        """Number of the frame that was last judged, skipped as frozen, or withdrawn."""
         return self._last_number
 
     def news(self, now: float, first: int) -> News:
-        """Raises whatever ended the thread. first: of the stretch of frames that the asker knows of; what is of a later one waits."""
+        """News since the last call. first: number of the first frame of the stretch that the caller knows of; news about a later stretch
+        waits. Raises the error that ended the thread, if any.
+        """
         with self._lock:
             if self._failure is not None:
                 raise self._failure
@@ -138,12 +140,12 @@ class Judge:
             return news
 
     def overall_delay(self) -> tuple[float, float] | None:
-        """Median and 95 % of the seconds from a frame's capture to its verdict, over the whole watch; None before the first."""
+        """Median and 95th percentile of the seconds from capture to verdict over the whole watch; None before the first."""
         with self._lock:
             return self._delays.overall()
 
     def withdraw(self, cause: str, number: int) -> None:
-        """Take back what is said by the frames up to that number, also by one that is being looked at right now or waits for it."""
+        """Withdraw all results from frames up to that number, including one that is being judged or waiting."""
         with self._lock:
             self._withdraw(cause, number)
 
@@ -188,7 +190,7 @@ class Judge:
         with self._lock:
             if live.first != self._first:
                 self._first = live.first
-                # The watch may not have seen the interruption, if it was short.
+                # The watch may have missed a short interruption.
                 self._withdraw("lost" if live.segment != self._segment else "stale", live.first - 1)
             if live.segment != self._segment:
                 self._segment = live.segment
@@ -222,7 +224,7 @@ class Judge:
 
 
 def crops_of(happenings: list[Happening]) -> dict[int, tuple[NDArray[np.uint8], ...]]:
-    """The crops of the alarms among them, by track id."""
+    """Track id -> crops of each alarm among the happenings."""
     return {happening.verdict.track_id: happening.crops_rgb for happening in happenings if happening.kind == "alarm"}
 
 
@@ -232,19 +234,19 @@ LONGEST_MILLISECONDS = 60_000
 
 
 class Delays:
-    """How long after its capture a frame was judged, to the millisecond and up to a minute. Memory does not grow."""
+    """Delays from capture to verdict, counted in bins of a millisecond up to a minute. Memory is constant."""
 
     def __init__(self) -> None:
         self._recent: deque[tuple[float, float]] = deque(maxlen=MOST_RECENT)
         self._counts = np.zeros(LONGEST_MILLISECONDS + 1, np.int64)
 
     def add(self, now: float, delay_seconds: float) -> None:
-        """Note one frame's delay. now: time of the monotonic clock."""
+        """Add one frame's delay. now: by `time.monotonic`."""
         self._recent.append((now, delay_seconds))
         self._counts[min(max(round(delay_seconds * 1000), 0), LONGEST_MILLISECONDS)] += 1
 
     def recent(self, now: float) -> tuple[float, float] | None:
-        """Median and 95th percentile, seconds, over the last minute; None if nothing was judged in it."""
+        """Median and 95th percentile in seconds over the last minute; None if nothing was judged in it."""
         while self._recent and self._recent[0][0] < now - RECENT_SECONDS:
             self._recent.popleft()
         if not self._recent:
@@ -253,7 +255,7 @@ class Delays:
         return float(middle), float(late)
 
     def overall(self) -> tuple[float, float] | None:
-        """The same over everything."""
+        """The same over the whole watch."""
         total = int(self._counts.sum())
         if not total:
             return None

@@ -1,7 +1,7 @@
-"""One frame -> the faces in it, each with its person, and the scores of those fit to be judged: the stages of a scan, one frame at a time.
+"""One frame in, its faces with their people and scores out: the stages of a scan, one frame at a time.
 
-All faces of a frame are scored together. Knows no time but the frame's, and no verdict. Nothing is kept of a frame but what the tracker
-remembers, which is bounded.
+All faces of a frame are scored together. Knows no time but the frame's, and no verdict. Nothing is kept of a frame except the tracker's
+bounded memory.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from screener.verdict.judging import score_of
 class Sight:
     """One face in one frame. box_xyxy: (4,) float32, pixels of the frame. face_px: its shorter side.
 
-    flaw: why it is not judged, "too_small" or "too_blurred", or empty. score, crop_rgb: of a judged one; (S, S, 3) uint8.
+    flaw: why it is not judged, "too_small" or "too_blurred", or empty. score, crop_rgb: if it was judged; the crop is (S, S, 3) uint8.
     """
 
     track_id: int
@@ -34,7 +34,7 @@ class Sight:
 
 
 class Looker:
-    """Follows people from frame to frame; whoever is met after `start_segment` is someone new. For one thread only."""
+    """Tracks people from frame to frame; after `start_segment` everyone is a new person. For use in one thread."""
 
     def __init__(self, models: Models) -> None:
         self._models = models
@@ -42,14 +42,14 @@ class Looker:
         self.start_segment()
 
     def start_segment(self) -> None:
-        """Frames from here on have nothing to do with those before."""
+        """Start anew: later frames are not continuous with earlier ones."""
         self._cropper, self._tracker = self._models.new_cropper(), Tracker()
         self._ids_before = self._highest_id
 
     def look(self, frame: Frame) -> list[Sight]:
         """Every face that is found, in the detector's order."""
         if self._models.scorer.device.type == "cpu":
-            use_one_core()  # as in a scan: the steps of finding are too small to be shared
+            use_one_core()  # as in a scan: the detector's steps are too small to be shared between cores
         ((glance, crops),) = self._cropper.glances([frame])
         ids = [self._ids_before + track_id for track_id in self._tracker.follow(glance.observation)]
         self._highest_id = max([self._highest_id, *ids])
@@ -61,7 +61,7 @@ class Looker:
         ]
 
     def _judged(self, crops: list[FaceCrop]) -> dict[int, Sight]:
-        """By track id, which no two faces of one frame share."""
+        """By track id; two faces of one frame never share one."""
         if not crops:
             return {}
         use_cores(self._models.cores)

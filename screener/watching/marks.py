@@ -1,6 +1,7 @@
-"""Rows of characters: a gauge with the threshold on it, the last minute as a sparkline, words in large letters. Pure, Unicode or ASCII.
+"""Graphics from characters: a gauge with the threshold on it, a sparkline of the last minute, words in large letters. Pure, Unicode or
+ASCII.
 
-Does not know colours; a sparkline says for each of its cells how high it stands, so that whoever draws it can choose one.
+Does not know colours; a sparkline gives the value of each cell, so that the caller can colour it.
 """
 
 from __future__ import annotations
@@ -33,11 +34,11 @@ _LETTERS = {
     "A": (".111.", "1...1", "11111", "1...1", "1...1"),
     "Z": ("11111", "...1.", "..1..", ".1...", "11111"),
 }
-"""The letters of the states in which nothing may be believed."""
+"""The letters needed for the states in which results are not shown."""
 
 
 def large(word: str, ascii_only: bool = False) -> list[str]:
-    """`word` in letters of LETTER_ROWS lines; a word with a letter that is not at hand stays a single line."""
+    """`word` in letters of LETTER_ROWS lines; a word with a letter that is not defined stays a single line."""
     if not all(letter in _LETTERS for letter in word):
         return [word]
     rows = ["  ".join(_LETTERS[letter][row] for letter in word) for row in range(LETTER_ROWS)]
@@ -45,9 +46,9 @@ def large(word: str, ascii_only: bool = False) -> list[str]:
 
 
 def gauge(p_fake: float | None, threshold: float, width: int, ascii_only: bool = False) -> tuple[str, str, str]:
-    """What is left of the threshold's mark, the mark, and what is right of it: `width` characters together.
+    """The part left of the threshold's mark, the mark, and the part right of it: `width` characters together.
 
-    Filled as far as p_fake, to an eighth of a character; nothing is filled where it is None.
+    Filled up to p_fake, to an eighth of a character; empty if it is None.
     """
     full, empty, mark = ("#", "-", "|") if ascii_only else ("█", "─", "┃")
     filled = 0.0 if p_fake is None else min(max(p_fake, 0.0), 1.0) * width
@@ -63,9 +64,9 @@ def gauge(p_fake: float | None, threshold: float, width: int, ascii_only: bool =
 def sparkline(
     history: NDArray[np.float64], now_seconds: float, width: int, ascii_only: bool = False, span_seconds: float = MINUTE_SECONDS
 ) -> list[tuple[str, float | None]]:
-    """(n, 2) of seconds and p_fake -> for each of `width` equal stretches of the last `span_seconds` its character and mean score.
+    """(n, 2) of seconds and p_fake -> character and mean score for each of `width` equal intervals of the last `span_seconds`.
 
-    A stretch without a score is a blank, with None; in ASCII the digit is p_fake in tenths.
+    An interval without a score is a blank with None; in ASCII the character is p_fake in tenths.
     """
     sums, counts = np.zeros(width), np.zeros(width, np.int64)
     for seconds, p_fake in np.asarray(history, np.float64).reshape(-1, 2):

@@ -1,7 +1,7 @@
-"""Events of a live watch -> a program of the user's or a web address, without ever holding up the watch.
+"""Sends events of a live watch to a program of the user or a web address, without ever blocking the watch.
 
-Each of the two has a thread and a short queue of its own: when it cannot keep up, the oldest event gives way and is counted. Failures are
-told as text and never raised. Knows nothing of what the events mean.
+Each of the two has a thread and a short queue of its own; when the queue is full, the oldest event is dropped and counted. Failures are
+reported as text and never raised. Does not know what the events mean.
 """
 
 from __future__ import annotations
@@ -27,31 +27,33 @@ from screener.watching.webhook import Webhook
 
 QUEUE_LENGTH = 32
 COMMAND_SECONDS = 10.0
-"""What a command may take before it is killed."""
+"""Time limit of a command before it is killed."""
 
 _LONGEST_VALUE = 1000
 
 _DETAILS = ("source", "track_id", "outcome", "p_fake", "threshold", "first_seconds", "last_seconds", "message")
-"""Of an event, what a command also finds in its environment."""
+"""Fields of an event that a command also gets in its environment."""
 
 
 class Channel(Protocol):
-    """One way out. `deliver` returns why it failed, or an empty text; `abandon` makes a delivery that is under way return soon."""
+    """One way of sending events."""
 
     def deliver(self, event: LiveEvent) -> str:
-        """Tell it; returns what went wrong, in words, or an empty text."""
+        """Send an event; returns what went wrong, in words, or an empty text."""
         ...
 
     def abandon(self) -> None:
-        """Stop trying, also in the middle; may be called from another thread."""
+        """Make a running delivery return soon; may be called from another thread."""
         ...
 
 
 class Notifier:
-    """Hands events to `command`, a line as a shell would split it but run without one, and POSTs them to `webhook`; either may be None."""
+    """Passes events to `command`, a line split as a shell would but run without one, and POSTs them to `webhook`; either may be None."""
 
     def __init__(self, command: str | None = None, webhook: str | None = None, tell: Callable[[str], None] = lambda text: None) -> None:
-        """tell: takes what went wrong, in words, from other threads. Raises SettingsError for what can never work."""
+        """tell: called from other threads with what went wrong, in words. Raises SettingsError for a command or address that can never
+        work.
+        """
         channels: list[Channel] = []
         if command is not None:
             channels.append(Command(command))
@@ -62,7 +64,7 @@ class Notifier:
 
     @property
     def dropped(self) -> int:
-        """How many events gave way to newer ones or were still waiting at the end."""
+        """Number of events that were dropped for newer ones or were still waiting at the end."""
         return sum(courier.dropped for courier in self._couriers)
 
     def notify(self, event: LiveEvent) -> None:
@@ -71,7 +73,7 @@ class Notifier:
             courier.put(event)
 
     def close(self, timeout_seconds: float = 5.0) -> None:
-        """Wait for what is queued as long as allowed, both ways together, then give up and kill. A second call does nothing."""
+        """Wait up to `timeout_seconds` in total for queued events, then abandon and kill. A second call does nothing."""
         if self._closed:
             return
         self._closed = True
@@ -85,8 +87,8 @@ class Notifier:
 class Command:
     """Runs a command for each event, with the event's JSON line on standard input and its main fields in the environment.
 
-    SCREENER_EVENT, SCREENER_TIME, SCREENER_SECONDS, and SCREENER_TRACK_ID, SCREENER_OUTCOME, SCREENER_P_FAKE ... as far as the event has
-    them. What the command prints is thrown away, for the terminal and standard output belong to the watch.
+    SCREENER_EVENT, SCREENER_TIME, SCREENER_SECONDS, and SCREENER_TRACK_ID, SCREENER_OUTCOME, SCREENER_P_FAKE ... if the event has them. The
+    command's output is discarded, because the terminal and standard output belong to the watch.
     """
 
     def __init__(self, line: str, time_limit_seconds: float = COMMAND_SECONDS) -> None:
@@ -104,7 +106,7 @@ class Command:
         self._lock = threading.Lock()
 
     def deliver(self, event: LiveEvent) -> str:
-        """Tell it; returns what went wrong, in words, or an empty text."""
+        """Run the command for an event; returns what went wrong, in words, or an empty text."""
         name = f"exec {visible(self._words[0])}"
         with tempfile.TemporaryFile() as complaints:
             try:
@@ -126,7 +128,7 @@ class Command:
             return f"{name}: ended with status {process.returncode}{_last_line(complaints)}"
 
     def abandon(self) -> None:
-        """Stop trying, also in the middle; may be called from another thread."""
+        """Kill a running command; may be called from another thread."""
         with self._lock:
             self._abandoned = True
             if self._running is not None:
@@ -142,13 +144,13 @@ class Command:
                 stdout=subprocess.DEVNULL,
                 stderr=complaints,
                 env={**os.environ, **environment(event)},
-                start_new_session=True,  # so that Ctrl-C ends the watch and not the command, and all of it can be killed together
+                start_new_session=True,  # so that Ctrl-C does not end the command, and its whole process group can be killed
             )
             return self._running
 
 
 def environment(event: LiveEvent) -> dict[str, str]:
-    """What a command finds in its environment: plain text without control characters, shortened where a system would refuse it."""
+    """The environment variables of a command: plain text without control characters, shortened to what systems accept."""
     values: Mapping[str, Any] = {"event": event.kind, "time": event.time, "seconds": f"{event.seconds:.3f}", **_told(event.details)}
     return {f"SCREENER_{name.upper()}": shortened(visible(str(value)), _LONGEST_VALUE) for name, value in values.items()}
 
@@ -158,7 +160,7 @@ def _told(details: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    """The command and what it has started, unless it has ended by itself: its number may by then be another's."""
+    """Kill the command and its children, unless it has ended: its process id may have been reused."""
     if process.poll() is not None:
         return
     with suppress(OSError):
@@ -187,7 +189,7 @@ class _Courier:
         self._finishing = False
         self._delivering = False
         self.dropped = 0
-        # A daemon, so that a delivery that will not end cannot keep the program from ending.
+        # A daemon thread, so that a delivery that hangs cannot keep the program from ending.
         self._thread = threading.Thread(target=self._run, name="screener-notifier", daemon=True)
         self._thread.start()
 
@@ -226,7 +228,7 @@ class _Courier:
         while (event := self._next()) is not None:
             try:
                 failure = self._channel.deliver(event)
-            except Exception as error:  # nothing that goes wrong here may end the watch, or go unsaid
+            except Exception as error:  # no error here may end the watch or go unreported
                 failure = f"an event could not be delivered: {type(error).__name__}: {error}"
             if failure:
                 self._say(failure)
@@ -240,5 +242,5 @@ class _Courier:
             return self._waiting.popleft() if self._waiting else None
 
     def _say(self, text: str) -> None:
-        with suppress(OSError, ValueError):  # where nothing can be told any more, events can still be delivered
+        with suppress(OSError, ValueError):  # events can still be delivered if messages cannot
             self._tell(text)

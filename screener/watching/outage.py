@@ -1,7 +1,7 @@
-"""In which state a watch is, and how much of it was lost. Pure: the moments are given.
+"""The state of a watch, and how much time was lost. Pure: all moments are given.
 
-Frames that are passed over because newer ones came are no loss: the watch never promised to judge each of them. Time in which no current
-picture could be had is one.
+Frames skipped because newer ones arrived are no loss, because the watch does not promise to judge every frame. Time without a current
+picture is a loss.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from screener.settings import LiveSettings
 from screener.video.live.feed import FeedStatus, LiveFrame
 
 BLOCKED_FACTOR = 3.0
-"""A judgement that is this many times `stale_seconds` old, while frames come, says that the machine does not keep up at all."""
+"""If frames arrive but the last judgement is this many times `stale_seconds` old, the machine does not keep up."""
 
 
 def state_of(status: FeedStatus, newest: LiveFrame | None, judged_at: float | None, now: float, settings: LiveSettings) -> tuple[str, str]:
-    """State of the watch, one of `records.STATES`, and why in words where it is not live.
+    """State of the watch, one of `records.STATES`, and why, in words, unless it is live.
 
-    judged_at: when the frame that is spoken of was captured, or when the state became live; all moments by `time.monotonic`.
+    judged_at: when the frame of the current judgement was captured, or when the state became live; all moments by `time.monotonic`.
     """
     if status.phase != "open":
         return status.phase, status.message
@@ -34,24 +34,24 @@ def state_of(status: FeedStatus, newest: LiveFrame | None, judged_at: float | No
 
 
 class Outages:
-    """Counts the time in which there was no current picture."""
+    """Adds up the time without a current picture."""
 
     def __init__(self) -> None:
         self._since: float | None = None
         self._seconds = 0.0
 
     def begin(self, since: float) -> None:
-        """Goes on if there is one already."""
+        """Start an outage; does nothing during one."""
         if self._since is None:
             self._since = since
 
     def end(self, now: float) -> float:
-        """How long it lasted; 0 if there was none."""
+        """End the outage; returns its length in seconds, 0 if there was none."""
         lasted = 0.0 if self._since is None else max(0.0, now - self._since)
         self._seconds += lasted
         self._since = None
         return lasted
 
     def seconds(self, now: float) -> float:
-        """All of them together, one that still lasts included."""
+        """Total length, including an outage in progress."""
         return self._seconds + (0.0 if self._since is None else max(0.0, now - self._since))

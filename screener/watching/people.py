@@ -1,7 +1,7 @@
-"""The people in view, each judged over a rolling window of time with the very functions of a scan.
+"""The people in view, each judged over a rolling window of time with the functions of a scan.
 
-Knows sights and seconds. Does not know where frames come from, nor the clock on the wall. What is kept of a person is bounded by the
-window: a few numbers for each frame in it, and a handful of crops.
+Knows sights and seconds, not the source of frames or the wall clock. Memory per person is bounded by the window: a few numbers for each
+frame in it, and a handful of crops.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Happening:
 
 @dataclass(frozen=True, eq=False)
 class _Glance:
-    """What one frame said of a person."""
+    """One frame's measurements of a person."""
 
     seconds: float
     face_px: float
@@ -49,7 +49,7 @@ class _Glance:
 
 
 class People:
-    """Whoever was seen within the window."""
+    """Everyone seen within the window."""
 
     def __init__(self, limits: Limits, settings: LiveSettings) -> None:
         self._limits = limits
@@ -60,11 +60,11 @@ class People:
 
     @property
     def frames_looked_at(self) -> int:
-        """Within the window."""
+        """Number of frames within the window."""
         return len(self._looks)
 
     def see(self, seconds: float, sights: Sequence[Sight]) -> tuple[tuple[LivePerson, ...], list[Happening]]:
-        """The faces of one more frame -> everyone in the window, by track id, and what that changes."""
+        """Add the faces of one more frame; returns everyone in the window, by track id, and what changed."""
         self._looks.append(seconds)
         oldest = seconds - self._window_seconds
         while self._looks[0] < oldest:
@@ -87,7 +87,7 @@ class People:
         return tuple(self._people[track_id].now() for track_id in sorted(self._people)), happened
 
     def clear(self, cause: str) -> list[Happening]:
-        """Everyone is out of the picture at once: a verdict never spans an interruption."""
+        """Remove everyone, because a verdict never spans an interruption."""
         happened = [happening for person in self._people.values() for happening in person.end(cause)]
         self._people.clear()
         self._looks.clear()
@@ -137,7 +137,7 @@ class _Person:
         return [Happening("person", after)]
 
     def end(self, cause: str) -> list[Happening]:
-        """Nothing more is said of this person; what stood is taken back."""
+        """Stop judging this person, and withdraw any alarm."""
         if self._verdict is None or self._verdict.outcome != "fake":
             return []
         reason = "no_face" if cause == "gone" else "stream_lost"

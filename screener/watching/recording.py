@@ -1,4 +1,4 @@
-"""The annotated pictures of a live watch -> a video file. Knows when a picture is worth another frame; the writing is `video_writer`'s."""
+"""Records the annotated pictures of a live watch to a video file. Decides which pictures become frames; `video_writer` writes them."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from numpy.typing import NDArray
 from screener.encoding.video_writer import Mp4Writer
 
 MOST_FPS = 30.0
-"""A picture that comes sooner after the one before is left out: a recording need not be faster than what it shows."""
+"""A picture that follows the previous one faster than this is skipped."""
 
 
 class Recorder:
-    """Writes `path` (MP4, whatever the name ends in); it can be played as far as it was written.
+    """Writes `path` (MP4, whatever its suffix), which stays playable up to the last written frame if the program dies.
 
-    Pictures lie as far apart as they did in the watch; the video's own time starts with its first picture.
+    Pictures keep their times in the watch; the video starts with the first picture.
     """
 
     def __init__(self, path: Path) -> None:
-        """An existing file is replaced. Raises OutputError."""
+        """Replaces an existing file. Raises OutputError."""
         self._writer = Mp4Writer(path)
         self._last_seconds: float | None = None
 
@@ -40,5 +40,5 @@ class Recorder:
         self._last_seconds = seconds
 
     def close(self) -> None:
-        """Raises OutputError. A second call does nothing."""
+        """Finish the file. A second call does nothing. Raises OutputError."""
         self._writer.close()

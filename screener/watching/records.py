@@ -1,6 +1,6 @@
-"""What a live watch tells: one `LiveUpdate` each time something is to be shown, with the people in view, the events and the state.
+"""The output of a live watch: `LiveUpdate` records, with the people in view, the events and the state.
 
-Frozen records of numpy arrays and plain values, checked once, when they are made: construction raises ValueError.
+Frozen records of numpy arrays and plain values, checked at construction, which raises ValueError.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from screener.errors import REASONS
 from screener.records import OUTCOMES, FaceScore, TrackVerdict
 
 STATES = ("opening", "live", "frozen", "stale", "lost", "ended")
-"""opening: no frame yet. live: frames come and change. frozen: they come and are all the same. stale: none came for a while.
-lost: the source is gone and being tried again. ended: the watch is over."""
+"""opening: no frame yet. live: frames arrive and change. frozen: they arrive and are all the same. stale: none arrived for a while. lost:
+the connection is lost and being retried. ended: the watch is over.
+"""
 
 EVENTS = ("start", "person", "alarm", "cleared", "lost", "reconnected", "stale", "summary")
 
@@ -26,10 +27,10 @@ EVENTS = ("start", "person", "alarm", "cleared", "lost", "reconnected", "stale",
 class LivePerson:
     """One person in view, as judged over the rolling window.
 
-    verdict: over the window alone; `outcome` is the steady one, after hysteresis. p_fake, interval: None until there is evidence enough.
-    box_xyxy: (4,) float32, pixels of the full-size frame of the update; None while the person is out of sight.
-    history: (n, 2) float64, seconds since start and p_fake, one point a second at most, of the last minute.
-    alarmed: an alarm stands for this person.
+    verdict: over the window; `outcome` is the steady one, after hysteresis. p_fake, interval: None until there is enough evidence.
+    box_xyxy: (4,) float32, pixels of the update's full-size frame; None while the person is out of sight.
+    history: (n, 2) float64, seconds since start and p_fake of the last minute, at most one point a second.
+    alarmed: whether an alarm is on for this person.
     """
 
     verdict: TrackVerdict
@@ -60,7 +61,7 @@ class LiveEvent:
         check.finite(self, "seconds")
 
     def to_dict(self) -> dict[str, Any]:
-        """The event as a line of JSON has it."""
+        """The event as its JSON object."""
         return {"event": self.kind, "seconds": round(self.seconds, 3), "time": self.time, **self.details}
 
 
@@ -68,11 +69,11 @@ class LiveEvent:
 class LiveStats:
     """Counts since the start of the watch, and rates over its last seconds.
 
-    frames_received: that the source delivered. frames_dropped: of those, overtaken by newer ones before they were looked at.
-    frames_judged: in which at least one face was scored. received_fps, judged_fps: over the last seconds.
+    frames_received: delivered by the source. frames_dropped: of those, replaced by newer ones before they were judged.
+    frames_judged: frames in which at least one face was scored. received_fps, judged_fps: over the last seconds.
     delay_median_seconds, delay_p95_seconds: from a frame's capture to its verdict, over the last minute; None before the first.
-    segments: how often the source was opened with success, so at least 1 once a frame came.
-    source_fps: what the source claims, 0 if nothing.
+    segments: number of successful connections, at least 1 once a frame arrived.
+    source_fps: as stated by the source, 0 if unknown.
     """
 
     frames_received: int = 0
@@ -93,13 +94,14 @@ class LiveStats:
 class LiveUpdate:
     """The state of a watch at one moment.
 
-    state: one of STATES. message: why, in words, where it is not `live`; empty otherwise.
+    state: one of STATES. message: why, in words, if it is not `live`; empty otherwise.
     outcome, reasons: of the whole picture, from the people in view; `undecided` without people, and always while the state is not `live`.
     people: in view or in the window; empty while the state is not `live`.
-    picture_rgb: (H, W, 3) uint8, the newest frame, for drawing only; None before the first, while lost, and where none were asked for.
-    events: what happened since the update before. retry_seconds: until the next attempt to connect, while lost.
-    scores: of the faces judged since the update before; frame_index counts the frames of the segment from 0.
-    crops_rgb: by track_id of each alarm among `events`, the most telling face crops of the window, each (S, S, 3) uint8, worst first.
+    picture_rgb: (H, W, 3) uint8, the newest frame, for drawing only; None before the first, while lost, and if none were asked for.
+    events: what happened since the previous update. retry_seconds: until the next attempt to connect, while lost.
+    scores: of the faces judged since the previous update; frame_index counts the frames of the segment from 0.
+    crops_rgb: track_id of each alarm among `events` -> the most telling face crops of the window, each (S, S, 3) uint8, highest score
+    first.
     """
 
     seconds: float

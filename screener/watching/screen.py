@@ -1,6 +1,6 @@
-"""One update of a live watch as a screen of rich text, cut to the size of the terminal: banner, people, rates, last events.
+"""Renders one update of a live watch with rich, cut to the size of the terminal: banner, people, rates, last events.
 
-Everything that colour says, words say too. Characters beyond ASCII are used only where the terminal has them.
+Colour never carries information of its own. Characters beyond ASCII are used only if the terminal has them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from screener.watching.records import LiveEvent, LivePerson, LiveUpdate
 from screener.watching.wording import event_in_words, evidence, interval_in_words, live_headline, rates
 
 WIDE = 96
-"""Columns from which on a person fits on one line."""
+"""Minimum number of columns for one line per person."""
 
 OUTCOME_STYLES = {"fake": "bold reverse red", "genuine": "bold green", "undecided": "bold yellow"}
 _PLAIN_STYLES = {"fake": "red", "genuine": "green", "undecided": "yellow"}
@@ -40,7 +40,7 @@ _LEAST_EVENTS = 2
 
 @dataclass(frozen=True)
 class LiveScreen:
-    """silent_seconds: how long no update has come, if that is too long for the last one to be believed."""
+    """silent_seconds: how long no update has come, if too long for the last one to be shown as current."""
 
     source_name: str
     update: LiveUpdate | None
@@ -67,14 +67,14 @@ class LiveScreen:
 
 
 class _Draw:
-    """The parts of a screen, for one width and one set of characters."""
+    """The parts of a screen, for one width and character set."""
 
     def __init__(self, width: int, ascii_only: bool) -> None:
         self._width = width
         self._ascii_only = ascii_only
 
     def banner(self, source_name: str, update: LiveUpdate) -> RenderableType:
-        """LIVE, what is watched, the outcome of the whole picture, and for how long."""
+        """State, source, outcome of the whole picture, and how long it has been watched."""
         bar = Table.grid(expand=True, padding=(0, 1))
         bar.add_column(no_wrap=True)
         bar.add_column(ratio=1, no_wrap=True, overflow="crop")
@@ -88,7 +88,7 @@ class _Draw:
         return Panel(bar, box=HEAVY, border_style=_PLAIN_STYLES[update.outcome], padding=(0, 1), width=self._width)
 
     def alert(self, source_name: str, update: LiveUpdate | None, silent_seconds: float | None, height: int) -> RenderableType:
-        """The state in wide letters over a ground of its own, where no verdict may be believed."""
+        """The state in large letters on a coloured background, for states without a current verdict."""
         state, why = ("opening", "") if update is None else (update.state, update.message)
         if silent_seconds is not None:
             state, why = "stale", f"the watch itself has not been heard of for {silent_seconds:.0f} s"
@@ -102,12 +102,12 @@ class _Draw:
             said.append("no verdict: what was seen before no longer counts")
         watched = "" if update is None else clock(update.seconds, 0)
         said.append(f"{self._short(source_name, self._width - 24)}  {watched}")
-        letters = Align.center(Text("\n".join(word)))  # as one block: lines centred each by itself would shift against each other
+        letters = Align.center(Text("\n".join(word)))  # as one block, because lines centred one by one would be shifted against each other
         inside = Group(letters, Text(), *(Text(self._safe(line), justify="center") for line in said))
         return Panel(inside, box=HEAVY, style=STATE_STYLES[state], width=self._width, padding=(1, 2))
 
     def people(self, update: LiveUpdate, room: int) -> Iterator[RenderableType]:
-        """A heading and as many people as `room` lines hold, by number; the least suspicious are left out first."""
+        """A heading and as many people as fit into `room` lines, by number; the least suspicious are left out first."""
         if not update.people:
             return
         yield self._line(self._heading(update))
@@ -128,7 +128,7 @@ class _Draw:
         return Padding(Text("  ".join(rates(update.stats)), "dim"), (0, 1))
 
     def events(self, events: Sequence[LiveEvent | str], room: int) -> Iterator[RenderableType]:
-        """The last ones that fit into `room` lines, the newest at the bottom."""
+        """The last events that fit into `room` lines, newest at the bottom."""
         for event in events[-room:] if room > 0 else ():
             if isinstance(event, str):
                 yield self._line(Text(f"          {self._safe(event)}"))
@@ -150,7 +150,7 @@ class _Draw:
         )
 
     def _widths(self) -> tuple[int, int]:
-        """Of the gauge and the sparkline on a wide terminal."""
+        """Widths of the gauge and the sparkline on a wide terminal."""
         free = self._width - 62
         return free - free // 2, min(60, free // 2)
 
@@ -170,7 +170,7 @@ class _Draw:
             gauge_width, spark_width = self._widths()
             head.append_text(self._gauge(person, update, gauge_width))
             head.append(f"  {spread:<10}  {judged:<22}  ")
-            # Words that need more room take it from the oldest part of the minute.
+            # Longer text shortens the oldest part of the sparkline.
             head.append_text(self._sparkline(person, update, max(0, min(spark_width, self._width - 1 - head.cell_len))))
             yield self._line(head)
         else:
@@ -209,6 +209,6 @@ class _Draw:
 
 
 def _why(person: LivePerson) -> str:
-    """What is said under a person: why nothing can be said, and that the person is not to be seen."""
+    """The line under a person: why there is no decision, and whether the person is out of sight."""
     reasons = spelt_out(person.verdict.reasons) if person.verdict.outcome == "undecided" else []
     return "; ".join([*(["out of sight"] if person.box_xyxy is None else []), *reasons])

@@ -1,6 +1,6 @@
-"""The crops that raised an alarm -> picture files, a bounded number of them.
+"""Saves the crops that raised an alarm as picture files, up to a limit.
 
-Knows files and OpenCV's encoder. Files of earlier watches are never touched.
+Knows files and OpenCV's encoder. Files of earlier watches are never changed.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ DEFAULT_LIMIT = 200
 
 
 class Snapshots:
-    """Keeps at most `limit` files in `folder`; of those that it wrote itself, the oldest give way to new ones."""
+    """Keeps at most `limit` files in `folder`; of those that it wrote itself, the oldest are deleted for new ones."""
 
     def __init__(self, folder: Path, limit: int = DEFAULT_LIMIT) -> None:
-        """The folder is made if need be. Raises OutputError, SettingsError."""
+        """Creates the folder if needed. Raises OutputError, SettingsError."""
         if limit < 1:
             raise SettingsError(f"snapshots: expected at least 1 to be kept, got {limit}")
         self._folder = folder
@@ -35,7 +35,7 @@ class Snapshots:
         make_folder(folder)
 
     def keep(self, event: LiveEvent, crops_rgb: Iterable[NDArray[np.uint8]]) -> list[Path]:
-        """Each (h, w, 3) uint8 RGB crop as `20261122T161203.400-person-1-fake-0.93-1.png`, without loss. Raises OutputError."""
+        """Save each (h, w, 3) uint8 RGB crop as `20261122T161203.400-person-1-fake-0.93-1.png`, lossless. Raises OutputError."""
         paths = [self._write(f"{_name(event)}-{number}", crop) for number, crop in enumerate(crops_rgb, 1)]
         while len(self._kept) > self._limit:
             with suppress(OSError):
@@ -54,7 +54,7 @@ class Snapshots:
         return path
 
     def _free(self, stem: str) -> Path:
-        """A name that no file has: two watches may share a folder."""
+        """An unused file name, because two watches may share a folder."""
         path, number = self._folder / f"{stem}.png", 1
         while path.exists():
             number += 1
@@ -63,7 +63,7 @@ class Snapshots:
 
 
 def _name(event: LiveEvent) -> str:
-    """Time of day, person, outcome and score, in letters that every file system takes."""
+    """Time of day, person, outcome and score, in characters that every file system accepts."""
     moment = re.sub(r"(Z|[+-]\d\d:?\d\d)$", "", event.time).replace("-", "").replace(":", "")
     details = event.details
     p_fake = details.get("p_fake")

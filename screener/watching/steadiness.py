@@ -1,8 +1,9 @@
-"""The outcome that is shown of one person: it speaks only on evidence, and does not flicker. Pure; knows no frames and no clock.
+"""Hysteresis for the outcome shown for one person: nothing is shown without evidence, and it does not flicker. Pure; knows no frames and no
+clock.
 
-Becoming fake takes effect at once. To be taken back, that must have been doubted for `hold_seconds`; and a person once called fake stays so
-while the pooled score is within `margin` of the threshold, whatever else is said of it. Genuine is never held: it goes when the evidence
-goes, and comes back once it has held for `hold_seconds` again.
+Fake takes effect at once. It is withdrawn only if the window's outcome was different for `hold_seconds`; while the pooled score is within
+`margin` of the threshold, fake stays in any case. Genuine is not held: it ends when its evidence ends, and returns after the evidence has
+lasted for `hold_seconds` again.
 """
 
 from __future__ import annotations
@@ -12,12 +13,12 @@ from dataclasses import dataclass, replace
 from screener.records import TrackVerdict
 
 SILENT = frozenset({"too_short", "too_small", "low_quality"})
-"""Reasons with which there is no evidence to show a number for."""
+"""Reasons with which there is too little evidence to show a score."""
 
 
 @dataclass(frozen=True)
 class Steadiness:
-    """min_seconds: time between the first and the last judged frame before anything is said."""
+    """min_seconds: minimum time between the first and the last judged frame before an outcome is shown."""
 
     threshold: float
     margin: float = 0.05
@@ -26,7 +27,7 @@ class Steadiness:
 
 
 class SteadyOutcome:
-    """Of one person, from verdict to verdict over the rolling window."""
+    """The shown outcome of one person, updated with each verdict over the rolling window."""
 
     def __init__(self, rules: Steadiness) -> None:
         self._rules = rules
@@ -67,7 +68,7 @@ class SteadyOutcome:
 
     def _shown(self, fresh: TrackVerdict) -> TrackVerdict:
         if self._outcome != "undecided":
-            # Held over a gap in the evidence, an outcome needs the number it was based on; without one there is nothing to hold.
+            # To hold an outcome over a gap in the evidence, its score must be known.
             if fresh.p_fake is not None:
                 return replace(fresh, outcome=self._outcome, reasons=())
             self._outcome, self._doubted_since = "undecided", None

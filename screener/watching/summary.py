@@ -1,7 +1,7 @@
-"""The numbers of a watch, and its end as the verdict on one input. Knows the record of the watch; does not know how it was come by.
+"""The statistics of a watch, and its verdict at the end as for one input. Knows the record of the watch, not how it was made.
 
-Coverage is complete if there was a current picture all the time from the first attempt to connect, but for the first wait for it, if none
-came damaged, and if a file or recording was read whole. Frames that were passed over for newer ones do not count against it.
+Coverage is complete if there was a current picture all the time (not counting the wait for the first one), no frame was damaged, and a file
+or recording was read to its end. Frames skipped for newer ones do not count.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class WatchFacts:
 
 
 def stats_of(status: FeedStatus, counts: Counts) -> LiveStats:
-    """What an update says of the watch so far."""
+    """The statistics for an update."""
     middle, late = counts.delay or (None, None)
     return LiveStats(
         frames_received=status.frames_received,
@@ -51,10 +51,10 @@ def stats_of(status: FeedStatus, counts: Counts) -> LiveStats:
 
 
 def summary_verdict(models: Models, source: Source, settings: LiveSettings, chronicle: Chronicle, facts: WatchFacts) -> Verdict:
-    """Everyone who was seen, the worst that was found of them, and how much of the watch was really judged."""
+    """The verdict on the whole watch: everyone who was seen, with their strongest evidence, and the coverage."""
     status, counts = facts.status, facts.counts
     lost = facts.outages > 0 or not counts.looked_at
-    # Where nothing ever came, why the last attempt failed says more than that there was no picture.
+    # If no frame ever arrived, the reason of the last failed attempt is the most informative.
     loss = status.reason if status.reason and not status.frames_received else "stream_lost"
     said = (*(loss,) * lost, *("corrupt",) * (status.frames_damaged > 0), *("unread_part",) * ("multi_video" in status.warnings))
     reasons = tuple(dict.fromkeys((*said, *status.end_reasons)))
@@ -98,7 +98,7 @@ def summary_verdict(models: Models, source: Source, settings: LiveSettings, chro
 
 
 def summary_details(verdict: Verdict, chronicle: Chronicle, facts: WatchFacts) -> dict[str, Any]:
-    """The fields of a whole input, and what only a watch has."""
+    """The fields of a whole input, plus those that only a watch has."""
     middle, late = facts.delay or (None, None)
     return {
         **verdict.to_dict(),

@@ -1,6 +1,6 @@
-"""A live watch in the terminal: on one that can draw, a screen that is drawn over and over; elsewhere a line for whatever changes.
+"""Shows a live watch in the terminal: a redrawn screen if the terminal supports it, otherwise a line per change.
 
-Knows updates and rich. Shows nothing of people while the state is not `live`, nor once the watch itself has fallen silent.
+Knows updates and rich. Shows people only in the state `live`, and not once updates have stopped.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from screener.watching.screen import LiveScreen
 from screener.watching.wording import person_line, rates, state_line, time_of_day
 
 SILENCE_SECONDS = 2.0
-"""An update that is older than this is withdrawn from the screen even if nothing says so."""
+"""If no update has come for this long, the screen no longer shows the last one as current."""
 
 DRAWN_PER_SECOND = 4
 KEPT_EVENTS = 50
@@ -38,7 +38,7 @@ class _View(Protocol):
 
 
 class LiveView:
-    """A context manager; `show` takes updates as they come, any number a second. Exceptions pass."""
+    """A context manager; `show` takes updates at any rate. Exceptions pass."""
 
     def __init__(self, console: Console, source_name: str) -> None:
         can_draw = console.is_terminal and not console.is_dumb_terminal
@@ -52,16 +52,16 @@ class LiveView:
         self._view.stop()
 
     def show(self, update: LiveUpdate) -> None:
-        """Draw an update."""
+        """Show an update."""
         self._view.show(update)
 
     def note(self, text: str) -> None:
-        """A message for the user that no update carries, such as a notification that failed; may come from any thread."""
+        """Show a message outside the updates, such as a notification that failed; may be called from any thread."""
         self._view.note(text)
 
 
 class _Screen:
-    """Redraws by itself; at once when something has changed that matters."""
+    """Redraws at regular intervals, and at once after an important change."""
 
     def __init__(self, console: Console, source_name: str) -> None:
         self._source_name = source_name
@@ -74,7 +74,7 @@ class _Screen:
             screen=True,
             refresh_per_second=DRAWN_PER_SECOND,
             get_renderable=self._drawing,
-            # Results go to standard output, which may be a file: rich must not turn them aside to this console.
+            # Results go to standard output, which may be a file; rich must not redirect them to this console.
             redirect_stdout=False,
             redirect_stderr=False,
         )
@@ -105,7 +105,7 @@ class _Screen:
 
 
 def _essence(update: LiveUpdate) -> tuple[object, ...]:
-    """What must not wait for the next drawing."""
+    """The parts whose change must be shown at once."""
     return update.state, update.outcome, tuple((p.verdict.track_id, p.verdict.outcome) for p in update.people)
 
 

@@ -1,6 +1,6 @@
-"""`live`: an endless source watched, one update after the other, also while nothing happens.
+"""`live`: watches an endless source and yields updates, also while nothing happens.
 
-Puts the feed, the judge and the states together and tells what changes. Does not draw, print or write anything.
+Connects feed, judge and states, and reports changes. Does not draw, print or write anything.
 """
 
 from __future__ import annotations
@@ -30,19 +30,21 @@ from screener.watching.records import LiveEvent, LivePerson, LiveUpdate
 from screener.watching.summary import WatchFacts, stats_of, summary_details, summary_verdict
 
 QUIET_SECONDS = 0.25
-"""An update comes at least so often."""
+"""Longest time between two updates."""
 
 LAST_FRAME_SECONDS = 30.0
-"""For the last frame of a source that has ended to be judged."""
+"""Time limit for judging the last frame of a source that has ended."""
 
 DOWN = ("stale", "frozen", "lost")
 
 
 class Watch:
-    """An iterator of `LiveUpdate`s, the last of which brings the `summary`; a context manager. Not for use from several threads."""
+    """An iterator of `LiveUpdate`s, the last of which carries the `summary`; a context manager. Not for use from several threads."""
 
     def __init__(self, models: Models, source: Source, settings: LiveSettings, pictures: bool = True, clock: Any = time.monotonic) -> None:
-        """models: with the settings `settings.judging()`. pictures: updates bring the newest frame, with boxes that follow the faces."""
+        """models: loaded with the settings `settings.judging()`. pictures: updates carry the newest frame, with boxes that follow the
+        faces.
+        """
         self._models, self._source, self._settings, self._pictures = models, source, settings, pictures
         self._clock = clock
         self._bell = threading.Event()
@@ -63,7 +65,7 @@ class Watch:
         self._started = 0.0
         self._moment = (0.0, "")
         self.verdict: Verdict | None = None
-        """On the whole watch, once it has ended."""
+        """The verdict on the whole watch, once it has ended."""
 
     def __iter__(self) -> Iterator[LiveUpdate]:
         return self
@@ -75,7 +77,7 @@ class Watch:
         self.close()
 
     def __next__(self) -> LiveUpdate:
-        """Raises SourceError for a source that can never be watched, such as a camera that is not there."""
+        """The next update. Raises SourceError for a source that can never be watched, such as a missing camera."""
         if self._finished:
             raise StopIteration
         if not self._started:
@@ -91,9 +93,9 @@ class Watch:
             raise
 
     def finish(self) -> LiveUpdate:
-        """End the watch now: the last update, with the summary; `verdict` is then that on the whole watch. Raises as `next` does."""
+        """End the watch now and return the last update, with the summary; `verdict` is then set. Raises as `next` does."""
         now = self._begin_update()
-        self.close()  # first, so that nothing changes any more while it is told
+        self.close()  # first, so that nothing changes while the summary is made
         status, newest = self._feed.look()
         state, message = self._state_of(status, newest, now)
         changes = self._changes(state, message, status, newest, now)
@@ -110,7 +112,7 @@ class Watch:
         )
 
     def close(self) -> None:
-        """At once, also while the source hangs. Safe to call again."""
+        """Stop at once, even while the source hangs. Safe to call again."""
         self._finished = True
         self._feed.close()
         self._judge.close()
@@ -139,9 +141,9 @@ class Watch:
         return seen or now - self._source_ended_at > LAST_FRAME_SECONDS
 
     def _begin_update(self) -> float:
-        """The moment that the update and all its events bear: they are told in another order than they are made in."""
+        """The time of the update and all its events, fixed here because the events are created in another order than they are reported."""
         now = float(self._clock())
-        passed = max(0.0, now - self._started) if self._started else 0.0  # a watch may be ended before it began
+        passed = max(0.0, now - self._started) if self._started else 0.0  # the watch may end before it started
         self._moment = (passed, datetime.now().astimezone().isoformat(timespec="milliseconds"))
         return now
 
@@ -150,7 +152,7 @@ class Watch:
         status, newest = self._feed.look()
         state, message = self._state_of(status, newest, now)
         changes = self._changes(state, message, status, newest, now)
-        # After a withdrawal, and before the picture is put together: nobody is shown who has just been taken back.
+        # After a withdrawal and before composing the picture, so that withdrawn people are not shown.
         news = self._judge.news(now, newest.first if newest is not None else 0)
         events = (*self._told(news.before), *changes, *self._told(news.after))
         judgement = news.judgement if state == "live" else None
@@ -165,25 +167,25 @@ class Watch:
     def _state_of(self, status: FeedStatus, newest: LiveFrame | None, now: float) -> tuple[str, str]:
         if status.phase != "ended":
             return state_of(status, newest, self._judged_at(newest), now, self._settings)
-        # No silence counts any more. What was not live before the end is so only if something has come since.
+        # After the end, silence no longer counts. A state other than live stays unless a frame has arrived since.
         if self._state in DOWN and status.last_arrival in (None, self._last_arrival):
             return self._state, self._message
         return state_of(replace(status, phase="open"), newest, None, status.last_arrival or now, self._settings)
 
     def _judged_at(self, newest: LiveFrame | None) -> float | None:
-        """Since when nothing was judged; None while there was nothing to judge."""
+        """The moment since which nothing was judged; None if there was nothing to judge."""
         if self._blocked:
             return self._judge.last_captured
         begins = newest is not None and newest.first != self._first
         return None if self._live_since is None or begins else max(self._judge.last_captured, self._live_since)
 
     def _changes(self, state: str, message: str, status: FeedStatus, newest: LiveFrame | None, now: float) -> tuple[LiveEvent, ...]:
-        """The events of going from one state to another; whoever was spoken of while frames came is no longer."""
+        """The events of a change of state; when the state stops being live, everyone is withdrawn."""
         events: list[LiveEvent] = []
         first = newest.first if newest is not None else 0
         missed = ""
         if state == "live" and self._state not in DOWN and first > max(self._first, 1):
-            # Interrupted and going on again between two looks.
+            # The source was interrupted and recovered between two updates.
             missed = "lost" if status.segments > self._segment else "stale"
             words = {"lost": "the connection was lost and came back", "stale": "no new frame came for a while"}[missed]
             events.append(self._down(missed, words, status, first - 1, now))
@@ -192,7 +194,7 @@ class Watch:
                 self._last_arrival = newest.captured - newest.unchanged_seconds
             events.append(self._down(state, message, status, newest.number if newest is not None else 0, now))
         elif state == "live" and (self._state in DOWN or missed):
-            self._judge.withdraw(missed or self._state, first - 1)  # of a stretch that began and ended between two looks
+            self._judge.withdraw(missed or self._state, first - 1)  # results of a stretch that began and ended between two updates
             lasted = self._outages.end(now)
             events.append(self._event("reconnected", lost_seconds=round(lasted, 3), after=missed or self._state, segment=status.segments))
         if state == "live" and (self._state != "live" or missed):
@@ -204,11 +206,11 @@ class Watch:
         return tuple(events)
 
     def _down(self, state: str, message: str, status: FeedStatus, number: int, now: float) -> LiveEvent:
-        """number: of the newest frame that must no longer be believed."""
+        """number: of the newest frame whose results are withdrawn."""
         if self._state not in DOWN:
             self._outages.begin(self._last_arrival or now)
             self._outage_count += 1
-        # With frames coming and changing, it is the judge that stands still: until it moves, there is nothing to show.
+        # Frames arrive and change, so the judge is stuck; there is nothing to show until it continues.
         self._blocked = state == "stale" and status.last_arrival is not None and now - status.last_arrival <= self._settings.stale_seconds
         self._live_since = None
         self._judge.withdraw(state, number)
@@ -287,8 +289,8 @@ def live(
 ) -> Watch:
     """Watch a camera index, device path, named pipe, address, or a file at its own speed: `for update in screener.live(source): ...`.
 
-    Updates come several times a second, also while nothing happens; leaving the loop does not end the watch, `close` or `with` does.
-    pictures: updates bring the newest frame. Raises SourceError, CheckpointError, SettingsError and DeviceError.
+    Updates come several times a second, also while nothing happens. Leaving the loop does not end the watch; `close` or `with` does.
+    pictures: updates carry the newest frame. Raises SourceError, CheckpointError, SettingsError and DeviceError.
     """
     settings = settings or LiveSettings()
     found = live_source(source)

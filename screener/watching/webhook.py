@@ -1,6 +1,6 @@
-"""Events -> a web address: POST as JSON, with time limits and a few attempts. Knows HTTP only.
+"""POSTs events as JSON to a web address, with time limits and retries. Only knows HTTP.
 
-What an address has after its host may be a secret, and is left out of every message.
+The part of an address after its host may be a secret, and is left out of every message.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from screener.watching.records import LiveEvent
 
 TIMEOUT_SECONDS = 5.0
 PAUSES_SECONDS = (1.0, 2.0, 4.0)
-"""Between attempts; so there is one attempt more than there are pauses."""
+"""Pauses between attempts; there is one attempt more than there are pauses."""
 
 SEE_OTHER = 303
-"""The event was taken, and something else could be looked at: no failure, and nothing to follow."""
+"""The event was accepted, and the response refers to another page: success, and the redirect is not followed."""
 
 _SCHEMES = ("http", "https")
 _TRY_AGAIN = {408, 425, 429, *range(500, 600)}
@@ -41,7 +41,7 @@ class Webhook:
         self._opener = urllib.request.build_opener(_Redirects)
 
     def deliver(self, event: LiveEvent) -> str:
-        """POST the event, again after a pause where that may help; returns what went wrong, or an empty text."""
+        """POST the event, with retries if they may help; returns what went wrong, or an empty text."""
         body = event_line(event).encode()
         for pause_seconds in (0.0, *self._pauses_seconds):
             if self._abandoned.wait(pause_seconds):
@@ -54,11 +54,11 @@ class Webhook:
         return f"{self._name}: {why}; given up after {len(self._pauses_seconds) + 1} attempts"
 
     def abandon(self) -> None:
-        """Stop trying, also in the middle; may be called from another thread."""
+        """Stop trying, even during an attempt; may be called from another thread."""
         self._abandoned.set()
 
     def _attempt(self, body: bytes) -> tuple[str, bool]:
-        """Why it failed, empty if it did not, and whether another attempt may help."""
+        """Why it failed (empty if it did not), and whether another attempt may help."""
         headers = {"Content-Type": "application/json", "User-Agent": f"screener/{versions()['screener']}"}
         request = urllib.request.Request(self._url, body, headers, method="POST")
         try:
@@ -77,7 +77,7 @@ class Webhook:
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows with the same body, which Python would drop, and only from http to http or https and from https to https."""
+    """Follows redirects with the same body, which Python would drop, and only from http to http or https and from https to https."""
 
     def redirect_request(
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
@@ -89,12 +89,12 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
 
 
 def _shown(url: str) -> str:
-    """Scheme and host of an address that can be used. Raises SettingsError."""
+    """Scheme and host of a valid address. Raises SettingsError."""
     try:
         parts = urllib.parse.urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError as error:
-        # Python's own words may quote a piece of the address, and all of it after the host may be a secret.
+        # Python's message may quote a part of the address, and everything after the host may be a secret.
         raise SettingsError("webhook: not a web address; check the host and the port, and write other signs as %XX") from error
     if parts.scheme not in _SCHEMES or not host:
         got = f"an address of kind {visible(parts.scheme)[:20]}:" if "://" in url else "none"

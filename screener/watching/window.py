@@ -1,7 +1,7 @@
-"""A window on the user's screen. The window itself lives in a process of its own, `window_process`, and pictures are sent there.
+"""A window on the user's screen. It belongs to a separate process, `window_process`, to which pictures are sent.
 
-So that a graphics library which ends the program where it finds no screen, or hangs when the screen goes away, ends or hangs only that
-process. Knows pipes; does not know what the pictures show.
+A graphics library may end the program if there is no screen, or hang when the screen goes away; this way only that process is affected.
+Knows pipes; does not know what the pictures show.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ LONGEST_SIDE_PX = 1920
 
 MOST_FPS = 30.0
 _CHATTER = ("QFontDatabase", "Note that Qt")
-"""How lines begin that Qt always prints."""
+"""Beginnings of lines that Qt always prints."""
 
 _INSTEAD = "the terminal view and --record work without a window"
 
-# Only what the window needs: the package's public names would bring the whole of PyTorch with them.
+# Imports only what the window needs: the package's public names would load PyTorch.
 _START = (
     "import sys, types; package = types.ModuleType('screener'); package.__path__ = [sys.argv[1]]; sys.modules['screener'] = package; "
     "from screener.watching.window_process import main; main(sys.argv[2])"
@@ -44,17 +44,17 @@ _START = (
 
 
 class Window:
-    """Shows pictures and hears keys; never waits for the screen."""
+    """Shows pictures and receives keys; never waits for the screen."""
 
     def __init__(self, title: str) -> None:
-        """Raises DeviceError where no window can be opened."""
+        """Raises DeviceError if no window can be opened."""
         why = missing()
         if why:
             raise DeviceError(f"no window can be opened: {why}; {_INSTEAD}")
         self._complaints = tempfile.TemporaryFile()  # noqa: SIM115
         package = Path(__file__).resolve().parent.parent
         self._process = subprocess.Popen(
-            # -P: nothing is imported from the folder that the user happens to be in.
+            # -P: nothing is imported from the current folder.
             [sys.executable, "-P", "-c", _START, os.fspath(package), visible(title)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -78,9 +78,10 @@ class Window:
         self.close()
 
     def show(self, picture_rgb: NDArray[np.uint8]) -> str | None:
-        """(H, W, 3) uint8 RGB. Gives the next key pressed since, if any; `q` for Escape and when the user closes the window.
+        """Show (H, W, 3) uint8 RGB. Returns the next key pressed since the last call, if any; `q` for Escape and when the user closes the
+        window.
 
-        Pictures that come faster than MOST_FPS are left out. Raises DeviceError when the window is gone by itself.
+        Pictures that come faster than MOST_FPS are skipped. Raises DeviceError if the window was lost.
         """
         if self._keys:
             return self._keys.popleft()
@@ -93,7 +94,7 @@ class Window:
         return None
 
     def close(self) -> None:
-        """A second call does nothing."""
+        """Close the window. A second call does nothing."""
         if self._process.poll() is None:
             self._process.kill()
         self._process.wait()
@@ -105,7 +106,7 @@ class Window:
     def _send(self, picture_rgb: NDArray[np.uint8]) -> None:
         assert self._process.stdin is not None
         height, width = picture_rgb.shape[:2]
-        # When the process has died, the answer that ends tells so next time.
+        # If the process has died, the end of its answers shows it at the next call.
         with suppress(BrokenPipeError, ValueError):
             self._process.stdin.write(HEADER.pack(width, height))
             self._process.stdin.write(np.ascontiguousarray(picture_rgb).data)
@@ -131,7 +132,7 @@ class Window:
         self._ended.set()
 
     def _said(self) -> str:
-        """The first thing that the process complained of, if anything."""
+        """The first error message of the process, if any."""
         with suppress(OSError, ValueError):
             self._complaints.seek(0)
             lines = self._complaints.read(16384).decode("utf-8", "replace").splitlines()
@@ -141,7 +142,7 @@ class Window:
 
 
 def missing() -> str:
-    """What is missing for a window as far as can be known without opening one; empty if nothing is."""
+    """What a window would need and is missing, as far as can be known without opening one; empty if nothing is."""
     if toolkit() == "NONE":
         return "this OpenCV cannot open windows (pip uninstall opencv-python-headless, pip install opencv-python)"
     if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):

@@ -1,6 +1,7 @@
-"""The process that owns the window: it takes raw pictures from its standard input, shows the newest, and answers with the keys pressed.
+"""The process that owns the window: reads raw pictures from its standard input, shows the newest, and answers with the keys pressed.
 
-Each picture is a header, width and height, and its pixels; each answer is a line: OPENED once, then a key each. It ends with its input.
+Each picture is a header, width and height, followed by its pixels; each answer is a line: OPENED once, then one per key. It ends when its
+input ends.
 """
 
 from __future__ import annotations
@@ -21,21 +22,21 @@ OPENED = "opened"
 CLOSING_KEY = "q"
 _ESCAPE = 27
 _LARGEST_WH = (1280, 800)
-"""Of the window when it opens; the user may draw it larger."""
+"""Maximum size of the window when it opens; the user may enlarge it."""
 
 
 def toolkit() -> str:
-    """The graphics library that this OpenCV opens windows with, NONE without one."""
+    """The graphics library that this OpenCV opens windows with; NONE if it has none."""
     found = re.search(r"^\s*GUI:\s*(\S+)", cv2.getBuildInformation(), re.MULTILINE)
     return found[1] if found else "NONE"
 
 
 def main(title: str) -> None:
     """Show pictures until standard input or the window closes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides; the terminal tells both
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides; the terminal sends the signal to both
     newest = _Newest(os.fdopen(os.dup(0), "rb"))
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
-    os.dup2(2, 1)  # whatever a library prints is a complaint, not an answer
+    os.dup2(2, 1)  # a library's output must not mix with the answers
     try:
         cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
         cv2.waitKey(1)
@@ -43,7 +44,7 @@ def main(title: str) -> None:
         _show(title, newest, answers)
     except BrokenPipeError:
         pass
-    # At once: tidying up a screen that may be gone can hang.
+    # Exit immediately: cleaning up a screen that is gone can hang.
     os._exit(0)
 
 
@@ -71,7 +72,7 @@ def _show(title: str, newest: _Newest, answers: BinaryIO) -> None:
 def _is_open(title: str) -> bool:
     try:
         return bool(cv2.getWindowProperty(title, cv2.WND_PROP_VISIBLE) >= 1)
-    except cv2.error:  # how some of its toolkits say that there is no such window any more
+    except cv2.error:  # some toolkits raise this when the window no longer exists
         return False
 
 
@@ -90,7 +91,7 @@ class _Newest:
         threading.Thread(target=self._read, daemon=True).start()
 
     def take(self) -> NDArray[np.uint8] | None:
-        """(H, W, 3) uint8 RGB that came since the last call; None if none did."""
+        """(H, W, 3) uint8 RGB that arrived since the last call; None if none did."""
         with self._lock:
             picture_rgb, self._picture_rgb = self._picture_rgb, None
         return picture_rgb

@@ -1,6 +1,6 @@
-"""What a live watch tells, in plain words: the picture as a whole, a person, an event, the rates. Pure text, for terminal and log alike.
+"""The results of a live watch in plain words: the whole picture, a person, an event, the rates. Pure text, for terminal and log.
 
-Does not know colours or where the words go.
+Does not know colours or where the text goes.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def live_headline(update: LiveUpdate) -> str:
 
 
 def person_line(person: LivePerson) -> str:
-    """`person 1: FAKE  p 0.93 [0.87-0.97]  96 frames, seen 48 s`, with the reason where it is undecided."""
+    """`person 1: FAKE  p 0.93 [0.87-0.97]  96 frames, seen 48 s`, with the reason if undecided."""
     verdict = person.verdict
     why = "; ".join(spelt_out(verdict.reasons)) if verdict.outcome == "undecided" else ""
     parts = [verdict.outcome.upper(), p_in_words(verdict), evidence(person), why]
@@ -46,12 +46,12 @@ def p_in_words(verdict: TrackVerdict) -> str:
 
 
 def interval_in_words(verdict: TrackVerdict) -> str:
-    """`0.29-0.30`; empty where there is none."""
+    """`0.29-0.30`; empty if there is none."""
     return "" if verdict.interval is None else f"{score(verdict.interval[0])}-{score(verdict.interval[1])}"
 
 
 def evidence(person: LivePerson) -> str:
-    """`96 frames, seen 48 s`: how many frames the present verdict rests on, and for how long the person has been in view."""
+    """`96 frames, seen 48 s`: number of frames behind the present verdict, and how long the person has been in view."""
     verdict = person.verdict
     if not verdict.frames_judged:
         return "nothing judged"
@@ -68,7 +68,7 @@ def state_line(update: LiveUpdate) -> str:
 
 
 def rates(stats: LiveStats) -> list[str]:
-    """How the watch keeps up, a few words each."""
+    """Rates and delays of the watch, a few words each."""
     delay = []
     if stats.delay_median_seconds is not None and stats.delay_p95_seconds is not None:
         delay = [f"delay {stats.delay_median_seconds:.2f} s, 95 % within {stats.delay_p95_seconds:.2f} s"]
@@ -83,12 +83,12 @@ def rates(stats: LiveStats) -> list[str]:
 
 
 def event_in_words(event: LiveEvent) -> str:
-    """One line without its time. Details that an event should have and has not are left out."""
+    """One line without its time. Missing details are left out."""
     return _EVENTS[event.kind](event.details)
 
 
 def time_of_day(time: str) -> str:
-    """ISO 8601 -> HH:MM:SS; what is no such time is shown as it is."""
+    """ISO 8601 -> HH:MM:SS; anything else is returned unchanged."""
     try:
         return datetime.fromisoformat(time).strftime("%H:%M:%S")
     except ValueError:

@@ -17,7 +17,7 @@ from screener.report import load_schema
 from screener.settings import ScanSettings
 from screener.video import open_video, start_decoder
 from screener.video.sandbox import child
-from screener.video.sandbox.opening import _Worker
+from screener.video.sandbox.decoded_video import _Worker
 from screener.video.sources import file_source
 
 CODECS = {"h264": ("libx264", "mp4"), "hevc": ("libx265", "mp4"), "vp9": ("libvpx-vp9", "webm"), "mpeg4": ("mpeg4", "mp4")}

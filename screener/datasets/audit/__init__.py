@@ -1,4 +1,4 @@
-"""Labelled items in, warnings out: what splits share, and whether anything but the face tells real from fake. Before training, not after.
+"""Labelled items in, warnings out: what splits share, and whether anything but the face tells real from fake. To be run before training.
 
 Reads every file once. Knows items and files. Does not know networks or scores.
 """
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from screener.datasets.audit.audit_report import AuditReport, Unread, require_clean
 from screener.datasets.audit.confounds import Confound, can_judge_together, find_confounds, independent_groups
-from screener.datasets.audit.facts import FileFacts, OnProgress, read_all
+from screener.datasets.audit.incidental_facts import FileFacts, OnProgress, read_all
 from screener.datasets.audit.leaks import KINDS, Leak, find_leaks
 from screener.datasets.item import LabelledItem
 from screener.settings.audit import AuditSettings
@@ -19,13 +19,13 @@ __all__ = ["KINDS", "AuditReport", "Confound", "Leak", "Unread", "audit", "judge
 
 
 def audit(items: Sequence[LabelledItem], settings: AuditSettings | None = None, on_progress: OnProgress | None = None) -> AuditReport:
-    """Read every item and report what leaks and what else tells the label; a file that cannot be read is named, never raised."""
+    """Read every item and report leaks and facts that tell the label. A file that cannot be read is reported, not raised."""
     settings = settings or AuditSettings()
     return judge(read_all(items, settings.readers, on_progress), settings)
 
 
 def judge(files: Sequence[FileFacts], settings: AuditSettings) -> AuditReport:
-    """The report on files that were read already."""
+    """The report on files that were already read."""
     items = [file.item for file in files]
     labels_of: dict[str, set[int]] = defaultdict(set)
     for item in items:

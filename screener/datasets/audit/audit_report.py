@@ -1,4 +1,4 @@
-"""What an audit found, its warnings in plain words, and the gate that training may put before itself. Pure."""
+"""The result of an audit, its warnings in plain words, and the check that training may require. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ REAL, FAKE = LABELS["real"], LABELS["fake"]
 
 @dataclass(frozen=True)
 class Unread:
-    """A file that could not be read, or only in part. name: as the data set writes it. reasons: from `errors.REASONS`."""
+    """A file that could not be read, or not completely. name: as in the data set. reasons: from `errors.REASONS`."""
 
     name: str
     reasons: tuple[str, ...]
@@ -28,11 +28,11 @@ class Unread:
 
 @dataclass(frozen=True)
 class AuditReport:
-    """files: how many of each label in each split, by (split, label); the split is empty where the data gives none.
+    """files: (split, label) -> number of files; the split is empty if the data gives none.
 
-    one_sided: data sets that hold files of one label only, with that label. unreadable: nothing of them could be read.
-    damaged: read, but not whole. groups: how many that share nothing with each other hold a real, and how many a fake.
-    leaks, confounds: see there. judged_together: False where scikit-learn is missing.
+    one_sided: data sets that contain only one label, with that label. unreadable: files of which nothing could be read.
+    damaged: files that were read incompletely. groups: number of unrelated groups with a real file, and with a fake one.
+    leaks, confounds: see there. judged_together: False if scikit-learn is missing.
     """
 
     files: dict[tuple[str, int], int]
@@ -51,17 +51,19 @@ class AuditReport:
         return tuple(sorted({split for split, _ in self.files} - {""}))
 
     def counted(self, label: int) -> int:
-        """How many files have this label, over all splits."""
+        """Number of files with this label, over all splits."""
         return sum(number for (_, of), number in self.files.items() if of == label)
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Everything that a reader should know before training, in words; nothing when all is well."""
+        """Everything to know before training, in words; empty if there is nothing."""
         return (*_reading_warnings(self), *leak_warnings(self.leaks), *_confound_warnings(self), *_missing_warnings(self))
 
     @property
     def is_clean(self) -> bool:
-        """Whether nothing leaks and no fact tells the label. Files that cannot be read do not count: whoever uses them says so."""
+        """Whether nothing leaks and no fact tells the label. Files that cannot be read do not count; whatever uses them will
+        report them.
+        """
         return not self.leaks and not self.standing_out
 
     @property
@@ -89,18 +91,18 @@ class AuditReport:
 
 
 def require_clean(report: AuditReport, strict: bool) -> list[str]:
-    """The warnings of an audit; with `strict`, raises DatasetError when something leaks or a fact tells the label."""
+    """The warnings of an audit. With `strict`, raises DatasetError if something leaks or a fact tells the label."""
     warnings = list(report.warnings)
     if strict and not report.is_clean:
         found = [*leak_warnings(report.leaks), *_confound_warnings(report)]
         advice = "mend the data, or go on without strict"
-        # On one line: whoever prints a message escapes what would break it.
+        # On one line, because line breaks in messages are escaped when printed.
         raise DatasetError(f"the audit found {counted(len(found), 'fault')}; {advice}: {' '.join(found)}")
     return warnings
 
 
 def counted(number: int, one: str, several: str = "") -> str:
-    """`1 file`, `1,200 files`. several: the plural, where it is not made with an s."""
+    """`1 file`, `1,200 files`. several: the plural if it is not formed with an s."""
     return f"{number:,} {one if number == 1 else several or one + 's'}"
 
 
@@ -128,7 +130,7 @@ def _spelt_out(reasons: Iterable[str]) -> str:
 
 
 def leak_warnings(leaks: Sequence[Leak]) -> list[str]:
-    """One sentence for each kind of leak there is, with an example."""
+    """One sentence for each kind of leak found, with an example."""
     counts, first = Counter(leak.kind for leak in leaks), {leak.kind: leak for leak in reversed(leaks)}
     return [f"{_leaked(kind, counts[kind], first[kind])}, such as {example(first[kind])}." for kind in KINDS if kind in counts]
 
@@ -142,7 +144,7 @@ def _leaked(kind: str, number: int, leak: Leak) -> str:
 
 
 def example(leak: Leak) -> str:
-    """Two members of a leak, from different splits where there are several, with what they share unless that is a digest."""
+    """Two members of a leak, from different splits if there are several, with what they share unless that is a digest."""
     split_of = dict(zip(leak.names, leak.splits, strict=True))
     first = leak.names[0]
     second = next((name for name in leak.names if split_of[name] != split_of[first]), leak.names[-1])

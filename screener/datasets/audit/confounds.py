@@ -1,8 +1,8 @@
-"""Whether facts that have nothing to do with a forged face tell the label all the same, alone or together.
+"""Whether facts that have nothing to do with a forged face tell the label, alone or together.
 
-Each fact is turned into a score by what it said about other groups, and the score is judged by its AUC, so that a fact that takes a value
-of its own for every file tells nothing. Knows facts and labels, not files. The model over all facts together needs scikit-learn; without
-it they are judged one at a time.
+Each fact is turned into a score learnt from other groups, and judged by the AUC of that score, so that a fact with a different value for
+every file tells nothing. Knows facts and labels, not files. The model over all facts needs scikit-learn; without it only single facts are
+judged.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import mannwhitneyu
 
-from screener.datasets.audit.facts import FACTS, Fact, FileFacts, Value
+from screener.datasets.audit.incidental_facts import FACTS, Fact, FileFacts, Value
 from screener.datasets.item import LABELS
 from screener.datasets.splits import components, plan_folds
 from screener.errors import DatasetError
@@ -30,7 +30,7 @@ TOGETHER = Fact("all of this together", lambda file: None)
 SET = Fact("the data set that a file is from", lambda file: file.item.set_name or None)
 
 LEAST_OF_A_CLASS = 10
-"""Independent groups with a real, and with a fake, that a figure takes."""
+"""Minimum number of independent groups with a real file, and with a fake one, for a figure."""
 
 FEW_VALUES = 5
 MOST_BINS = 20
@@ -41,7 +41,7 @@ MOST_IN_A_LEAF = 50
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
 Fold = tuple[NDArray[np.int64], NDArray[np.int64]]
-"""Places of the files learnt from, and of those judged."""
+"""Indices of the training files, and of the test files."""
 
 Model = Callable[[Labels, Fold], Floats]
 
@@ -50,9 +50,10 @@ Model = Callable[[Labels, Fold], Floats]
 class Confound:
     """How well one fact tells the label.
 
-    fact: its name in FACTS, `set`, or `together`. words: what it is called. scope: a data set, or EVERYWHERE.
-    auc: area under the ROC curve over files of groups that were not learnt from; 0.5 tells nothing, 1 everything.
-    interval: its central 95 % range. files: how many of each label, real first. typical: what most reals, and most fakes, have.
+    fact: its name in FACTS, `set`, or `together`. words: its description. scope: a data set, or EVERYWHERE.
+    auc: area under the ROC curve over files of groups that were not trained on; 0.5 is chance, 1 is perfect.
+    interval: its central 95 % range. files: number of files of each label, real first. typical: value of most real files, and of most
+    fakes.
     """
 
     fact: str
@@ -64,12 +65,14 @@ class Confound:
     typical: tuple[str, str]
 
     def stands_out(self, bound: float) -> bool:
-        """Whether it tells the label at least that well, and not by chance."""
+        """Whether its AUC reaches the bound and is significantly above chance."""
         return self.auc >= bound and self.interval[0] > 0.5
 
 
 def find_confounds(files: Sequence[FileFacts], settings: AuditSettings) -> tuple[Confound, ...]:
-    """The facts that are not the same in all files: first over all files, then inside each data set, each time all together at the end."""
+    """The facts that differ between files: first over all files, then inside each data set, each time with all facts together
+    at the end.
+    """
     read = [file for file in files if not file.failure]
     sets = sorted({file.item.set_name for file in read})
     found = list(_inside(EVERYWHERE, read, settings, {**FACTS, "set": SET}))
@@ -79,7 +82,7 @@ def find_confounds(files: Sequence[FileFacts], settings: AuditSettings) -> tuple
 
 
 def can_judge_together() -> bool:
-    """Whether scikit-learn is there, which judging several facts together needs."""
+    """Whether scikit-learn is installed, which judging several facts together needs."""
     return importlib.util.find_spec("sklearn") is not None
 
 
@@ -95,7 +98,7 @@ def _inside(scope: str, files: list[FileFacts], settings: AuditSettings, facts: 
     for name, values in columns.items():
         auc = _cross_validated(labels, folds, _alone(values))
         yield Confound(name, facts[name].words, scope, auc, _interval(auc, *independent), counts, _typical(values, labels))
-    # The set is no property of a file: with it, the figure for all facts would say again what the set alone says.
+    # The data set is not a property of a file; with it, the figure for all facts would only repeat the set's.
     together = [values for name, values in columns.items() if name in FACTS]
     if len(together) > 1 and can_judge_together():
         auc = _cross_validated(labels, folds, _boosted(together, settings.seed))
@@ -103,7 +106,7 @@ def _inside(scope: str, files: list[FileFacts], settings: AuditSettings, facts: 
 
 
 def independent_groups(files: Sequence[FileFacts]) -> tuple[int, int]:
-    """How many groups that share nothing hold a real, and how many a fake."""
+    """Number of unrelated groups that contain a real file, and that contain a fake one."""
     labels = np.array([file.item.label for file in files], np.int64)
     groups = components([file.item for file in files]) if files else np.zeros(0, np.int64)
     reals, fakes = (len(set(groups[labels == label].tolist())) for label in (LABELS["real"], LABELS["fake"]))
@@ -111,7 +114,7 @@ def independent_groups(files: Sequence[FileFacts]) -> tuple[int, int]:
 
 
 def _folds(files: Sequence[FileFacts], settings: AuditSettings) -> list[Fold]:
-    """Folds that never part what belongs together; none where there are too few groups for that."""
+    """Folds that never split related files; empty if there are too few groups."""
     try:
         plans = plan_folds([replace(file.item, split="") for file in files], settings.folds, seed=settings.seed)
     except DatasetError:
@@ -121,7 +124,9 @@ def _folds(files: Sequence[FileFacts], settings: AuditSettings) -> list[Fold]:
 
 
 def _cross_validated(labels: Labels, folds: Sequence[Fold], model: Model) -> float:
-    """AUC inside each fold, weighted by its pairs. Over all folds at once a fold's share of fakes would be held against its own scores."""
+    """AUC inside each fold, weighted by its number of pairs. A single AUC over all folds would be biased by their different shares of
+    fakes.
+    """
     areas, pairs = [], []
     for fold in folds:
         scores, truth = model(labels, fold), labels[fold[1]]
@@ -133,21 +138,21 @@ def _cross_validated(labels: Labels, folds: Sequence[Fold], model: Model) -> flo
 
 
 def _alone(values: Sequence[Value]) -> Model:
-    """The share of fakes among the files learnt from that have the same value, or a number in the same bin."""
+    """Scores a file by the share of fakes among the training files with the same value, or with a number in the same bin."""
 
     def model(labels: Labels, fold: Fold) -> Floats:
         learnt, judged = fold
         places = _places(values, learnt)
         size = int(places.max()) + 1
         fakes = np.bincount(places[learnt], labels[learnt], size)
-        # One more file, as often fake as files are in all: a value that was never seen tells nothing.
+        # Smoothed with one more file at the overall share of fakes, so that an unseen value tells nothing.
         return np.asarray(((fakes + labels[learnt].mean()) / (np.bincount(places[learnt], minlength=size) + 1))[places[judged]], np.float64)
 
     return model
 
 
 def _places(values: Sequence[Value], learnt: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Number of the value or bin of each file; missing ones are 0. Numbers of many values are cut where the learnt ones fall evenly."""
+    """Index of the value or bin of each file; 0 if missing. Numbers with many values are binned by quantiles of the training files."""
     distinct = sorted({value for value in values if value is not None}, key=lambda value: (str(type(value)), value))
     bins = min(MOST_BINS, max(2, len(learnt) // LEAST_IN_A_BIN))
     if all(isinstance(value, float) for value in distinct) and len(distinct) > bins:
@@ -160,7 +165,7 @@ def _places(values: Sequence[Value], learnt: NDArray[np.int64]) -> NDArray[np.in
 
 
 def _boosted(columns: Sequence[Sequence[Value]], seed: int) -> Model:
-    """Few, small, gradient-boosted trees (Friedman 2001) over all facts; words are numbered, the most frequent first."""
+    """A few small gradient-boosted trees (Friedman 2001) over all facts; words are numbered, most frequent first."""
     table = np.column_stack([_numbered(values) for values in columns])
 
     def model(labels: Labels, fold: Fold) -> Floats:
@@ -183,7 +188,9 @@ def _numbered(values: Sequence[Value]) -> Floats:
 
 
 def _interval(auc: float, reals: int, fakes: int) -> tuple[float, float]:
-    """Central 95 % range, by the standard error of Hanley and McNeil (1982) with whole groups for samples: files of one are no two."""
+    """Central 95 % range, by the standard error of Hanley and McNeil (1982) with groups as samples, because files of one group are not
+    independent.
+    """
     twice_fake, twice_real = auc / (2 - auc), 2 * auc**2 / (1 + auc)
     variance = auc * (1 - auc) + (fakes - 1) * (twice_fake - auc**2) + (reals - 1) * (twice_real - auc**2)
     error = 1.96 * float(np.sqrt(max(0.0, variance) / (reals * fakes)))
@@ -191,7 +198,7 @@ def _interval(auc: float, reals: int, fakes: int) -> tuple[float, float]:
 
 
 def _typical(values: Sequence[Value], labels: Labels) -> tuple[str, str]:
-    """Median of the reals, and of the fakes, or their most frequent value where there are words or only a few values."""
+    """Median of the real files, and of the fakes, or the most frequent value for words and for facts with few values."""
     real, fake = ([v for v, label in zip(values, labels, strict=True) if label == wanted] for wanted in (0, 1))
     few = len(set(values)) <= FEW_VALUES
     return _middle(real, few), _middle(fake, few)

@@ -1,7 +1,7 @@
-"""Which pictures are near copies of each other: a perceptual hash finds candidates, the correlation of fine detail confirms them.
+"""Finds near copies of pictures: a perceptual hash finds candidates, the correlation of fine detail confirms them.
 
-Recompressed, resized, recoloured, blurred and retouched copies are found; mirrored ones and those cropped by more than a percent or two
-are not. Knows pixels and hashes. Does not know files, labels or splits.
+Finds recompressed, resized, recoloured, blurred and retouched copies, but not mirrored ones or those cropped by more than a percent or two.
+Knows pixels and hashes. Does not know files, labels or splits.
 """
 
 from __future__ import annotations
@@ -17,13 +17,17 @@ from scipy.fft import dctn
 SIDE_PX = 32
 
 DETAIL_SIGMA_PX = 1.5
-"""Detail is what a blur of this width takes away from the reduced picture: faces agree in the coarse, copies in the fine."""
+"""Detail is the difference to a blur of this width of the reduced picture: different faces agree in coarse structure, copies also in fine
+detail.
+"""
 
 LEAST_CONTRAST = 2.0
-"""Standard deviation in grey levels below which a picture, such as a black frame, is like every other of its kind and is not compared."""
+"""A picture with a lower standard deviation, in grey levels, such as a black frame, resembles all others of its kind and is not
+compared.
+"""
 
 BLOCK = (64, 4096)
-"""Hashes compared at a time: rows and columns that stay in the processor's cache."""
+"""Hashes compared at a time: rows and columns that fit into the CPU's cache."""
 
 UInt8 = NDArray[np.uint8]
 Places = NDArray[np.int64]
@@ -39,7 +43,7 @@ class Fingerprint:
 
 @dataclass(frozen=True)
 class NearPair:
-    """Places of two near copies, how many bits of their hashes differ, and the correlation of their detail, up to 1."""
+    """Indices of two near copies, number of bits in which their hashes differ, and the correlation of their detail, up to 1."""
 
     first: int
     second: int
@@ -50,21 +54,21 @@ class NearPair:
 def fingerprint(picture_rgb: UInt8) -> Fingerprint | None:
     """(H, W, 3) -> its fingerprint, or None for a picture without contrast.
 
-    The hash says of the 64 lowest frequencies of the discrete cosine transform which lie above their median (Zauner 2010, Implementation
-    and Benchmarking of Perceptual Image Hash Functions).
+    Each bit of the hash says whether one of the 64 lowest frequencies of the discrete cosine transform is above their median (Zauner 2010,
+    Implementation and Benchmarking of Perceptual Image Hash Functions).
     """
     grey = cv2.cvtColor(picture_rgb, cv2.COLOR_RGB2GRAY)
     small = np.asarray(cv2.resize(grey, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_AREA), np.uint8)
     if float(small.std()) < LEAST_CONTRAST:
         return None
     low = dctn(small.astype(np.float64), norm="ortho")[:8, :8].ravel()
-    # The first coefficient is the brightness, and far from the others.
+    # The first coefficient is the mean brightness, an outlier.
     bits = np.packbits(low > np.median(low[1:]))
     return Fingerprint(int.from_bytes(bits.tobytes(), "big"), small)
 
 
 def detail(small_grey: UInt8) -> NDArray[np.float32]:
-    """(n, 32, 32) -> (n, 1024) fine detail, of length 1 or 0 each, so that a product of two rows is their correlation."""
+    """(n, 32, 32) -> (n, 1024) fine detail, each row of length 1 or 0, so that the product of two rows is their correlation."""
     pictures = small_grey.astype(np.float32)
     fine = np.stack([picture - cv2.GaussianBlur(picture, (0, 0), DETAIL_SIGMA_PX) for picture in pictures]).reshape(len(pictures), -1)
     fine -= fine.mean(1, keepdims=True)
@@ -74,10 +78,10 @@ def detail(small_grey: UInt8) -> NDArray[np.float32]:
 def near_pairs(
     prints: list[Fingerprint], bits: int, correlation: float, matters: Callable[[Places, Places], NDArray[np.bool_]]
 ) -> list[NearPair]:
-    """Pairs that differ in at most `bits` of their hashes and correlate in detail by at least `correlation`, the closest first.
+    """Pairs whose hashes differ in at most `bits` bits and whose detail correlates by at least `correlation`, closest first.
 
-    matters: for arrays of first and second places, which pairs are asked for at all. Every hash is held against every other, some billion
-    comparisons for a hundred thousand pictures, which takes well under a minute; a kilobyte for each picture is held meanwhile.
+    matters: given arrays of first and second indices, returns which pairs are of interest. All pairs of hashes are compared: some billion
+    comparisons for a hundred thousand pictures, which takes well under a minute and a kilobyte of memory per picture.
     """
     hashes = np.array([one.picture_hash for one in prints], np.uint64)
     small = np.stack([one.small_grey for one in prints]) if prints else np.zeros((0, SIDE_PX, SIDE_PX), np.uint8)
@@ -96,7 +100,7 @@ def near_pairs(
 
 
 def _close_hashes(hashes: NDArray[np.uint64], bits: int) -> Iterator[tuple[Places, Places, NDArray[np.uint8]]]:
-    """Pairs of places, the lower first, block by block, with the number of differing bits."""
+    """Pairs of indices, the lower first, block by block, with the number of differing bits."""
     rows, columns = BLOCK
     for top in range(0, len(hashes), rows):
         upper = hashes[top : top + rows, None]

@@ -1,4 +1,4 @@
-"""What two splits share, or would once the data is split: videos, sources, persons, groups, files and near copies of pictures.
+"""What two splits share, or would share once the data is split: videos, sources, people, groups, files and near copies of pictures.
 
 Pure: knows items, digests and fingerprints, not files.
 """
@@ -13,15 +13,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from screener.datasets.audit.facts import FileFacts
 from screener.datasets.audit.fingerprints import Places, near_pairs
+from screener.datasets.audit.incidental_facts import FileFacts
 from screener.datasets.item import LabelledItem
 from screener.settings.audit import AuditSettings
 
 
 @dataclass(frozen=True)
 class Leak:
-    """kind: from KINDS. shared: what its members have in common, as the data set calls it. names, splits, labels: of each member.
+    """kind: from KINDS. shared: what its members have in common, as named in the data set. names, splits, labels: of each member.
 
     correlation: of the fine detail of two near copies, else 1.
     """
@@ -36,7 +36,7 @@ class Leak:
 
 @dataclass(frozen=True)
 class Kind:
-    """words: one and several of it, in a sentence. tokens: what an item shares with others, None where contents are compared instead."""
+    """words: singular and plural for a sentence. tokens: what an item may share with others, None if contents are compared instead."""
 
     words: tuple[str, str]
     tokens: Callable[[LabelledItem], Iterable[str]] | None = None
@@ -52,13 +52,13 @@ KINDS: dict[str, Kind] = {
     "made_from": Kind(("pair of a real picture and a fake made from it", "pairs of real pictures and fakes made from them")),
     "label": Kind(("file labelled both real and fake", "files labelled both real and fake")),
 }
-"""Every way in which what is learnt can leak into what is tested."""
+"""All ways in which training data can leak into test data."""
 
 
 def find_leaks(files: Sequence[FileFacts], settings: AuditSettings) -> tuple[Leak, ...]:
-    """Every leak, by kind; of near copies the closest first.
+    """All leaks, by kind; near copies with the closest first.
 
-    Items without a split will be cut apart by group: for them, copies in different groups are leaks.
+    Items without a split will be split by group, so copies in different groups are leaks for them.
     """
     items = [file.item for file in files]
     read = [file for file in files if not file.failure]
@@ -66,7 +66,7 @@ def find_leaks(files: Sequence[FileFacts], settings: AuditSettings) -> tuple[Lea
 
 
 def shared_names(items: Sequence[LabelledItem]) -> list[Leak]:
-    """What the data set itself says lies in more than one split."""
+    """What occurs in more than one split according to the data set itself."""
     leaks = []
     for name, kind in KINDS.items():
         members: dict[str, list[LabelledItem]] = defaultdict(list)
@@ -78,7 +78,7 @@ def shared_names(items: Sequence[LabelledItem]) -> list[Leak]:
 
 
 def identical_files(files: Sequence[FileFacts]) -> list[Leak]:
-    """Files of the same bytes that splits part or will part, and those that carry both labels."""
+    """Identical files in different splits, or in groups that may be split, and those with both labels."""
     members: dict[str, list[LabelledItem]] = defaultdict(list)
     for file in files:
         members[file.sha256].append(file.item)
@@ -92,8 +92,8 @@ def identical_files(files: Sequence[FileFacts]) -> list[Leak]:
 
 
 def near_copies(files: Sequence[FileFacts], settings: AuditSettings) -> list[Leak]:
-    """Pairs of nearly identical pictures, or of videos with nearly identical frames in their middles, that splits part or will part."""
-    # Identical files are found by their bytes; one of each is enough here.
+    """Nearly identical pictures, or videos with nearly identical middle frames, in different splits or in groups that may be split."""
+    # Identical files are found by their bytes, so one of each is compared.
     distinct = list({file.sha256: file for file in files if file.fingerprint is not None}.values())
     items = [file.item for file in distinct]
     splits, groups = _numbers([item.split for item in items]), _numbers([item.group for item in items])
@@ -113,7 +113,7 @@ def near_copies(files: Sequence[FileFacts], settings: AuditSettings) -> list[Lea
 
 
 def _are_parted(items: Sequence[LabelledItem]) -> bool:
-    """Whether the items lie in several splits or, as far as they have none, in several groups."""
+    """Whether the items are in several splits or, if they have none, in several groups."""
     splits = {item.split for item in items}
     return len(splits - {""}) > 1 or ("" in splits and len({item.group for item in items}) > 1)
 

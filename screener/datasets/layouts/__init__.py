@@ -1,7 +1,7 @@
-"""A data set on disk -> labelled items, whatever layout it comes in.
+"""A data set on disk in, labelled items out, for each known layout.
 
-Each layout is one module and one line in `LAYOUTS`. Knows names, lists and folders. Does not know the files' contents: a listed file that
-is not there is an item like any other, and whoever opens it counts it as missing.
+Each layout is one module and one line in `LAYOUTS`. Knows names, lists and folders. Does not know the contents of files: a listed file that
+does not exist is an item like any other, and is counted as missing when it is opened.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from screener.datasets.item import LABELS, LabelledItem
 from screener.datasets.layouts.celeb_df import is_celeb_df, read_celeb_df
 from screener.datasets.layouts.dfdc import is_dfdc, read_dfdc
 from screener.datasets.layouts.faceforensics import is_faceforensics, read_faceforensics
-from screener.datasets.layouts.folders import is_labelled_folder, media_below, read_labelled_folder
+from screener.datasets.layouts.plain_folders import is_labelled_folder, media_below, read_labelled_folder
 from screener.datasets.manifest import read_manifest
 from screener.errors import DatasetError
 
@@ -24,7 +24,7 @@ MANIFEST_NAME = "manifest.csv"
 
 @dataclass(frozen=True)
 class Layout:
-    """How a data set lies on disk. found: whether a path looks like it. read: its items. shape: what it looks like, in words."""
+    """How a data set is laid out on disk. found: whether a path looks like it. read: its items. shape: its description."""
 
     found: Callable[[Path], bool]
     read: Callable[[Path], list[LabelledItem]]
@@ -46,13 +46,13 @@ LAYOUTS: dict[str, Layout] = {
     "manifest": Layout(_is_manifest, _read_manifest, f"a CSV file path,label,group[,split,method], or a folder with {MANIFEST_NAME}"),
     "folders": Layout(is_labelled_folder, read_labelled_folder, "real/ and fake/, here or in one folder for each set or each split"),
 }
-"""Every layout by name."""
+"""Layouts by name."""
 
 
 def read_data(path: Path, layout: str | None = None) -> list[LabelledItem]:
-    """The labelled items of a data set. layout: a name from `LAYOUTS`; recognised from the path when left out.
+    """The labelled items of a data set. layout: a name from `LAYOUTS`; recognised from the path if left out.
 
-    Raises DatasetError when the path is missing, no layout fits, it holds nothing, or a list in it is wrong.
+    Raises DatasetError if the path is missing, no layout fits, it holds nothing, or a list in it is wrong.
     """
     name = layout or recognise(path)
     if name not in LAYOUTS:
@@ -66,14 +66,14 @@ def read_data(path: Path, layout: str | None = None) -> list[LabelledItem]:
 
 
 def recognise(path: Path) -> str:
-    """Name of the layout of a data set; raises DatasetError with what was looked for when none fits."""
+    """Name of the layout of a data set. Raises DatasetError, listing the known layouts, if none fits."""
     if not path.exists():
         raise DatasetError(f"{path}: there is no such file or folder; give a folder or a CSV manifest of labelled videos or pictures")
     found = [name for name, layout in LAYOUTS.items() if layout.found(path)]
     if not found:
         shapes = "; ".join(f"{name}: {layout.shape}" for name, layout in LAYOUTS.items())
         raise DatasetError(f"{path}: is none of the known layouts. They are: {shapes}")
-    # A list that somebody wrote of the files beside it tells more than their folders.
+    # A manifest of the files is more specific than their folders.
     distinct = [name for name in found if name != "folders"] if "manifest" in found else found
     if len(distinct) > 1:
         marks = "; ".join(f"{name}: {LAYOUTS[name].shape}" for name in distinct)
@@ -82,7 +82,7 @@ def recognise(path: Path) -> str:
 
 
 def not_taken(path: Path, items: Sequence[LabelledItem], layout: str | None = None) -> list[Path]:
-    """The videos and pictures below a folder that are no items of it, sorted. Nothing of a list: whoever wrote it has chosen.
+    """The videos and pictures below a folder that are not among its items, sorted. Empty for a list, whose author has chosen the files.
 
     layout: as for `read_data`.
     """
@@ -93,7 +93,7 @@ def not_taken(path: Path, items: Sequence[LabelledItem], layout: str | None = No
 
 
 def missing_files(items: Sequence[LabelledItem]) -> list[LabelledItem]:
-    """The items whose file is not there."""
+    """The items whose file does not exist."""
     return [item for item in items if not os.path.exists(item.path)]
 
 

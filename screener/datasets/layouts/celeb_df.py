@@ -2,8 +2,8 @@
 
     Celeb-real/id0_0000.mp4   YouTube-real/00000.mp4   Celeb-synthesis/id0_id1_0000.mp4   List_of_testing_videos.txt
 
-In the list 1 means real. The name of a swap says whose video it is (id0, clip 0000) and whose face it shows (id1). Knows names and lists.
-Does not know the files' contents. Source: Li et al. 2020, arXiv:1909.12962.
+In the list 1 means real. The name of a swap gives the target video (id0, clip 0000) and the person whose face it shows (id1). Knows names
+and lists. Does not know the contents of files. Source: Li et al. 2020, arXiv:1909.12962.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ LISTED_LABELS = {"1": "real", "0": "fake"}
 
 
 def is_celeb_df(path: Path) -> bool:
-    """Whether a path looks like Celeb-DF v2: its list of testing videos, or its folders."""
+    """Whether a path looks like Celeb-DF v2: it has the list of testing videos, or the folders."""
     return (path / TEST_LIST).is_file() or all((path / name).is_dir() for name in ("Celeb-real", "Celeb-synthesis"))
 
 
 def read_celeb_df(path: Path) -> list[LabelledItem]:
-    """Every clip that is there and every listed one, sorted; listed ones are the test split, the others training data.
+    """Every existing clip and every listed one, sorted; the listed ones are the test split, the others training data.
 
-    Raises DatasetError naming the line when the list cannot be read or contradicts a folder.
+    Raises DatasetError naming the line if the list cannot be read or contradicts a folder.
     """
     listed = _test_list(path / TEST_LIST)
     there = {f"{folder}/{file.name}" for folder in FOLDERS for file in (path / folder).glob("*.mp4")}
@@ -51,7 +51,7 @@ def _item(root: Path, name: str, split: str) -> LabelledItem:
 
 
 def _test_list(file: Path) -> set[str]:
-    """The listed names; empty when there is no list."""
+    """The listed names; empty if there is no list."""
     if not file.is_file():
         return set()
     try:

@@ -1,8 +1,8 @@
-"""DFDC: parts with a `metadata.json` each, that gives every video's label, its split and, for a fake, the video it was made from.
+"""DFDC: parts with a `metadata.json` each, which gives every video's label, its split and, for a fake, the original video.
 
     [dfdc_train_part_00/]metadata.json     {"a.mp4": {"label": "FAKE", "split": "train", "original": "b.mp4"}, ...}
 
-Knows names and lists. Does not know the files' contents. Source: Dolhansky et al. 2020, arXiv:2006.07397.
+Knows names and lists. Does not know the contents of files. Source: Dolhansky et al. 2020, arXiv:2006.07397.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ METADATA = "metadata.json"
 
 
 def is_dfdc(path: Path) -> bool:
-    """Whether a path has the list `metadata.json`, here or in the folders here. One that lies in `real/` or `fake/` is something else's."""
+    """Whether a path has a `metadata.json`, in itself or in its folders. One in `real/` or `fake/` belongs to something else."""
     return path.is_dir() and bool(_parts(path))
 
 
 def read_dfdc(path: Path) -> list[LabelledItem]:
-    """Every video of every part's list, part by part, whether the file is there or not; a fake and its original are one group.
+    """Every video of every part's list, part by part, whether the file exists or not; a fake and its original are one group.
 
     Raises DatasetError naming file and entry.
     """

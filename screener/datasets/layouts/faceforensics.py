@@ -4,7 +4,7 @@
     manipulated_sequences/<Method>/<compression>/videos/000_003.mp4      target and source of the face
     train.json, val.json, test.json                                      [["000", "003"], ...], here or in splits/
 
-Knows names and lists. Does not know the files' contents. Source: Rössler et al. 2019, arXiv:1901.08971; FaceShifter: arXiv:1912.13457.
+Knows names and lists. Does not know the contents of files. Source: Rössler et al. 2019, arXiv:1901.08971; FaceShifter: arXiv:1912.13457.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SET_NAME = "faceforensics++"
 ORIGINALS, MANIPULATED = "original_sequences/youtube", "manipulated_sequences"
 
 METHODS = ("Deepfakes", "Face2Face", "FaceSwap", "NeuralTextures", "FaceShifter")
-"""Made from the thousand originals, and so covered by the pair lists; the DeepFakeDetection videos of the same folder are not."""
+"""Made from the thousand originals, and so covered by the pair lists; the DeepFakeDetection videos in the same folder are not."""
 
 COMPRESSIONS = ("raw", "c0", "c23", "c40")
 
@@ -31,15 +31,14 @@ Pair = tuple[str, str]
 
 
 def is_faceforensics(path: Path) -> bool:
-    """Whether a path looks like FaceForensics++: its original or its manipulated sequences."""
+    """Whether a path looks like FaceForensics++: it has original or manipulated sequences."""
     return (path / "original_sequences").is_dir() or (path / MANIPULATED).is_dir()
 
 
 def read_faceforensics(path: Path) -> list[LabelledItem]:
-    """The listed videos of every method and compression that has a folder, whether the file is there or not.
+    """The listed videos of every method and compression that has a folder, whether the file exists or not.
 
-    Without any pair list, the files that are there, without a split. Raises DatasetError for a list that cannot be read or contradicts
-    another.
+    Without pair lists, the existing files, without a split. Raises DatasetError for a list that cannot be read or contradicts another.
     """
     split_of = _listed_pairs(path)
     pairs = list(split_of) or _pairs_of_names(path)
@@ -68,7 +67,7 @@ def _item(
 
 
 def _videos(folder: Path, names: list[str] | None) -> Iterator[tuple[str, Path]]:
-    """(name, file) of the listed videos, or of those that are there; nothing when the folder is not there."""
+    """(name, file) of the listed videos, or of the existing ones; empty if the folder does not exist."""
     if folder.is_dir():
         found = sorted(file.stem for file in folder.glob("*.mp4")) if names is None else names
         yield from ((name, folder / f"{name}.mp4") for name in found)
@@ -103,7 +102,7 @@ def _read_pairs(file: Path) -> list[Pair]:
 
 
 def _pairs_of_names(path: Path) -> list[Pair]:
-    """The pairs that the manipulated videos' own names tell."""
+    """The pairs according to the names of the manipulated videos."""
     files = (path / MANIPULATED).glob("*/*/videos/*_*.mp4")
     stems = {file.stem for file in files if file.parts[-4] in METHODS}
     found = {tuple(sorted(stem.split("_", 1))) for stem in stems}

@@ -1,4 +1,4 @@
-"""Real faces -> the same faces as generators' decoders draw them, each beside its original: fakes that need no forger.
+"""Real faces in, the same faces as drawn by generators' decoders out, paired with their originals: fakes without a forger.
 
-Comes in: faces of real pictures. Goes out: for each, pictures of the same size in which a decoder drew the whole picture, or the face.
+The outputs have the size of the real pictures; a decoder drew either the whole picture or the face.
 """

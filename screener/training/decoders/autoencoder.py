@@ -1,7 +1,7 @@
 """The tiny autoencoder of a diffusion model (TAEF2 for FLUX.2's latents, by madebyollin, MIT licence): pictures -> pictures.
 
-Its weights do not come with screener: two files, an encoder's and a decoder's, from https://github.com/madebyollin/taesd. Knows tensors
-and the two files. Does not know faces.
+Its weights do not come with screener: two files, for encoder and decoder, from https://github.com/madebyollin/taesd. Knows tensors and
+these files. Does not know faces.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from torch.nn import functional as F
 from screener.errors import CheckpointError
 
 STRIDE = 8
-"""Width and height must be multiples of it."""
+"""Width and height must be multiples of this."""
 
 KEPT, NOISY = 0.3, 0.7
-"""Bounds of a uniform draw: latents below the first are kept, below the second get noise, the others are smoothed."""
+"""Thresholds of a uniform random number: latents are kept below the first, get noise below the second, and are smoothed otherwise."""
 
 
 def _conv(incoming: int, outgoing: int, stride: int = 1, bias: bool = True) -> nn.Conv2d:
@@ -75,9 +75,9 @@ class Autoencoder(nn.Module):
         )
 
     def forward(self, pictures: Tensor, generator: torch.Generator, mixed: float = 0.0) -> Tensor:
-        """Decoded from the pictures' latents as they are, with noise, or smoothed, by chance for each picture.
+        """Decode the pictures' latents, which are kept, made noisy, or smoothed, at random for each picture.
 
-        mixed: half of the latents are first moved towards the next picture's, by a share of up to so much.
+        mixed: half of the latents are first moved towards the next picture's, by up to this share.
         """
         latents = self.encoder(pictures)
         drawn = torch.rand(len(latents), 3, generator=generator).to(latents)[..., None, None, None].unbind(1)
@@ -92,12 +92,12 @@ class Autoencoder(nn.Module):
 
 
 def load_autoencoder(folder: Path) -> Autoencoder:
-    """From `taef2_encoder.pth` and `taef2_decoder.pth` in `folder`. Raises CheckpointError when they are missing or are something else."""
+    """Load `taef2_encoder.pth` and `taef2_decoder.pth` from `folder`. Raises CheckpointError if they are missing or something else."""
     network = Autoencoder()
     for name in ("encoder", "decoder"):
         path = folder / f"taef2_{name}.pth"
         try:
             network.get_submodule(name).load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-        except Exception as error:  # what is no such file fails in many ways inside torch.load
+        except Exception as error:  # torch.load raises many kinds of errors for other files
             raise CheckpointError(f"{path}: cannot be read as the {name} of TAEF2: {error}") from error
     return network.float().requires_grad_(False).eval()

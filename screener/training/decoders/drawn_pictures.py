@@ -1,4 +1,4 @@
-"""The pictures that decoders drew, as files beside a run: a folder for each decoder, an index in it when it is finished.
+"""The pictures drawn by decoders, as files beside a run: a folder per decoder, with an index once it is complete.
 
 Knows files and faces. Does not know how the pictures are made.
 """
@@ -10,22 +10,22 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from screener.training.pictures import LabelledFace
+from screener.training.labelled_pictures import LabelledFace
 
 WHOLE_PICTURES = "autoencoder"
-"""How the name of a decoder begins that draws the whole picture and not the face alone."""
+"""Prefix of the names of decoders that draw the whole picture and not only the face."""
 
 INDEX = "index.json"
-"""Name of a face -> name of the file with its copy."""
+"""File that maps the name of a face to the name of the file with its copy."""
 
 
 def finished_decoders(folder: Path) -> list[str]:
-    """Names of the decoders that have drawn everything."""
+    """Names of the decoders whose folder is complete."""
     return sorted(index.parent.name for index in folder.glob(f"*/{INDEX}"))
 
 
 def decoded_pairs(folder: Path, faces: Sequence[LabelledFace]) -> list[tuple[LabelledFace, LabelledFace]]:
-    """The real ones of `faces` beside their copies; `method` of a copy is the name of its decoder."""
+    """The real faces among `faces` with their copies; `method` of a copy is the name of its decoder."""
     by_name = {face.name: face for face in faces if face.label == "real"}
     pairs = []
     for kind in finished_decoders(folder):

@@ -1,6 +1,6 @@
-"""Puts what decoders draw back into the pictures, and keeps the results as files beside a run.
+"""Inserts faces drawn by decoders into the pictures, and stores the results as files beside a run.
 
-Knows faces, the decoders and files. Does not know pairs, labels of data sets or the network that will learn from this.
+Knows faces, the decoders and files. Does not know pairs, labels or the network to be trained.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from screener.runtime.files import make_folder, telling, write_whole
 from screener.training.decoders.autoencoder import STRIDE, Autoencoder, load_autoencoder
 from screener.training.decoders.drawn_pictures import INDEX, WHOLE_PICTURES
 from screener.training.decoders.swap_decoder import SPECS, SwapDecoder, train_swap_decoder
-from screener.training.pictures import LabelledFace
+from screener.training.labelled_pictures import LabelledFace
 from screener.training.self_blending import match_colour, mix
 
 UInt8 = NDArray[np.uint8]
@@ -31,29 +31,29 @@ Drawn = tuple[LabelledFace, bytes]
 """A face and the JPEG of its copy."""
 
 TEMPLATE = np.array([(0.34, 0.40), (0.66, 0.40), (0.5, 0.58), (0.37, 0.76), (0.63, 0.76)], np.float32)
-"""Where eyes, nose and mouth corners lie in an aligned face, in shares of its side."""
+"""Positions of eyes, nose and mouth corners in an aligned face, relative to its side."""
 
 FACE_PX = (56.0, 200.0)
-"""Size of the face when the whole picture goes through the autoencoder, log-uniform."""
+"""Range of the face size, log-uniform, when the autoencoder processes the whole picture."""
 
 FACES_ALONE = "face-autoencoder"
-"""How the name of a pass begins in which the autoencoder draws the aligned face alone."""
+"""Prefix of the names of passes in which the autoencoder draws only the aligned face."""
 
 ALIGNED_PX = (80.0, 208.0)
-"""Side of the aligned face when it goes through the autoencoder alone, log-uniform: swap tools draw faces of 96 to 224 pixels."""
+"""Range of the aligned face's side, log-uniform, when the autoencoder draws only the face: swap tools draw faces of 96 to 224 pixels."""
 
 MOST_MIXED = 0.35
-"""How far at most an aligned face's latents are moved towards another face's."""
+"""Maximum share by which an aligned face's latents are moved towards another face's."""
 
 MOST_ERROR = 0.08
-"""Mean difference, of values from 0 to 1, up to which a decoder counts as drawing faces at all."""
+"""Maximum mean difference, on values from 0 to 1, for a decoder to count as having learnt to draw faces."""
 
 QUALITY = [cv2.IMWRITE_JPEG_QUALITY, 97, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
 
 
 @dataclass(frozen=True, eq=False)
 class Aligned:
-    """A face on the template. crop_rgb: (size, size, 3) uint8. matrix: (2, 3), from the picture to the crop."""
+    """A face aligned to the template. crop_rgb: (size, size, 3) uint8. matrix: (2, 3), from the picture to the crop."""
 
     face: LabelledFace
     crop_rgb: UInt8
@@ -69,12 +69,12 @@ def decode_faces(
     seed: int,
     say: Say,
 ) -> None:
-    """Draw every real face by each of `kinds` that `folder` does not hold yet, and write the pictures there.
+    """Draw every real face with each of `kinds` that `folder` does not contain yet, and write the pictures there.
 
-    kinds: name of a decoder -> seconds for which it is trained first. A name that begins with `autoencoder` or `face-autoencoder` is a pass
-    of the autoencoder in the folder `autoencoder`, which comes trained, over the whole pictures or over the aligned faces; the others are
-    of `SPECS`, and one that has not learnt to draw a face in its time is left out. Raises CheckpointError when the autoencoder cannot be
-    read, OutputError when a picture cannot be written.
+    kinds: name of a decoder -> seconds of its training. A name that begins with `autoencoder` or `face-autoencoder` is a pass of the
+    pre-trained autoencoder in the folder `autoencoder`, over whole pictures or aligned faces; the others are keys of `SPECS`, and one that
+    has not learnt to draw faces in its time is skipped. Raises CheckpointError if the autoencoder cannot be read, OutputError if a picture
+    cannot be written.
     """
     reals = [face for face in faces if face.label == "real"]
     with ThreadPoolExecutor() as pool:
@@ -99,7 +99,7 @@ def decode_faces(
 
 
 def _write(drawn: Iterator[Sequence[Drawn]], folder: Path) -> dict[str, str]:
-    """The pictures of each batch as files named by their number; name of the face -> name of the file."""
+    """Write the pictures of each batch as numbered files; returns name of the face -> name of the file."""
     names: dict[str, str] = {}
     for batch in drawn:
         for face, data in batch:
@@ -117,7 +117,7 @@ def _encoded(picture: UInt8) -> bytes:
 def _whole_pictures(
     faces: Sequence[LabelledFace], network: Autoencoder, device: torch.device, rng: Rng, pool: ThreadPoolExecutor
 ) -> Iterator[list[Drawn]]:
-    """Every picture through the autoencoder, those of one size together, each batch in a size of its own."""
+    """Every picture through the autoencoder, batched by size, each batch rescaled to a random size."""
     by_size: dict[tuple[int, int], list[LabelledFace]] = {}
     for face in faces:
         by_size.setdefault(face.size_hw, []).append(face)
@@ -140,7 +140,7 @@ def _whole_pictures(
 def _faces_alone(
     faces: Sequence[LabelledFace], network: Autoencoder, device: torch.device, rng: Rng, pool: ThreadPoolExecutor
 ) -> Iterator[list[Drawn]]:
-    """Every aligned face through the autoencoder, in sizes that swap tools work in, some moved towards another face; then blended back."""
+    """Every aligned face through the autoencoder, in the sizes of swap tools, some mixed with another face, then blended back."""
     generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
     order = rng.permutation(len(faces))
     for batch in np.array_split(order, -(-len(order) // _batch(device))):
@@ -164,7 +164,7 @@ def _blended_back(aligned: Sequence[Aligned], patches: UInt8, rng: Rng, pool: Th
 def _trained(
     faces: Sequence[LabelledFace], kind: str, seconds: float, device: torch.device, seed: int, pool: ThreadPoolExecutor, say: Say
 ) -> tuple[SwapDecoder | None, list[Aligned]]:
-    """The decoder, trained on the aligned faces, and these; no decoder where it has not learnt to draw them."""
+    """The decoder, trained on the aligned faces, and these faces; None instead of the decoder if it has not learnt to draw them."""
     spec = SPECS[kind]
     found = pool.map(lambda face: _aligned(face, spec.size), faces)
     aligned = [Aligned(face, crop, matrix) for face, (crop, matrix) in zip(faces, found, strict=True) if matrix is not None]
@@ -183,7 +183,7 @@ def _trained(
 def _swapped_faces(
     aligned: Sequence[Aligned], network: SwapDecoder, device: torch.device, rng: Rng, pool: ThreadPoolExecutor
 ) -> Iterator[list[Drawn]]:
-    """Each face drawn by the decoder and blended back in."""
+    """Each face drawn by the decoder and blended back into its picture."""
     for first in range(0, len(aligned), _batch(device)):
         batch = aligned[first : first + _batch(device)]
         patches = _drawn(network, _tensor(np.stack([one.crop_rgb for one in batch])).to(device).float() / 255, rng)
@@ -191,7 +191,7 @@ def _swapped_faces(
 
 
 def _drawn(network: SwapDecoder, faces: torch.Tensor, rng: Rng) -> UInt8:
-    """(N, 3, S, S) in [0, 1] -> (N, S, S, 3) uint8. Of dense codes, half are moved some way towards another face's."""
+    """(N, 3, S, S) in [0, 1] -> (N, S, S, 3) uint8. Half of the dense codes are moved some way towards another face's."""
     with torch.inference_mode():
         code = network.encode(faces)
         if network.is_dense:
@@ -202,7 +202,7 @@ def _drawn(network: SwapDecoder, faces: torch.Tensor, rng: Rng) -> UInt8:
 
 
 def _aligned(face: LabelledFace, size: int) -> tuple[UInt8, NDArray[np.float64] | None]:
-    """The face with its landmarks on the template, (size, size, 3), and the matrix that brought it there; None where they cannot lie so."""
+    """The face aligned to the template, (size, size, 3), and the matrix of the alignment; None if the landmarks do not allow it."""
     matrix, _ = cv2.estimateAffinePartial2D(face.landmarks_xy, TEMPLATE * size, method=cv2.LMEDS)
     if matrix is None or not 0.1 < np.hypot(matrix[0, 0], matrix[1, 0]) < 10:
         return np.zeros((size, size, 3), np.uint8), None
@@ -212,7 +212,7 @@ def _aligned(face: LabelledFace, size: int) -> tuple[UInt8, NDArray[np.float64] 
 
 
 def _put_back(aligned: Aligned, patch: UInt8, rng: Rng) -> UInt8:
-    """The patch moved to where it was cut, under a soft oval mask; in most cases with the colours of what it covers."""
+    """Move the patch back to its place, with a soft oval mask; mostly with the colours matched to the picture."""
     picture = aligned.face.picture_rgb
     height, width = picture.shape[:2]
     size = patch.shape[0]
@@ -220,7 +220,7 @@ def _put_back(aligned: Aligned, patch: UInt8, rng: Rng) -> UInt8:
     axes = (round(size * rng.uniform(0.32, 0.45)), round(size * rng.uniform(0.36, 0.48)))
     cv2.ellipse(mask, (size // 2, round(size * rng.uniform(0.52, 0.58))), axes, 0, 0, 360, 1.0, -1)
     mask = np.asarray(cv2.GaussianBlur(mask, (0, 0), size * rng.uniform(0.012, 0.06)), np.float32)
-    # The square's edge must not show where the oval reaches it.
+    # The square's edge must not show where it cuts the oval.
     mask *= np.asarray(cv2.GaussianBlur(np.pad(np.ones((size - 8, size - 8), np.float32), 4), (0, 0), 2.0))
     back = cv2.invertAffineTransform(aligned.matrix)
     moved = np.asarray(cv2.warpAffine(patch, back, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101), np.uint8)

@@ -1,7 +1,7 @@
-"""Decoders of the kind that face-swap tools use, trained on the faces at hand: encoder, narrow code, pixel-shuffle decoder.
+"""Decoders like those of face-swap tools, trained on the given faces: encoder, narrow code, pixel-shuffle decoder.
 
-What such a decoder draws in the middle of a face is what a swap looks like, whoever's face it is: skin without pores, regular upsampling,
-the colours of an average. Knows aligned faces as tensors. Does not know files, boxes or masks.
+What such a decoder draws looks like a swap, whoever's face it is: skin without pores, regular upsampling artefacts, averaged colours. Knows
+aligned faces as tensors. Does not know files, boxes or masks.
 """
 
 from __future__ import annotations
@@ -17,17 +17,19 @@ from torch.nn import functional as F
 Say = Callable[[str], None]
 
 WARP_CELLS, WARP_REACH = 5, 0.05
-"""The encoder sees a warped face and the decoder draws the plain one, as face-swap tools train: cells of the warp, reach in shares."""
+"""The encoder gets a warped face and the decoder draws the unwarped one, as in face-swap tools: cells of the warp, and its reach relative
+to the side.
+"""
 
 ADVERSARIAL_FROM = 0.35
-"""Share of the training after which the critic joins in."""
+"""Share of the training after which the critic is added."""
 
 
 @dataclass(frozen=True)
 class SwapDecoderSpec:
     """size: side of the aligned faces, a multiple of 16 pixels. width: channels of the first layer.
 
-    code: numbers in the dense code of a face; 0 keeps a code with places, `code_channels` for each 16 x 16 pixels.
+    code: length of the dense code of a face; 0 keeps a spatial code, `code_channels` for each 16 x 16 pixels.
     is_adversarial: a critic makes it invent fine texture, as newer tools do; without it the result is soft.
     """
 
@@ -79,7 +81,7 @@ class SwapDecoder(nn.Module):
         self.decoder = nn.Sequential(_Up(4 * w, 4 * w), _Up(4 * w, 2 * w), _Up(2 * w, w), _Up(w, w), nn.Conv2d(w, 3, 5, padding=2))
 
     def encode(self, faces: Tensor) -> Tensor:
-        """(N, 3, S, S) in [0, 1] -> the code: (N, code) where the bottleneck is dense, else (N, channels, S / 16, S / 16)."""
+        """(N, 3, S, S) in [0, 1] -> the code: (N, code) if dense, else (N, channels, S / 16, S / 16)."""
         features = self.encoder(faces * 2 - 1)
         code: Tensor = self.narrow(features.flatten(1) if self.is_dense else features)
         return code
@@ -97,7 +99,7 @@ class SwapDecoder(nn.Module):
 
 
 def _critic(width: int) -> nn.Sequential:
-    """Judges patches of 70 pixels (Isola et al. 2017, arXiv:1611.07004)."""
+    """Classifies patches of 70 pixels (PatchGAN, Isola et al. 2017, arXiv:1611.07004)."""
     layers: list[nn.Module] = []
     for incoming, outgoing, stride in ((3, width, 2), (width, 2 * width, 2), (2 * width, 4 * width, 2), (4 * width, 4 * width, 1)):
         layers += [nn.utils.spectral_norm(nn.Conv2d(incoming, outgoing, 4, stride, 1)), nn.LeakyReLU(0.2)]
@@ -107,7 +109,7 @@ def _critic(width: int) -> nn.Sequential:
 def train_swap_decoder(
     spec: SwapDecoderSpec, faces: Tensor, seconds: float, batch: int, device: torch.device, seed: int, say: Say
 ) -> SwapDecoder:
-    """A decoder that has learnt for so many seconds. faces: (N, 3, S, S) uint8, aligned, on any device."""
+    """Train a decoder for `seconds`. faces: (N, 3, S, S) uint8, aligned, on any device."""
     torch.manual_seed(seed)
     network = SwapDecoder(spec)
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -142,7 +144,7 @@ def train_swap_decoder(
 
 
 def _teach_critic(critic: nn.Module, optimiser: torch.optim.Optimizer, plain: Tensor, drawn: Tensor, half: bool) -> None:
-    """One step of the hinge loss."""
+    """One training step of the critic with the hinge loss."""
     with torch.autocast(plain.device.type, torch.bfloat16, enabled=half):
         loss = F.relu(1 - critic(plain).float()).mean() + F.relu(1 + critic(drawn).float()).mean()
     optimiser.zero_grad(set_to_none=True)
@@ -159,7 +161,7 @@ def _warped(faces: Tensor) -> Tensor:
 
 
 def _difference(drawn: Tensor, plain: Tensor) -> Tensor:
-    """Mean absolute difference, and half of what the structural similarity lacks (Wang et al. 2004) over windows of 7 pixels."""
+    """Mean absolute difference plus half of one minus the structural similarity (Wang et al. 2004) over windows of 7 pixels."""
     mean_a, mean_b = F.avg_pool2d(drawn, 7, 2), F.avg_pool2d(plain, 7, 2)
     var_a = F.avg_pool2d(drawn**2, 7, 2) - mean_a**2
     var_b = F.avg_pool2d(plain**2, 7, 2) - mean_b**2

@@ -1,6 +1,8 @@
-"""The codecs that are decoded: those that cameras, phones, sites and editors write. What the decoders bring along besides is never run.
+"""The codecs that may be decoded: those that cameras, phones, sites and editors write. All other codecs of the decoder library are never
+run.
 
-A decoder library knows hundreds of formats, many of them of old games and seldom looked after; each is one more way in. Does not decode.
+A decoder library knows hundreds of formats, many of them from old games and rarely maintained; each adds to the attack surface. Does not
+decode.
 """
 
 from __future__ import annotations
@@ -21,7 +23,9 @@ CODECS = frozenset({
 
 
 def check_codec(stream: VideoStream, name: str) -> None:
-    """Raises SourceError `unsupported_codec` for a stream, of the file called `name`, that no decoder may be given."""
+    """Check that the codec of a stream may be decoded. Raises SourceError `unsupported_codec`; `name` is what the message calls
+    the file.
+    """
     codec = stream.codec_context.codec.canonical_name
     if codec not in CODECS:
         raise SourceError("unsupported_codec", f"{name}: its video is {codec}, which is not decoded here; convert it to H.264")

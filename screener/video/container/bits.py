@@ -1,10 +1,10 @@
-"""Bits of a coded header, one field after the other (ISO/IEC 14496-10, section 7.2 and 9.1). Knows no codec."""
+"""Reads the bit fields of a coded header in order (ISO/IEC 14496-10, sections 7.2 and 9.1). Knows no codec."""
 
 from __future__ import annotations
 
 
 class Bits:
-    """Reads from the first bit on. Raises IndexError behind the last one."""
+    """Reads from the first bit on. Raises IndexError past the last one."""
 
     def __init__(self, data: bytes) -> None:
         self._value = int.from_bytes(data, "big")
@@ -18,18 +18,18 @@ class Bits:
         return self._value >> self._left & ((1 << count) - 1)
 
     def unsigned(self) -> int:
-        """An Exp-Golomb number, ue(v)."""
+        """An unsigned Exp-Golomb number, ue(v)."""
         zeros = 0
         while not self.take(1):
             zeros += 1
         return (1 << zeros) - 1 + self.take(zeros)
 
     def signed(self) -> int:
-        """An Exp-Golomb number, se(v)."""
+        """A signed Exp-Golomb number, se(v)."""
         number = self.unsigned()
         return (number + 1) // 2 if number % 2 else -(number // 2)
 
 
 def unescaped(payload: bytes) -> bytes:
-    """Without the bytes that keep start codes from appearing within a unit of H.264 or HEVC."""
+    """The payload of an H.264 or HEVC unit without its emulation prevention bytes, which keep start codes from appearing within it."""
     return payload.replace(b"\0\0\3", b"\0\0")

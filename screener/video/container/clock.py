@@ -1,4 +1,4 @@
-"""Container time of a decoded frame -> its time in the video, also where the container is vague. Pure."""
+"""Container time of a decoded frame -> its time in the video, even where the container's times are imprecise. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _TOLERANCE_SECONDS = 1e-4
 
 
 class Clock:
-    """For the frames of one reader, each asked about once, in order. Times never fall."""
+    """For the frames of one reader; call `place` once for each, in order. The times it returns never fall."""
 
     def __init__(self, timeline: Timeline) -> None:
         self._timeline = timeline
@@ -17,7 +17,9 @@ class Clock:
         self.last_seconds = float("-inf")
 
     def place(self, container_seconds: float | None) -> float:
-        """Time of the next frame: that of its entry in the timeline, else its own where that can be trusted, else the next entry's."""
+        """Time of the next frame in seconds: that of its entry in the timeline, else its own if that can be trusted, else that of the next
+        entry.
+        """
         seconds = self._known(container_seconds)
         if seconds is None:
             seconds = self._next_entry()
@@ -37,7 +39,7 @@ class Clock:
                 return float(timeline.seconds[at])
         start, end = self._bounds(self._piece)
         if end < len(timeline.seconds) and container_seconds > timeline.container_seconds[end - 1] + timeline.frame_seconds:
-            return None  # a time of no piece, as of a picture that a decoder gives out when it comes to the next one
+            return None  # a time that lies in no piece, such as of a picture that a decoder gives out when it reaches the next piece
         seconds = float(timeline.seconds[start]) + container_seconds - float(timeline.container_seconds[start])
         if seconds < max(self.last_seconds, float(timeline.seconds[0])) - _TOLERANCE_SECONDS:
             return None
@@ -45,7 +47,7 @@ class Clock:
         return seconds
 
     def _bounds(self, number: int) -> tuple[int, int]:
-        """First entry of a piece, and the one behind its last."""
+        """Index of the first entry of a piece, and of the one after its last."""
         pieces = self._timeline.pieces
         return pieces[number], pieces[number + 1] if number + 1 < len(pieces) else len(self._timeline.seconds)
 

@@ -1,8 +1,7 @@
-"""Where a container says that it ends, in bytes, against where the file really ends.
+"""Compares where a container says that it ends, in bytes, with where the file really ends.
 
-Reads only box and chunk headers. Containers that make no such promise (program streams, raw streams, FLV, files written to a pipe)
-give None: whether those are whole cannot be told from their size. Of a transport stream it can only be told that it is not, when it
-ends within a packet.
+Reads only box and chunk headers. Containers that state no end (program streams, raw streams, FLV, files written to a pipe) give None: their
+size does not tell whether they are whole. A transport stream that ends within a packet is cut; otherwise it gives None too.
 """
 
 from __future__ import annotations
@@ -24,11 +23,11 @@ _INDEX_BYTES = 64 << 20
 _TOP_BOXES = frozenset(
     {b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"styp", b"moof", b"mfra", b"sidx", b"ssix", b"meta", b"uuid", b"emsg", b"prft"}
 )
-"""Names of boxes at the top of a file; text that some program wrote behind the last of them has none of these."""
+"""Names of boxes at the top level of a file. Text that a program appended after the last box contains none of these."""
 
 
 def ends_early(path: Path) -> bool | None:
-    """True if the file is shorter than its container says, False if it is whole, None if the container makes no promise."""
+    """True if the file is shorter than its container says, False if it is whole, None if the container does not say."""
     with open(path, "rb") as file:
         size = os.fstat(file.fileno()).st_size
         head = file.read(16)
@@ -41,9 +40,10 @@ def ends_early(path: Path) -> bool | None:
 
 
 def _mp4_end(file: BinaryIO, size: int) -> int | None:
-    """End of the last top-level box. A box of size 0 reaches to the end of the file, whatever that is.
+    """End of the last top-level box. A box of size 0 reaches to the end of the file.
 
-    Behind an index and its pictures, without fragments to come, a few bytes or text that a program appended is no box that was cut.
+    After an index and its media data, and where no fragments follow, a few bytes or text that a program appended are not taken for a
+    truncated box.
     """
     position, seen = 0, set[bytes]()
     for _ in range(_BOX_LIMIT):
@@ -61,7 +61,7 @@ def _mp4_end(file: BinaryIO, size: int) -> int | None:
             return None
         foreign = not name.isascii() or (settled and name not in _TOP_BOXES and position + length > size)
         if length < 8 or foreign:
-            return position  # no further box: foreign bytes behind the last one
+            return position  # not a box: foreign bytes after the last one
         seen.add(name)
         if name == b"moov" and b"mvex" in _content(file, position + 8, length):
             seen.add(b"mvex")
@@ -75,7 +75,7 @@ def _content(file: BinaryIO, start: int, length: int) -> bytes:
 
 
 def _riff_end(file: BinaryIO, size: int) -> int | None:
-    """End of the last RIFF chunk: AVI files above 1 GiB hold several in a row."""
+    """End of the last RIFF chunk: AVI files of over 1 GiB hold several in a row."""
     position = 0
     while position < size:
         file.seek(position)
@@ -90,7 +90,7 @@ def _riff_end(file: BinaryIO, size: int) -> int | None:
 
 
 def ebml_end(file: BinaryIO, size: int) -> int | None:
-    """End of the first Matroska segment; None where its size is left open, as in a live recording."""
+    """End of the first Matroska segment; None if its size is unknown, as in a live recording."""
     file.seek(4)
     header_length = _ebml_number(file)
     if header_length is None:
@@ -112,20 +112,20 @@ def _ebml_number(file: BinaryIO) -> int | None:
 
 
 def _gif_end(file: BinaryIO, size: int) -> int:
-    """A whole GIF closes with a trailer byte, which some writers pad."""
+    """A whole GIF ends with a trailer byte, after which some writers add padding."""
     file.seek(max(0, size - 64))
     return size if file.read().rstrip(b"\0").endswith(b"\x3b") else size + 1
 
 
 def asf_end(file: BinaryIO, size: int) -> int | None:
-    """The size in the file properties object (ASF specification, section 3.2); None in a live recording, which leaves it open."""
+    """The size in the file properties object (ASF specification, section 3.2); None in a live recording, which does not state it."""
     head = file.read(_ASF_HEADER_BYTES)
     at = head.find(_ASF_PROPERTIES)
     return (int.from_bytes(head[at + 40 : at + 48], "little") or None) if at >= 0 else None
 
 
 def _transport_end(file: BinaryIO, size: int) -> int | None:
-    """Packets of 188 bytes, in some recordings with a time stamp or a checksum each; None if the last one is whole."""
+    """Packets of 188 bytes, in some recordings with a time stamp or a checksum each; None if the last packet is whole."""
     head = file.read(5 * 204)
     for length, start in _TRANSPORT_PACKETS:
         if len(head) > start + 4 * length and all(head[start + number * length] == 0x47 for number in range(5)):

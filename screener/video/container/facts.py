@@ -1,6 +1,6 @@
-"""What is known of a video file before it is decoded: which streams it holds, how its pictures lie in it, how the first one looks.
+"""Collects what is known of a video file before it is decoded: its streams, how its pictures lie in it, how the first one looks.
 
-The gate that every file passes, in the decoding process. Collects and does not judge: what follows from the facts stands in `policy`.
+Every file passes through here, in the decoding process. Only collects: what follows from the facts stands in `policy`.
 """
 
 from __future__ import annotations
@@ -43,19 +43,23 @@ _LOOKED_AT = 64
 
 @dataclass(frozen=True)
 class Facts:
-    """Of the stream that is judged, if not said otherwise.
+    """Facts about the stream that is judged, unless stated otherwise.
 
-    format: FFmpeg's names of the container. is_first: no other stream of pictures comes before it. other_streams: of moving pictures,
-    which hold any. another_recording: follows behind the first in the same file, and is not read. hidden_pictures: that an edit list
-    keeps from players.
-    unread_pictures: that the container gives out only to be thrown away. sets_readable, parameter_sets, interlaced: see `ParameterSets`.
-    is_turned_within: its pictures themselves say how they are turned.
-    first_picture: as PyAV decodes it, None if it cannot. transfer, primaries: of its colours, by ITU-T H.273.
-    is_strung: put together of several recordings, as clocks and counters tell. unplaced_pictures: whose own time is not written.
-    reorders: its codec may show pictures in another order than that of coding.
-    is_damaged: its container contradicts itself, begins within a group of pictures, or ends early.
-    is_unwalked: only its beginning is known, for want of time.
-    timeline: None where only the beginning of the file was looked at.
+    format: FFmpeg's names of the container.
+    is_first: no other video stream comes before it.
+    other_streams: number of other video streams that hold pictures.
+    another_recording: another recording follows the first in the same file, and is not read.
+    hidden_pictures: number of pictures that an edit list hides from players.
+    unread_pictures: number of pictures that the container marks to be discarded.
+    sets_readable, parameter_sets, interlaced: see `ParameterSets`.
+    is_turned_within: messages inside the coded pictures give their orientation.
+    first_picture: as PyAV decodes it, None if it cannot. transfer, primaries: of its colours, as numbered by ITU-T H.273.
+    is_strung: the file is several recordings joined together, according to its clocks and counters.
+    unplaced_pictures: number of pictures without a time of their own.
+    reorders: the codec may show pictures in another order than that of decoding.
+    is_damaged: the container contradicts itself, begins within a group of pictures, or ends early.
+    is_unwalked: only the beginning is known, because there was no time to read the rest.
+    timeline: None if only the beginning of the file was read.
     """
 
     format: str
@@ -84,45 +88,49 @@ class Facts:
 
     @property
     def is_high_dynamic(self) -> bool:
+        """Whether its transfer function is one of high dynamic range (PQ or HLG)."""
         return self.transfer in HDR_TRANSFERS
 
     @property
     def has_wide_colours(self) -> bool:
+        """Whether its primaries are wider than those of an ordinary screen (BT.2020, DCI-P3, Display P3)."""
         return self.primaries in WIDE_PRIMARIES
 
     @property
     def is_mirrored(self) -> bool:
+        """Whether the first picture is to be mirrored for display."""
         return self.first_picture is not None and mirrors(display_matrix(self.first_picture))
 
     @property
     def formats(self) -> frozenset[str]:
+        """FFmpeg's names of the container, one by one."""
         return frozenset(self.format.split(","))
 
 
 Matrix = tuple[int, ...]
-"""FFmpeg's display matrix, nine numbers; empty where there is none."""
+"""FFmpeg's display matrix, nine numbers; empty if there is none."""
 
 
 def display_matrix(frame: VideoFrame) -> Matrix:
-    """How a frame is to be turned and mirrored for the screen, as its container or its own messages say."""
+    """How a frame is to be rotated and mirrored for display, according to its container or its own messages."""
     try:
         if not len(frame.side_data):
             return ()
         matrix: Any = frame.side_data["DISPLAYMATRIX"]  # type: ignore[typeddict-item]
         return tuple(memoryview(matrix).cast("i"))
-    except (KeyError, ValueError):  # the second is PyAV's word for kinds of side data that it does not know
+    except (KeyError, ValueError):  # PyAV raises ValueError for kinds of side data that it does not know
         return ()
 
 
 def mirrors(matrix: Matrix) -> bool:
-    """Whether a matrix does more than turn."""
+    """Whether a matrix mirrors rather than only rotates."""
     return bool(matrix) and matrix[0] * matrix[4] - matrix[1] * matrix[3] < 0
 
 
 def read_facts(path: Path, name: str, on_progress: Callable[[], None] = lambda: None, limits: ScanSettings | None = None) -> Facts:
-    """Walk a whole file. on_progress: called every few hundred packets. limits: of duration and streams; the defaults if left out.
+    """Read all packets of a file. on_progress: called every few hundred packets. limits: of duration and streams; the defaults if left out.
 
-    Raises SourceError if there is no video to decode, or more than the limits allow.
+    Raises SourceError if there is no video to decode, or if it exceeds the limits.
     """
     limits = limits or ScanSettings()
     with open_container(path, name) as container:
@@ -134,7 +142,7 @@ def read_facts(path: Path, name: str, on_progress: Callable[[], None] = lambda: 
         with open_container(path, name, options=WITH_HIDDEN_PICTURES) as opened:
             everything = _walked(opened, name, limits, on_progress)
             found = everything.packets - everything.discarded - (walk.packets - walk.discarded)
-            if found <= 0:  # what is thrown away is so for another reason
+            if found <= 0:  # the pictures are discarded for another reason than an edit list
                 return _facts(path, name, walk, limits, on_progress)
             everything.faults = walk.faults
             shown_from = next((tick for tick, place in zip(everything.ticks, everything.places, strict=True) if place == first[1]), None)
@@ -142,7 +150,9 @@ def read_facts(path: Path, name: str, on_progress: Callable[[], None] = lambda: 
 
 
 def read_beginning(path: Path, name: str, container: InputContainer, stream: VideoStream) -> Facts:
-    """Of an open container, by its header and first packets, which are used up. Raises SourceError if its video is encrypted."""
+    """Facts from the header and first packets of an open container; the packets are consumed. Raises SourceError if its video
+    is encrypted.
+    """
     context = stream.codec_context
     sets = ParameterSets(context.codec.canonical_name, context.extradata)
     colours = (int(context.color_trc), int(context.color_primaries))
@@ -182,7 +192,7 @@ def _walked(container: InputContainer, name: str, limits: ScanSettings, on_progr
 
 
 def _left_out(walk: Walk) -> int:
-    """Pictures that the container holds, and does not give out to be shown."""
+    """Number of pictures that the container holds but does not give out to be shown."""
     entries = len(walk.stream.index_entries)
     return walk.discarded + (max(0, walk.stream.frames - entries) if "mov" in walk.container.format.name.split(",") else 0)
 
@@ -199,7 +209,7 @@ def _facts(
     timeline = timeline_of(path, walk, shown_from, alive)
     check_duration(timeline.end_seconds, limits, name)
     another = holds_unread(path, frozenset(walk.container.format.name.split(",")), walk.end)
-    # Streams that the beginning of the file does not show are not among FFmpeg's.
+    # FFmpeg does not list streams that do not show at the beginning of the file.
     others = max(len(walk.others), timeline.videos - 1)
     return _described(
         walk.container,
@@ -221,7 +231,7 @@ def _facts(
 def _described(
     container: InputContainer, stream: VideoStream, sets: ParameterSets, first: VideoFrame | None, colours: tuple[int, int], **known: object
 ) -> Facts:
-    """colours: transfer and primaries as the container says."""
+    """colours: transfer and primaries as the container states them."""
     context = stream.codec_context
     moving = moving_streams(container)
     given: dict[str, object] = {"other_streams": len(moving) - 1, **known}
@@ -245,5 +255,5 @@ def _described(
 
 
 def stated(of_picture: int, of_stream: int) -> int:
-    """What the picture says of its colours, or the container where it says nothing."""
+    """The picture's own statement about its colours, or the container's if it makes none."""
     return int(of_picture) if int(of_picture) not in (0, 2) else int(of_stream)

@@ -1,7 +1,8 @@
-"""Whether another recording lies behind the first in the same file, as where files were joined by `cat`.
+"""Whether another recording follows the first in the same file, as after joining files with `cat`.
 
 Players and demuxers stop at the end of the first, or go on with the first one's headers. Finds the beginning of another file of the same
-kind; does not read it. Kinds that may be joined like that by their own rules (transport and program streams, bare streams) have none.
+format, but does not read it. Formats that may be joined like this by their own rules (transport and program streams, raw streams) are not
+searched.
 """
 
 from __future__ import annotations
@@ -30,8 +31,9 @@ _MAGICS = {
 
 
 def holds_unread(path: Path, formats: frozenset[str], read_to: int = 0) -> bool:
-    """Whether another recording follows that was not read. formats: FFmpeg's names of the container. read_to: end of the last byte that a
-    demuxer has read: of some kinds it goes on into the next recording, and then all of it is there or the decoder complains."""
+    """Whether another recording follows that was not read. formats: FFmpeg's names of the container. read_to: end of the last byte that the
+    demuxer has read. With some formats the demuxer goes on into the next recording; then either all of it is read or the decoder complains.
+    """
     with open(path, "rb") as file:
         size = os.fstat(file.fileno()).st_size
         if "mov" in formats:
@@ -52,23 +54,23 @@ def _nowhere(file: BinaryIO, size: int) -> None:
 
 
 def _riff_end(file: BinaryIO, size: int) -> int | None:
-    """Of the first chunk; 0 where it was left open."""
+    """End of the first chunk; 0 if its size is not stated."""
     return int.from_bytes(file.read(8)[4:8], "little")
 
 
 def is_fragmented(path: Path) -> bool:
-    """Whether an MP4 has pictures that its index does not know, as their fragments describe them."""
+    """Whether an MP4 has pictures that are described by fragments and not by its index."""
     with open(path, "rb") as file:
         return b"moof" in _boxes(file, os.fstat(file.fileno()).st_size)
 
 
 def _indexes(file: BinaryIO, size: int) -> int:
-    """How many boxes at the top describe tracks: a file of fragments has one for all of them."""
+    """Number of top-level boxes that describe tracks: a fragmented file has one for all its fragments."""
     return sum(name == b"moov" for name in _boxes(file, size))
 
 
 def _boxes(file: BinaryIO, size: int) -> Iterator[bytes]:
-    """Names of the boxes at the top of an MP4."""
+    """Names of the top-level boxes of an MP4."""
     position = 0
     for _ in range(_BOX_LIMIT):
         file.seek(position)
@@ -98,7 +100,7 @@ def _found_at(file: BinaryIO, magic: re.Pattern[bytes], start: int) -> int | Non
 
 
 def _begins_late(file: BinaryIO) -> int | None:
-    """Where a page of Ogg begins a stream, behind one that does not (RFC 3533, section 4: chained bitstreams)."""
+    """Position of an Ogg page that begins a stream and follows one that does not (RFC 3533, section 4: chained bitstreams)."""
     file.seek(0)
     kept, at, running = b"", 0, False
     while block := file.read(_SEARCHED_AT_ONCE):
@@ -114,4 +116,4 @@ def _begins_late(file: BinaryIO) -> int | None:
 
 _READ_ON = frozenset({"matroska", "avi"})
 _ENDS = {"matroska": ebml_end, "asf": asf_end, "avi": _riff_end}
-"""Where the header says that the first recording ends; elsewhere, or where it does not, the whole file is searched."""
+"""Where the header says that the first recording ends. For other formats, or if the header does not say, the whole file is searched."""

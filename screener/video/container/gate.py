@@ -1,4 +1,4 @@
-"""What a file is, told from its first bytes before any decoder sees it. Names and suffixes are not believed.
+"""Tells what a file is from its first bytes, before any decoder sees it. Names and suffixes are not trusted.
 
 Does not decode; a file that passes may still turn out to be damaged.
 """
@@ -28,7 +28,7 @@ _MOTION_BRANDS = (b"avis", b"hevc", b"hevx", b"msf1")
 def check_file(path: Path, shown_name: str | None = None) -> str:
     """Kind of a file: "picture", "animation" (a picture format that holds several frames), "gif" or "video". Raises SourceError otherwise.
 
-    shown_name: how messages call the file; its path if left out.
+    shown_name: what messages call the file; its path if left out.
     """
     name = shown_name or printable_name(os.fspath(path))
     try:
@@ -61,7 +61,7 @@ def _is_text(head: bytes) -> bool:
     try:
         head.decode("utf-8")
     except UnicodeDecodeError as error:
-        return error.start > len(head) - 4  # a character cut by the end of the head
+        return error.start > len(head) - 4  # a multi-byte character that continues after the head
     return True
 
 
@@ -69,7 +69,7 @@ def _picture_kind(head: bytes, path: Path) -> str | None:
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
         return "animation" if b"acTL" in head.partition(b"IDAT")[0] else "picture"
     if head.startswith(b"\xff\xd8\xff"):
-        # A bare stream of JPEGs starts like one JPEG; there is no cheaper sign than its suffix.
+        # A raw stream of JPEGs starts like a single JPEG; only its suffix tells them apart without reading on.
         return None if path.suffix.lower() in (".mjpg", ".mjpeg") else "picture"
     if head[:6] in (b"GIF87a", b"GIF89a"):
         return "gif"

@@ -1,6 +1,6 @@
-"""What a container's header says of how a video was made: format, pixel format, profile, sound, software.
+"""What a container's header says about how a video was made: format, pixel format, profile, sound, software.
 
-Reads the header and no packet. For files that the decoding process has read already: this looks at them in the present one.
+Reads the header and no packets. Runs in the calling process, so only for files that the decoding process has already read.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ _SOFTWARE_TAGS = ("encoder", "software", "encoding_tool", "encoded_by", "com.app
 
 @dataclass(frozen=True)
 class ContainerFacts:
-    """Of the first video stream; empty where the header does not say.
+    """Facts about the first video stream; empty if the header does not state them.
 
-    container: such as `mov/mp4` or `matroska/webm`. pixel_format: such as `yuv420p`. profile: of the codec. sound: codec of the first sound
-    track. software: the tag of the program that wrote the file.
+    container: such as `mov/mp4` or `matroska/webm`. pixel_format: such as `yuv420p`. profile: of the codec. sound: codec of the first audio
+    track. software: the tag that names the program that wrote the file.
     """
 
     container: str = ""
@@ -30,7 +30,7 @@ class ContainerFacts:
 
 
 def read_container_facts(path: Path, name: str) -> ContainerFacts:
-    """The header of a video file, called `name` in messages. Raises SourceError when it is none or holds no video."""
+    """Read the header of a video file, called `name` in messages. Raises SourceError if it is not a video."""
     with open_container(path, name) as container:
         stream, _ = first_video(container, name)
         sounds = [track.codec_context.name for track in container.streams.audio if track.codec_context is not None]
@@ -44,6 +44,6 @@ def read_container_facts(path: Path, name: str) -> ContainerFacts:
 
 
 def _software(tags: Mapping[str, str]) -> str:
-    """What the tags say wrote the file; containers call and spell it differently."""
+    """The tag that names the writing program; containers call and spell it differently."""
     named = {name.lower(): value for name, value in tags.items()}
     return next((named[name] for name in _SOFTWARE_TAGS if named.get(name)), "")

@@ -1,7 +1,8 @@
-"""Facts of a file of which only some pictures are to be decoded: from its own index where that vouches for all of it, else from a walk.
+"""Facts about a file of which only some pictures are decoded: from its own index if that covers the whole file, else by reading all
+packets.
 
-A walk reads every packet and decodes none but the first picture. It is remembered, as the same file is looked at in several rounds, and
-given up where the time is short.
+Reading all packets (a walk) decodes only the first picture. Its result is cached, because the same file is opened in several rounds, and a
+walk that takes too long is abandoned.
 """
 
 from __future__ import annotations
@@ -24,25 +25,25 @@ from screener.video.container.further import is_fragmented
 _WALKING_SHARE = 0.25
 
 _REMEMBERED = 2
-"""Files whose facts are kept, as two may take turns in one decoding process."""
+"""Number of files whose facts are cached, because two may take turns in one decoding process."""
 
 _State = tuple[int, int, int, int]
 _known: dict[_State, Facts] = {}
 _given_up: dict[_State, float] = {}
-"""Seconds that were too few for the walk."""
+"""File -> seconds that were not enough for its walk."""
 
 
 class _TooLongError(Exception):
-    """A walk was given up."""
+    """A walk was abandoned."""
 
 
 def facts_for_looks(
     path: Path, name: str, container: InputContainer, stream: VideoStream, alive: Callable[[], None], limits: ScanSettings
 ) -> Facts:
-    """Of an open container, whose first packets may be used up. alive: called now and then while all packets are walked, which may take a
-    quarter of the time limit.
+    """Facts about an open container, whose first packets may be consumed. alive: called now and then while all packets are read, which may
+    take up to a quarter of the time limit.
 
-    `timeline` is None where the index alone was asked, or there was no time for a walk. Raises SourceError as `read_facts` does.
+    `timeline` is None if only the index was read, or if there was no time for a walk. Raises SourceError as `read_facts` does.
     """
     if _has_index(path, container, stream):
         return read_beginning(path, name, container, stream)
@@ -76,7 +77,7 @@ def _walked(path: Path, name: str, alive: Callable[[], None], limits: ScanSettin
 
 
 def _has_index(path: Path, container: InputContainer, stream: VideoStream) -> bool:
-    """Whether the container tells by an index where each of its pictures, or each key picture, lies in time and in the file."""
+    """Whether the container has an index of the time and position of every picture, or of every key picture."""
     names = container.format.name.split(",")
     if "mov" in names:
         return stream.frames > 0 and len(stream.index_entries) > 0 and not is_fragmented(path)
@@ -84,6 +85,6 @@ def _has_index(path: Path, container: InputContainer, stream: VideoStream) -> bo
 
 
 def _state_of(path: Path) -> _State:
-    """Another one after the file was written to, or another took its place."""
+    """Identifies a file's content: changes when the file is written to or replaced."""
     found = os.stat(path)
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns

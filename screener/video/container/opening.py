@@ -1,6 +1,6 @@
-"""A file opened by PyAV with everything shut out that could lead elsewhere, and the one of its streams that is judged.
+"""Opens a file with PyAV such that it cannot lead to other files or protocols, and chooses the stream that is judged.
 
-Reads headers only. What the packets say is in `walk`.
+Reads headers only; `walk` reads the packets.
 """
 
 from __future__ import annotations
@@ -22,31 +22,31 @@ from screener.settings import ScanSettings
 from screener.video.container.allowed_codecs import check_codec
 from screener.video.container.end import ends_early
 
-# Demuxers that read the file itself and never open another. Playlists, concatenations and devices are not among them.
+# Demuxers that read only the file itself. Playlists, concatenations and devices, which open others, are not among them.
 FILE_FORMATS = (
     "mov,mp4,matroska,webm,avi,mpegts,mpeg,vob,mpegvideo,flv,live_flv,asf,gif,ogg,h264,hevc,vvc,m4v,h263,mjpeg,ivf,obu,av1,mxf,nut,dv,rm,"
     "wtv,vc1,yuv4mpegpipe,swf,apng,mp3,wav,flac,aac,ac3,eac3,aiff,amr,caf,w64,au,tta,ape"
 )
 UNTIMED = frozenset({"avi", "h264", "hevc", "vvc", "m4v", "h263", "mpegvideo", "mjpeg", "obu", "vc1", "yuv4mpegpipe"})
-"""Containers without timestamps of their own, or whose timestamps are of decoding order: the order of frames is all there is."""
+"""Containers without timestamps, or with timestamps in decoding order only: nothing but the order of the frames is known."""
 
 TIMED_AS_CODED = frozenset({"asf", "mxf", "mxf_opatom"})
-"""Containers with one time a picture, which rises from one to the next in the file, though they may be shown in another order."""
+"""Containers with one time per picture that rises in file order, although the pictures may be shown in another order."""
 
 WITH_HIDDEN_PICTURES = {"ignore_editlist": "1"}
-"""Option of MP4 and QuickTime: what an edit list hides from players is read too."""
+"""Option of the MP4 and QuickTime demuxer: also read the pictures that an edit list hides from players."""
 
 _STILL = Disposition.attached_pic | Disposition.timed_thumbnails
 
 
 def open_container(path: Path, name: str, hwaccel: HWAccel | None = None, options: dict[str, str] | None = None) -> InputContainer:
-    """The container of a file, other protocols and file-opening formats shut out. Raises SourceError, whose message calls it `name`.
+    """Open a file's container, with other protocols and file-opening formats disabled. Raises SourceError, whose message calls it `name`.
 
-    hwaccel: what decodes its video; the CPU if left out. options: further ones of FFmpeg's.
+    hwaccel: the hardware that decodes its video; the CPU if left out. options: further FFmpeg options.
     """
     options = {**(options or {}), "protocol_whitelist": "file", "format_whitelist": FILE_FORMATS}
     try:
-        # The bytes of a name that is not UTF-8 pass through as surrogates.
+        # Bytes of a name that is not UTF-8 pass through as surrogates.
         return av.open(os.path.abspath(os.fspath(path)), options=options, metadata_errors="replace", hwaccel=hwaccel)
     except FFmpegError as error:
         if ends_early(path):
@@ -57,14 +57,14 @@ def open_container(path: Path, name: str, hwaccel: HWAccel | None = None, option
 
 
 def moving_streams(container: InputContainer) -> list[VideoStream]:
-    """Those of moving pictures; cover art and previews do not count."""
+    """The video streams without cover art and previews."""
     return [stream for stream in container.streams.video if not stream.disposition & _STILL]
 
 
 def first_video(container: InputContainer, name: str) -> tuple[VideoStream, int]:
-    """The stream of moving pictures that players show, and how many there are. Raises SourceError.
+    """The video stream that players show, and the number of video streams. Raises SourceError.
 
-    That is one marked as default, then the one with the largest pictures, then the first, as FFmpeg's own players choose.
+    The stream marked as default, else the one with the largest pictures, else the first, as FFmpeg's own players choose.
     """
     moving = moving_streams(container)
     if not moving:
@@ -82,18 +82,18 @@ def _prominence(stream: VideoStream) -> tuple[bool, int, int]:
 
 
 def sample_aspect_ratio(stream: VideoStream) -> float:
-    """Width over height of one sample; 1 where it is unknown or absurd."""
+    """Width over height of one sample; 1 if unknown or implausible."""
     return plausible_ratio(stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio)
 
 
 def plausible_ratio(ratio: Any) -> float:
-    """A ratio of sides as a number; 1 where it is unknown or absurd."""
+    """A ratio of sides as a number; 1 if unknown or implausible."""
     known = float(ratio or 1)
     return known if 0.125 <= known <= 8 else 1.0
 
 
 def check_stream(container: InputContainer, stream: VideoStream, limits: ScanSettings, name: str) -> None:
-    """Raises SourceError for a file of too many streams, or of a codec that is not decoded here."""
+    """Raises SourceError for a file with too many streams, or with a codec that may not be decoded."""
     count = len(container.streams)
     if count > limits.max_streams:
         raise SourceError("limit_size", f"{name}: holds {count} streams, more than {limits.max_streams}; raise max_streams")
@@ -101,7 +101,7 @@ def check_stream(container: InputContainer, stream: VideoStream, limits: ScanSet
 
 
 def check_pixels(width: int, height: int, max_pixels: int, name: str) -> None:
-    """Raises SourceError `limit_pixels` for a picture larger than the limit; call it before the picture is decoded where possible."""
+    """Raises SourceError `limit_pixels` for a picture larger than the limit. Call it before decoding the picture where possible."""
     if width * height > max_pixels:
         size = f"{width} x {height} pixels"
         raise SourceError("limit_pixels", f"{name}: pictures of {size} exceed the limit of {max_pixels}; raise max_pixels")
@@ -115,8 +115,10 @@ def check_duration(seconds: float, limits: ScanSettings, name: str) -> None:
 
 
 def is_encrypted(packet: Packet[Any]) -> bool:
+    """Whether a packet carries encryption information."""
     return packet.has_sidedata("encryption_info")
 
 
 def encrypted(name: str) -> SourceError:
+    """The error for an encrypted video."""
     return SourceError("encrypted", f"{name}: the video is encrypted and cannot be judged")

@@ -1,7 +1,7 @@
-"""Damage that the coded pictures themselves show before they are decoded, where their decoders pass over it without a word.
+"""Finds damage in coded pictures before they are decoded, of kinds that their decoders ignore silently.
 
-Pictures whose number was left out (of MPEG-1, MPEG-2 and H.264), JPEGs without a scan, pictures whose time was moved far from their place.
-Knows packets, not files.
+Skipped picture numbers (MPEG-1, MPEG-2 and H.264), JPEGs without a scan, pictures whose time was moved far from their place. Knows packets,
+not files.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _REORDERING_FRAMES = 20  # no codec here shows a picture later than 16 after it 
 
 
 class PacketFaults:
-    """Given each packet of one stream in order; `count` is how many faults there are so far."""
+    """Pass each packet of one stream to `add`, in order."""
 
     def __init__(self, codec: str, extradata: bytes | None = None) -> None:
         self._codec = codec
@@ -29,9 +29,11 @@ class PacketFaults:
 
     @property
     def count(self) -> int:
+        """Number of faults found so far."""
         return self._found + self._numbers.missing + self._references.gaps
 
     def add(self, packet: Packet[Any]) -> None:
+        """Check the next packet."""
         if self._codec in _NUMBERED:
             self._numbers.add(bytes(packet))
         elif self._codec == "h264":
@@ -41,12 +43,12 @@ class PacketFaults:
         elif self._codec == "mjpeg":
             self._found += not has_scan(bytes(memoryview(packet)[:_SEARCHED_BYTES]))
         if packet.is_discard and packet.pts is not None and packet.dts is not None and packet.duration:
-            # An edit list leaves out pictures at its ends, not one whose time was changed.
+            # An edit list hides pictures at its ends; a picture far from its place is one whose time was changed.
             self._found += packet.pts - packet.dts > _REORDERING_FRAMES * packet.duration
 
 
 def has_scan(jpeg: bytes) -> bool:
-    """Whether the segments lead to a frame header and on to a scan (ITU-T T.81, B.1.1), as far as they are given."""
+    """Whether a JPEG's segments lead to a frame header and on to a scan (ITU-T T.81, B.1.1), as far as `jpeg` reaches."""
     if not jpeg.startswith(b"\xff\xd8"):
         return False
     position, components = 2, 0
@@ -73,9 +75,9 @@ _HEAD_BYTES = 4096
 
 
 class PictureNumbers:
-    """Given each coded picture in order; `missing` counts the numbers that were left out so far.
+    """Counts skipped picture numbers of MPEG-1 and MPEG-2. Pass each coded picture to `add`, in order.
 
-    Each group of MPEG-1 and MPEG-2 pictures counts its own from 0 in the order of display (ISO/IEC 13818-2, section 6.3.9).
+    Each group numbers its pictures from 0 in display order (temporal_reference, ISO/IEC 13818-2, section 6.3.9).
     """
 
     def __init__(self) -> None:
@@ -86,9 +88,11 @@ class PictureNumbers:
 
     @property
     def missing(self) -> int:
+        """How many numbers were skipped so far."""
         return self._missing + (self._left_out() if self._groups else 0)
 
     def add(self, packet: bytes) -> None:
+        """Note the numbers in the next packet."""
         head = packet[:_HEAD_BYTES]
         group = head.find(_GROUP)
         if 0 <= group < len(head) - 7:
@@ -108,10 +112,10 @@ class PictureNumbers:
 
 
 class ReferenceNumbers:
-    """Given each coded picture of H.264 in decoding order; `gaps` counts places where pictures that others refer to were left out.
+    """Counts in `gaps` the places where reference pictures of H.264 are missing. Pass each coded picture to `add`, in decoding order.
 
-    Each such picture has the number after the one before, unless the parameter set allows gaps (frame_num in section 7.4.3 of
-    ISO/IEC 14496-10). A key picture may begin another recording, and what follows it there need not be whole.
+    Each reference picture has the number after the previous one, unless the parameter set allows gaps (frame_num, ISO/IEC 14496-10, section
+    7.4.3). A key picture may begin another recording, in which case the pictures right after it need not be complete.
     """
 
     def __init__(self, extradata: bytes = b"") -> None:
@@ -123,6 +127,7 @@ class ReferenceNumbers:
         self.configure(extradata)
 
     def configure(self, extradata: bytes) -> None:
+        """Read the parameter sets of a decoder configuration record or of a raw stream."""
         with suppress(IndexError):
             if extradata[:1] == b"\1":
                 sets, self._length_bytes = avc_configuration(extradata)
@@ -131,7 +136,8 @@ class ReferenceNumbers:
             self._sets |= {avc_set(one) for one in sets if one and not AVC.is_message(one)}
 
     def add(self, packet: bytes, is_key: bool) -> None:
-        with suppress(IndexError):  # damage of another kind
+        """Note the number of the next coded picture."""
+        with suppress(IndexError):  # damage of another kind, which is not counted here
             if is_key and not self._length_bytes:
                 self.configure(packet)
             unit = AVC.first_slice(packet, self._length_bytes)
@@ -146,5 +152,5 @@ class ReferenceNumbers:
 
     @staticmethod
     def _may_follow(found: AvcSlice, last: AvcSlice, numbers: int) -> bool:
-        # A picture may set the count back (memory_management_control_operation 5), which only one does that begins something.
+        # A picture may reset the count (memory_management_control_operation 5); only an intra picture is accepted as doing so.
         return found.number in (last.number, (last.number + 1) % numbers) or (last.is_intra and found.number <= 1)

@@ -1,7 +1,7 @@
-"""What coded pictures say of their own size, shape and scan, for telling whether that changes on the way.
+"""Reads size, shape and scan type from coded pictures, to tell whether these change within the stream.
 
-OpenCV scales every picture to the first one's size without saying so, and cannot convert interlaced ones: both have to be known before
-it is chosen as reader. Two sets that differ may still mean the same size. Of codecs that are not listed here nothing is known.
+OpenCV silently scales every picture to the first one's size and cannot convert interlaced ones, so both must be known before it is chosen
+as reader. Two different sets may still mean the same size. Nothing is known about codecs that are not listed here.
 """
 
 from __future__ import annotations
@@ -24,9 +24,12 @@ _SEARCHED_BYTES = 4096
 
 @dataclass(frozen=True)
 class _Kind:
-    """found: the sets in a coded picture, given the width of the lengths before its units (0: start codes). fields: whether a set allows
-    pictures of two fields. configured: the sets in the header of a container, and that width. is_message: what was found is no set, but
-    says how the picture is turned. restarts: whether nothing from a coded picture on refers to what was before it, messages included."""
+    """How parameter sets are found in one family of codecs.
+
+    found: the sets in a coded picture, given the width of the length fields before its units (0: start codes). fields: whether a set allows
+    field pictures. configured: the sets in a container's header, and that width. is_message: whether what was found is not a set but an
+    orientation message. restarts: whether no later picture refers to anything before this one, messages included.
+    """
 
     found: Callable[[bytes, int], list[bytes]]
     fields: Callable[[bytes], bool] = lambda parameter_set: False
@@ -36,11 +39,10 @@ class _Kind:
 
 
 class ParameterSets:
-    """Given each packet of one stream in order. readable: the codec is one of those that are understood here.
+    """Pass each packet of one stream to `add`, in order.
 
-    count: how many different sets came up so far. interlaced: one of them allows pictures of two fields. turned: a picture said how it is
-    turned. changed: whether the packet that was added last brought other sets than those before, or begins anew after a group in which
-    nothing was said any more of being turned.
+    readable: the codec is one that is understood here. interlaced: a set allows field pictures. turned: a picture carried an orientation.
+    changed: the last packet brought other sets than those before, or begins anew after a group whose orientation messages had stopped.
     """
 
     def __init__(self, codec: str, extradata: bytes | None) -> None:
@@ -55,9 +57,11 @@ class ParameterSets:
 
     @property
     def count(self) -> int:
+        """How many different sets were found so far."""
         return len(self._known)
 
     def add(self, packet: Packet[Any]) -> None:
+        """Read the sets of the next packet."""
         self.changed = False
         if self._kind is None:
             return
@@ -80,7 +84,7 @@ class ParameterSets:
                 sets, self._length_bytes = self._kind.configured(extradata)
             else:
                 sets = self._kind.found(extradata, 0)
-        except IndexError:  # damaged: the packets tell, or nothing does
+        except IndexError:  # damaged: the packets may still carry the sets
             return
         self._note(sets)
 
@@ -103,12 +107,12 @@ class ParameterSets:
 def _allows_fields(kind: _Kind, parameter_set: bytes) -> bool:
     try:
         return kind.fields(parameter_set)
-    except IndexError:  # cut short: nothing is certain
+    except IndexError:  # cut short: assume that it may
         return True
 
 
 def _mpeg_sequences(data: bytes, length_bytes: int) -> list[bytes]:
-    """Size, aspect and rate of ISO/IEC 13818-2, section 6.2.2.1, and the extension that MPEG-1 has not."""
+    """Size, aspect ratio and rate (ISO/IEC 13818-2, section 6.2.2.1), and the extension, which MPEG-1 does not have."""
     header = _SEQUENCE_HEADER.search(data[:_SEARCHED_BYTES])
     if header is None:
         return []
@@ -117,7 +121,7 @@ def _mpeg_sequences(data: bytes, length_bytes: int) -> list[bytes]:
 
 
 def _mpeg_fields(parameter_set: bytes) -> bool:
-    """There is an extension, whose progressive_sequence is 0."""
+    """Whether there is an extension with progressive_sequence 0."""
     return len(parameter_set) > 4 and not parameter_set[5] & 0x08
 
 
@@ -126,7 +130,7 @@ def _video_object_layers(data: bytes, length_bytes: int) -> list[bytes]:
 
 
 def _layer_fields(parameter_set: bytes) -> bool:
-    """interlaced of a rectangular video object layer (ISO/IEC 14496-2, section 6.2.3)."""
+    """The interlaced flag of a rectangular video object layer (ISO/IEC 14496-2, section 6.2.3)."""
     bits = Bits(parameter_set)
     bits.take(9)
     if bits.take(1):
@@ -175,6 +179,6 @@ _KINDS: dict[str, _Kind] = {
     "mpeg2video": _MPEG,
     "mpeg4": _Kind(_video_object_layers, _layer_fields),
     "mjpeg": _Kind(_jpeg_frames),
-    # Sizes stand in the container alone, once.
+    # These codecs state their size only in the container, once.
     **dict.fromkeys(("msmpeg4v1", "msmpeg4v2", "msmpeg4v3", "wmv1", "wmv2"), _IN_CONTAINER),
 }

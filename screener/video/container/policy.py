@@ -1,7 +1,7 @@
-"""Which reader may be trusted with a file, what of it is judged, and what has to be said: one table, and nothing about it elsewhere.
+"""Decides which reader may decode a file, which parts of it are judged and which warnings it gets. All of this stands in one table here.
 
-Each rule is a fact and what follows from it. OpenCV decodes what it is known to show whole; one rule against it is enough for PyAV to
-decode instead, which shows each picture at its own size, upright, of whole frames, in the colours of an ordinary screen. Pure.
+Each rule is a fact and its consequence. OpenCV decodes files that it is known to show completely; one rule against it is enough for PyAV to
+decode instead, which shows each picture at its own size, upright, as whole frames, in standard colours. Pure.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from screener.video.container.opening import TIMED_AS_CODED, UNTIMED, WITH_HIDDE
 
 @dataclass(frozen=True)
 class Rule:
-    """fact: in words. holds: whether it is so.
+    """fact: in words. holds: whether the fact is true of a file.
 
-    shuns: readers that are not trusted with such a file. in_order: single pictures of it cannot be had. options: of FFmpeg's, with which it
-    is opened. warning: what a reader of the verdict should know. reason: why it is not judged whole.
+    shuns: readers that may not decode such a file. in_order: single pictures cannot be sought in it. options: FFmpeg options with which it
+    is opened. warning: shown to the user with the verdict. reason: why it is not judged completely.
     """
 
     fact: str
@@ -34,21 +34,21 @@ _OPENCV = frozenset({"opencv", "nvdec"})
 _ANY_THREADS = frozenset({"opencv", "nvdec", "pyav"})
 
 RULES = (
-    # Sizes and shapes: OpenCV scales every picture to the first one's size, and knows one shape of pixels.
+    # Sizes and shapes: OpenCV scales every picture to the first one's size, and supports one sample aspect ratio per file.
     Rule("its sizes are not written where they are looked for", lambda facts: not facts.sets_readable, frozenset({"opencv"})),
     Rule("its pictures change size, shape or depth on the way", lambda facts: facts.parameter_sets > 1, _OPENCV, in_order=True),
-    # Fields: OpenCV cannot convert them, and gives out memory that nobody wrote to.
+    # Fields: OpenCV cannot convert them, and returns uninitialised memory.
     Rule("its pictures are interlaced, or may be", lambda facts: facts.interlaced, _OPENCV, in_order=True, warning="interlaced"),
-    # Orientation: OpenCV turns, and does not mirror; what a picture's own message says it does not see.
+    # Orientation: OpenCV rotates but does not mirror, and ignores orientation messages inside pictures.
     Rule("it is to be mirrored", lambda facts: facts.is_mirrored, _OPENCV),
     Rule("its pictures, not their container, say how they are turned", lambda facts: facts.is_turned_within, _OPENCV),
-    # Colours: OpenCV's FFmpeg maps them in a way of its own.
+    # Colours: OpenCV's FFmpeg converts them differently.
     Rule("its colours are high dynamic range", lambda facts: facts.is_high_dynamic, _OPENCV, warning="hdr"),
     Rule("its colours are wider than a screen's", lambda facts: facts.has_wide_colours, _OPENCV),
-    # Damage: what conceals it is watched picture by picture.
+    # Damage: decoders that conceal it are checked picture by picture.
     Rule("its decoder conceals damage within a picture", lambda facts: facts.codec in {"mjpeg", "vp8"}, _ANY_THREADS),
     Rule("its decoder is right in one thread alone", lambda facts: facts.codec == "dirac", _OPENCV),
-    # Parts: everything that is there, or it is said.
+    # Parts: what is not read is reported.
     Rule("there are other streams of moving pictures", lambda f: f.other_streams > 0, _OPENCV, warning="multi_video", reason="unread_part"),
     Rule("it is not the first stream", lambda facts: not facts.is_first, _OPENCV),
     Rule("another recording follows", lambda facts: facts.another_recording, in_order=True, warning="second_part", reason="unread_part"),
@@ -61,7 +61,7 @@ RULES = (
         options=WITH_HIDDEN_PICTURES,
         warning="hidden_pictures",
     ),
-    # Times: a seek goes by them, and finds one of the parts that carry the same.
+    # Times: a seek relies on them, and finds only one of several parts with the same times.
     Rule("its container gives no times", lambda facts: bool(facts.formats & UNTIMED), in_order=True),
     Rule("its times are those of coding", lambda facts: facts.reorders and bool(facts.formats & TIMED_AS_CODED), in_order=True),
     Rule("not every picture has a time of its own", lambda facts: facts.unplaced_pictures > 0, in_order=True),
@@ -71,12 +71,14 @@ RULES = (
 )
 
 READERS = ("nvdec", "opencv", "pyav", "careful")
-"""In the order in which they are tried. The last one watches each picture for damage, and takes over where any is heard of."""
+"""In the order in which they are tried. The last one checks each picture for damage, and takes over when another reports any."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """readers: that are trusted with the file, in the order in which they are tried. The rest is of the rules that hold."""
+    """readers: those that may decode the file, in the order in which they are tried. The other fields collect those of the
+    rules that hold.
+    """
 
     readers: tuple[str, ...]
     in_order: bool = False
@@ -86,6 +88,7 @@ class Plan:
 
 
 def plan_for(facts: Facts) -> Plan:
+    """Combine all rules that hold for a file."""
     rules = [rule for rule in RULES if rule.holds(facts)]
     shunned = frozenset().union(*(rule.shuns for rule in rules))
     return Plan(

@@ -1,4 +1,4 @@
-"""Presentation times of frames: the usual step between two, pieces strung together, and what is odd about them. Pure."""
+"""Presentation times of frames: the usual step between two, joining of pieces, and irregularities. Pure."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 _MOST_BEHIND = 16
-"""As many as may still be on their way where a stream ends."""
+"""The most frames that a decoder may still hold when a stream ends."""
 
 
 def filled(seconds: NDArray[np.float64], step_seconds: float) -> NDArray[np.float64]:
-    """(n,) times of one piece, NaN where nobody says -> (n,) rising. What has no time lies between what has one, at the usual step, and the
-    rest behind; where it does not fit there, as with the second fields of pictures, it has the time of the one before."""
+    """(n,) times of one piece in seconds, NaN if unknown -> (n,) rising.
+
+    Frames without a time are spaced at the usual step between those that have one, and after the last. Where they do not fit, like the
+    second fields of pictures, they get the time of the frame before.
+    """
     unknown = np.isnan(seconds)
     known, missing = np.sort(seconds[~unknown]), int(unknown.sum())
     if not missing or not len(known):
@@ -32,7 +35,7 @@ def filled(seconds: NDArray[np.float64], step_seconds: float) -> NDArray[np.floa
 
 
 def usual_step(pieces: list[NDArray[np.float64]], default: float) -> float:
-    """Median seconds between two frames of the same piece, or the default where there are none."""
+    """Median seconds between two frames of the same piece; `default` if there are none."""
     steps = np.concatenate([np.diff(piece) for piece in pieces]) if pieces else np.zeros(0)
     steps = steps[steps > 0]
     return float(np.median(steps)) if len(steps) else default
@@ -41,10 +44,10 @@ def usual_step(pieces: list[NDArray[np.float64]], default: float) -> float:
 def offsets(
     pieces: list[NDArray[np.float64]], frame_seconds: float, leaps: Collection[int] = (), begun: Mapping[int, float] | None = None
 ) -> list[float]:
-    """What is to be added to the times of each piece, so that they make one rising timeline from 0.
+    """Seconds to add to the times of each piece so that together they form one rising timeline from 0.
 
-    A piece whose time overlaps the one before, or leaps ahead of it, is moved to follow it. leaps: numbers of the pieces that do.
-    begun: by number, when a piece begins that does so with pictures which are not to be shown.
+    A piece that overlaps the one before, or leaps ahead of it, is moved to follow it. leaps: indices of the pieces that leap. begun: index
+    -> start of a piece that starts with pictures which are not shown.
     """
     found: list[float] = []
     end = 0.0
@@ -59,7 +62,7 @@ def offsets(
 
 
 def rhythm_warnings(seconds: NDArray[np.float64], frame_seconds: float) -> list[str]:
-    """`gap` for a pause of over a second and five frames; `variable_rate` when over a tenth of the steps are a quarter off the usual."""
+    """`gap` for a pause of over a second and five frames; `variable_rate` if over a tenth of the steps are a quarter off the usual one."""
     steps = np.diff(seconds)
     if not len(steps):
         return []

@@ -1,6 +1,6 @@
-"""When each picture of a file ought to be shown, and whether the file is whole: what its packets say, put in order.
+"""When each picture of a file should be shown, and whether the file is whole, from the times of its packets.
 
-Knows nothing of pixels; whether a packet decodes is found out by the readers.
+Knows nothing of pixels; the readers find out whether a packet decodes.
 """
 
 from __future__ import annotations
@@ -19,21 +19,26 @@ from screener.video.container.rhythm import filled, offsets, rhythm_warnings, us
 from screener.video.container.structure import Walked, examined
 from screener.video.container.walk import NO_TICK, Walk
 
-# Containers whose header says how long they last; elsewhere FFmpeg's duration is read off the last timestamps and proves nothing.
+# Containers whose header states their duration; for others FFmpeg derives it from the last timestamps, which proves nothing.
 _PROMISING = frozenset({"mov", "matroska", "avi", "flv", "asf", "gif"})
-# Containers that may legitimately start in the middle of a group of pictures, as recordings of a broadcast do.
+# Containers that may start in the middle of a group of pictures, as recordings of a broadcast do.
 _BROADCAST = frozenset({"mpegts", "mpeg", "mpegvideo", "h264", "hevc"})
 _DEFAULT_FPS = 25.0
 
 
 @dataclass(frozen=True)
 class Timeline:
-    """seconds: (n,) presentation time of every picture there should be, rising; 0 is where players begin, and what they are not to show
-    lies before. container_seconds: (n,) the same in the container's time. pieces: numbers of the entries with which the container's time
-    starts anew. frame_seconds: usual time between two. reader_origin_seconds: what OpenCV takes for 0, in container time.
-    is_strung: several recordings were put together, as their clocks and counters tell.
-    timed: frames carry usable timestamps of their own. videos: streams of moving pictures, as far as the container's tables say, else 0.
-    whole: False if the file ends early, None if nothing says."""
+    """seconds: (n,) presentation time of every expected picture, rising; 0 is where players begin, pictures that they do not show lie
+    before it.
+    container_seconds: (n,) the same in the container's time.
+    pieces: indices of the entries at which the container's time starts anew.
+    frame_seconds: usual time between two frames.
+    reader_origin_seconds: the container time that OpenCV takes for 0.
+    is_strung: several recordings were joined, according to their clocks and counters.
+    timed: frames carry usable timestamps of their own.
+    videos: number of video streams according to the container's tables, 0 if unknown.
+    whole: False if the file ends early, None if unknown.
+    """
 
     seconds: NDArray[np.float64]
     container_seconds: NDArray[np.float64]
@@ -50,11 +55,14 @@ class Timeline:
 
     @property
     def end_seconds(self) -> float:
+        """When the last frame leaves the screen; 0 without frames."""
         return float(self.seconds[-1]) + self.frame_seconds if len(self.seconds) else 0.0
 
 
 def timeline_of(path: Path, walk: Walk, shown_from: int | None = None, alive: Callable[[], None] = lambda: None) -> Timeline:
-    """Of a walked file. shown_from: the tick with which players begin; that of the first picture if left out."""
+    """The timeline of a file whose packets were read. shown_from: the tick at which players begin; that of the first picture if
+    left out.
+    """
     stream, names = walk.stream, frozenset(walk.container.format.name.split(","))
     time_base = float(stream.time_base) if stream.time_base else 1 / _DEFAULT_FPS
     fps = float(stream.guessed_rate or stream.average_rate or _DEFAULT_FPS)
@@ -62,7 +70,7 @@ def timeline_of(path: Path, walk: Walk, shown_from: int | None = None, alive: Ca
     found = examined(path, Walked(names, stream.index, stream.id, walk.packets, _known(ticks), alive))
     faults = found.faults
     if "mpeg" in names and walk.keys:
-        faults += walk.keys[0]  # a file, unlike a broadcast, begins with a picture that can be entered at
+        faults += walk.keys[0]  # unlike a broadcast, a file begins with a key picture
     shown, untimed = _shown(ticks, walk, names)
     bounds = np.flatnonzero(shown)
     raw = np.where(ticks[bounds] == NO_TICK, np.nan, ticks[bounds] * time_base)
@@ -91,7 +99,7 @@ def timeline_of(path: Path, walk: Walk, shown_from: int | None = None, alive: Ca
         is_strung=len(pieces) > 1 or found.seams > 0 or walk.backwards,
         timed=not (names & UNTIMED or untimed or (names & TIMED_AS_CODED and stream.codec_context.codec.reorder)),
         frames_promised=max(0, stream.frames),
-        # FFmpeg calls the packet at each seam of a strung recording corrupt.
+        # FFmpeg marks the packet at each seam between recordings as corrupt.
         corrupt_packets=max(0, walk.corrupt - seams) + walk.failed + walk.faults.count + faults,
         videos=found.videos,
         whole=whole,
@@ -106,8 +114,8 @@ def _known(ticks: NDArray[np.int64]) -> NDArray[np.int64]:
 def _shown(ticks: NDArray[np.int64], walk: Walk, names: frozenset[str]) -> tuple[NDArray[np.bool_], int]:
     """(n,) which packets hold a picture that is to be shown, and how many of these have no time.
 
-    Not those that refer to what lies before a recording. A decoder shows none of them in front of the first key picture, and of those
-    that follow it in the file and come before it on the screen only what it can, which is told from the first picture that it showed.
+    Pictures that refer to something before the recording are left out. A decoder shows none of them in front of the first key picture. Of
+    those that follow it in the file and precede it on screen it shows what it can, which is inferred from the first picture that it showed.
     """
     shown = np.ones(len(ticks), np.bool_)
     if not walk.keys:
@@ -123,16 +131,16 @@ def _shown(ticks: NDArray[np.int64], walk: Walk, names: frozenset[str]) -> tuple
 
 
 def _is_whole(path: Path, walk: Walk, names: frozenset[str], frame_seconds: float) -> bool | None:
-    """Whether everything promised is there: bytes, a whole last packet, then index entries or time; None without promise.
+    """Whether everything that was stated is there: bytes, a whole last packet, then index entries or duration; None if nothing was stated.
 
-    Time is taken to half a second or two frames: that much lies between whole files and their own headers, as muxers differ in
-    counting the last frame and the padding of audio.
+    The duration has a tolerance of half a second or two frames: whole files differ from their own headers by that much, because muxers
+    count the last frame and the padding of audio differently.
     """
     early = ends_early(path)
     if early or walk.ends_corrupt or (walk.failed and names & _PROMISING):
         return False
     if "mov" in names:
-        # The index, not the header's count: an edit list may leave frames out. Fragments come without a count.
+        # The index, not the header's count, because an edit list may leave frames out. Fragments have no count.
         return walk.packets >= len(walk.stream.index_entries) if walk.stream.frames else None
     if names & {"avi", "gif"}:
         return None if early is None else True

@@ -1,6 +1,6 @@
-"""The units that coded pictures of H.264 and HEVC are made of: parameter sets, messages of how a picture is turned, slices.
+"""The units (NAL units) of H.264 and HEVC: parameter sets, orientation messages, slices.
 
-ISO/IEC 14496-10 (H.264), ITU-T H.265 (HEVC), and ISO/IEC 14496-15 for how containers keep them. Reads what is asked for and no more.
+ISO/IEC 14496-10 (H.264), ITU-T H.265 (HEVC), and ISO/IEC 14496-15 for how containers store them. Parses only the fields that are needed.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ _SLICE_HEAD_BYTES = 32
 
 @dataclass(frozen=True)
 class Units:
-    """Of the units of H.264 or HEVC. header_bytes: of each unit. type_of: from its first byte. slices, restarts (slices that refer to
-    nothing before them, nor does what follows), sets, messages: types of units."""
+    """The unit types of a codec. header_bytes: size of a unit's header. type_of: type from its first byte. slices, restarts, sets,
+    messages: unit types; restarts are slices that refer to nothing before them and are not referred across.
+    """
 
     header_bytes: int
     type_of: Callable[[int], int]
@@ -30,7 +31,7 @@ class Units:
     messages: int
 
     def found(self, data: bytes, length_bytes: int) -> list[bytes]:
-        """Parameter sets that a picture begins with, and messages that say how it is turned."""
+        """Parameter sets at the beginning of a coded picture, and messages that give its orientation."""
         units = []
         for start, end in _units(data, length_bytes):
             kind = self.type_of(data[start])
@@ -41,20 +42,22 @@ class Units:
         return units
 
     def first_slice(self, data: bytes, length_bytes: int) -> bytes:
-        """The beginning of the first one in a coded picture, empty if it has none."""
+        """The first bytes of the first slice of a coded picture; empty if it has none."""
         starts = (start for start, _ in _units(data, length_bytes) if self.type_of(data[start]) in self.slices)
         return next((data[start : start + _SLICE_HEAD_BYTES] for start in starts), b"")
 
     def begins_anew(self, data: bytes, length_bytes: int) -> bool:
+        """Whether the first slice of a coded picture is of a type that refers to nothing before it."""
         kinds = (self.type_of(data[start]) for start, _ in _units(data, length_bytes))
         return next((kind for kind in kinds if kind in self.slices), -1) in self.restarts
 
     def is_message(self, unit: bytes) -> bool:
+        """Whether a unit is a message rather than a parameter set."""
         return self.type_of(unit[0]) == self.messages
 
 
 def _turns(messages: bytes) -> bool:
-    """Whether one of some messages is a display orientation (ISO/IEC 14496-10 and ITU-T H.265, annex D.1)."""
+    """Whether one of the messages is a display orientation (ISO/IEC 14496-10 and ITU-T H.265, annex D.1)."""
     position = 0
     while position + 2 < len(messages):
         kind, position = _extended(messages, position)
@@ -66,7 +69,7 @@ def _turns(messages: bytes) -> bool:
 
 
 def _extended(data: bytes, position: int) -> tuple[int, int]:
-    """A number of as many bytes as it takes, and where it ends."""
+    """A number coded in as many bytes as it needs, and the position after it."""
     value = 0
     while position < len(data):
         value += data[position]
@@ -77,7 +80,7 @@ def _extended(data: bytes, position: int) -> tuple[int, int]:
 
 
 def _units(data: bytes, length_bytes: int) -> Iterator[tuple[int, Callable[[], int]]]:
-    """Where each unit begins, and a function that says where it ends: slices are long, and need not be searched through."""
+    """Start of each unit, and a function that returns its end: slices are long, and usually need not be searched."""
     if length_bytes:
         start = length_bytes
         while start < len(data):
@@ -92,7 +95,7 @@ def _units(data: bytes, length_bytes: int) -> Iterator[tuple[int, Callable[[], i
 
 
 def avc_configuration(record: bytes) -> tuple[list[bytes], int]:
-    """ISO/IEC 14496-15, section 5.3.3.1: the sequence parameter sets come first."""
+    """Sequence parameter sets of a decoder configuration record, and the width of length fields (ISO/IEC 14496-15, section 5.3.3.1)."""
     sets, position = [], 6
     for _ in range(record[5] & 0x1F):
         length = int.from_bytes(record[position : position + 2], "big")
@@ -102,7 +105,9 @@ def avc_configuration(record: bytes) -> tuple[list[bytes], int]:
 
 
 def hevc_configuration(record: bytes) -> tuple[list[bytes], int]:
-    """ISO/IEC 14496-15, section 8.3.3.1: arrays of units, each of one type."""
+    """Units of a decoder configuration record and the width of length fields (ISO/IEC 14496-15, section 8.3.3.1: arrays of units, one type
+    each).
+    """
     sets, position = [], 23
     for _ in range(record[22]):
         kind, count = record[position] & 0x3F, int.from_bytes(record[position + 1 : position + 3], "big")
@@ -117,8 +122,9 @@ def hevc_configuration(record: bytes) -> tuple[list[bytes], int]:
 
 @dataclass(frozen=True)
 class AvcSet:
-    """What a sequence parameter set of H.264 says. number_bits: of the number that each picture carries. has_gaps: some may be left out.
-    has_planes: colours are coded apart. has_fields: pictures may be of two fields."""
+    """A sequence parameter set of H.264. number_bits: width of frame_num. has_gaps: numbers may be skipped. has_planes: colour planes are
+    coded separately. has_fields: field pictures are allowed.
+    """
 
     number_bits: int
     has_gaps: bool
@@ -127,7 +133,7 @@ class AvcSet:
 
 
 def avc_set(parameter_set: bytes) -> AvcSet:
-    """ISO/IEC 14496-10, section 7.3.2.1.1. Raises IndexError if it is cut short."""
+    """Parse a sequence parameter set (ISO/IEC 14496-10, section 7.3.2.1.1). Raises IndexError if it is cut short."""
     bits = Bits(unescaped(parameter_set[1:]))
     profile = bits.take(8)
     bits.take(16)
@@ -162,13 +168,15 @@ def avc_set(parameter_set: bytes) -> AvcSet:
 
 
 def avc_fields(parameter_set: bytes) -> bool:
+    """Whether a sequence parameter set allows field pictures."""
     return avc_set(parameter_set).has_fields
 
 
 @dataclass(frozen=True)
 class AvcSlice:
-    """number: frame_num. is_referred_to: other pictures may be predicted from its own. is_intra: it is predicted from no other. restarts:
-    nor is anything behind it predicted from what lies before it."""
+    """number: frame_num. is_referred_to: other pictures may be predicted from this one. is_intra: it is predicted from no other. restarts:
+    nor is any later picture predicted from one before it.
+    """
 
     number: int
     is_referred_to: bool
@@ -177,7 +185,9 @@ class AvcSlice:
 
 
 def avc_slice(unit: bytes, known: AvcSet) -> AvcSlice:
-    """ISO/IEC 14496-10, sections 7.3.1 and 7.3.3. unit: its beginning at least. Raises IndexError if it is cut short."""
+    """Parse a slice header (ISO/IEC 14496-10, sections 7.3.1 and 7.3.3). unit: at least its beginning. Raises IndexError if it is cut
+    short.
+    """
     bits = Bits(unescaped(unit[1:_SLICE_HEAD_BYTES]))
     bits.unsigned()
     kind = bits.unsigned() % 5
@@ -195,7 +205,7 @@ def _skip_scaling_list(bits: Bits, size: int) -> None:
 
 
 def hevc_fields(parameter_set: bytes) -> bool:
-    """general_interlaced_source_flag (ITU-T H.265, section 7.3.3), without which no picture may be a field."""
+    """general_interlaced_source_flag (ITU-T H.265, section 7.3.3); without it no picture may be a field."""
     return bool(unescaped(parameter_set[2:])[6] & 0x40)
 
 

@@ -1,6 +1,6 @@
-"""What the packets of a file say, one after the other: times, faults, how pictures change on the way, and what the first looks like.
+"""Reads all packets of a file in order and collects times, faults, changes of parameter sets, and the first picture.
 
-One pass of the demuxer over the whole file. Nothing is decoded but the first picture of the stream that is judged.
+One pass of the demuxer over the whole file. Only the first picture of the judged stream is decoded.
 """
 
 from __future__ import annotations
@@ -21,29 +21,34 @@ from screener.video.container.opening import is_encrypted, moving_streams
 from screener.video.container.packet_faults import PacketFaults
 from screener.video.container.parameter_sets import ParameterSets
 
-PACKET_LIMIT = 8_000_000  # 128 MB of times and places: three days at 30 frames per second
+PACKET_LIMIT = 8_000_000  # 128 MB of times and positions: three days at 30 frames per second
 NO_TICK = -(1 << 63)
 """Stands for the time of a packet that has none."""
 
 _PROGRESS_PACKETS = 512
 RESTART_SECONDS = 0.5
-"""A step back in decoding time of more than this starts a new piece, as where recordings were strung together; in a stream of broadcasting
-any step back does that comes with a key picture."""
+"""A step back in decoding time of more than this starts a new piece, as where recordings were joined. In a broadcast stream any step back
+that comes with a key picture does.
+"""
 
-_JUMP_SECONDS = 10.0  # and so does a step forward of more than this in a stream of broadcasting, as FFmpeg's own players take it
-_SEAM_SECONDS = 1.0  # or of this much where the packets' own counter breaks off just before a key picture
-_SEAM_PACKETS = 4  # FFmpeg marks one of the last before it
+_JUMP_SECONDS = 10.0  # in a broadcast stream a step forward of more than this does too, as in FFmpeg's own players
+_SEAM_SECONDS = 1.0  # or of this much, if the packets' continuity counter breaks just before a key picture
+_SEAM_PACKETS = 4  # FFmpeg marks one of the last packets before it
 CLOCKED = frozenset({"mpegts", "mpeg"})
 _PROBED_PACKETS = 64
 
 
 @dataclass
 class Walk:
-    """ticks: presentation times in the stream's time base, in decoding order, `NO_TICK` for none. places: where each packet begins in the
-    file, -1 if unknown. segments: packets with which time starts anew; jumps: those of them with which it leaps forward. begun: ticks at
-    which segments begin, by number, where that is with pictures that are not to be shown. keys: packets of key pictures. untimed: packets
-    without any time; unplaced: those whose picture's own time is not written. end: of the last byte that any packet holds. discarded:
-    packets that are not to be shown. others: packets of each other stream of moving pictures."""
+    """ticks: presentation times in the stream's time base, in decoding order, `NO_TICK` for none.
+    places: byte position of each packet in the file, -1 if unknown.
+    segments: indices of packets at which time starts anew. jumps: those of them at which it leaps forward.
+    begun: index of a segment -> tick at which it begins, for segments that begin with pictures which are not to be shown.
+    keys: indices of the packets of key pictures. untimed: number of packets without any time. unplaced: number of those without a picture
+    time of their own.
+    end: position after the last byte that any packet holds. discarded: number of packets that are not to be shown.
+    others: number of packets of each other video stream.
+    """
 
     container: InputContainer
     stream: VideoStream
@@ -75,15 +80,15 @@ class Walk:
         self.colours = (
             int(context.color_trc),
             int(context.color_primaries),
-        )  # as the container says; a decoder puts its own in their place
+        )  # as stated by the container; a decoder overwrites them with its own
         self.faults = PacketFaults(context.codec.canonical_name, context.extradata)
         self.sets = ParameterSets(context.codec.canonical_name, context.extradata)
         self._clocked = bool(CLOCKED & frozenset(self.container.format.name.split(",")))
         self._moving = {stream.index for stream in moving_streams(self.container)}
-        context.thread_type, context.thread_count = ThreadType.SLICE, 1  # the first picture without waiting for others
+        context.thread_type, context.thread_count = ThreadType.SLICE, 1  # gives the first picture without waiting for others
 
     def run(self, on_progress: Callable[[], None]) -> None:
-        """on_progress: called every few hundred packets."""
+        """Read all packets. on_progress: called every few hundred packets."""
         try:
             for number, packet in enumerate(self.container.demux()):
                 if number % _PROGRESS_PACKETS == 0:
@@ -93,7 +98,7 @@ class Walk:
                 if packet.size:
                     self._note(packet)
         except IndexError:
-            pass  # PyAV ends with a packet for each stream, and does not know those that came up on the way
+            pass  # PyAV ends with an empty packet for each stream, and does not know streams that appeared on the way
         except FFmpegError:
             self.failed = True
         if self.first_picture is None and 0 < self.packets <= _PROBED_PACKETS and not self.encrypted:
@@ -111,7 +116,7 @@ class Walk:
             self.others[packet.stream_index] = self.others.get(packet.stream_index, 0) + 1
 
     def _base_of(self, packet: Packet[Any]) -> float:
-        """Seconds of a tick of the packet's stream."""
+        """Seconds per tick of the packet's stream."""
         if packet.stream_index not in self._bases:
             self._bases[packet.stream_index] = float(packet.time_base or 0)
         return self._bases[packet.stream_index]
@@ -131,7 +136,7 @@ class Walk:
             self._place(packet)
 
     def _discard(self, packet: Packet[Any]) -> None:
-        """Not to be shown, and still it takes up time where it begins another piece."""
+        """Note a packet that is not to be shown; it still takes up time if it begins another piece."""
         self.discarded += 1
         if packet.dts is not None and self.packets > 1:
             self._note_step(packet)
@@ -153,7 +158,7 @@ class Walk:
         self.places.append(-1 if packet.pos is None else packet.pos)
 
     def _is_of_the_next(self, packet: Packet[Any]) -> bool:
-        """Whether a picture at the end of a recording got the time of the one that was strung on behind it."""
+        """Whether a picture at the end of a recording got the time of the recording appended after it."""
         known = self._clocked and packet.dts is not None and packet.pts is not None
         return known and (packet.pts - packet.dts) * self._base_of(packet) > _JUMP_SECONDS  # type: ignore[operator]
 
@@ -176,5 +181,5 @@ class Walk:
 
 
 def is_hidden(packet: Packet[Any], codec: str) -> bool:
-    """A VP8 packet that is only a reference for others and is never shown (RFC 6386, section 9.1: the show_frame bit)."""
+    """Whether a VP8 packet is only a reference for others and never shown (RFC 6386, section 9.1: the show_frame bit)."""
     return codec == "vp8" and packet.size > 0 and not bytes(packet)[0] & 0x10

@@ -1,1 +1,1 @@
-"""What the user named in, the inputs it stands for out: files, folders, patterns, list files, addresses, cameras, standard input."""
+"""Arguments of the user in, the inputs that they name out: files, folders, patterns, list files, addresses, cameras, standard input."""

@@ -1,6 +1,6 @@
-"""Arguments in, the inputs they stand for out: files, folders, patterns, list files, addresses, cameras, standard input.
+"""Turns arguments into inputs: files, folders, patterns, list files, addresses, cameras, standard input.
 
-Looks at names, listings and first bytes. A name that leads nowhere becomes a `SourceFailure`, never an exception, and the rest goes on.
+Looks at names, listings and first bytes. A name without an input becomes a `SourceFailure`, never an exception, and the rest goes on.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ def expand_sources(
 ) -> list[Source | SourceFailure]:
     """Arguments -> inputs in the order given, each once however often it is named; folders and patterns sorted.
 
-    on_left_out: called once with each file of a folder that is no input, as neither its suffix nor its first bytes are those of a video or
-    picture. Raises SettingsError for a list file that cannot be read.
+    on_left_out: called once with each file of a folder that is not an input, because neither its suffix nor its first bytes are those of a
+    video or picture. Raises SettingsError for a list file that cannot be read.
     """
     left_out: dict[str, None] = {}
 
@@ -43,13 +43,13 @@ def expand_sources(
     once: dict[object, Source | SourceFailure] = {}
     for text in _texts(arguments):
         for source in _expand(text, once_left_out):
-            # By the path and not by what lies there: a second name of a file, given as such, is not silently left out.
+            # By path, not by identity of the file: a second name of a file that was given explicitly is not dropped silently.
             once.setdefault(source.target if isinstance(source, Source) else (text, source), source)
     return _with_names_of_their_own(list(once.values()))
 
 
 def _texts(arguments: Sequence[str | os.PathLike[str]]) -> Iterator[str]:
-    """The arguments, and the lines of those that are lists."""
+    """The arguments, and the lines of those that are list files."""
     for argument in arguments:
         text = os.fspath(argument)
         if text.startswith("@") and not os.path.lexists(text):
@@ -59,7 +59,7 @@ def _texts(arguments: Sequence[str | os.PathLike[str]]) -> Iterator[str]:
 
 
 def _expand(text: str, on_left_out: OnLeftOut) -> list[Source | SourceFailure]:
-    if "\0" in text:  # such as a list file that is none: no path holds it, and every look at one would raise
+    if "\0" in text:  # such as from a binary file used as a list: no path contains NUL, and system calls would raise
         return [_failure(text.replace("\0", "\\0"), "not_found", "no name of a file or address")]
     if is_handed_down(text):
         return [handed_down(text)]
@@ -91,7 +91,7 @@ def _failure(text: str, reason: str, message: str) -> SourceFailure:
 
 
 def _with_names_of_their_own(found: list[Source | SourceFailure]) -> list[Source | SourceFailure]:
-    """Addresses that are the same but for what is masked are told apart by a number: rows and pages go by their names."""
+    """Number addresses that differ only in what is masked, because rows and pages are identified by name."""
     seen: dict[str, int] = {}
     for place, source in enumerate(found):
         if MASK in source.name:
@@ -108,7 +108,7 @@ def _renamed(source: Source | SourceFailure, name: str) -> Source | SourceFailur
 
 
 STANDARD_LISTS = ("@-", "@-0")
-"""Lists on standard input: a name a line, or names that end in NUL, as `find -print0` writes them and no name can break."""
+"""List files on standard input: one name per line, or names ended by NUL as `find -print0` writes them, which allows any name."""
 
 
 def _from_standard_input(argument: str) -> Iterator[str]:
@@ -129,7 +129,7 @@ def _list_lines(path: str) -> Iterator[str]:
 
 
 def _lines(raw: bytes) -> Iterator[str]:
-    """Names of a list, one a line; blank lines and comments are left out."""
+    """Names in a list file, one per line; blank lines and comments are skipped."""
     for line in raw.removeprefix(b"\xef\xbb\xbf").splitlines():
         text = os.fsdecode(line).strip()
         if text and not text.startswith("#"):

@@ -1,6 +1,6 @@
-"""A folder in, the videos, pictures and films in it out, each once, in order; and patterns with `**`, which go round in no circle.
+"""Finds the videos, pictures and picture series in a folder, each once, in order; and expands patterns with `**`, without following cycles.
 
-Looks at names and listings; what a file is, `media` says, and what is a film, `series`.
+Looks at names and listings; `media` tells what a file is, `series` what a series of pictures is.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ def in_folder(text: str, on_left_out: OnLeftOut) -> list[Source | SourceFailure]
 
 
 def _walk(top: str, seen: set[tuple[int, int]], on_left_out: OnLeftOut) -> Iterator[Source | SourceFailure]:
-    """Media below a folder, sorted; each real file and folder once, hidden ones skipped. An unreadable folder is a row of its own.
+    """Media below a folder, sorted; each real file and folder once, without hidden ones. An unreadable folder becomes a failure of its own.
 
-    Without recursion: a folder may be nested deeper than Python's stack is.
+    Not recursive, because folders may be nested more deeply than Python's stack allows.
     """
     waiting = [top]
     while waiting:
@@ -58,7 +58,7 @@ def _walk(top: str, seen: set[tuple[int, int]], on_left_out: OnLeftOut) -> Itera
 
 
 def in_pattern(pattern: str, on_left_out: OnLeftOut) -> list[Source | SourceFailure]:
-    """The inputs that a pattern stands for, sorted, each once: links may lead back to a folder, and to a file by the name it has there."""
+    """The inputs that match a pattern, sorted, each once: links may lead back to a folder, and to a file under the same name."""
     found = [
         source for path in _matching(pattern) for source in (in_folder(path, on_left_out) if os.path.isdir(path) else [file_source(path)])
     ]
@@ -69,7 +69,7 @@ def in_pattern(pattern: str, on_left_out: OnLeftOut) -> list[Source | SourceFail
 
 
 def _real_place(source: Source | SourceFailure) -> object:
-    """What two ways to one file share. Two names in one folder are two inputs, whatever links there are."""
+    """Identifies a file reached in several ways. Two names in the same folder are two inputs, even if one is a link."""
     if isinstance(source, SourceFailure):
         return source
     paths = source.target if isinstance(source.target, tuple) else [source.path] if source.path is not None else []
@@ -77,7 +77,7 @@ def _real_place(source: Source | SourceFailure) -> object:
 
 
 def _matching(pattern: str) -> list[str]:
-    """The files and folders that match, sorted; below `**` each real folder is gone into once."""
+    """The files and folders that match, sorted; below `**` each real folder is entered once."""
     head, stars, tail = _split_at_stars(pattern)
     if not stars:
         return sorted(glob.glob(pattern))
@@ -89,7 +89,7 @@ def _matching(pattern: str) -> list[str]:
 
 
 def _split_at_stars(pattern: str) -> tuple[str, bool, str]:
-    """What comes before and after the first part of a pattern that is `**`, and whether there is one."""
+    """The parts before and after the first `**` of a pattern, and whether there is one."""
     parts = pattern.split(os.sep)
     if "**" not in parts:
         return pattern, False, ""
@@ -98,7 +98,7 @@ def _split_at_stars(pattern: str) -> tuple[str, bool, str]:
 
 
 def _folders_below(base: str) -> Iterator[str]:
-    """A folder and those below it, hidden ones left out, each real one once."""
+    """A folder and those below it, without hidden ones, each real one once."""
     seen: set[tuple[int, int]] = set()
     waiting = [base]
     while waiting:
@@ -113,7 +113,7 @@ def _files_in(folder: str) -> list[str]:
 
 
 def _entries(folder: str) -> list[str]:
-    """As a pattern names them; nothing where the folder cannot be read, as `glob` has it."""
+    """A folder's entries, spelled as in the pattern; empty if the folder cannot be read, as with `glob`."""
     try:
         return _visible_in(folder)
     except OSError:
@@ -128,7 +128,7 @@ def _first_visit(path: str, seen: set[tuple[int, int]]) -> bool:
     try:
         status = os.stat(path)
     except OSError:
-        return True  # a broken link is still an input: opening it says what is wrong
+        return True  # a broken link is still an input: opening it will report what is wrong
     identity = (status.st_dev, status.st_ino)
     if identity in seen:
         return False

@@ -1,6 +1,6 @@
-"""Which files of a folder are videos or pictures: by suffix, and where that says nothing by their first bytes.
+"""Which files of a folder are videos or pictures: by suffix, or by their first bytes if the suffix is unknown.
 
-Opens only what no suffix tells of. A file that is taken may still turn out to be damaged; one that is left out is counted.
+Opens only files with unknown suffixes. An accepted file may still turn out to be damaged; skipped files are counted.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _EITHER = re.compile(
     rb"\x1aE\xdf\xa3|0&\xb2u\x8ef\xcf\x11|\.RMF",
     re.DOTALL,
 )
-"""Beginnings of what holds video or sound alone, which only the suffix tells from each other before it is opened."""
+"""First bytes of formats for both video and audio, which only the suffix tells apart without opening the file."""
 
 _VIDEO = re.compile(
     rb"....(?:ftyp(?!M4[ABP] )|moov|moof|mdat|styp|wide|pnot)"  # ISO base media, QuickTime
@@ -55,7 +55,7 @@ _VIDEO = re.compile(
 
 
 def is_media(path: str) -> bool:
-    """Whether a file is a video or picture by its suffix or, where that is of nothing that is known here, by its first bytes."""
+    """Whether a file is a video or picture by its suffix, or by its first bytes if the suffix is unknown."""
     suffix = os.path.splitext(path)[1].lower()
     if suffix in MEDIA_SUFFIXES:
         return True

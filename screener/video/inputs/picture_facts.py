@@ -1,4 +1,4 @@
-"""What the header of a picture file says of it: size, which way up, when it was taken. Decodes nothing."""
+"""Reads the header of a picture file: size, orientation, when it was taken. Decodes nothing."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from typing import Any
 from screener.video.container.gate import HEAD_BYTES
 
 _HEADERS_READ_BY_PILLOW = ("JPEG", "PNG", "BMP", "TIFF", "JPEG2000")
-"""Formats whose headers it reads without handing the file to a decoder."""
+"""Formats whose headers Pillow reads without calling a decoder."""
 
 _EXIF_IFD, _TAKEN, _TAKEN_FRACTION, _ORIENTATION = 0x8769, (0x9003, 0x9004), (0x9291, 0x9292), 0x0112
-"""Numbers of EXIF 2.32: the table of a photograph, when it was taken and digitised, the fractions of those, and which way up it is."""
+"""Tags of EXIF 2.32: the EXIF table, when the photograph was taken and digitised, fractions of these seconds, and its orientation."""
 
 
 @dataclass(frozen=True)
 class PictureFacts:
-    """size_wh: as coded. orientation: EXIF's, 1 to 8. taken_seconds: on any clock, good for differences. None where it does not say."""
+    """size_wh: as coded. orientation: EXIF's, 1 to 8. taken_seconds: on an arbitrary clock, for differences only. None if unknown."""
 
     size_wh: tuple[int, int] | None = None
     orientation: int = 1
@@ -28,21 +28,21 @@ class PictureFacts:
 
 
 def picture_facts(path: Path) -> PictureFacts:
-    """Of a picture file; empty where its header cannot be read."""
+    """Facts from a picture file's header; empty if it cannot be read."""
     try:
         with path.open("rb") as file:
             head = file.read(HEAD_BYTES)
         return _of_container(head) or _of_pillow(path)
-    except Exception:  # whatever a header that means harm makes of its reader
+    except Exception:  # whatever a hostile header makes the parser raise
         return PictureFacts()
 
 
 def _of_container(head: bytes) -> PictureFacts | None:
-    """WebP and the pictures of ISO base media (AVIF, HEIF), whose headers Pillow leaves to decoders."""
+    """Facts of WebP and of pictures in ISO base media (AVIF, HEIF), whose headers Pillow leaves to decoders."""
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return PictureFacts(_webp_size(head))
     if head[4:8] == b"ftyp":
-        # Of a picture in tiles the largest is the whole one (ISO 23008-12, 6.5.3).
+        # If a picture is stored in tiles, the largest entry is the whole picture (ISO 23008-12, 6.5.3).
         found = re.finditer(rb"ispe\0{4}(.{4})(.{4})", head, re.DOTALL)
         return PictureFacts(max(((int.from_bytes(size[1], "big"), int.from_bytes(size[2], "big")) for size in found), default=None))
     return None
@@ -62,7 +62,7 @@ def _of_pillow(path: Path) -> PictureFacts:
     from PIL import Image
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of pictures so large that decoding them would be dangerous
+        warnings.simplefilter("ignore")  # Pillow warns of pictures that are too large to decode safely
         with Image.open(path, formats=_HEADERS_READ_BY_PILLOW) as picture:
             exif = picture.getexif()
             orientation = exif.get(_ORIENTATION, 1)

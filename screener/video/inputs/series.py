@@ -1,8 +1,8 @@
-"""Which numbered pictures of a folder are the frames of one film, and which are an album of single photographs.
+"""Which numbered pictures of a folder are the frames of one film, and which are an album of separate photographs.
 
-Frames are judged together and sampled, so what is taken for a film must be one: numbered without gaps, of one size, taken in one go, and
-each like the one before. In doubt pictures are an album, in which each is judged for itself. Reads names and headers, and has a few
-pictures decoded, in the process that decodes.
+Frames are judged together and sampled, so a series must really be one: numbered without gaps, of one size, taken without pauses, and each
+similar to the one before. In doubt pictures are an album, in which each is judged by itself. Reads names and headers, and has a few
+pictures decoded in the decoding process.
 """
 
 from __future__ import annotations
@@ -22,21 +22,23 @@ from screener.errors import SourceError
 from screener.settings import ScanSettings
 from screener.video.inputs.media import PICTURE_SUFFIXES
 from screener.video.inputs.picture_facts import picture_facts
-from screener.video.sandbox.opening import open_video
+from screener.video.sandbox.decoded_video import open_video
 from screener.video.sources import Source
 
 LEAST_SHARE = 0.8
-"""Of the numbers between the first and the last, those that must be there: a film may have lost frames."""
+"""Share of the numbers between the first and the last that must be present, as a film may have lost frames."""
 
 LONGEST_GAP = 25
-"""Numbers that may be missing in a row: a second of film."""
+"""How many consecutive numbers may be missing: one second of film."""
 
 LONGEST_PAUSE_SECONDS = 2.0
-"""Between the moments at which neighbours were taken, where they say."""
+"""Longest time between neighbouring pictures, if known."""
 
 PAIRS = 4
 UNLIKE = 0.6
-"""How far neighbours may differ, as a share of how far the pixels of one picture differ from its mean; unrelated pictures: about 1."""
+"""How much neighbours may differ, relative to the contrast of a picture (mean difference of its pixels from their mean); unrelated pictures
+differ by about 1.
+"""
 
 _GRID = 32
 _LEAST_CONTRAST = 8.0
@@ -45,19 +47,19 @@ _NUMBERED = re.compile(r"(.*?)(\d+)(\.[^.]+)", re.DOTALL)
 _CAMERA = re.compile(
     r"[A-Z0-9_]{4}\d{4}\.[A-Z0-9]+|(?:IMG|PXL|MVIMG|VID|DSC|DSCN|DSCF|DJI|GOPR|PANO|BURST|WP|SAM|CIMG|PICT)[-_ ]?\d+.*", re.DOTALL
 )
-"""Names that cameras give single photographs: those of their common rule (JEITA CP-3461), and those of phones."""
+"""Names that cameras give to single photographs: by their standard (JEITA CP-3461), and by phones."""
 
 
 @dataclass(frozen=True)
 class _Numbered:
-    """Pictures in the order of their numbers."""
+    """Pictures in order of their numbers."""
 
     paths: tuple[str, ...]
     numbers: tuple[int, ...]
 
 
 def film_of(files: Sequence[str]) -> tuple[str, ...]:
-    """The files in numerical order if all are pictures that are the frames of one film; else nothing."""
+    """The files in numerical order if all of them are the frames of one film, else empty."""
     found = _numbered(files)
     if found is None or not (_is_dense(found.numbers) and _is_taken_in_one_go(found.paths) and _is_alike(found.paths)):
         return ()
@@ -65,7 +67,9 @@ def film_of(files: Sequence[str]) -> tuple[str, ...]:
 
 
 def _numbered(files: Sequence[str]) -> _Numbered | None:
-    """None unless all are pictures named with the same prefix and suffix and a number of its own between, and by no camera."""
+    """None unless all files are pictures whose names have the same prefix and suffix with a unique number between, and are not
+    a camera's.
+    """
     if len(files) < 2 or any(os.path.splitext(path)[1].lower() not in PICTURE_SUFFIXES for path in files):
         return None
     matches = [_NUMBERED.fullmatch(os.path.basename(path)) for path in files]
@@ -80,12 +84,12 @@ def _numbered(files: Sequence[str]) -> _Numbered | None:
 
 
 def _is_dense(numbers: Sequence[int]) -> bool:
-    steps = np.diff(np.array(numbers, object)).astype(np.float64)  # a number may be longer than any integer of a machine
+    steps = np.diff(np.array(numbers, object)).astype(np.float64)  # a number may have more digits than a machine integer
     return bool(len(numbers) >= LEAST_SHARE * (numbers[-1] - numbers[0] + 1) and steps.max() <= LONGEST_GAP + 1)
 
 
 def _is_taken_in_one_go(paths: Sequence[str]) -> bool:
-    """Of one size and shown the same way up, and without pauses between; pictures that do not say count for neither."""
+    """Whether all have one size and orientation and there are no pauses between them; pictures that do not state these are ignored."""
     facts = [picture_facts(Path(path)) for path in paths]
     shapes = {(one.size_wh, one.orientation) for one in facts if one.size_wh is not None}
     taken = [one.taken_seconds for one in facts if one.taken_seconds is not None]
@@ -93,7 +97,7 @@ def _is_taken_in_one_go(paths: Sequence[str]) -> bool:
 
 
 def _is_alike(paths: Sequence[str]) -> bool:
-    """Whether neighbours show nearly the same, in the middle of a few pairs; where not one pair can be decoded, names must do."""
+    """Whether neighbours look nearly the same, in a few pairs from the middle; True if none of the pairs can be decoded."""
     starts = sorted({int(start) for start in np.linspace(0, len(paths) - 2, PAIRS)})
     pictures = Source(tuple(Path(os.path.abspath(path)) for start in starts for path in paths[start : start + 2]), "sequence", "pictures")
     small: dict[int, NDArray[np.float64]] = {}
@@ -105,7 +109,7 @@ def _is_alike(paths: Sequence[str]) -> bool:
 
 
 def _difference(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
-    """Mean difference of two pictures as a share of their contrast."""
+    """Mean difference of two pictures relative to their contrast."""
     if one.shape != other.shape:
         return float("inf")
     contrast = np.mean([np.abs(picture - picture.mean()).mean() for picture in (one, other)])
@@ -113,7 +117,7 @@ def _difference(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
 
 
 def _small(picture_rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """(H, W, 3) -> grey means of at most 32 x 32 cells."""
+    """(H, W, 3) -> mean grey levels of at most 32 x 32 cells."""
     rows, columns = (min(_GRID, side) for side in picture_rgb.shape[:2])
     height, width = picture_rgb.shape[0] // rows, picture_rgb.shape[1] // columns
     cut = picture_rgb[: rows * height, : columns * width].reshape(rows, height, columns, width, 3)

@@ -1,6 +1,6 @@
-"""Standard input, and other files that a shell has opened for this process, as inputs.
+"""Standard input, and other files that a shell opened for this process, as inputs.
 
-The name `/dev/stdin` means another file in every process, so the one that decodes is given a name that means the same to it. Opens nothing.
+`/dev/stdin` is a different file in every process, so the decoding process gets a name that means the same file there. Opens nothing.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _NUMBERS = {"stdin": 0, "stdout": 1, "stderr": 2}
 
 
 def is_handed_down(text: str) -> bool:
-    """Whether an argument names an open file of this process: `-`, unless a file is called so, `/dev/stdin`, `/dev/fd/63`."""
+    """Whether an argument names an open file of this process: `-` (unless a file has that name), `/dev/stdin`, `/dev/fd/63`."""
     return (text == DASH and not os.path.lexists(DASH)) or bool(_OPEN_FILE.fullmatch(os.path.normpath(text)))
 
 
@@ -30,7 +30,7 @@ WATCHED = "which only this process has: make a pipe that has a name (mkfifo) and
 
 
 def handed_down(text: str, advice: str = SCANNED) -> Source | SourceFailure:
-    """The regular file behind such a name; for anything else the failure that says why it cannot be taken, and the advice."""
+    """A source for the regular file behind such a name; for anything else the failure that says why it cannot be used, with the advice."""
     path = "/dev/stdin" if text == DASH else text
     try:
         status = os.stat(path)
@@ -42,7 +42,7 @@ def handed_down(text: str, advice: str = SCANNED) -> Source | SourceFailure:
     real = os.path.realpath(path)
     if _is_same(real, status):
         return file_source(real, text)
-    # Its name is gone, but whoever has it open can still be asked for it.
+    # It was deleted, but can still be opened through the process that has it open.
     number = _NUMBERS.get(os.path.basename(path), os.path.basename(path))
     again = f"/proc/{os.getpid()}/fd/{number}"
     if _is_same(again, status):

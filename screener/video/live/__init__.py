@@ -1,1 +1,1 @@
-"""A source that does not end in, its newest frame out, whatever happens to the connection."""
+"""An endless source in, its newest frame out, through any loss of the connection."""

@@ -1,4 +1,4 @@
-"""The cameras of this machine, and which of them open. Each is tried in a decoding process, so that one that hangs holds up nobody."""
+"""Lists the cameras of this machine, and which of them open. Each is tried in a decoding process, so a camera that hangs blocks nothing."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from screener.settings import LiveSettings
-from screener.video.live.child import LiveChild
+from screener.video.live.live_child import LiveChild
 from screener.video.sources import Source
 
 LINUX_DEVICES = Path("/sys/class/video4linux")
 PROBED_INDICES = 4
-"""How many indices are tried where the system cannot be asked."""
+"""How many indices are tried if the system cannot list its cameras."""
 
 OPENING_SECONDS = 10.0
 _INDEX = re.compile(r"video(\d+)")
@@ -21,7 +21,7 @@ _INDEX = re.compile(r"video(\d+)")
 
 @dataclass(frozen=True)
 class Camera:
-    """name: as the driver says, empty where nobody says. opens: a picture can be had of it."""
+    """name: from the driver, empty if unknown. opens: whether it delivered a frame."""
 
     index: int
     name: str
@@ -29,7 +29,7 @@ class Camera:
 
 
 def list_cameras(devices: Path = LINUX_DEVICES) -> list[Camera]:
-    """In the order of their indices. Where they cannot be listed, those that open among the first few."""
+    """All cameras in order of their indices. If the system cannot list them, those that open among the first few."""
     known = _names(devices)
     if devices.parent.is_dir():
         return [Camera(index, name, opens(index)) for index, name in sorted(known.items())]
@@ -47,7 +47,7 @@ def _names(devices: Path) -> dict[int, str]:
 
 
 def opens(index: int) -> bool:
-    """Whether the camera delivers a frame within a while."""
+    """Whether the camera delivers a frame within a few seconds."""
     child = LiveChild(Source(index, "camera", f"camera {index}"), LiveSettings())
     timer = threading.Timer(OPENING_SECONDS, child.kill)
     timer.start()

@@ -1,7 +1,7 @@
-"""A live source, frame by frame and without end: a camera, an address, a named pipe, or a file at its own speed.
+"""Decodes a live source frame by frame: a camera, an address, a named pipe, or a file at its own speed.
 
-Unlike a scan's reader it opens a source once, holds nothing back, decodes without waiting for later frames, and turns only those frames
-into pictures that are asked for. Does not know processes, or who looks at the frames; see `worker`.
+Unlike a scan's readers, it opens a source once, buffers nothing, decodes without waiting for later frames, and converts only the frames
+that are asked for. Does not know processes, nor what the frames are for; see `live_worker`.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from screener.settings import LiveSettings
 from screener.video.container.facts import HDR_TRANSFERS
 from screener.video.container.opening import FILE_FORMATS, check_pixels, first_video
 from screener.video.ledger import Complaints
+from screener.video.live.pacing import Pace, hold_back
 from screener.video.live.reconnecting import NothingToRetry
 from screener.video.readers.careful import CarefulReader
 from screener.video.readers.choice import decode
@@ -36,31 +37,25 @@ from screener.video.remote.fetching import download
 from screener.video.remote.reaching import UrlGuard
 from screener.video.sources import Source
 
-REANCHOR_SECONDS = 1.0
-"""A frame that is later than this against the pace starts the pace anew."""
-
-JUMP_SECONDS = 10.0
-"""A step in a stream's own time of more than this is no wait but a new beginning."""
-
 LIVE_PICTURE_BYTES, LIVE_PICTURE_SECONDS = 64 << 20, 1.5
-"""What ends before it has sent so much, or for so long, is a picture and no stream of them."""
+"""An address that ends before it has sent this many bytes, or for this long, sends a single picture and not a stream of them."""
 
 BAD_PACKETS_IN_A_ROW = 64
 BAD_GRABS_IN_A_ROW = 16
 
-# Two seconds of the stream at most are looked at before the first picture; garbage of up to four megabytes is passed over.
+# At most two seconds of the stream are examined before the first picture; garbage of up to four megabytes is skipped.
 _LOOK_AHEAD = {"analyzeduration": "2000000", "probesize": "5000000", "resync_size": str(4 << 20)}
-# Playlists of segments are followed over http(s) alone: neither list leaves a way to a file.
+# Playlists of segments are followed over http(s) only: the white lists give no access to files.
 _LIVE_ADDRESS_OPTIONS = {**ADDRESS_OPTIONS, "format_whitelist": f"{ADDRESS_OPTIONS['format_whitelist']},hls,webvtt", **_LOOK_AHEAD}
 _PIPE_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": f"{FILE_FORMATS},mpjpeg", **_LOOK_AHEAD}
 
 
 @dataclass(frozen=True, eq=False)
 class Arrival:
-    """A frame that has been decoded. index: counts all frames, from 0. pts_seconds: the source's own time, or None.
+    """A decoded frame. index: counts all frames, from 0. pts_seconds: the source's own time, or None.
 
-    picture: makes the (H, W, 3) uint8 RGB picture, upright, with square pixels; None if it cannot be had, or came damaged. Only until the
-    next arrival. is_sound: nobody complained of it so far.
+    picture: returns the (H, W, 3) uint8 RGB picture, upright, with square pixels; None if it is damaged or cannot be converted. Valid only
+    until the next arrival. is_sound: no damage was reported so far.
     """
 
     index: int
@@ -70,55 +65,41 @@ class Arrival:
 
 
 class LiveDecoding(Protocol):
-    """fps: what the source claims, 0 if nothing. reader: its name. finite: its end, once reached, is the one it was known to have;
-    `reasons` and `warnings` say how well it was read. lost: frames that came damaged and were held back, besides those that arrived so."""
+    """One opened live source. fps: as stated by the source, 0 if unknown. reader: name of the reader."""
 
     fps: float
     reader: str
 
     @property
-    def finite(self) -> bool: ...
+    def finite(self) -> bool:
+        """Whether the source has an end; if it was reached, it was the stated one."""
+
     @property
-    def reasons(self) -> tuple[str, ...]: ...
+    def reasons(self) -> tuple[str, ...]:
+        """Why it was not read completely."""
+
     @property
-    def warnings(self) -> tuple[str, ...]: ...
+    def warnings(self) -> tuple[str, ...]:
+        """Warnings of its decoding."""
+
     @property
-    def lost(self) -> int: ...
-    def arrivals(self) -> Iterator[Arrival]: ...
-    def close(self) -> None: ...
+    def lost(self) -> int:
+        """Number of damaged frames that were held back, besides those that arrived as not sound."""
+
+    def arrivals(self) -> Iterator[Arrival]:
+        """Yield each frame as it arrives or is due."""
+
+    def close(self) -> None:
+        """Release the source."""
 
 
 def decode_live(source: Source, settings: LiveSettings, complaints: Complaints, alive: Callable[[], None] = lambda: None) -> LiveDecoding:
-    """Open a source in this process. alive: called now and then while a wait is on purpose. Raises SourceError."""
+    """Open a source in this process. alive: called now and then during intentional waits. Raises SourceError."""
     return _OPENED[source.kind](source, settings, complaints, alive)
 
 
-class Pace:
-    """When a frame of a recording is due, if it is played at its own speed from its first frame on."""
-
-    def __init__(self) -> None:
-        self._anchor: float | None = None
-        self._last = 0.0
-
-    def wait_seconds(self, pts_seconds: float, now: float) -> float:
-        """How long to hold the frame back; 0 for one that is late."""
-        stepped = abs(pts_seconds - self._last) > JUMP_SECONDS or pts_seconds < self._last - REANCHOR_SECONDS
-        if self._anchor is None or stepped or now - (self._anchor + pts_seconds) > REANCHOR_SECONDS:
-            self._anchor = now - pts_seconds
-        self._last = pts_seconds
-        return max(0.0, self._anchor + pts_seconds - now)
-
-
-def hold_back(seconds: float, alive: Callable[[], None]) -> None:
-    """Sleep, and say now and then that it is on purpose."""
-    until = time.monotonic() + seconds
-    while (left := until - time.monotonic()) > 0:
-        alive()
-        time.sleep(min(left, 0.5))
-
-
 class CameraDecoding:
-    """A camera through OpenCV, which keeps as few frames back as the driver allows."""
+    """A camera through OpenCV, which buffers as few frames as the driver allows."""
 
     finite = False
     reasons: tuple[str, ...] = ()
@@ -138,9 +119,10 @@ class CameraDecoding:
         self.fps = fps if 0 < fps < 1000 else 0.0
 
     def arrivals(self) -> Iterator[Arrival]:
+        """Yield each frame as it arrives; ends after several failed reads in a row."""
         index = failed = 0
         while failed < BAD_GRABS_IN_A_ROW:
-            self._complaints.new()  # emptied, so that days of complaints do not fill the disk
+            self._complaints.new()  # emptied, so that days of messages do not fill the disk
             if self._reader.grab():
                 failed = 0
                 yield Arrival(index, None, self._picture)
@@ -150,16 +132,17 @@ class CameraDecoding:
                 time.sleep(0.02)
 
     def _picture(self) -> NDArray[np.uint8] | None:
-        """What a camera sends is decoded only now, and complained of."""
+        """The picture, or None if its decoder reported an error: a camera's frames are decoded only here."""
         picture = self._reader.picture()
         return None if self._complaints.new() else picture
 
     def close(self) -> None:
+        """Release the camera."""
         self._reader.close()
 
 
 class PlayedFile:
-    """A file, read as a scan of every frame reads it, and played at its own speed."""
+    """A file, decoded as by a scan of all frames and played at its own speed."""
 
     finite = True
 
@@ -171,17 +154,21 @@ class PlayedFile:
 
     @property
     def reasons(self) -> tuple[str, ...]:
+        """Why it is not judged completely."""
         return tuple(self._decoding.ledger.reasons)
 
     @property
     def warnings(self) -> tuple[str, ...]:
+        """Warnings of its decoding."""
         return tuple(self._decoding.ledger.warnings)
 
     @property
     def lost(self) -> int:
+        """Number of frames that could not be decoded."""
         return self._decoding.ledger.decode_errors
 
     def arrivals(self) -> Iterator[Arrival]:
+        """Yield each frame when it is due."""
         pace = Pace()
         for frame in self._decoding.steps():
             if frame is not None:
@@ -190,11 +177,12 @@ class PlayedFile:
                 yield Arrival(frame.index, frame.pts_seconds, lambda picture=picture: picture)  # type: ignore[misc]
 
     def close(self) -> None:
+        """Nothing to release: the decoding closes itself."""
         return
 
 
 class _LiveReader(CarefulReader):
-    """Goes on past packets that cannot be read, and remembers what ended the stream."""
+    """Continues after packets that cannot be read, and keeps the error that ended the stream."""
 
     failure: FFmpegError | None = None
 
@@ -213,7 +201,7 @@ class _LiveReader(CarefulReader):
             except FFmpegError as error:
                 self.failure = error
                 break
-            except IndexError:  # how PyAV ends where streams came up on the way
+            except IndexError:  # PyAV raises this at the end if streams appeared on the way
                 break
         yield None
 
@@ -221,8 +209,8 @@ class _LiveReader(CarefulReader):
 class StreamPlaying:
     """An address or a named pipe through PyAV.
 
-    What comes as it is filmed is taken as it comes. What could be had faster than that (a recording on a server, segments of a playlist)
-    is played at its own speed: it would otherwise rush by and then stand still.
+    A stream that is sent while it is filmed is taken as it arrives. One that could be read faster (a recording on a server, segments of a
+    playlist) is played at its own speed; otherwise it would rush by and then stand still.
     """
 
     def __init__(self, source: Source, settings: LiveSettings, complaints: Complaints, alive: Callable[[], None]) -> None:
@@ -233,7 +221,7 @@ class StreamPlaying:
             stream, count = first_video(container, source.name)
             context = stream.codec_context
             check_pixels(context.width, context.height, settings.max_pixels, source.name)
-            # Without threads that take a frame each: they would hold back as many frames as there are threads.
+            # Without frame threads, which would delay the output by as many frames as there are threads.
             self._reader = _LiveReader(container, stream, complaints, shown_name=source.name, max_pixels=settings.max_pixels)
         except BaseException:
             container.close()
@@ -251,18 +239,20 @@ class StreamPlaying:
 
     @property
     def finite(self) -> bool:
-        """Known only in the end: a promised length was kept."""
+        """Known only at the end: whether the stated duration was reached."""
         return self._ended_well
 
     @property
     def reasons(self) -> tuple[str, ...]:
+        """Always empty."""
         return ()
 
     def arrivals(self) -> Iterator[Arrival]:
+        """Yield each frame as it arrives or, for recordings, when it is due. Raises SourceError if the stream fails."""
         pace = Pace()
         index = 0
         while self._reader.grab():
-            self._reader.overheard()  # emptied, so that days of complaints do not fill the disk
+            self._reader.overheard()  # emptied, so that days of messages do not fill the disk
             own = self._reader.seconds
             if own is not None:
                 self._origin_seconds = own if self._origin_seconds is None else self._origin_seconds
@@ -281,6 +271,7 @@ class StreamPlaying:
             raise self._failure(self._reader.failure)
 
     def close(self) -> None:
+        """Close the connection."""
         self._reader.close()
         self._close_reach()
 
@@ -315,7 +306,7 @@ class StreamPlaying:
 
 
 def _comes_to_an_end(reach: UrlGuard, name: str, timeout_seconds: float) -> bool:
-    """Whether an address sends one picture, or a few, and that is all: there are cameras that send one after the other without end."""
+    """Whether an address sends one or a few pictures and ends; some cameras send pictures without end."""
     with open(os.devnull, "wb") as nowhere:
         return download(reach, nowhere, name, timeout_seconds, LIVE_PICTURE_BYTES, LIVE_PICTURE_SECONDS)
 

@@ -1,7 +1,7 @@
-"""A live source that comes back: the newest frame of it, whatever happens to the connection.
+"""Keeps the newest frame of a live source, and reconnects when the source is lost.
 
-A thread asks the decoding process for frames and keeps the newest; another ends a process that hangs. A lost source is tried again and
-again, with waits between. Does not know what the frames are for.
+One thread asks the decoding process for frames and keeps the newest; another ends a process that hangs. A lost source is tried again with
+growing waits. Does not know what the frames are for.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from screener.errors import SourceError
 from screener.records import Frame
 from screener.settings import LiveSettings
-from screener.video.live.child import LiveChild
+from screener.video.live.live_child import LiveChild
 from screener.video.live.named_pipe import HeldPipe
 from screener.video.live.reconnecting import BackOff, NothingToRetry
 from screener.video.sources import Source
@@ -30,21 +30,22 @@ _LOG = logging.getLogger(__name__)
 
 PATIENCE_SECONDS = 0.1
 LOADING_SECONDS = 120.0
-"""For the decoding process to load its libraries, on however slow a machine."""
+"""Time for the decoding process to load its libraries, even on a slow machine."""
 
 GRACE_SECONDS = 0.5
-"""For the decoder to notice a time-out by itself, and say which."""
+"""Time for the decoder to notice a time-out by itself and report which."""
 
 RATE_SECONDS = 5.0
 FATAL_AT_FIRST = frozenset({"permission", "refused_playlist", "refused_protocol", "not_regular", "limit_pixels"})
-"""What no waiting mends, if it is met before the first frame."""
+"""Reasons that waiting cannot cure if they occur before the first frame."""
 
 
 @dataclass(frozen=True, eq=False)
 class LiveFrame:
-    """frame: with its time in seconds since the start of the watch, or, of a file, in the file. number: rises over all connections.
-    captured: when it was decoded, by `time.monotonic`. unchanged_seconds: for how long the picture has been the same.
-    first: number of the first frame since the source was connected to, or since it was silent for more than `stale_seconds`."""
+    """frame: its time is in seconds since the start of the watch, or, for a file, in the file. number: counts frames over all connections.
+    captured: when it was decoded, by `time.monotonic`. unchanged_seconds: for how long the picture has been the same. first: number of the
+    first frame since the connection was made, or since a silence of more than `stale_seconds`.
+    """
 
     frame: Frame
     number: int
@@ -56,12 +57,12 @@ class LiveFrame:
 
 @dataclass(frozen=True)
 class FeedStatus:
-    """phase: "opening", "open", "lost" or "ended". reason: from `errors.REASONS`, and message, of the last loss or of the end.
+    """phase: "opening", "open", "lost" or "ended". reason (from `errors.REASONS`) and message: of the last loss or of the end.
 
-    last_arrival: when the newest frame was captured, by `time.monotonic`; None before the first of this connection. retry_at: likewise,
-    of the next attempt.
-    segments: connections that brought a frame. frames_damaged: of those received, that came damaged; damaged_in_a_row: of these, since the
-    newest frame. warnings: what is to be known of the source. end_reasons: what was wrong with a source that came to its end.
+    last_arrival: when the newest frame was captured, by `time.monotonic`; None before the first of this connection. retry_at: when the next
+    attempt is made, likewise.
+    segments: number of connections that brought a frame. frames_damaged: damaged frames among those received; damaged_in_a_row: of these,
+    since the newest frame. warnings: about the source. end_reasons: why a source that ended was not read completely.
     """
 
     phase: str = "opening"
@@ -81,7 +82,7 @@ class FeedStatus:
 
 
 class Feed:
-    """Frames of one source from `start` to `close`. on_frame: called in the receiving thread after each; must not block."""
+    """Frames of one source, from `start` to `close`. on_frame: called in the receiving thread after each frame; must not block."""
 
     def __init__(self, source: Source, settings: LiveSettings, on_frame: Callable[[], None] = lambda: None) -> None:
         self._source = source
@@ -103,12 +104,13 @@ class Feed:
         self.started = 0.0
 
     def start(self) -> None:
+        """Start receiving; returns at once."""
         self.started = time.monotonic()
         for thread in self._threads:
             thread.start()
 
     def status(self) -> FeedStatus:
-        """Raises SourceError if the source turned out to be one that will never do."""
+        """The current status. Raises SourceError if the source can never be watched."""
         with self._changed:
             if self._failure is not None:
                 raise self._failure
@@ -120,18 +122,18 @@ class Feed:
             return replace(self._status, received_fps=rate if self._counts else 0.0)
 
     def look(self) -> tuple[FeedStatus, LiveFrame | None]:
-        """The status, and the newest frame of that very moment. Raises as `status` does."""
+        """The status and the newest frame at the same moment. Raises as `status` does."""
         with self._changed:
             return self.status(), self._newest
 
     def newer_than(self, number: int, timeout_seconds: float) -> LiveFrame | None:
-        """The newest frame, once it is newer than the one of that number; None if none came in time."""
+        """The newest frame, as soon as its number is above `number`; None if none arrived within the timeout."""
         with self._changed:
             self._changed.wait_for(lambda: self._newest is not None and self._newest.number > number, timeout_seconds)
             return self._newest if self._newest is not None and self._newest.number > number else None
 
     def close(self) -> None:
-        """At once, also while the source hangs."""
+        """Stop at once, even while the source hangs."""
         self._closed.set()
         child = self._child
         if child is not None:
@@ -141,7 +143,8 @@ class Feed:
                 thread.join(2.0)
 
     def _run(self) -> None:
-        # Inherited by the decoding process: a signal to the whole group ends the watch, and must not look like a loss of the source.
+        # The decoding process inherits this mask: a signal to the whole process group ends the watch and must not look like a loss of the
+        # source.
         if hasattr(signal, "pthread_sigmask"):
             signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
         pipe: HeldPipe | None = None
@@ -185,7 +188,7 @@ class Feed:
             self._closed.wait(wait)
 
     def _is_final(self, loss: SourceError) -> bool:
-        """Whether no waiting mends what was met before the first frame."""
+        """Whether waiting cannot cure this error, which occurred before the first frame."""
         missing_camera = self._source.kind == "camera" and loss.reason == "not_found"
         return isinstance(loss, NothingToRetry) or loss.reason in FATAL_AT_FIRST or self._source.kind == "file" or missing_camera
 
@@ -195,7 +198,9 @@ class Feed:
                 self._update(message=f"{self._source.name}: nobody is writing to it", retry_at=None)
 
     def _connection(self) -> SourceError | None:
-        """One connection from opening to its end: None if the source ended as it should, or we did; else why it was lost."""
+        """One connection from opening to its end. Returns None if the source ended normally or the feed was closed, else why it
+        was lost.
+        """
         if self._status.phase == "lost":
             self._update(retry_at=None)
         self._first_arrival = 0.0
@@ -262,7 +267,7 @@ class Feed:
         self._on_frame()
 
     def _was_silent(self, captured: float) -> bool:
-        """Whether what is known from before this frame is stale, though nobody may have looked meanwhile."""
+        """Whether the gap before this frame was long enough to make earlier results stale, even if no one looked in the meantime."""
         before, self._asleep_seconds = self._asleep_seconds, asleep_seconds()
         since = captured if self._status.last_arrival is None else self._status.last_arrival
         return captured - since + self._asleep_seconds - before > self._settings.stale_seconds
@@ -294,7 +299,7 @@ class Feed:
         return SourceError("decoder_crash", f"{name}: the decoder failed (exit status {child.exit_status})")
 
     def _watch(self) -> None:
-        """Ends a decoding process that has been silent for too long."""
+        """Kill a decoding process that has been silent for too long."""
         while not self._closed.wait(PATIENCE_SECONDS):
             child = self._child
             if child is None or child.exit_status is not None:
@@ -317,7 +322,7 @@ class Feed:
 
 
 def asleep_seconds() -> float:
-    """For how long the machine has slept since it was started, as far as the system tells: `time.monotonic` stands still meanwhile."""
+    """How long the machine has been asleep since it was started, if the system tells; `time.monotonic` stands still during sleep."""
     if not hasattr(time, "CLOCK_BOOTTIME"):
         return 0.0
     return time.clock_gettime(time.CLOCK_BOOTTIME) - time.monotonic()

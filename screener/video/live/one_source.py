@@ -1,6 +1,6 @@
-"""What the user named -> the one source that a live watch looks at: a camera, a named pipe, an address, or a file at its own speed.
+"""Turns what the user named into the one source of a live watch: a camera, a named pipe, an address, or a file at its own speed.
 
-Looks at names and kinds of files only, and opens nothing.
+Looks only at names and kinds of files, and opens nothing.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _VIDEO_DEVICE = re.compile(r"/dev/video(\d+)")
 
 
 def live_source(source: Source | str | int | Path) -> Source:
-    """The source that a camera index, device path, pipe, address or file names. Raises SourceError for anything else.
+    """The source for a camera index, device path, pipe, address or file. Raises SourceError for anything else.
 
     The source's kind is "camera", "pipe", "url" or "file".
     """
@@ -44,7 +44,7 @@ def live_source(source: Source | str | int | Path) -> Source:
 
 
 def _handed_down(text: str) -> Source:
-    """A file that a shell has opened, by the name that it has for every process."""
+    """A file that a shell opened, under a name that is valid in every process."""
     found = handed_down(text, WATCHED)
     if isinstance(found, SourceFailure):
         raise SourceError(found.reason, found.message)

@@ -1,4 +1,4 @@
-"""Whether a lost source is worth another try, and how long to wait before. Pure."""
+"""Whether to try a lost source again, and how long to wait before that. Pure."""
 
 from __future__ import annotations
 
@@ -9,16 +9,18 @@ from screener.errors import SourceError
 
 
 class NothingToRetry(SourceError):
-    """A source that no waiting makes fit to be watched, though it can be had."""
+    """The source was reached, but no retry can make it watchable."""
 
 
 class BackOff:
-    """Rising waits, each a little longer or shorter by chance so that many watchers of one server do not come back all at once."""
+    """Rising waits with random jitter, so that many watchers of one server do not all reconnect at once."""
 
     def __init__(
         self, waits_seconds: tuple[float, ...], jitter: float, healthy_seconds: float, chance: Callable[[], float] = random.random
     ) -> None:
-        """jitter: share by which a wait varies. healthy_seconds: of frames, after which the waits begin anew. chance: in [0, 1)."""
+        """jitter: share by which a wait varies. healthy_seconds: the waits start anew after a connection that lasted this long. chance:
+        returns a random number in [0, 1).
+        """
         self._waits = waits_seconds
         self._jitter = jitter
         self._healthy_seconds = healthy_seconds
@@ -26,7 +28,7 @@ class BackOff:
         self._losses = 0
 
     def wait_seconds(self, watched_seconds: float) -> float:
-        """Before the next attempt, after a connection that brought frames for `watched_seconds`; 0 for an attempt that failed."""
+        """Wait before the next attempt, after a connection that delivered frames for `watched_seconds`; 0 for one that failed."""
         if watched_seconds >= self._healthy_seconds:
             self._losses = 0
         wait = self._waits[min(self._losses, len(self._waits) - 1)]

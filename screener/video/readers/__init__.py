@@ -1,1 +1,3 @@
-"""Containers, pictures, streams and cameras in, frames with their times out: a file for each decoder, and for each way through an input."""
+"""Files, pictures, streams and cameras in, frames with their times out: one module for each decoder, and for each way of
+reading an input.
+"""

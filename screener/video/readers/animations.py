@@ -1,4 +1,4 @@
-"""Short films in picture formats: GIF, and animated PNG, WebP and AVIF."""
+"""Animations in picture formats: GIF, and animated PNG, WebP and AVIF."""
 
 from __future__ import annotations
 
@@ -25,16 +25,18 @@ from screener.video.sampling import Sampler, Sampling, chosen_seconds
 
 _SHORTEST_DELAY = 2
 _USUAL_DELAY = 10
-"""Hundredths of a second: what every browser takes for a picture that gives a shorter delay or none."""
+"""Hundredths of a second that every browser uses for a picture with a shorter delay or none."""
 
 _SHORTEST_SECONDS = 0.001
 
 Pictures = list[tuple[NDArray[np.uint8], float]]
-"""Each (H, W, 3) uint8 RGB, and for how many seconds it is shown."""
+"""(H, W, 3) uint8 RGB of each picture, and how many seconds it is shown."""
 
 
 class AnimationDecoding:
-    """An animated PNG, WebP or AVIF, read as a whole. Its pixels are limited, as they are all in memory at once."""
+    """An animated PNG, WebP or AVIF, decoded as a whole. Its total number of pixels is limited, because all of them are in
+    memory at once.
+    """
 
     def __init__(
         self, path: Path, shown_name: str, settings: ScanSettings, complaints: Complaints, alive: Callable[[], None] = lambda: None
@@ -69,6 +71,7 @@ class AnimationDecoding:
             self.ledger.note("unread_part")
 
     def steps(self) -> Iterator[Frame | None]:
+        """Yield the sampled frames."""
         selector = Sampler(self._targets)
         for index, (picture, seconds) in enumerate(zip(self._pictures, self._seconds, strict=True)):
             self.ledger.frames_decoded += 1
@@ -78,9 +81,9 @@ class AnimationDecoding:
 
 
 class GifDecoding:
-    """A GIF, picture by picture through Pillow, which FFmpeg does not read whole. One of a single picture is a still.
+    """A GIF, decoded picture by picture with Pillow, because FFmpeg does not read all of it. A GIF of one picture is a still.
 
-    Each picture lies on those before it, so that nothing is given out behind one that is damaged.
+    Each picture is drawn over those before it, so nothing is given out after a damaged one.
     """
 
     def __init__(
@@ -112,6 +115,7 @@ class GifDecoding:
             self.ledger.note("unread_part")
 
     def steps(self) -> Iterator[Frame | None]:
+        """Yield the sampled frames, and None for each picture between them."""
         ledger, selector = self.ledger, Sampler(self._targets)
         for index, picture in enumerate(self._pictures()):
             seconds = float(self._seconds[index])
@@ -125,7 +129,7 @@ class GifDecoding:
         self._judge_coverage()
 
     def _pictures(self) -> Iterator[NDArray[np.uint8]]:
-        """Of the whole canvas, as far as they can be decoded."""
+        """The whole canvas after each picture, up to the first that cannot be decoded."""
         try:
             for picture in canvases(self._path, self._name, self._settings.max_pixels):
                 if self._deadline is not None and time.monotonic() > self._deadline:

@@ -1,6 +1,6 @@
-"""Frames in order through PyAV, each packet decoded by itself, so that what the decoder says of damage is known to be of that picture.
+"""Frames in order through PyAV, decoding one packet at a time, so that an error message of the decoder can be assigned to its picture.
 
-Slower than decoding pictures side by side. A picture that was damaged, or is predicted from one that was, is marked, and not to be judged.
+Slower than decoding pictures in parallel. A picture that is damaged, or predicted from a damaged one, is marked as not sound.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from av.video.stream import VideoStream
 
 from screener.video.container.walk import RESTART_SECONDS
 from screener.video.ledger import Complaints
-from screener.video.readers.jpeg import decodes_whole
+from screener.video.readers.jpeg_integrity import decodes_whole
 from screener.video.readers.pyav import PyAVReader
 from screener.video.readers.reader import use_threads
 from screener.video.readers.soundness import Soundness
@@ -27,7 +27,9 @@ _MOST_OVERHEARD = 64
 
 
 class CarefulReader(PyAVReader):
-    """As `PyAVReader`. Each picture of Motion JPEG is held against a second decoder besides, which tells more."""
+    """Like `PyAVReader`, with damage assigned to pictures. Each picture of Motion JPEG is also checked by a second decoder, which detects
+    more.
+    """
 
     def __init__(
         self,
@@ -40,7 +42,7 @@ class CarefulReader(PyAVReader):
         sizes_change: bool = False,
     ) -> None:
         super().__init__(container, stream, shown_name=shown_name, max_pixels=max_pixels, sizes_change=sizes_change)
-        # Pictures that are decoded side by side are complained of side by side.
+        # When several pictures are decoded in parallel, their error messages are mixed.
         use_threads(stream.codec_context, "SLICE")
         stream.codec_context.copy_opaque = True
         self._complaints = complaints
@@ -53,7 +55,7 @@ class CarefulReader(PyAVReader):
         self._number = 0
 
     def overheard(self) -> list[bytes]:
-        """What was complained of since the last call while no packet was being decoded: of the container, or of the connection."""
+        """Error messages since the last call that came while no packet was being decoded: about the container or the connection."""
         heard = [*self._overheard, *self._complaints.new()]
         self._overheard.clear()
         return heard
@@ -84,7 +86,7 @@ class CarefulReader(PyAVReader):
             yield replace(decoded, is_sound=not self._soundness.is_damaged(number, decoded.seconds))
 
     def _notice_seam(self, packet: Packet[Any]) -> None:
-        """Where time starts anew another recording begins, which may refer to what lies before it."""
+        """Where time starts anew, another recording begins, which may refer to frames before it."""
         at = float(packet.dts * packet.time_base) if packet.dts is not None and packet.time_base else None
         if at is not None and self._decoded_to is not None and at < self._decoded_to - RESTART_SECONDS:
             self._keys, self._first_key_seconds = 0, None
@@ -105,6 +107,7 @@ class CarefulReader(PyAVReader):
         self._number += 1
 
     def _leads(self, seconds: float | None) -> bool:
-        """Whether a picture comes before the first key picture on the screen and behind it in the stream, as where a recording was cut:
-        what it refers to is not there, and nothing that is shown refers to it."""
+        """Whether a picture precedes the first key picture on screen but follows it in the stream, as where a recording was cut. The frames
+        it refers to are missing, and no shown picture refers to it.
+        """
         return self._keys == 1 and self._first_key_seconds is not None and (seconds is None or seconds < self._first_key_seconds)

@@ -1,4 +1,4 @@
-"""Which decoding an input gets, by its kind. What is true of a video file besides its kind is for the policy, see `container.policy`."""
+"""Chooses the decoding for an input by its kind. Further facts about a video file are handled by `container.policy`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _FILES: dict[str, Callable[[Path, str, ScanSettings, Complaints, Alive], Decodin
     **PICTURES,
     "video": FileDecoding,
 }
-"""By what a file is, see `container.gate`."""
+"""By kind of file, see `container.gate`."""
 
 
 def decode(
@@ -36,7 +36,7 @@ def decode(
 ) -> Decoding:
     """Open an input in this process. alive: called now and then while that takes long. Raises SourceError.
 
-    look: of a video file, only these parts are decoded if that is possible.
+    look: decode only these parts of a video file, if possible.
     """
     complaints = complaints or Complaints()
     if isinstance(source.target, tuple):
@@ -55,10 +55,10 @@ def decode(
 
 
 def _stream(target: str | int, name: str, settings: ScanSettings, complaints: Complaints) -> Decoding:
-    """A camera or an address; a picture at an address is read as one in a file."""
+    """Open a camera or an address; a picture at an address is read like one in a file."""
     try:
         return StreamDecoding(target, name, settings, complaints)
     except IsPicture:
-        complaints.new()  # of taking it for a video
+        complaints.new()  # drop the messages of trying to open it as a video
         picture = web_picture(str(target), name, settings, complaints, TIMEOUT_SECONDS)
         return picture or StreamDecoding(target, name, settings, complaints, takes_pictures=True)

@@ -1,7 +1,7 @@
-"""Colours of high dynamic range, or wider than a screen's, as an ordinary screen shows them: what a decoder gives in, 8 bits of BT.709 out.
+"""Converts high dynamic range and wide-gamut colours to what an ordinary screen shows: 8-bit BT.709, as the checkpoint was trained on.
 
-Pure, and the same for a picture wherever it was decoded. What the checkpoint was trained on looks like that. Up to a knee, light goes
-through as it is, so that faces keep their shades; only what is brighter is pressed together.
+Pure, and the same for a picture whichever decoder produced it. Light up to a knee is unchanged, so that faces keep their shades; only
+brighter light is compressed.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ PQ, HLG = 16, 18
 """Transfer characteristics of ITU-T H.273: SMPTE ST 2084 and ARIB STD-B67."""
 
 WHITE_NITS = 203.0
-"""Light of a white sheet of paper in high dynamic range (ITU-R BT.2408): white on an ordinary screen."""
+"""Luminance of diffuse white in high dynamic range (ITU-R BT.2408); shown as white on an ordinary screen."""
 
 HLG_PEAK_NITS = 1000.0
-"""Of the screen that HLG is made for; its system gamma is then 1.2 (ITU-R BT.2100, note 5f)."""
+"""Peak luminance of the nominal HLG screen, whose system gamma is 1.2 (ITU-R BT.2100, note 5f)."""
 
 KNEE = 0.75
 SCREEN_GAMMA = 2.4
-"""Of an ordinary screen (ITU-R BT.1886)."""
+"""Gamma of an ordinary screen (ITU-R BT.1886)."""
 
 _STEPS = 1 << 16
 _TO_BT709 = {
-    # From BT.2020 (ITU-R BT.2087), and from P3 with the white of DCI and of D65 (SMPTE RP 431-2, EG 432-1), in linear light.
+    # To BT.709 in linear light, from BT.2020 (ITU-R BT.2087), and from P3 with the white of DCI and of D65 (SMPTE RP 431-2, EG 432-1).
     9: [[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]],
     11: [[1.1573, -0.1550, -0.0022], [-0.0415, 1.0456, -0.0041], [-0.0181, -0.0786, 1.0967]],
     12: [[1.2249, -0.2247, 0.0], [-0.0420, 1.0419, 0.0], [-0.0197, -0.0786, 1.0979]],
@@ -40,14 +40,14 @@ _UNSPECIFIED = 2
 
 
 def is_ordinary(transfer: int, primaries: int) -> bool:
-    """Whether colours can be shown on an ordinary screen as they are; both by ITU-T H.273."""
+    """Whether colours need no conversion for an ordinary screen; both numbers as in ITU-T H.273."""
     return transfer not in (PQ, HLG) and primaries not in _TO_BT709
 
 
 def as_on_a_screen(frame: VideoFrame, transfer: int, primaries: int) -> NDArray[np.uint8]:
-    """(H, W, 3) uint8 RGB in the colours of BT.709."""
+    """(H, W, 3) uint8 RGB of a frame in BT.709."""
     colourspace = Colorspace.BT2020 if frame.colorspace == _UNSPECIFIED and primaries == 9 else None
-    # PyAV leaves the curve as it is and only undoes the matrix.
+    # PyAV only undoes the colour matrix and keeps the transfer function.
     coded = frame.reformat(format="rgb48le", interpolation=Interpolation.BICUBIC, src_colorspace=colourspace).to_ndarray()
     light = _light(transfer)[coded]
     if transfer == HLG:
@@ -61,7 +61,7 @@ def as_on_a_screen(frame: VideoFrame, transfer: int, primaries: int) -> NDArray[
 
 
 def pq_nits(code: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Light of a code value in [0, 1] (SMPTE ST 2084, equation 4.1)."""
+    """Luminance in nits of a code value in [0, 1] (SMPTE ST 2084, equation 4.1)."""
     m1, m2, c1, c2, c3 = 2610 / 16384, 2523 / 32, 3424 / 4096, 2413 / 128, 2392 / 128
     root = np.power(code, 1 / m2)
     return np.asarray(10_000 * np.power(np.maximum(root - c1, 0) / (c2 - c3 * root), 1 / m1))
@@ -75,21 +75,22 @@ def hlg_scene(code: NDArray[np.float64]) -> NDArray[np.float64]:
 
 @cache
 def _light(transfer: int) -> Float32:
-    """(65536,) for each code value the light, of which 1 is white; of HLG that of the scene."""
+    """(65536,) light for each code value, 1 being white; scene light for HLG."""
     code = np.arange(_STEPS) / (_STEPS - 1)
     curves = {PQ: lambda: pq_nits(code) / WHITE_NITS, HLG: lambda: hlg_scene(code)}
     return np.asarray(curves.get(transfer, lambda: code**SCREEN_GAMMA)(), np.float32)
 
 
 def _scene_to_screen(scene: Float32) -> Float32:
-    """(H, W, 1) what scene light is to be multiplied with (ITU-R BT.2100, the OOTF of HLG)."""
+    """(H, W, 1) factor from scene light to screen light (ITU-R BT.2100, the OOTF of HLG)."""
     luminance = np.asarray(cv2.transform(scene, np.array([[0.2627, 0.6780, 0.0593]], np.float32)), np.float32)
     return np.power(np.maximum(luminance, 1e-6), np.float32(0.2)).reshape(*scene.shape[:2], 1) * np.float32(HLG_PEAK_NITS / WHITE_NITS)
 
 
 def _pressed(brightest: Float32) -> Float32:
-    """What light is to be multiplied with, so that it stays below 1, given the brightest of its three colours: nothing is done up to the
-    knee, from where on it comes closer and closer to 1 (Reinhard 2002)."""
+    """Factor that keeps light below 1, given the brightest of its three colours: 1 up to the knee; above it the product approaches 1
+    (Reinhard 2002).
+    """
     over = np.maximum(brightest - KNEE, 0) / (1 - KNEE)
     shown = np.minimum(brightest, KNEE) + (1 - KNEE) * over / (1 + over)
     return np.asarray(shown / np.maximum(brightest, 1e-6), np.float32)
@@ -97,5 +98,5 @@ def _pressed(brightest: Float32) -> Float32:
 
 @cache
 def _codes() -> NDArray[np.uint8]:
-    """(65536,) the code value of 8 bits for each step of light."""
+    """(65536,) 8-bit code value for each level of light."""
     return np.asarray(np.round(255 * np.power(np.arange(_STEPS) / (_STEPS - 1), 1 / SCREEN_GAMMA)), np.uint8)

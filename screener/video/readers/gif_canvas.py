@@ -1,7 +1,7 @@
-"""The canvas of a GIF as it looks with each picture, which is laid over what the ones before it left (GIF89a, sections 20 and 23).
+"""The canvas of a GIF after each picture, which is drawn over what the previous ones left (GIF89a, sections 20 and 23).
 
-Pillow decodes the pictures one by one. Where none lies, the canvas has the background's colour, or white beside see-through pictures, as in
-FFmpeg.
+Pillow decodes the pictures one by one. Uncovered parts of the canvas have the background colour, or white if the picture is transparent, as
+in FFmpeg.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ _WHITE = np.full(3, 255, np.uint8)
 
 
 def canvases(path: Path, shown_name: str, max_pixels: int) -> Iterator[NDArray[np.uint8]]:
-    """(H, W, 3) uint8 RGB, the same array each time. Raises SourceError `limit_pixels`, or what Pillow raises on a damaged picture."""
+    """Yield (H, W, 3) uint8 RGB, the same array each time. Raises SourceError `limit_pixels`, or what Pillow raises on a
+    damaged picture.
+    """
     with open(path, "rb") as file, open(path, "rb") as chain:
         head = file.read(13)
         width, height = struct.unpack("<HH", head[6:10])
@@ -35,7 +37,7 @@ def canvases(path: Path, shown_name: str, max_pixels: int) -> Iterator[NDArray[n
         for picture in gif_pictures(chain, GifBlocks()):
             left, top, indices, own = _decoded(file, picture, shown_name, max_pixels)
             bare = background if picture.control.see_through < 0 else _WHITE
-            if canvas is None:  # which some writers declare smaller than its first picture
+            if canvas is None:  # some writers declare the canvas smaller than its first picture
                 width, height = max(width, left + indices.shape[1]), max(height, top + indices.shape[0])
                 check_pixels(width, height, max_pixels, shown_name)
                 canvas = np.empty((height, width, 3), np.uint8)
@@ -53,7 +55,7 @@ def canvases(path: Path, shown_name: str, max_pixels: int) -> Iterator[NDArray[n
 def _decoded(
     file: BinaryIO, picture: GifPicture, shown_name: str, max_pixels: int
 ) -> tuple[int, int, NDArray[np.uint8], NDArray[np.uint8] | None]:
-    """Where it lies, (H, W) numbers of colours, and colours of its own if it has some."""
+    """Left and top position, (H, W) colour indices, and the picture's own colour table if it has one."""
     file.seek(picture.start)
     left, top, width, height, flags = struct.unpack("<HHHHB", file.read(9))
     check_pixels(width, height, max_pixels, shown_name)
@@ -69,7 +71,7 @@ def _decoded(
 
 
 def _colours(file: BinaryIO, flags: int) -> NDArray[np.uint8]:
-    """(256, 3) uint8 RGB, black where the table is shorter; shades of grey where there is none."""
+    """(256, 3) uint8 RGB: a colour table, filled with black; shades of grey if there is none."""
     if not flags & _HAS_COLOURS:
         return np.repeat(np.arange(256, dtype=np.uint8)[:, None], 3, axis=1)
     table = file.read(3 << (flags & 7) + 1)

@@ -1,4 +1,4 @@
-"""Whether a file that opens as one picture holds more to be seen: pages, pictures behind pictures, a film behind a photograph.
+"""Whether a file that opens as one picture holds more: pages, appended pictures, or a video after a photograph.
 
 Only the first picture of such a file is decoded. Finds the beginning of another one; does not decode it.
 """
@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from PIL import Image
 
-from screener.video.readers.jpeg import end_of_jpeg
+from screener.video.readers.jpeg_integrity import end_of_jpeg
 from screener.video.readers.pillow_errors import PILLOW_ERRORS
 
 _HEADER_BYTES = 1 << 16
@@ -21,14 +21,14 @@ _BEGINNING = re.compile(
     rb"|BM.{12}[\x0c\x28\x34\x38\x6c\x7c]\0\0\0)",
     re.DOTALL,
 )
-"""Of a picture, or of a film as phones write it behind one; what fills up the space before it is passed over."""
+"""Signature of an appended picture, or of a video as phones append it; padding before it is skipped."""
 
 _BOXES = frozenset({b"ftyp", b"jP  "})
 _MAP_OF_BRIGHTNESS = re.compile(rb"hdrgm:|HDRGainMap|hdrgainmap|urn:iso:std:iso:ts:21496")
 
 
 def holds_more(data: bytes) -> bool:
-    """data: the bytes of a whole file. What belongs to the picture itself, such as its preview, is no more."""
+    """data: the bytes of a whole file. Parts of the picture itself, such as its preview, do not count."""
     if data.startswith(_TIFF) or _declares_more(data):
         return _has_pages(data)
     end = next((end(data) for begins, end in _ENDS if begins(data)), len(data))
@@ -44,7 +44,9 @@ def _declares_more(data: bytes) -> bool:
 
 
 def _has_pages(data: bytes) -> bool:
-    """Whether there are several pictures, of JPEGs as large as the first one: previews and maps of brightness are smaller, or say so."""
+    """Whether there are several pictures. In a JPEG only those as large as the first count: previews and gain maps are smaller,
+    or marked.
+    """
     try:
         with Image.open(io.BytesIO(data)) as image:
             count = int(getattr(image, "n_frames", 1))
@@ -54,7 +56,7 @@ def _has_pages(data: bytes) -> bool:
 
 
 def _is_a_view(image: Image.Image, data: bytes, number: int) -> bool:
-    """Of a file of several photographs (CIPA DC-007)."""
+    """Whether a picture is one of several photographs in a file (CIPA DC-007)."""
     first_size = image.size
     image.seek(number)
     size, offset = image.size, int(getattr(image, "offset", 0))
@@ -63,7 +65,7 @@ def _is_a_view(image: Image.Image, data: bytes, number: int) -> bool:
 
 
 def _end_of_png(data: bytes) -> int:
-    """Behind the last chunk (PNG, section 5.3)."""
+    """Position after the last chunk (PNG, section 5.3)."""
     position = 8
     while position + 12 <= len(data):
         name = data[position + 4 : position + 8]
@@ -83,7 +85,7 @@ def _end_of_bmp(data: bytes) -> int:
 
 
 def _end_of_boxes(data: bytes) -> int:
-    """The box that begins another file (ISO/IEC 15444-1, annex I; ISO/IEC 14496-12)."""
+    """Position of the box that begins another file (ISO/IEC 15444-1, annex I; ISO/IEC 14496-12)."""
     position, begun = 0, set[bytes]()
     while position + 8 <= len(data):
         length, name = int.from_bytes(data[position : position + 4], "big"), data[position + 4 : position + 8]
@@ -98,7 +100,7 @@ def _end_of_boxes(data: bytes) -> int:
 
 
 def _to_the_next(data: bytes, position: int) -> int:
-    """Length of a box that reaches to the end of the file, unless another one begins before that."""
+    """Length of a box that reaches to the end of the file, or to the beginning of another file before that."""
     following = data.find(b"\0\0\0\x0cjP  \r\n\x87\n", position)
     return (following if following >= 0 else len(data)) - position
 

@@ -1,8 +1,8 @@
-"""Frames in order through an NVIDIA card, by PyAV: its FFmpeg reads the stream, the card (NVDEC) makes the pictures.
+"""Frames in order through an NVIDIA card, with PyAV: FFmpeg reads the stream, the card (NVDEC) decodes it.
 
-Not torchcodec: it hears of no more errors, turns to the CPU in silence, has colours of its own, and needs PyTorch and a system's FFmpeg.
-Here packets, times, order, turns and colours are those of `pyav`, and only wanted frames leave the card. Cannot tell damage inside
-a picture, which the card conceals without a word. Whatever else goes wrong ends the reading, for the CPU to go on from there.
+Why not torchcodec: it reports no more errors, falls back to the CPU silently, converts colours differently, and needs PyTorch and a system
+FFmpeg. Here packets, times, order, orientation and colours are those of `pyav`, and only wanted frames leave the card. Cannot detect damage
+inside a picture, which the card conceals silently. Any other fault ends this reader, and the CPU goes on from there.
 """
 
 from __future__ import annotations
@@ -19,12 +19,14 @@ from numpy.typing import NDArray
 
 from screener.video.container.facts import Facts
 from screener.video.ledger import Complaints
-from screener.video.readers.card import CARD_FORMAT
+from screener.video.readers.nvdec_card import CARD_FORMAT
 from screener.video.readers.pyav import PyAVReader
 from screener.video.readers.whole_frames import Decoded
 
 CODECS = frozenset({"h264", "hevc", "vp9"})
-"""Those that FFmpeg parses as it does for the CPU and that are slow there. PyAV gives AV1 to dav1d, which knows no card."""
+"""Codecs that FFmpeg parses as it does for the CPU and that are slow there. AV1 is missing because PyAV decodes it with dav1d, which has no
+hardware support.
+"""
 
 PIXEL_FORMATS = frozenset({"yuv420p", "yuvj420p", "yuv420p10le", "yuv420p12le"})
 
@@ -45,13 +47,15 @@ class NvdecReader(PyAVReader):
         max_pixels: int,
     ) -> None:
         super().__init__(container, stream, shown_name=shown_name, max_pixels=max_pixels)
-        stream.codec_context.thread_count = 1  # the card does the work; more would only hold more of its memory
+        stream.codec_context.thread_count = 1  # the card does the work; more threads would only use more of its memory
         self._pixel_format, self._size_wh = facts.pixel_format, facts.size_wh
         self._complaints = complaints
         self.has_failed = False
 
     def picture(self) -> NDArray[np.uint8] | None:
-        """As the CPU's: the planes are laid out as its decoder would first, for FFmpeg makes other colours of a card's layout."""
+        """Same pixels as from the CPU: the planes are first rearranged into the CPU decoder's layout, because FFmpeg converts the card's
+        layout to slightly different colours.
+        """
         if self._frame is None:
             return None
         try:
@@ -77,10 +81,12 @@ class NvdecReader(PyAVReader):
                 yield self._seen(frame)
 
     def _is_as_promised(self, frame: VideoFrame) -> bool:
-        """On the card, and of the header's size: of a picture that is cropped at its left or top a card shows another part."""
+        """Whether the frame is on the card and has the header's size: if a picture is cropped at its left or top, a card shows another part
+        of it.
+        """
         return frame.format.name == CARD_FORMAT and (frame.width, frame.height) == self._size_wh
 
 
 def can_read(facts: Facts) -> bool:
-    """Whether the card knows how to decode a file; whether it may is for the policy to say."""
+    """Whether the card can decode a file. Whether it may is decided by the policy."""
     return facts.codec in CODECS and facts.pixel_format in PIXEL_FORMATS

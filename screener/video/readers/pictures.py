@@ -1,7 +1,7 @@
 """Still pictures, and numbered series of them.
 
-OpenCV decodes them and turns them as their EXIF data says; AVIF, which OpenCV does not turn, is Pillow's. A picture that cannot be decoded
-whole is not delivered.
+OpenCV decodes them and rotates them by their EXIF data; AVIF, which OpenCV does not rotate, is decoded by Pillow. A picture that cannot be
+decoded completely is not delivered.
 """
 
 from __future__ import annotations
@@ -56,12 +56,13 @@ class StillDecoding:
             self.ledger.note("unread_part")
 
     def steps(self) -> Iterator[Frame | None]:
+        """Yield the picture as a frame at 0.0 s."""
         self.ledger.frames_decoded = self.ledger.frames_sampled = 1
         yield Frame(self._picture, 0.0, 0)
 
 
 class SequenceDecoding:
-    """Pictures in order as a video of 25 frames per second. One that cannot be read is counted as lost, and the rest goes on."""
+    """Pictures in order as a video of 25 frames per second. A picture that cannot be read is counted as lost, and the next one follows."""
 
     def __init__(self, paths: tuple[Path, ...], shown_name: str, settings: ScanSettings, complaints: Complaints) -> None:
         self._paths = paths
@@ -83,7 +84,7 @@ class SequenceDecoding:
         )
 
     def steps(self) -> Iterator[Frame | None]:
-        """Decodes the pictures that are judged and looks into the others; the next one stands in for one that cannot be read."""
+        """Decode the pictures that are judged and check the headers of the others; the next one replaces a picture that cannot be read."""
         selector = Sampler(self._targets)
         owed = False
         for index, (path, seconds) in enumerate(zip(self._paths, self._seconds, strict=True)):
@@ -132,7 +133,7 @@ def read_picture(path: Path, shown_name: str, max_pixels: int) -> NDArray[np.uin
 
 
 def decode_picture(data: NDArray[np.uint8], shown_name: str, max_pixels: int) -> NDArray[np.uint8]:
-    """The same of a file's bytes."""
+    """Like `read_picture`, from a file's bytes."""
     check_header(data, shown_name, max_pixels)
     if _is_avif(data):
         return next(pillow_frames(data, shown_name, max_pixels))[0]
@@ -149,7 +150,7 @@ def decode_picture(data: NDArray[np.uint8], shown_name: str, max_pixels: int) ->
 
 
 def pillow_frames(data: NDArray[np.uint8], shown_name: str, max_pixels: int) -> Iterator[tuple[NDArray[np.uint8], float]]:
-    """(H, W, 3) uint8 RGB of each picture, upright, and for how many seconds it is shown, through Pillow. Raises SourceError."""
+    """(H, W, 3) uint8 RGB of each picture, upright, and how many seconds it is shown, through Pillow. Raises SourceError."""
     try:
         with Image.open(io.BytesIO(data.tobytes())) as image:
             for number in range(getattr(image, "n_frames", 1)):
@@ -172,6 +173,7 @@ def _reader_of(data: NDArray[np.uint8]) -> str:
 
 
 def read_bytes(path: Path, shown_name: str) -> NDArray[np.uint8]:
+    """(n,) uint8: all bytes of a picture file. Raises SourceError if it cannot be read or is too large."""
     try:
         if path.stat().st_size > _LARGEST_FILE_BYTES:
             raise SourceError("limit_pixels", f"{shown_name}: a picture file of over {_LARGEST_FILE_BYTES} bytes is not read")
@@ -183,6 +185,7 @@ def read_bytes(path: Path, shown_name: str) -> NDArray[np.uint8]:
 
 
 def codec_of(path: Path) -> str:
+    """Name of a picture file's codec, from its first bytes, else from its suffix."""
     with open(path, "rb") as file:
         head = file.read(16)
     for name, (offset, magic) in _MAGIC.items():
@@ -195,13 +198,14 @@ _MAGIC = {"png": (1, b"PNG"), "mjpeg": (0, b"\xff\xd8"), "webp": (8, b"WEBP"), "
 
 
 def check_header(data: NDArray[np.uint8], shown_name: str, max_pixels: int) -> None:
+    """Check the size in a picture's header against the limit, if the header is readable. Raises SourceError `limit_pixels`."""
     head = data[: 1 << 20].tobytes()
     for magic, size in _SIZES.items():
         if head.startswith(magic):
             try:
                 width, height = size(head)
             except (struct.error, ValueError):
-                return  # too damaged for its own header; decoding says so
+                return  # the header is damaged; decoding will report it
             check_pixels(width, height, max_pixels, shown_name)
 
 
@@ -211,7 +215,7 @@ def _png_size(head: bytes) -> tuple[int, int]:
 
 
 def _jpeg_size(head: bytes) -> tuple[int, int]:
-    """Walk the segments to the frame header (ITU T.81, B.2.2)."""
+    """Size from the frame header, found by walking the segments (ITU-T T.81, B.2.2)."""
     position = 2
     while position + 9 < len(head):
         marker = head[position + 1]

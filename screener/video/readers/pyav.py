@@ -1,7 +1,7 @@
-"""Frames in order through PyAV: for what OpenCV cannot decode, gives up on, or would not show as it is.
+"""Frames in order through PyAV, for files that OpenCV cannot decode, gives up on, or would not show correctly.
 
-Each picture comes at its own size, upright, of whole frames, in the colours of an ordinary screen. Decodes past errors. Does not know
-how many frames there should be, or which frames another reader has already delivered.
+Each picture is delivered at its own size, upright, as whole frames, in the colours of an ordinary screen. Continues after errors. Does not
+know how many frames are expected, or which frames another reader has already delivered.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ from screener.video.readers.upright import bgr_as_rgb, lies_on_its_side, squared
 from screener.video.readers.whole_frames import Decoded, WholeFrames
 
 _UNHEARD = frozenset({"vp8", "av1"})
-"""Codecs whose decoders give up a picture without a word in the log: their errors are counted here."""
+"""Codecs whose decoders drop a picture without a message: their errors are counted here."""
 
 
 _SMALL_PX = 2
 
 
 class View:
-    """How the pictures of one stream are to be shown: what its container says, for what the pictures do not say themselves."""
+    """How the pictures of one stream are to be shown; the container's statements apply where the pictures make none."""
 
     def __init__(self, stream: VideoStream, shown_name: str, max_pixels: int, sizes_change: bool = False) -> None:
-        """To be made before anything is decoded: a decoder puts what it finds in the place of what the container says.
+        """Create it before anything is decoded, because a decoder overwrites the container's values with its own.
 
-        sizes_change: so that no one shape of pixels, which is all that a container has, is that of all.
+        sizes_change: the container's single sample aspect ratio does not hold for all pictures.
         """
         context = stream.codec_context
         self._shown_name, self._max_pixels = shown_name, max_pixels
@@ -51,23 +51,23 @@ class View:
         self._is_first = True
 
     def seen(self, frame: VideoFrame, stream: VideoStream, seconds: float | None, may_turn: bool = True) -> Decoded:
-        """A frame just decoded, with what is true of it and not of the stream.
+        """A frame just decoded, with its own properties where they differ from the stream's.
 
-        may_turn: pictures say how they are turned, which then holds until the next one says it; what the container says is the first one's.
+        may_turn: pictures state their orientation, which holds until the next statement; the container's applies to the first picture.
         """
         if may_turn or self._is_first:
-            # A frame that was asked for its side data is kept alive by it until Python looks for cycles: where it is asked of each, it is
-            # asked of a copy that holds hardly a pixel.
+            # Reading a frame's side data keeps it alive until Python's cycle collector runs. If it is read for every frame, read it from a
+            # tiny copy.
             asked = frame.reformat(width=_SMALL_PX, height=_SMALL_PX, format="gray") if may_turn else frame
             self._matrix, self._is_first = display_matrix(asked) or self._matrix, False
         return Decoded(frame, seconds, self._matrix, self._ratio(stream))
 
     def forget_turn(self) -> None:
-        """What a picture said of being turned does not hold any more."""
+        """Drop the orientation that an earlier picture stated."""
         self._matrix, self._is_first = (), True
 
     def picture(self, decoded: Decoded) -> NDArray[np.uint8] | None:
-        """(H, W, 3) uint8 RGB, upright, with square pixels; None if it cannot be had. Raises SourceError `limit_pixels`."""
+        """(H, W, 3) uint8 RGB, upright, with square pixels; None if it cannot be converted. Raises SourceError `limit_pixels`."""
         frame = decoded.frame
         check_pixels(frame.width, frame.height, self._max_pixels, self._shown_name)
         transfer, primaries = (
@@ -80,7 +80,7 @@ class View:
         return squared(upright(picture, decoded.matrix), plausible_ratio(decoded.ratio), lies_on_its_side(decoded.matrix))
 
     def _ratio(self, stream: VideoStream) -> float | None:
-        """What the container says goes before what the stream says, unless it only repeats what the stream's beginning said."""
+        """Sample aspect ratio: the container's goes before the stream's, unless it only repeats what the beginning of the stream said."""
         own = stream.codec_context.sample_aspect_ratio
         repeats = self._of_container is None or self._of_container == self._of_codec
         ratio = own or self._of_container if repeats else self._of_container
@@ -88,13 +88,15 @@ class View:
 
 
 def _in_plain_colours(frame: VideoFrame) -> NDArray[np.uint8]:
-    # Bicubic, the stream's own colour matrix, and blue first, to which FFmpeg turns more than 8 bits otherwise than to red first: what
-    # OpenCV does, so that both readers give the same picture.
+    # As OpenCV does, so that both readers give the same picture: bicubic, the stream's own colour matrix, and BGR, to which FFmpeg converts
+    # more than 8 bits differently than to RGB.
     return bgr_as_rgb(frame.reformat(format="bgr24", interpolation=Interpolation.BICUBIC).to_ndarray())
 
 
 def plain_picture(frame: VideoFrame, ratio: float) -> NDArray[np.uint8] | None:
-    """(H, W, 3) uint8 RGB of a frame in ordinary colours, turned as it says itself; None if it cannot be had. ratio: of one sample."""
+    """(H, W, 3) uint8 RGB of a frame in ordinary colours, rotated as it states itself; None if it cannot be converted. ratio: sample aspect
+    ratio.
+    """
     matrix = display_matrix(frame)
     try:
         return squared(upright(_in_plain_colours(frame), matrix), ratio, lies_on_its_side(matrix))
@@ -103,7 +105,7 @@ def plain_picture(frame: VideoFrame, ratio: float) -> NDArray[np.uint8] | None:
 
 
 class PyAVReader:
-    """Sequential reader of one stream of an open container, which it closes in the end."""
+    """Sequential reader of one stream of an open container; `close` closes the container too."""
 
     name = "pyav"
 
@@ -116,7 +118,7 @@ class PyAVReader:
         self._codec = context.codec.canonical_name
         self._view = View(stream, shown_name, max_pixels, sizes_change)
         self._sets = ParameterSets(self._codec, context.extradata)
-        # VP8's error goes with the picture that caused it only where pictures are not decoded side by side.
+        # With VP8, an error is raised at the picture that caused it only if pictures are not decoded in parallel.
         use_threads(context, "SLICE" if self._codec == "vp8" else "AUTO")
         if self._codec == "av1":
             context.options = {"strict": "strict"}
@@ -138,14 +140,15 @@ class PyAVReader:
 
     @property
     def is_sound(self) -> bool:
-        """Whether the frame can be believed."""
+        """Whether no damage to the frame is known."""
         return self._frame is None or self._frame.is_sound
 
     def picture(self) -> NDArray[np.uint8] | None:
-        """(H, W, 3) uint8 RGB of the frame, upright, with square pixels and the frame's own size; None if it cannot be had."""
+        """(H, W, 3) uint8 RGB of the frame at its own size, upright, with square pixels; None if it cannot be converted."""
         return None if self._frame is None else self._view.picture(self._frame)
 
     def close(self) -> None:
+        """Close the decoder and the container."""
         self._frames.close()
         self._container.close()
 
@@ -167,14 +170,14 @@ class PyAVReader:
         try:
             for frame in self._stream.decode(packet):
                 yield self._seen(frame)
-        except FFmpegError:  # a lost frame: with most codecs it shows in the count
+        except FFmpegError:  # a lost frame; with most codecs it shows in the number of frames
             self.faults += self._codec in _UNHEARD
 
     def _seen(self, frame: VideoFrame) -> Decoded:
         return self._view.seen(frame, self._stream, self._seconds_of(frame), may_turn=self._sets.turned)
 
     def _drained(self) -> Iterator[Decoded]:
-        """What the decoder has held back, before pictures of another shape come: it knows one shape of pixels at a time."""
+        """The frames still held by the decoder, given out before the sample aspect ratio changes: the decoder knows only one at a time."""
         yield from self._decoded(None)
         self._stream.codec_context.flush_buffers()
         self._view.forget_turn()
@@ -182,13 +185,13 @@ class PyAVReader:
     def _seconds_of(self, frame: VideoFrame) -> float | None:
         if frame.pts is None:
             return None
-        # Frames that a decoder hands out at the end may come without a time base of their own.
+        # Frames that a decoder flushes at the end may have no time base of their own.
         time_base = frame.time_base or self._stream.time_base
         return float(frame.pts * time_base) if time_base else None
 
     def _packets(self) -> Iterator[Packet[Any] | None]:
-        """Every packet, and None at the end so that the decoder hands out what it has held back, also if the end is an error."""
+        """Every packet, then None so that the decoder flushes its frames, also if the end is an error."""
         packets = self._container.demux(self._stream)
-        with suppress(FFmpegError, IndexError):  # the second is how PyAV ends where streams came up on the way
+        with suppress(FFmpegError, IndexError):  # PyAV raises IndexError at the end if streams appeared on the way
             yield from (packet for packet in packets if packet.size)
         yield None

@@ -1,7 +1,8 @@
-"""Single frames from anywhere in a file, through PyAV: a key frame costs one frame's decoding, any other the way from the key frame before.
+"""Single frames from anywhere in a file, through PyAV. A key frame costs decoding one frame, any other decoding from the key frame before
+it.
 
-Seconds here count from the first picture. Believes no seek: what it gives is placed by its own time. Does not know which moments are
-wanted, or what the frames are for.
+Seconds count from the first picture. Does not trust a seek: each frame is placed by its own time. Does not know which moments are wanted,
+or why.
 """
 
 from __future__ import annotations
@@ -21,27 +22,30 @@ from screener.video.container.packet_faults import ReferenceNumbers
 from screener.video.container.timeline import Timeline
 from screener.video.container.walk import CLOCKED, is_hidden
 from screener.video.ledger import Complaints
-from screener.video.readers.jpeg import decodes_whole
+from screener.video.readers.jpeg_integrity import decodes_whole
 from screener.video.readers.reader import use_threads
 
 _TOLERANCE_SECONDS = 1e-4
 _STEPS_BACK_SECONDS = (0.0, 2.0, 10.0)
-"""Where a seek lands behind the moment it was told, it is told an earlier one."""
+"""If a seek lands after the wanted moment, it is repeated for a moment this much earlier."""
 
 _BEFORE_ALL_SECONDS = 10.0
-"""Where seeks go by decoding times, which begin before those of showing, the beginning lies before 0; elsewhere there is nothing there."""
+"""Where seeks use decoding times, which start before presentation times, the beginning of the file is before 0."""
 
 _FEW_KEYS = 8
 _LONG_SECONDS = 120.0
-"""A long video with so few key frames would be decoded almost from end to end for every look."""
+"""A video of more than this with few key frames would be decoded almost from end to end for every look."""
 
 _CONTINUE_SECONDS = 1.0
 _PROBES = 16
 
 
 class SeekingReader:
-    """Frames of one stream of an open container, which it closes in the end. ended_seconds: where the packets ended, if that was
-    seen. decode_failures: packets that gave an error, or no picture. is_broken: one did since the key frame from which it decodes."""
+    """Frames of one stream of an open container; `close` closes the container too.
+
+    ended_seconds: where the packets ended, if that was reached. decode_failures: number of packets that gave an error or no picture.
+    is_broken: one did since the key frame from which decoding started.
+    """
 
     name = "pyav"
 
@@ -62,12 +66,12 @@ class SeekingReader:
         self._awaited: set[int] = set()
         self._extradata = stream.codec_context.extradata or b""
         self._references = ReferenceNumbers(self._extradata)
-        # VP8's error goes with the picture that caused it only where pictures are not decoded side by side.
+        # With VP8, an error is raised at the picture that caused it only if pictures are not decoded in parallel.
         use_threads(stream.codec_context, "SLICE" if self._codec == "vp8" else "AUTO")
 
     @property
     def duration_seconds(self) -> float:
-        """What its packets say, else the header of the stream, else of the whole file; 0 where nothing does."""
+        """Duration according to the packets, else the stream's header, else the file's header; 0 if none states it."""
         if self._walked_seconds:
             return self._walked_seconds
         if self._stream.duration:
@@ -75,13 +79,15 @@ class SeekingReader:
         return (self._container.duration or 0) / av.time_base
 
     def go_by(self, timeline: Timeline) -> None:
-        """Count from its first picture to the end of its last, whatever the header says."""
+        """Use the first picture and the end of the last one from a timeline, instead of the header's values."""
         self._walked_seconds = timeline.end_seconds
         if len(timeline.seconds) and self._base > 0:
             self._origin_ticks = round(float(timeline.container_seconds[0]) / self._base)
 
     def can_seek(self) -> bool:
-        """Whether frames can be had from anywhere: there are times and a duration, a seek lands near its goal, key frames are not rare."""
+        """Whether frames can be had from anywhere: times and a duration are known, a seek lands near its target, key frames are
+        not rare.
+        """
         seconds = self.duration_seconds
         if self._base <= 0 or seconds <= 0 or self._stream.start_time is None:
             return False
@@ -96,7 +102,7 @@ class SeekingReader:
         return not self._indexed or seconds <= _LONG_SECONDS or self._keys_probed(seconds) >= _FEW_KEYS
 
     def index_fits(self, path: Path) -> bool:
-        """Whether the bytes that the index names last are there, if there is an index."""
+        """Whether the file reaches as far as the last position in its index, if it has one."""
         index = self._stream.index_entries
         if "mov" not in self._names or not len(index):
             return True
@@ -104,13 +110,14 @@ class SeekingReader:
         return bool(last.pos + last.size <= path.stat().st_size)
 
     def key_is_near(self, width_seconds: float) -> bool:
-        """Whether slices of that width mostly hold a key frame."""
+        """Whether slices of that width mostly contain a key frame."""
         seconds = self.duration_seconds
         return self._indexed and self._keys_probed(seconds) >= min(_PROBES, seconds / width_seconds) / 2
 
     def find(self, start: float, target: float, end: float) -> Iterator[VideoFrame | None]:
-        """None while it works its way, and in the end the frame for the slice: the key frame in it that is nearest the target, else the
-        frame on screen there. Nothing more where there is none."""
+        """Yield None while searching, and at last the frame for the slice: its key frame nearest to the target, else the frame on screen at
+        the target. Ends without a frame if there is none.
+        """
         key = self._key_within(start, target, end)
         if key is not None and (frame := self._decoded_alone(key)) is not None:
             yield frame
@@ -118,15 +125,16 @@ class SeekingReader:
         yield from self._on_screen(target)
 
     def seconds_of(self, frame: VideoFrame) -> float | None:
-        """Time of a frame, from the first picture; None if it has none."""
+        """Time of a frame in seconds from the first picture; None if it has none."""
         return None if frame.pts is None else max(0.0, (frame.pts - self._origin_ticks) * self._base)
 
     def close(self) -> None:
+        """Close the decoder and the container."""
         self._leave()
         self._container.close()
 
     def _key_within(self, start: float, target: float, end: float) -> Packet[Any] | None:
-        """The packet of a key frame in the slice: where there is an index the one nearest the target, else the one before it."""
+        """The packet of a key frame in the slice: with an index the one nearest to the target, else the one before it."""
         goal = target
         if self._indexed:
             found = [self._indexed_key(target, backward) for backward in (True, False)]
@@ -135,7 +143,7 @@ class SeekingReader:
                 return None
             goal = min(inside, key=lambda key: abs(key - target)) + _TOLERANCE_SECONDS
         elif end - start < _CONTINUE_SECONDS:
-            return None  # a key frame may lie in it, but looking costs as much as it saves
+            return None  # a key frame may lie in the slice, but looking for it costs as much as it saves
         self._leave()
         try:
             landed = self._land(goal)
@@ -146,7 +154,7 @@ class SeekingReader:
 
     def _indexed_key(self, seconds: float, backward: bool) -> float | None:
         index = self._stream.index_entries
-        # The index of MP4 holds decoding times, which lie before those of showing by a constant.
+        # The index of MP4 holds decoding times, which precede presentation times by a constant.
         shift = self._origin_ticks - index[0].timestamp if "mov" in self._names else 0
         ticks = round(seconds / self._base) + self._origin_ticks
         place = index.search_timestamp(ticks - shift, backward=backward)
@@ -156,12 +164,12 @@ class SeekingReader:
         return len({self._indexed_key((number + 0.5) * seconds / _PROBES, True) for number in range(_PROBES)} - {None})
 
     def _decoded_alone(self, key: Packet[Any]) -> VideoFrame | None:
-        """The picture of a key frame; whatever follows it stays undecoded."""
+        """The picture of a key frame, without decoding what follows."""
         frames = [*self._decoded(key), *self._decoded(None)]
         return frames[0] if frames else None
 
     def _on_screen(self, seconds: float) -> Iterator[VideoFrame | None]:
-        """Decodes on from where it is if no key frame lies between, else from the key frame before."""
+        """Decode forward from the current position if no key frame lies between, else from the key frame before the moment."""
         if not self._is_on_the_way(seconds):
             self._leave()
             self._running = self._from_key(seconds)
@@ -193,7 +201,7 @@ class SeekingReader:
         return key is None or key <= self._at_seconds
 
     def _from_key(self, seconds: float) -> Generator[VideoFrame, None, None]:
-        """Frames in order from the key frame before a moment; pictures that refer to what lies before it are left out."""
+        """Frames in order from the key frame before a moment, without those that refer to frames before it."""
         try:
             landed = self._land(seconds)
         except FFmpegError:
@@ -220,7 +228,7 @@ class SeekingReader:
             yield from self._decoded(packet)
 
     def _note_gap(self, packet: Packet[Any]) -> None:
-        """Pictures that were left out of H.264 before this one: its decoder draws what refers to them without a word."""
+        """Note reference pictures of H.264 missing before this one; the decoder silently conceals them."""
         if self._codec == "h264":
             gaps = self._references.gaps
             self._references.add(bytes(packet), is_key=packet.is_keyframe)
@@ -244,7 +252,9 @@ class SeekingReader:
         return frames
 
     def _note_order(self, frame: VideoFrame) -> None:
-        """Pictures come in the order of showing, so one that should have come before it never will: decoders say nothing of that."""
+        """Note pictures that are missing: frames come in presentation order, so one that is late never comes, which decoders do
+        not report.
+        """
         if frame.pts is not None:
             lost = {pts for pts in self._awaited if pts < frame.pts}
             self._awaited -= lost | {frame.pts}
@@ -255,7 +265,9 @@ class SeekingReader:
         self.is_broken |= pictures > 0
 
     def _land(self, seconds: float) -> tuple[float, Packet[Any], Iterator[Packet[Any]]] | None:
-        """Seek; the time of the first key frame from there, its packet, and those after it. None where there is none."""
+        """Seek. Returns the time of the first key frame from there, its packet and an iterator of the packets after it; None if there is
+        none.
+        """
         for back in _STEPS_BACK_SECONDS:
             goal = max(0.0, seconds - back)
             told = goal if goal or not self._names & CLOCKED else -_BEFORE_ALL_SECONDS
@@ -269,7 +281,7 @@ class SeekingReader:
         return None
 
     def _leave(self) -> None:
-        """Forget where it is."""
+        """Drop the current position."""
         if self._running is not None:
             self._running.close()
         self._running, self._ahead = None, None
@@ -278,5 +290,5 @@ class SeekingReader:
         self.is_broken = False
 
     def _end_of(self, packet: Packet[Any]) -> float:
-        """When its picture leaves the screen."""
+        """When the packet's picture leaves the screen."""
         return 0.0 if packet.pts is None else (packet.pts - self._origin_ticks + (packet.duration or 0)) * self._base

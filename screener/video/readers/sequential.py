@@ -1,6 +1,6 @@
-"""A video file, frame by frame: the facts say what there should be, the policy which readers may be trusted with it, and those read.
+"""Reads a video file frame by frame: the facts say what to expect, the policy which readers may decode it, and those read it in turn.
 
-A short read never counts as complete, and a picture that was damaged is counted and not given out. Does not know processes; see `worker`.
+A short read never counts as complete; a damaged picture is counted and not given out. Does not know processes; see `sandbox.worker`.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ from screener.video.container.facts import Facts, read_facts
 from screener.video.container.opening import first_video, open_container
 from screener.video.container.policy import plan_for
 from screener.video.ledger import Complaints, Ledger
-from screener.video.readers.card import CARD
 from screener.video.readers.careful import CarefulReader
 from screener.video.readers.nvdec import NvdecReader, can_read
+from screener.video.readers.nvdec_card import CARD
 from screener.video.readers.opencv import OpenCVReader
 from screener.video.readers.pyav import PyAVReader, plain_picture
 from screener.video.readers.reader import Reader
 from screener.video.sampling import Sampler, Sampling, chosen_seconds
 
 _SAME_LEVELS = 2.0
-"""Mean difference, of 256 levels, up to which two readers' pictures are the same one."""
+"""Two readers' pictures are the same one if their mean difference is at most this, in 8-bit levels."""
 
 _TOLERANCE_SECONDS = 1e-4
 _LAST_READER = "careful"
 
 
 class FileDecoding:
-    """One pass over a video file. `steps` yields the sampled frames, and None while it works its way to the next.
+    """One pass over a video file. `steps` yields the sampled frames, and None for each frame between them.
 
     Raises SourceError at construction if the file holds no video that can be decoded.
     """
@@ -55,7 +55,7 @@ class FileDecoding:
         alive: Callable[[], None] = lambda: None,
         facts: Facts | None = None,
     ) -> None:
-        """alive: called now and then while the packets are walked. facts: of the whole file, where they are known already."""
+        """alive: called now and then while the packets are read. facts: about the whole file, if already known."""
         self._path = path
         self._name = shown_name
         self._settings = settings
@@ -92,6 +92,7 @@ class FileDecoding:
             raise SourceError("limit_time", f"{self._name}: the time limit was reached before the first frame; raise time_limit_seconds")
 
     def steps(self) -> Iterator[Frame | None]:
+        """Yield the sampled frames, and None for each frame between them. Raises SourceError if no frame could be decoded."""
         for name in self._plan.readers:
             if self._is_done():
                 break
@@ -105,7 +106,7 @@ class FileDecoding:
         self._judge_coverage()
 
     def _is_done(self) -> bool:
-        """Whether another reader would bring nothing: frames that are lost on the way no reader brings back."""
+        """Whether another reader would add nothing: no reader recovers frames that were lost on the way."""
         if "limit_time" in self.ledger.reasons:
             return True
         missing = self.ledger.frames_decoded < len(self._timeline.seconds)
@@ -122,7 +123,7 @@ class FileDecoding:
 
     def _open_opencv(self) -> Reader | None:
         if self.ledger.frames_decoded:
-            return None  # it cannot go on in the middle
+            return None  # OpenCV cannot continue from the middle
         options = {"protocol_whitelist": "file", "format_whitelist": self._facts.format}
         try:
             reader = OpenCVReader(
@@ -147,15 +148,16 @@ class FileDecoding:
         return CarefulReader(container, stream, self._complaints, **how)
 
     def _opened(self) -> tuple[InputContainer, VideoStream, dict[str, Any]]:
-        """The file once more, its video, and how PyAV is to read it."""
+        """The file opened again, its video stream, and the arguments for PyAV's readers."""
         container = open_container(self._path, self._name, options=self._plan.options)
         how = {"shown_name": self._name, "max_pixels": self._settings.max_pixels, "sizes_change": self._facts.parameter_sets > 1}
         return container, first_video(container, self._name)[0], how
 
     def _read(self, reader: Reader) -> Iterator[Frame | None]:
-        """Frames from where the reader before has come to. One that turns out not to show what there is, or cannot tell which picture its
-        decoder complains of, is left for the next."""
-        self._complaints.new()  # of walking the packets and of opening: damage is told from the frames
+        """Frames from where the previous reader stopped. Stops, so that the next reader goes on, if this one does not show what is there or
+        cannot tell which picture its decoder reports as damaged.
+        """
+        self._complaints.new()  # drop the messages of opening and of reading the packets: only those of decoding tell damage
         clock, goes_on = Clock(self._timeline), self.ledger.frames_decoded > 0
         try:
             while not self._out_of_time() and reader.grab():
@@ -172,17 +174,17 @@ class FileDecoding:
             self._leave(reader)
 
     def _hears_damage(self, reader: Reader) -> bool:
-        """Whether a reader that cannot tell where damage is has come to some."""
+        """Whether damage was reported to a reader that cannot tell where it is."""
         self._is_damaged = not isinstance(reader, CarefulReader) and bool(self._complaints.new())
         return self._is_damaged
 
     def _is_deceived_by(self, reader: Reader) -> bool:
-        """Whether a reader is not to be believed, which its first picture tells."""
+        """Whether a reader cannot be trusted, judged by its first picture."""
         self._is_deceived = reader.name == "opencv" and reader.frames_read == 1 and not self._shows_the_first_picture(reader)
         return self._is_deceived
 
     def _shows_the_first_picture(self, reader: Reader) -> bool:
-        """Whether it is the one that PyAV shows: what says that it has a picture need not have written one."""
+        """Whether the reader's first picture is the one that PyAV shows: a reader may report a picture without having written one."""
         first, picture = self._facts.first_picture, reader.picture()
         if first is None or picture is None:
             return False
@@ -199,7 +201,7 @@ class FileDecoding:
         if reader.frames_read:
             self._faults = max(self._faults, reader.faults)
         else:
-            self._complaints.new()  # a codec that it lacks is no damage
+            self._complaints.new()  # a missing codec is not damage
             self._is_damaged = False
         reader.close()
 
@@ -212,7 +214,7 @@ class FileDecoding:
         self._owed |= self._selector.wants(seconds)
         picture = reader.picture() if reader.is_sound and self._owed else None
         if not reader.is_sound or (self._owed and picture is None):
-            ledger.decode_errors += 1  # and the next one stands in for it
+            ledger.decode_errors += 1  # the next frame replaces it
         if picture is None:
             return None
         self._owed = False
@@ -245,7 +247,7 @@ class FileDecoding:
         return SourceError("no_video", f"{self._name}: its video stream holds no frame")
 
     def _judge_coverage(self) -> None:
-        """What was promised against what came out."""
+        """Compare what was expected with what was decoded."""
         ledger, timeline = self.ledger, self._timeline
         if self._complaints.were_harmless:
             ledger.warn("harmless_complaints")
@@ -267,4 +269,4 @@ _OPENERS: dict[str, Callable[[FileDecoding], Reader | None]] = {
     "pyav": FileDecoding._open_pyav,
     "careful": FileDecoding._open_careful,
 }
-"""By the names that a plan calls them: None where that reader cannot read the file, or not from where the last one stopped."""
+"""Reader's name in a plan -> opener. It returns None if that reader cannot read the file, or not from where the last one stopped."""

@@ -1,7 +1,7 @@
-"""A video file looked at here and there: one frame of each slice that is asked for, and nothing between is read.
+"""Samples a video file by seeking: one frame for each slice asked for, without decoding what lies between.
 
-Whether the file is whole is told from its structure alone; damage between the frames goes unnoticed, and the facts say so (`sparse`).
-Does not know why the slices are wanted.
+Whether the file is whole is judged by its structure alone. Damage between the frames goes unnoticed, which the warning `sparse` says. Does
+not know why the slices are wanted.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from screener.video.readers.seeking import SeekingReader
 from screener.video.seek_plan import SeekPlan, Slice, spread_order
 
 _END_SECONDS = 0.5
-"""How much earlier than promised a whole video may end: muxers differ in counting the last frame and the padding of audio."""
+"""How much earlier than stated a whole video may end: muxers count the last frame and the padding of audio differently."""
 
 _DEFAULT_FPS = 25.0
 
 
 class SpreadDecoding:
-    """One look at a file. `steps` yields a frame for each slice that has a new one, in no order of time, and None on the way to it.
+    """One look at a file. `steps` yields a frame for each slice that has a new one, in any order of time, and None while it searches.
 
-    `can_seek` is False where single frames cannot be had: then decode it in order. Raises SourceError at construction if the file holds no
-    video.
+    If `can_seek` is False, single frames cannot be had and the file must be decoded in order. Raises SourceError at construction if the
+    file holds no video.
     """
 
     def __init__(
@@ -82,15 +82,17 @@ class SpreadDecoding:
 
     @property
     def facts_of_all(self) -> Facts | None:
-        """Of the whole file, where it was walked."""
+        """Facts about the whole file, if all its packets were read, else None."""
         return self._facts if self._facts.timeline is not None else None
 
     def close(self) -> None:
+        """Close the file."""
         self._reader.close()
 
     def steps(self) -> Iterator[Frame | None]:
+        """Yield a frame for each slice that has a new one, and None while searching."""
         try:
-            self._complaints.new()  # of opening and of trying a seek: damage is told from the frames
+            self._complaints.new()  # drop the messages of opening and of a trial seek: only those of decoding tell damage
             for part in self._slices:
                 if self._out_of_time():
                     break
@@ -108,7 +110,7 @@ class SpreadDecoding:
         return None if early is None else True
 
     def _in_order(self, slices: tuple[Slice, ...]) -> list[Slice]:
-        """Far apart first where each is a seek anyway; else in the order of time, so that what lies between is decoded once."""
+        """Far apart first if each slice needs a seek anyway; else in order of time, so that what lies between is decoded only once."""
         if not self.can_seek or not slices:
             return list(slices)
         width_seconds = min(end - start for start, _, end in slices) * self._reader.duration_seconds
@@ -125,7 +127,7 @@ class SpreadDecoding:
                 yield None
                 if self._out_of_time():
                     return
-        # Of two moments, where nothing before had said so: there is no single picture to show.
+        # An interlaced frame shows two moments, and nothing announced that before: there is no single picture to show.
         damaged = bool(self._complaints.new(at_a_cut=True)) or self._reader.is_broken or (found is not None and found.interlaced_frame)
         if damaged or found is None:
             self.ledger.decode_errors += damaged or self._reader.ended_seconds is None
@@ -136,7 +138,7 @@ class SpreadDecoding:
             yield frame
 
     def _as_frame(self, found: VideoFrame) -> Frame | None:
-        """None for a frame that was given before, or whose picture cannot be had."""
+        """None for a frame that was already given, or whose picture cannot be converted."""
         seconds = self._reader.seconds_of(found)
         if seconds is None or round(seconds, 6) in self._taken:
             return None
@@ -146,7 +148,7 @@ class SpreadDecoding:
             return None
         self._taken.add(round(seconds, 6))
         index = round(seconds * self.ledger.fps)
-        while index in self._indices:  # where the rate varies
+        while index in self._indices:  # happens if the frame rate varies
             index += 1
         self._indices.add(index)
         size_wh = (picture.shape[1], picture.shape[0])

@@ -1,7 +1,7 @@
-"""Addresses (http, https, rtsp) and cameras: frames as they come, with time-outs, without knowing beforehand what there will be.
+"""Addresses (http, https, rtsp) and cameras: frames as they arrive, with time-outs, without knowing in advance what will come.
 
-What an address sends cannot be looked through before it is decoded, so that it is never known to be what OpenCV shows whole: PyAV
-decodes it. A stream that promises an end is held against it. One that does not is watched for `stream_seconds`.
+The packets of an address cannot be examined before decoding, so it is never known whether OpenCV would show all of it: PyAV decodes it. If
+a stream states its end, it must reach it. If it does not, it is read for `stream_seconds`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from screener.video.sampling import Pacer
 
 TIMEOUT_SECONDS = 5.0
 _READ_IN_PART = frozenset({"gif"})
-"""Formats of which FFmpeg does not always give out every picture; as files they are read by Pillow."""
+"""Formats whose pictures FFmpeg does not always give out completely; as files they are read by Pillow."""
 
 _ATTEMPTS = 16
 ADDRESS_OPTIONS = {
@@ -53,7 +53,7 @@ _OPENING_FAILURES: tuple[tuple[type[Exception], str, str], ...] = (
 
 
 def opening_failure(error: FFmpegError, name: str) -> SourceError:
-    """FFmpeg's error on opening or reading an address, in words for the user."""
+    """Turn FFmpeg's error on opening or reading an address into a SourceError in the user's words."""
     reason, message = next((reason, message) for kind, reason, message in _OPENING_FAILURES if isinstance(error, kind))
     hint = f"; {ENCODE}" if isinstance(error, av.error.HTTPUnauthorizedError) and MASK in name else ""
     return SourceError(reason, f"{name}: {message} ({error.strerror}){hint}")
@@ -61,7 +61,7 @@ def opening_failure(error: FFmpegError, name: str) -> SourceError:
 
 @dataclass(frozen=True)
 class _Promise:
-    """What an address says of itself before it is read; 0 where it says nothing."""
+    """What an address states about itself before it is read; 0 for what it does not state."""
 
     duration_seconds: float = 0.0
     frames: int = 0
@@ -72,12 +72,12 @@ class _Promise:
 
 
 class StreamDecoding:
-    """One pass over an address or a camera. Raises SourceError at construction if it cannot be opened, and IsPicture."""
+    """One pass over an address or a camera. Raises SourceError at construction if it cannot be opened, and IsPicture if it is a picture."""
 
     def __init__(
         self, target: str | int, shown_name: str, settings: ScanSettings, complaints: Complaints, takes_pictures: bool = False
     ) -> None:
-        """takes_pictures: a picture is read as a stream of pictures, where it does not come to an end."""
+        """takes_pictures: read a picture as a stream of pictures, for addresses that do not come to an end."""
         self._is_rtsp = isinstance(target, str) and target.lower().startswith("rtsp")
         self._takes_pictures = takes_pictures or not (isinstance(target, str) and is_web(target))
         self._name = shown_name
@@ -98,9 +98,9 @@ class StreamDecoding:
         self._endless = self._promise.duration_seconds <= 0
         self._last_seconds = 0.0
         self._owed = False
-        self._ended = False  # by itself, and not because we have seen enough
-        self._silent = False  # nothing came for nearly the time-out
-        self._cut = False  # the server sent less than it said
+        self._ended = False  # by itself, not because we stopped reading
+        self._silent = False  # nothing arrived for nearly the time-out
+        self._cut = False  # the server sent less than it announced
         self._pacer, self.expected_frames = self._pace()
         promise = self._promise
         self.ledger = Ledger(
@@ -114,6 +114,7 @@ class StreamDecoding:
             self.ledger.warn("end_unverified")
 
     def steps(self) -> Iterator[Frame | None]:
+        """Yield the sampled frames, and None for each frame between them. Raises SourceError if no picture came."""
         try:
             yield from self._read()
         finally:
@@ -125,7 +126,7 @@ class StreamDecoding:
 
     def _read(self) -> Iterator[Frame | None]:
         ledger = self.ledger
-        self._hear()  # of opening: damage is told from the frames
+        self._hear()  # drop the messages of opening: only those of decoding tell damage
         first: float | None = None
         while not self._is_over():
             if not self._grab():
@@ -143,7 +144,7 @@ class StreamDecoding:
             yield frame
 
     def _grab(self) -> bool:
-        """The next frame; a damaged one is passed over, a silence of nearly the time-out is the end."""
+        """Step to the next undamaged frame; a silence of nearly the time-out counts as the end."""
         for _ in range(_ATTEMPTS):
             asked = time.monotonic()
             if self._reader.grab():
@@ -154,7 +155,7 @@ class StreamDecoding:
         return False
 
     def _frame(self, index: int) -> Frame | None:
-        """The frame if it is wanted; the next one stands in for one that is damaged."""
+        """The frame if it is wanted; the next one replaces a damaged one."""
         self._owed |= self._pacer is None or self._pacer.wants(self._last_seconds)
         picture = self._reader.picture() if self._owed and self._reader.is_sound else None
         if not self._reader.is_sound or (self._owed and picture is None):
@@ -172,7 +173,7 @@ class StreamDecoding:
         return Frame(picture, self._last_seconds, index)
 
     def _now(self) -> float:
-        """Time of the frame: the stream's own if it has one, else the time of arrival."""
+        """Time of the frame in seconds: the stream's own, else the time of arrival."""
         own = None if isinstance(self._reader, OpenCVReader) else self._reader.seconds
         return time.monotonic() - self._started if own is None else own
 
@@ -184,7 +185,7 @@ class StreamDecoding:
         return self._endless and max(elapsed, self._last_seconds) >= self._settings.stream_seconds
 
     def _judge_end(self) -> None:
-        """A stream with a promise must keep it, to half a second or two frames; a live one that stops by itself is lost."""
+        """A stream that stated its end must reach it, within half a second or two frames; a live one that stops by itself is lost."""
         ledger, promise = self.ledger, self._promise
         ledger.decode_errors += self._hear()
         if self._complaints.were_harmless:
@@ -204,9 +205,9 @@ class StreamDecoding:
             ledger.note("corrupt")
 
     def _hear(self) -> bool:
-        """Whether anything but a picture was complained of since the last time; notes if it was the connection that ended."""
+        """Whether any error other than about a picture was reported since the last call; also notes whether the connection ended."""
         heard = self._reader.overheard() if isinstance(self._reader, CarefulReader) else self._complaints.new()
-        # A server that sends no length cannot fall short of it; FFmpeg then expects the largest number there is.
+        # If a server states no length, FFmpeg expects the largest number there is; falling short of that is not an error.
         heard = [line for line in heard if b"should be 18446744073709551615" not in line]
         self._cut |= any(b"ends prematurely" in line for line in heard)
         return bool(heard)
@@ -215,7 +216,7 @@ class StreamDecoding:
         return 1 / self._promise.fps if self._promise.fps > 0 else 1 / 25
 
     def _pace(self) -> tuple[Pacer | None, int | None]:
-        """Which frames to take (None: all), and how many that will be. A rate goes on where a promised end turns out not to be one."""
+        """Which frames to take (None: all), and how many that will be. A frame rate is kept even if the stated end turns out wrong."""
         settings = self._settings
         if settings.all_frames:
             return None, None
@@ -238,7 +239,7 @@ class StreamDecoding:
         return _Promise(), reader
 
     def _address(self, address: str) -> tuple[_Promise, CarefulReader]:
-        """What its header says, and a reader of it: errors with their cause, duration, and whether it is video at all."""
+        """What the address states, and a reader for it. Raises errors with their cause, also if it is not video."""
         container = self._container(address)
         try:
             if is_picture(container) and not self._takes_pictures:
@@ -270,7 +271,7 @@ def _promise_of(container: InputContainer, stream: VideoStream, streams: int) ->
     time_base = float(stream.time_base or 0)
     duration = float(stream.duration * time_base if stream.duration else (container.duration or 0) / av.time_base)
     fps = float(stream.guessed_rate or stream.average_rate or 0)
-    # An edit list may leave frames out, so a count that does not go with the duration is no promise.
+    # An edit list may leave frames out, so a count that contradicts the duration is ignored.
     counts = 0 < stream.frames <= duration * fps + 2
     return _Promise(
         duration_seconds=max(0.0, duration),

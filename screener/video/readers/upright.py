@@ -21,13 +21,13 @@ def bgr_as_rgb(picture: NDArray[Any]) -> NDArray[np.uint8]:
         raise ValueError(f"picture: expected uint8 or uint16, got {picture.dtype}")
     if picture.ndim == 2 or picture.shape[2] == 1:
         return np.ascontiguousarray(np.repeat(picture.reshape(*picture.shape[:2], 1), 3, axis=2))
-    # Turned round by NumPy's slices this takes forty times as long: as much as decoding the picture.
+    # Reversing the channels with NumPy's slices takes forty times as long, which is as much as decoding the picture.
     order = cv2.COLOR_BGR2RGB if picture.shape[2] == 3 else cv2.COLOR_BGRA2RGB
     return np.asarray(cv2.cvtColor(picture, order), np.uint8)
 
 
 def upright(picture: NDArray[np.uint8], matrix: Matrix) -> NDArray[np.uint8]:
-    """(H, W, C) turned and mirrored as a display matrix says; by angles that are no multiple of 90 degrees it is not, as players do not.
+    """(H, W, C) rotated and mirrored by a display matrix. Like players, ignores angles that are not a multiple of 90 degrees.
 
     A point (x, y) is shown at (a x + c y, b x + d y) (ISO/IEC 14496-12, section 8.3.2.3).
     """
@@ -44,13 +44,13 @@ def upright(picture: NDArray[np.uint8], matrix: Matrix) -> NDArray[np.uint8]:
 
 
 def lies_on_its_side(matrix: Matrix) -> bool:
-    """Whether width and height change places."""
+    """Whether the matrix swaps width and height."""
     _, b, c, _ = _directions(matrix)
     return bool(b and c)
 
 
 def _directions(matrix: Matrix) -> tuple[int, int, int, int]:
-    """The four numbers that turn, each -1, 0 or 1; all 0 for other angles than right ones."""
+    """The four rotation entries, each -1, 0 or 1; all 0 for angles that are not right ones."""
     if len(matrix) != 9:
         return 1, 0, 0, 1
     four = (matrix[0], matrix[1], matrix[3], matrix[4])
@@ -61,7 +61,9 @@ def _directions(matrix: Matrix) -> tuple[int, int, int, int]:
 
 
 def squared(picture_rgb: NDArray[np.uint8], sample_aspect_ratio: float, sideways: bool) -> NDArray[np.uint8]:
-    """Stretched so that pixels are square. sample_aspect_ratio: of the coded picture, width over height. sideways: it was turned by 90."""
+    """Stretched so that pixels are square. sample_aspect_ratio: width over height of a coded sample. sideways: the picture was rotated by
+    90 degrees.
+    """
     height, width = picture_rgb.shape[:2]
     if sample_aspect_ratio == 1:
         return picture_rgb

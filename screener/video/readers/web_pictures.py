@@ -1,6 +1,6 @@
-"""A picture at an http(s) address, judged as the same picture in a file would be; and what a server sends that no reader takes, in words.
+"""A picture at an http(s) address, read like the same picture in a file; and error messages for addresses that send something unreadable.
 
-FFmpeg makes a video of one frame of it, and leaves out all but the first of an animation.
+FFmpeg would turn a picture into a video of one frame, and drop all but the first frame of an animation.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from screener.video.remote.reaching import UrlGuard
 
 MOST_BYTES = 256 << 20
 MOST_SECONDS = 20.0
-"""A server that is still sending after so much sends no picture."""
+"""A server that is still sending after this long does not send a picture."""
 
 _STILL_BRANDS = frozenset({"avif", "avis", "heic", "heix", "heim", "heis", "mif1", "msf1"})
 PICTURES: dict[str, Callable[[Path, str, ScanSettings, Complaints, Callable[[], None]], Decoding]] = {
@@ -33,7 +33,7 @@ PICTURES: dict[str, Callable[[Path, str, ScanSettings, Complaints, Callable[[], 
     "animation": AnimationDecoding,
     "gif": GifDecoding,
 }
-"""How files in formats of pictures are read, by what `container.gate` says that they are."""
+"""Decodings for picture files, by their kind as told by `container.gate`."""
 
 MULTIPART = (
     "not_media",
@@ -43,17 +43,17 @@ MULTIPART = (
 
 
 class IsPicture(Exception):
-    """What an address sends is a picture in a format of its own, and no video."""
+    """The address sends a picture file, not a video."""
 
 
 def is_picture(container: InputContainer) -> bool:
-    """Whether what was opened is a single picture, or a picture format that holds several."""
+    """Whether the opened container is a single picture, or a picture format that holds several."""
     name = container.format.name
     return name.endswith("_pipe") or name in ("image2", "gif") or container.metadata.get("major_brand", "").strip().lower() in _STILL_BRANDS
 
 
 def explained(error: FFmpegError, reach: UrlGuard | None, name: str, timeout_seconds: float) -> SourceError | IsPicture | None:
-    """What an address sends that FFmpeg could not open; None where nothing better is known than what FFmpeg says."""
+    """The error for an address that FFmpeg could not open; None if FFmpeg's own message is the best there is."""
     if reach is None or not is_web(reach.address) or not isinstance(error, (av.error.ArgumentError, av.error.InvalidDataError)):
         return None
     answer = look(reach, timeout_seconds, HEAD_BYTES)
@@ -65,7 +65,7 @@ def explained(error: FFmpegError, reach: UrlGuard | None, name: str, timeout_sec
 
 
 def web_picture(address: str, name: str, settings: ScanSettings, complaints: Complaints, timeout_seconds: float) -> Decoding | None:
-    """The picture at an address, fetched whole; None if what is there does not come to an end. Raises SourceError."""
+    """Download and open the picture at an address; None if it does not come to an end. Raises SourceError."""
     reach = UrlGuard(address, name, settings.allow_private, timeout_seconds, settings.max_download_bytes)
     try:
         with tempfile.NamedTemporaryFile() as file:

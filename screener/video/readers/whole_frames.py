@@ -1,6 +1,6 @@
-"""Interlaced pictures -> pictures of one moment, by FFmpeg's own filter (yadif). Pictures that are not interlaced go through as they are.
+"""Deinterlaces pictures with FFmpeg's filter yadif. Pictures that are not interlaced pass through unchanged.
 
-The filter needs the picture before and the one after, so that each comes out one later. Does not know files.
+The filter needs the picture before and the one after, so each comes out one picture later. Does not know files.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from av.video.frame import VideoFrame
 from screener.video.container.facts import Matrix
 
 _FILTER = "mode=send_frame:parity=auto:deint=interlaced"
-_ANY_TIME_BASE = Fraction(1, 1000)  # times are kept beside the graph, which would count in half steps
+_ANY_TIME_BASE = Fraction(1, 1000)  # times are kept outside the graph, which would double the time base
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """A frame as it came from the decoder. seconds: in container time. ratio: width over height of one sample, None if unknown.
+    """A frame from the decoder. seconds: in container time. ratio: sample aspect ratio, width over height, None if unknown.
 
-    number: of its packet, where that is known. is_sound: nobody complained of it.
+    number: of its packet, if known. is_sound: no damage to it was reported.
     """
 
     frame: VideoFrame
@@ -38,7 +38,7 @@ class Decoded:
 
 
 class WholeFrames:
-    """Given the frames of one stream in order; each comes out once. What was made of damaged fields is as damaged as they are."""
+    """Pass the frames of one stream in order; each comes out once. A deinterlaced frame is as damaged as its fields."""
 
     def __init__(self) -> None:
         self._graph: Graph | None = None
@@ -47,7 +47,7 @@ class WholeFrames:
         self._before_is_sound = True
 
     def add(self, decoded: Decoded) -> Iterator[Decoded]:
-        """The frames that are finished with this one."""
+        """The frames that are finished after this one was added."""
         frame = decoded.frame
         shape = (frame.width, frame.height, frame.format.name)
         if self._graph is not None and shape != self._shape:
@@ -62,7 +62,7 @@ class WholeFrames:
         yield from self._finished(self._graph)
 
     def end(self) -> Iterator[Decoded]:
-        """The rest; frames that are added afterwards begin anew."""
+        """The remaining frames; frames added afterwards start anew."""
         graph, self._graph = self._graph, None
         if graph is None:
             return

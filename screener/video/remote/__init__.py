@@ -1,1 +1,1 @@
-"""An address in, a connection out that leads where it may: checked names, pinned addresses, a relay."""
+"""An address in, a connection out that reaches only permitted hosts: checked names, pinned addresses, a relay."""

@@ -1,7 +1,7 @@
-"""Whether an address leads out to the public network or into a private one, and a connection that cannot be led astray afterwards.
+"""Whether an address leads to the public network or into a private one, and which IP address to connect to.
 
-A name is resolved once, every address that it stands for is looked at, and the connection goes to one of those and nowhere else: a name
-that resolves differently a moment later gains nothing. Does not know media.
+A name is resolved once, all its addresses are checked, and the connection is made to one of these: a name that resolves differently a
+moment later gains nothing. Does not know media.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
 def check_address(address: str, allow_private: bool, name: str) -> tuple[str, int]:
-    """(IP address, port) that may be connected to for a URL, called `name` in messages.
+    """(IP address, port) to connect to for a URL, called `name` in messages.
 
-    Raises SourceError: `refused_protocol` for another scheme, `refused_address` where any of the host's addresses is private, loopback,
-    link-local, multicast or reserved and private ones are not allowed, `not_found` where the host has none.
+    Raises SourceError: `refused_protocol` for another scheme, `refused_address` if private addresses are not allowed and any address of the
+    host is private, loopback, link-local, multicast or reserved, `not_found` if the host has none.
     """
     host, port = check_url(address, name)
     return resolve(host, port, allow_private, name), port
 
 
 def check_url(address: str, name: str) -> tuple[str, int]:
-    """(host, port) of an address; raises SourceError for one that is none, or of a scheme that is not followed."""
+    """(host, port) of an address. Raises SourceError if it is malformed or its scheme is not supported."""
     try:
         parts = urlsplit(address)
         host, port = parts.hostname, parts.port or PORTS.get(parts.scheme.lower(), 0)
     except ValueError as error:
-        why = "" if MASK in name else f" ({error})"  # which may quote a piece of the password
+        why = "" if MASK in name else f" ({error})"  # the error may quote a piece of the password
         raise SourceError("not_found", f"{name}: no sound address{why}; {advice(name)}") from error
     if not host or parts.scheme.lower() not in PORTS:
         raise SourceError("refused_protocol", f"{name}: not an address of kind {', '.join(sorted(PORTS))}; use one of these")
@@ -43,7 +43,7 @@ def check_url(address: str, name: str) -> tuple[str, int]:
 
 
 def at_ip(address: str, ip: str, port: int) -> str:
-    """The same address with an IP address in the place of its host."""
+    """The same address with its host replaced by an IP address."""
     parts = urlsplit(address)
     login = parts.netloc.rpartition("@")[0]
     host = f"[{ip}]" if ":" in ip else ip
@@ -51,7 +51,7 @@ def at_ip(address: str, ip: str, port: int) -> str:
 
 
 def resolve(host: str, port: int, allow_private: bool, name: str) -> str:
-    """One IP address of a host, after a look at all of them; raises SourceError as `check_address` does."""
+    """One IP address of a host, after checking all of them. Raises SourceError as `check_address` does."""
     try:
         found = [str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
     except (OSError, UnicodeError) as error:
@@ -66,23 +66,23 @@ def resolve(host: str, port: int, allow_private: bool, name: str) -> str:
 
 
 def names_private(address: str) -> bool:
-    """Whether the address itself, as the user gave it, already leads into a private network: most cameras are in one."""
+    """Whether the address as given by the user leads into a private network, where most cameras are."""
     try:
         host, port = check_url(address, address)
         return any(not is_public(str(entry[4][0])) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
-    except (OSError, UnicodeError):  # the attempt to open it says what is wrong
+    except (OSError, UnicodeError):  # opening it will report what is wrong
         return False
 
 
 def is_public(ip: str) -> bool:
-    """Whether an IP address, and any that is wrapped into it, is meant to be reached from everywhere."""
+    """Whether an IP address, and any address embedded in it, is globally reachable."""
     return all(
         one.is_global and not one.is_multicast and not one.is_reserved for one in _unwrapped(ipaddress.ip_address(ip.partition("%")[0]))
     )
 
 
 def _unwrapped(ip: _IP) -> list[_IP]:
-    """IPv6 can carry an IPv4 address: mapped, through 6to4, Teredo or NAT64."""
+    """An IPv6 address and the IPv4 addresses embedded in it: mapped, by 6to4, Teredo or NAT64."""
     if isinstance(ip, ipaddress.IPv4Address):
         return [ip]
     if ip.ipv4_mapped:

@@ -1,6 +1,6 @@
-"""What an http(s) address sends, without a decoder: its kind and first bytes, or all of it into a file.
+"""Reads an http(s) address without a decoder: its type and first bytes, or all of it into a file.
 
-Goes the way that a `UrlGuard` allows, and nowhere else: a redirect to another protocol is not followed. Does not know media.
+Connects only as a `UrlGuard` allows; a redirect to another protocol is not followed. Does not know media.
 """
 
 from __future__ import annotations
@@ -26,18 +26,19 @@ _SCHEMES = ("http", "https")
 
 @dataclass(frozen=True)
 class Answer:
-    """content_type: as the server says, lower case, without parameters. head: the first bytes, fewer where it sends no more in time."""
+    """content_type: from the server, lower case, without parameters. head: the first bytes, fewer if no more come in time."""
 
     content_type: str
     head: bytes
 
 
 def is_web(address: str) -> bool:
+    """Whether an address is http or https."""
     return address.lower().startswith(("http:", "https:"))
 
 
 def look(reach: UrlGuard, timeout_seconds: float, head_bytes: int) -> Answer | None:
-    """How the answer of an address begins; None where there is none."""
+    """Type and first bytes of what an address sends; None if there is no answer."""
     try:
         with _opened(reach, timeout_seconds) as response:
             kind = response.headers.get_content_type().lower() if response.headers.get("Content-Type") else ""
@@ -47,7 +48,9 @@ def look(reach: UrlGuard, timeout_seconds: float, head_bytes: int) -> Answer | N
 
 
 def download(reach: UrlGuard, file: BinaryIO | IO[bytes], name: str, timeout_seconds: float, most_bytes: int, most_seconds: float) -> bool:
-    """All that an address sends into a file; False if it was still sending after so much or so long. Raises SourceError."""
+    """Write everything an address sends into a file. False if it was still sending after `most_bytes` or `most_seconds`. Raises
+    SourceError.
+    """
     started, left = time.monotonic(), most_bytes
     try:
         with _opened(reach, timeout_seconds) as response:
@@ -66,7 +69,7 @@ def download(reach: UrlGuard, file: BinaryIO | IO[bytes], name: str, timeout_sec
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Followed over http(s) alone: other protocols would pass the relay by."""
+    """Followed over http(s) only: other protocols would bypass the relay."""
 
     def redirect_request(
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Message, newurl: str
@@ -80,7 +83,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
 def _opened(reach: UrlGuard, timeout_seconds: float) -> Iterator[HTTPResponse]:
     address, handlers = _without_login(reach.address)
     proxy = reach.options.get("http_proxy")
-    # As the decoder has it, which checks no certificates: cameras sign their own.
+    # Certificates are not checked, as in the decoder: cameras sign their own.
     context = ssl._create_unverified_context()
     opener = urllib.request.OpenerDirector()
     for handler in (
@@ -94,7 +97,7 @@ def _opened(reach: UrlGuard, timeout_seconds: float) -> Iterator[HTTPResponse]:
 
 
 def _without_login(address: str) -> tuple[str, list[urllib.request.BaseHandler]]:
-    """The address as a server takes it, and what answers when the server asks who is there."""
+    """The address without its login, and the handlers that send the login if the server asks."""
     parts = urllib.parse.urlsplit(address)
     login, _, place = parts.netloc.rpartition("@")
     bare = urllib.parse.urlunsplit(parts._replace(netloc=place, fragment=""))

@@ -1,8 +1,8 @@
-"""The way from this process to an address: looked at first, and kept to for as long as the decoder reads.
+"""How the decoder reaches an address: checked first, and enforced for as long as it reads.
 
-Over http(s) everything goes through a relay of our own, which resolves each name once, looks at every redirect, and counts the bytes. RTSP
-cannot: its host is replaced by the IP address that was looked at, and a redirect of its server is not looked at. Behind a proxy of the
-user's own, that proxy resolves names, and only what the name means here is looked at. Does not know media.
+Over http(s) everything goes through our own relay, which resolves each name once, checks every redirect and counts the bytes. RTSP cannot
+use it: its host is replaced by the checked IP address, and redirects of its server are not checked. If the user has set a proxy, the proxy
+resolves names, and only the local resolution is checked. Does not know media.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ MOST_BYTES = 1 << 62
 
 
 class UrlGuard:
-    """address: what the decoder is to open. options: what it is to be told for that."""
+    """address: what the decoder is to open. options: FFmpeg options to open it with."""
 
     def __init__(self, address: str, name: str, allow_private: bool, timeout_seconds: float, most_bytes: int = MOST_BYTES) -> None:
         """Raises SourceError for an address that may not be opened; `name` is what messages call it."""
@@ -34,11 +34,11 @@ class UrlGuard:
 
     @property
     def exceeded(self) -> bool:
-        """Whether more bytes came than are allowed."""
+        """Whether more bytes arrived than are allowed."""
         return self._relay is not None and self._relay.exceeded
 
     def refusal(self) -> SourceError | None:
-        """Why the way was barred, if it was: whatever the decoder says then is only what came of it."""
+        """Why the connection was refused, or None. If there is one, the decoder's own error is only a consequence."""
         if self._relay is not None and self._relay.refusal is not None:
             return self._relay.refusal
         if self.exceeded:
@@ -46,5 +46,6 @@ class UrlGuard:
         return None
 
     def close(self) -> None:
+        """Stop the relay."""
         if self._relay is not None:
             self._relay.close()

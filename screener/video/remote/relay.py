@@ -1,7 +1,7 @@
-"""A proxy of our own between the decoder and the network: every connection, also one that a redirect asks for, goes where it may go.
+"""A proxy between the decoder and the network, through which every connection, also after a redirect, reaches only permitted hosts.
 
-FFmpeg follows redirects and resolves names by itself. Told to use this proxy, which lives in the same process and listens on the loopback
-alone, it can reach nothing but what `addresses` has looked at, and no more bytes than are allowed. Does not look into what it passes on.
+FFmpeg follows redirects and resolves names by itself. With this proxy, which runs in the same process and listens on the loopback interface
+only, it can reach only addresses that `addresses` has checked, and no more bytes than allowed. Does not inspect the content.
 """
 
 from __future__ import annotations
@@ -23,13 +23,14 @@ _PROXY_VARIABLES = ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "a
 
 
 def leaves_through_proxy() -> bool:
-    """Whether the user's environment names a proxy: then that resolves names, and nothing here can be put before it."""
+    """Whether the user's environment names a proxy: then that resolves names, and ours cannot be used."""
     return any(os.environ.get(name) for name in _PROXY_VARIABLES)
 
 
 class Relay:
-    """A context manager; `url` is for FFmpeg's option `http_proxy`. `refusal`: of the first connection that was refused here
-    or failed, if any. `exceeded`: whether more bytes came than allowed."""
+    """A context manager; `url` is for FFmpeg's option `http_proxy`. refusal: error of the first connection that was refused or failed, if
+    any. exceeded: whether more bytes arrived than allowed.
+    """
 
     def __init__(self, name: str, allow_private: bool, max_bytes: int, timeout_seconds: float) -> None:
         self._name, self._allow_private, self._left, self._timeout = name, allow_private, max_bytes, timeout_seconds
@@ -39,7 +40,7 @@ class Relay:
         self.url = f"http://127.0.0.1:{self._server.getsockname()[1]}"
         self.refusal: SourceError | None = None
         self.exceeded = False
-        for variable in ("no_proxy", "NO_PROXY"):  # any proxy would be passed by for what it names
+        for variable in ("no_proxy", "NO_PROXY"):  # hosts named there would bypass the proxy
             os.environ.pop(variable, None)
         threading.Thread(target=self._accept, name="relay", daemon=True).start()
 
@@ -50,6 +51,7 @@ class Relay:
         self.close()
 
     def close(self) -> None:
+        """Close the relay and all its connections."""
         with self._lock:
             sockets, self._open = [self._server, *self._open], set()
         for one in sockets:
@@ -89,21 +91,21 @@ class Relay:
                 self._bring_back(server, client)
 
     def _connect(self, host: str, port: int) -> socket.socket:
-        """To the address that was looked at, not to the name."""
+        """Connect to the IP address that was checked, not to the name."""
         ip = resolve(host, port, self._allow_private, self._name)
         server = socket.create_connection((ip, port), timeout=self._timeout)
-        server.settimeout(None)  # how long a server may keep silent is for FFmpeg to say
+        server.settimeout(None)  # FFmpeg decides how long a server may be silent
         return server
 
     def _unreached(self, server: str, error: OSError) -> SourceError:
-        """In words of our own: FFmpeg would say of a server that does not answer that it answered with an error, which is the relay's."""
+        """Our own message: FFmpeg would only report the relay's error answer as the server's."""
         host = server.rpartition("@")[2]
         which = host if is_shown(host.partition(":")[0], self._name) else "its host"
         message = f"{self._name}: cannot connect to {which} ({error}); {advice(self._name)}"
         return SourceError("stream_lost", message)
 
     def _bring_back(self, server: socket.socket, client: socket.socket) -> None:
-        client.settimeout(None)  # the decoder takes its time
+        client.settimeout(None)  # the decoder may read slowly
         while block := server.recv(_BLOCK_BYTES):
             with self._lock:
                 self._left -= len(block)
@@ -135,7 +137,7 @@ def _head(client: socket.socket) -> bytes:
 
 
 def _as_origin(head: bytes, method: str, path: str, query: str, version: str) -> bytes:
-    """A request to a proxy -> the same request to the server itself, which answers it and closes."""
+    """A request to a proxy -> the same request to the server itself, closing the connection afterwards."""
     lines, _, body = head.partition(b"\r\n\r\n")
     kept = [line for line in lines.split(b"\r\n")[1:] if not line.lower().startswith((b"proxy-", b"connection:"))]
     first = f"{method} {path}{'?' + query if query else ''} {version}".encode("latin-1")

@@ -1,1 +1,1 @@
-"""The process that decodes, from both sides: a source in, frames and facts out, and a hostile file can harm nothing but that process."""
+"""The decoding process, from both sides: a source in, frames and facts out. A hostile file can only harm that process."""

@@ -1,7 +1,7 @@
-"""A process that decodes, and the pipes to it: how it is started, told something and heard.
+"""A decoding process and the pipes to it: starting it, sending requests, receiving answers.
 
-Knows processes and the form of what is said, and nothing of its meaning. Answers are JSON, and pixels raw: whatever a hostile file might
-make of that process, nothing it says is ever unpickled.
+Knows processes and the message format, not the meaning of messages. Answers are JSON and raw pixels: a hostile file might take over that
+process, so nothing it sends is ever unpickled.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from screener.video.sandbox.protocol import LENGTH
 
 MESSAGE_BYTES = 1 << 20
 
-# The package is taken from where this process has it, without touching the search path, on which its neighbours could shadow others.
+# The child imports this package by its location, without changing the search path, where neighbouring files could shadow other modules.
 START = (
     "import sys, types; package = types.ModuleType('screener'); package.__path__ = [sys.argv[1]]; sys.modules['screener'] = package; "
     "from screener.{worker} import main; main()"
@@ -30,7 +30,7 @@ START = (
 
 
 class Child:
-    """One such process. What is sent to one that has died is lost without a word: the missing answer tells."""
+    """One decoding process. Anything sent to a process that has died is dropped silently; the missing answer shows it."""
 
     def __init__(
         self,
@@ -39,12 +39,12 @@ class Child:
         pass_fds: Sequence[int] = (),
         heard: Callable[[], None] = lambda: None,
     ) -> None:
-        """worker: the module of this package whose `main` it runs. heard: called whenever anything was received."""
+        """worker: the module of this package whose `main` it runs. heard: called whenever data was received."""
         package = Path(__file__).resolve().parents[2]
         hold()
         self._heard = heard
         self.popen = subprocess.Popen(
-            # -P: nothing is imported from the folder that the user happens to be in.
+            # -P: nothing is imported from the current folder.
             [sys.executable, "-P", "-c", START.replace("{worker}", worker), os.fspath(package), *arguments],
             pass_fds=pass_fds,
             stdin=subprocess.PIPE,
@@ -53,18 +53,19 @@ class Child:
         )
 
     def request(self, *asked: Any) -> None:
-        """Values of ours, pickled."""
+        """Send values, pickled."""
         data = pickle.dumps(asked)
         self.write(LENGTH.pack(len(data)) + data)
 
     def write(self, data: bytes) -> None:
+        """Send bytes."""
         assert self.popen.stdin is not None
         with suppress(OSError, ValueError):  # ValueError: closed by another thread
             self.popen.stdin.write(data)
             self.popen.stdin.flush()
 
     def receive(self) -> dict[str, Any] | None:
-        """The next answer; None if the process died before it was whole. Raises ValueError for what is no JSON object."""
+        """The next answer; None if the process died before it was complete. Raises ValueError if it is not a JSON object."""
         length = bytearray(LENGTH.size)
         if not self.receive_into(memoryview(length)):
             return None
@@ -90,10 +91,12 @@ class Child:
         return received == len(buffer)
 
     def kill(self) -> None:
+        """Kill the process and wait for its end."""
         self.popen.kill()
         self.popen.wait()
 
     def close_pipes(self) -> None:
+        """Close both pipes."""
         for pipe in (self.popen.stdin, self.popen.stdout):
             if pipe is not None:
                 with suppress(OSError):

@@ -1,7 +1,7 @@
-"""Memory that two processes share, in which decoded pictures cross without going through a pipe.
+"""Shared memory for passing decoded pictures between two processes without a pipe.
 
-A few slots of fixed size; whoever reads a slot copies the picture out of it and says that it is free. Knows bytes, not pictures or
-requests. Where the system has no such memory (it takes Linux's memfd) there is none, and pictures go through the pipe.
+It has a few slots of fixed size. The receiver copies a picture out of its slot and then reports the slot as free. Knows bytes, not pictures
+or requests. On systems without memfd (all but Linux) there is no such memory, and pictures go through the pipe.
 """
 
 from __future__ import annotations
@@ -19,11 +19,13 @@ SLOTS = 2
 """One is filled while the other is emptied."""
 
 SLOT_BYTES = 64 << 20
-"""Larger pictures, of more than 22 million pixels, go through the pipe: memory once touched stays taken. Untouched it costs nothing."""
+"""Larger pictures, of more than 22 million pixels, go through the pipe, because memory that was touched once stays allocated. Untouched
+memory costs nothing.
+"""
 
 
 class FrameMemory:
-    """The slots, seen from one of the two processes."""
+    """The slots, as used by either process."""
 
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
@@ -31,12 +33,14 @@ class FrameMemory:
 
     @classmethod
     def create(cls) -> FrameMemory | None:
-        """New memory, or None where the system has none. It can never shrink: reading beyond its end would kill the reader."""
+        """New memory, or None if the system does not support it. It is sealed against shrinking: reading past its end would kill the
+        reader.
+        """
         if sys.platform != "linux":
             return None
         import fcntl
 
-        hold()  # the child's own standard input or output would take the place of memory under their numbers
+        hold()  # otherwise the memory could get descriptor 0, 1 or 2, which the child replaces
         try:
             descriptor = os.memfd_create("screener-frames", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
             os.ftruncate(descriptor, SLOTS * SLOT_BYTES)
@@ -46,7 +50,7 @@ class FrameMemory:
         return cls(descriptor)
 
     def write(self, slot: int, picture: NDArray[np.uint8]) -> bool:
-        """Put a picture into a slot; False if it does not fit."""
+        """Copy a picture into a slot; False if it does not fit."""
         if picture.nbytes > SLOT_BYTES:
             return False
         start = slot * SLOT_BYTES
@@ -54,7 +58,7 @@ class FrameMemory:
         return True
 
     def read(self, slot: int, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
-        """A copy of the picture in a slot. Raises ValueError if there can be no such picture."""
+        """A copy of the picture in a slot. Raises ValueError if the slot or shape is impossible."""
         count = int(np.prod(shape))
         if not (0 <= slot < SLOTS and 0 < count <= SLOT_BYTES):
             raise ValueError(f"slot {slot}, shape {shape}: expected one of {SLOTS} slots and at most {SLOT_BYTES} bytes")
@@ -62,5 +66,5 @@ class FrameMemory:
         return self._bytes[start : start + count].reshape(shape).copy()
 
     def close(self) -> None:
-        """Give the descriptor back; the memory goes with the last process that has it."""
+        """Close the descriptor; the memory is freed with the last process that has it."""
         os.close(self.descriptor)

@@ -1,7 +1,7 @@
-"""What the decoding process may use: memory, processor time, open files, bytes written, and how long it may keep its owner waiting.
+"""Limits of the decoding process: memory, CPU time, open files, bytes written, and how long its owner waits for it.
 
-The process limits itself as far as the system can (`confine`), and its owner holds a clock on it besides (`awaiting`), for a decoder that
-is stuck may be past hearing its own. Does not know decoders or pipes.
+The process limits itself as far as the system allows (`confine`), and its owner has a time-out as well (`awaiting`), because a process that
+hangs may not notice its own limit. Does not know decoders or pipes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from screener.settings import ScanSettings
 from screener.video.readers.reader import DECODER_THREADS
 
 GRACE_SECONDS = 5.0
-"""For the decoder to notice the time limit by itself, and again for the process to notice that the decoder did not."""
+"""Time for the decoder to notice the time limit by itself, and again for the process to notice that the decoder did not."""
 
 _OPEN_FILES = 256
 _WRITTEN_BYTES = 1 << 30
@@ -30,17 +30,16 @@ def stall_seconds(settings: ScanSettings) -> float:
 
 
 def confine(settings: ScanSettings) -> None:
-    """Put this process under the limits of its next input. Can be called again: only what may be used is lowered and raised, never what is
-    allowed at most."""
+    """Set the limits of this process for its next input. Can be called again: only the soft limits are changed."""
     try:
         import resource
-    except ImportError:  # no such limits on this system
+    except ImportError:  # this system has no such limits
         return
     used = resource.getrusage(resource.RUSAGE_SELF)
     memory = settings.decoder_memory_mb << 20
     wanted = {
         resource.RLIMIT_CORE: 0,
-        # A card's driver reserves more addresses than any limit, of which it uses few: there only what can be written to is limited.
+        # A card's driver reserves more address space than any limit and uses little of it, so only writable memory is limited there.
         resource.RLIMIT_DATA if settings.decodes_on_card else resource.RLIMIT_AS: memory,
         resource.RLIMIT_NOFILE: _OPEN_FILES,
         resource.RLIMIT_FSIZE: _WRITTEN_BYTES,
@@ -54,7 +53,7 @@ def confine(settings: ScanSettings) -> None:
 
 
 class _Clock:
-    """Kills processes that let their owner wait for too long, from one thread for all of them."""
+    """Kills processes that keep their owner waiting too long; one thread serves all of them."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -64,12 +63,12 @@ class _Clock:
     def set(self, process: subprocess.Popen[bytes], seconds: float) -> None:
         with self._lock:
             self._due[process] = time.monotonic() + seconds
-            if self._thread is None or not self._thread.is_alive():  # it does not survive a fork
+            if self._thread is None or not self._thread.is_alive():  # threads do not survive a fork
                 self._thread = threading.Thread(target=self._run, name="decoder-clock", daemon=True)
                 self._thread.start()
 
     def clear(self, process: subprocess.Popen[bytes]) -> bool:
-        """Whether it was killed meanwhile."""
+        """Stop the clock; returns whether the process was killed."""
         with self._lock:
             return self._due.pop(process, None) is None
 
@@ -88,7 +87,7 @@ _clock = _Clock()
 
 @contextmanager
 def awaiting(process: subprocess.Popen[bytes], seconds: float) -> Iterator[list[bool]]:
-    """Wait for a process, which is killed after so many seconds; the list that is given is then not empty in the end."""
+    """Kill the process if the block takes longer than `seconds`; then the list that is yielded is no longer empty."""
     killed: list[bool] = []
     _clock.set(process, seconds)
     try:

@@ -1,8 +1,7 @@
-"""The process that decodes. It takes one input after the other from its standard input and sends frames and facts back.
+"""The decoding process. Reads requests from its standard input, one input after the other, and sends back frames and facts.
 
-A decoder that crashes or hangs takes this process with it, and not the scan. Requests come pickled from the parent; answers go back
-as JSON, and pixels raw in shared memory or through the pipe, so that what a hostile file might make of this process is never unpickled by
-the parent.
+A decoder that crashes or hangs ends this process and not the scan. Requests are pickled by the parent; answers are JSON, with pixels raw in
+shared memory or through the pipe, so the parent never unpickles anything from a process that a hostile file might have taken over.
 """
 
 from __future__ import annotations
@@ -29,8 +28,8 @@ from screener.records import Frame
 from screener.settings import ScanSettings
 from screener.video.ledger import Complaints
 from screener.video.masking import scrubbed
-from screener.video.readers.card import CARD
 from screener.video.readers.choice import decode
+from screener.video.readers.nvdec_card import CARD
 from screener.video.readers.reader import Decoding
 from screener.video.sandbox.frame_memory import SLOTS, FrameMemory
 from screener.video.sandbox.limits import confine, stall_seconds
@@ -57,19 +56,19 @@ def main() -> None:
 
 
 def prepare() -> tuple[BinaryIO, BinaryIO, Complaints]:
-    """Make this process fit to decode what nobody vouches for: requests in, answers out, and what the decoders print."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides; the terminal tells both
-    av.logging.set_libav_level(av.logging.ERROR)  # as OpenCV does for its own FFmpeg: complaints, and no chatter
-    av.logging.restore_default_callback()  # without it PyAV drops what its FFmpeg says, and damage goes unheard
+    """Prepare this process for decoding untrusted files. Returns the streams of requests and answers, and the decoders' messages."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides; the terminal sends the signal to both
+    av.logging.set_libav_level(av.logging.ERROR)  # errors only, as OpenCV sets it for its own FFmpeg
+    av.logging.restore_default_callback()  # without this PyAV drops FFmpeg's messages, and damage goes unnoticed
     requests = os.fdopen(os.dup(0), "rb")
     answers = os.fdopen(os.dup(1), "wb")
     return requests, answers, Complaints(_redirect_output())
 
 
 def _serve(source: Source | None, settings: ScanSettings, look: SeekPlan | None, complaints: Complaints, answers: Answers) -> None:
-    """Decode one input; without a source, only get ready for one."""
+    """Decode one input; without a source, only open what the settings need."""
     confine(settings)
-    complaints.forget()  # of the input before, if that was given up
+    complaints.forget()  # messages of the previous input, if that was abandoned
     watchdog, clock = _Watchdog(stall_seconds(settings)), _BusyClock()
     decoding: Decoding | None = None
     try:
@@ -85,7 +84,7 @@ def _serve(source: Source | None, settings: ScanSettings, look: SeekPlan | None,
         for frame in decoding.steps():
             if frame is None and time.monotonic() - reported < _PROGRESS_SECONDS:
                 continue
-            watchdog.rest()  # how long the parent takes to receive is not the decoder's fault
+            watchdog.rest()  # the time that the parent takes to receive is not the decoder's
             with clock.stopped():
                 answers.send({"facts": _facts(decoding, clock)}, frame)
             reported = time.monotonic()
@@ -98,7 +97,7 @@ def _serve(source: Source | None, settings: ScanSettings, look: SeekPlan | None,
     except BrokenPipeError:
         raise
     except Exception as error:
-        # Such as OpenCV's own error on running out of the memory it may use.
+        # Such as OpenCV's error when the memory limit is reached.
         name = "decoder cuda" if source is None else source.name
         answers.send(
             _failed("decoder_crash", f"{name}: the decoder failed: {type(error).__name__}: {scrubbed(str(error))}", decoding, clock)
@@ -113,7 +112,7 @@ def _failed(reason: str, message: str, decoding: Decoding | None, clock: _BusyCl
 
 
 class _Opening:
-    """Tells the parent now and then that a long input is still being looked through."""
+    """Reports to the parent now and then that a long input is still being opened."""
 
     def __init__(self, watchdog: _Watchdog, answers: Answers) -> None:
         self._watchdog, self._answers = watchdog, answers
@@ -127,7 +126,7 @@ class _Opening:
 
 
 class _Watchdog:
-    """Ends this process from a thread of C if a single step hangs, whether or not that step holds the interpreter."""
+    """Ends this process from a C thread if a single step hangs, even if that step holds the interpreter lock."""
 
     def __init__(self, limit_seconds: float) -> None:
         self._limit_seconds = limit_seconds
@@ -140,7 +139,7 @@ class _Watchdog:
 
 
 class _BusyClock:
-    """Counts the seconds since it was made, without those in which it was stopped."""
+    """Counts the seconds since its creation, without those in which it was stopped."""
 
     def __init__(self) -> None:
         self._started, self._stopped = time.monotonic(), 0.0
@@ -159,15 +158,15 @@ class _BusyClock:
 
 
 class Answers:
-    """What goes back to the parent: messages through a pipe, pictures through shared memory where there is some."""
+    """Sends answers to the parent: messages through a pipe, pictures through shared memory if there is any."""
 
     def __init__(self, pipe: BinaryIO, requests: BinaryIO, memory: FrameMemory | None) -> None:
-        """requests: where the parent says that a slot was emptied."""
+        """requests: the stream on which the parent reports emptied slots."""
         self._pipe, self._requests, self._memory = pipe, requests, memory
         self._sent = self._emptied = 0
 
     def send(self, message: dict[str, Any], frame: Frame | None = None) -> None:
-        """A message, and the picture that goes with it. Raises BrokenPipeError when nobody listens any more."""
+        """Send a message and its picture. Raises BrokenPipeError if the parent is gone."""
         pixels: Any = b""
         if frame is not None:
             slot = self._fill(frame.picture_rgb)
@@ -180,11 +179,11 @@ class Answers:
         self._pipe.flush()
 
     def settle(self) -> None:
-        """Wait until every slot was emptied."""
+        """Wait until every slot is empty."""
         self._wait(0)
 
     def _fill(self, picture_rgb: NDArray[np.uint8]) -> int | None:
-        """The slot that the picture is in now; None if it has to go through the pipe."""
+        """Copy the picture into a slot; returns the slot, or None if it has to go through the pipe."""
         if self._memory is None:
             return None
         self._wait(SLOTS - 1)
@@ -195,7 +194,7 @@ class Answers:
         return slot
 
     def _wait(self, most: int) -> None:
-        """Until at most so many slots are full."""
+        """Wait until at most `most` slots are full."""
         while self._sent - self._emptied > most:
             if self._requests.read(len(EMPTIED)) != EMPTIED:
                 raise BrokenPipeError
@@ -208,13 +207,15 @@ def _facts(decoding: Decoding, clock: _BusyClock) -> dict[str, Any]:
 
 
 def _frame_memory() -> FrameMemory | None:
-    """What the parent has handed down, if anything."""
+    """The shared memory passed on by the parent, if any."""
     return FrameMemory(int(sys.argv[2])) if len(sys.argv) > 2 else None
 
 
 def _redirect_output() -> int:
-    """Standard output and error into a file without a name: nothing a decoder prints reaches the user's terminal or our answers."""
-    with tempfile.TemporaryFile(buffering=0) as file:  # all three share its position, which starts anew when it is emptied
+    """Redirect standard output and error into an anonymous file, so that a decoder's output reaches neither the user's terminal nor our
+    answers.
+    """
+    with tempfile.TemporaryFile(buffering=0) as file:  # all three share its position, which is reset when it is emptied
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
         return os.dup(file.fileno())

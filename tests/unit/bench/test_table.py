@@ -6,7 +6,7 @@ import pytest
 
 from screener.bench import render
 from screener.bench.spent import Spent
-from screener.bench.stages import Bench
+from screener.bench.stage_times import Bench
 
 
 def measured(total: Spent) -> Bench:

@@ -22,7 +22,7 @@ from screener.training import end_to_end_data, end_to_end_run, validation
 from screener.training.end_to_end import Stage, State
 from screener.training.end_to_end_data import pictures_of
 from screener.training.end_to_end_run import EndToEndReport, stages_of, train_end_to_end
-from screener.training.pictures import LabelledFace
+from screener.training.labelled_pictures import LabelledFace
 
 SETTINGS = EndToEndSettings(minutes=1.0, input_size=64, pairs=2, device="cpu")
 

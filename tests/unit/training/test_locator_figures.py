@@ -10,6 +10,7 @@ from builders import TINY_PREPROCESSING, labelled_face
 from sklearn.metrics import jaccard_score, roc_auc_score
 
 from screener.errors import DatasetError
+from screener.training.labelled_pictures import LabelledFace
 from screener.training.locator_figures import (
     PARTS,
     blended_pictures,
@@ -21,7 +22,6 @@ from screener.training.locator_figures import (
     part_crop,
     part_values,
 )
-from screener.training.pictures import LabelledFace
 
 CELLS = 8
 RNG = np.random.default_rng(0)

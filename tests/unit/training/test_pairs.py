@@ -16,8 +16,8 @@ from screener.errors import DatasetError
 from screener.settings import FAKE_SOURCES
 from screener.training import pairs
 from screener.training.decoders.drawn_pictures import INDEX
+from screener.training.labelled_pictures import LabelledFace
 from screener.training.pairs import MAP_STRIDE, SHARES, SOURCES, Made, PairMaker, Recipe, Sample
-from screener.training.pictures import LabelledFace
 from screener.training.route import Route
 
 RECIPE = Recipe(input_size=64, crop_margin=1.3, hardness=0.0, strength=1.0, video=0.0, tone=0.0)

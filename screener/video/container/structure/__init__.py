@@ -1,8 +1,8 @@
-"""Whether a container is put together as its own rules and counts say, byte for byte and without a decoder.
+"""Checks whether a container follows its own rules and counts, byte for byte and without a decoder.
 
-Demuxers step over damage in silence: a lost cluster, a chunk whose name was hit, a packet that never came. What was lost there shows in
-no decoder and in no frame count, but in the container's own chains, counters and checksums. Says only how many faults there are; what they
-hit, and whether a file ends early (see `end`), is not known here.
+Demuxers silently skip damage: a lost cluster, a chunk with a damaged name, a missing packet. Such a loss shows in no decoder and no frame
+count, but in the container's own chains, counters and checksums. Only counts the faults: what they affect, and whether a file ends early
+(see `end`), is not known here.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ __all__ = ["Findings", "Walked", "examined"]
 
 
 def examined(path: Path, walked: Walked) -> Findings:
-    """What a look at the container itself tells; of a whole file, and of kinds that are not looked into, no faults."""
+    """Faults in a file's container; none for formats that are not examined."""
     checks = [check for name, check in _CHECKS.items() if name in walked.formats]
     with open(path, "rb") as file:
         try:
             for check in checks[:1]:
                 found = check(file, walked)
                 return found if isinstance(found, Findings) else Findings(found)
-        except (IndexError, ValueError, OverflowError):  # damage that not even the check can follow
+        except (IndexError, ValueError, OverflowError):  # damage that not even this check can follow
             return Findings(1)
     return Findings()
 

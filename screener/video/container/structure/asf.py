@@ -1,4 +1,4 @@
-"""ASF and WMV: the data packets, and the numbers and offsets of the coded pictures that are spread over them (ASF, revision 01.20.03)."""
+"""ASF and WMV: the data packets, and the numbers and offsets of the coded pictures spread over them (ASF, revision 01.20.03)."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _PROGRESS_PACKETS = 4096
 
 
 class _BrokenError(Exception):
-    """A data packet is none."""
+    """Something that should be a data packet is not one."""
 
 
 @dataclass
 class _Expected:
-    """The next piece of the video: number of its picture, offset within it, and size of that picture."""
+    """The expected next piece of the video: number of its picture, offset within it, and size of that picture."""
 
     number: int | None = None
     offset: int = 0
@@ -37,7 +37,7 @@ class _Expected:
 
 
 def asf_faults(file: BinaryIO, walked: Walked) -> int:
-    """Faults among the data packets of the video; a size of packets that varies is not looked into."""
+    """Number of faults in the data packets of the video; packets of varying size are not examined."""
     header_size = int.from_bytes(file.read(24)[16:24], "little")
     file.seek(0)
     header = file.read(min(header_size, _HEADER_LIMIT))
@@ -63,7 +63,7 @@ def asf_faults(file: BinaryIO, walked: Walked) -> int:
 
 
 class _Bytes:
-    """Little-endian fields of one packet, one after the other."""
+    """Reads little-endian fields of one packet in order."""
 
     def __init__(self, data: bytes) -> None:
         self.data, self.at = data, 0
@@ -76,7 +76,7 @@ class _Bytes:
 
 
 def _packet(data: bytes, stream_id: int, expected: _Expected) -> None:
-    """Sections 5.2.2 to 5.2.4."""
+    """Check one data packet (sections 5.2.2 to 5.2.4)."""
     field = _Bytes(data)
     lengths = field.take(1)
     if lengths & 0x80:

@@ -1,4 +1,4 @@
-"""Flash video: the chain of tags, each of which is followed by its own length (Adobe's specification, version 10.1, annex E)."""
+"""Flash video: the chain of tags, each followed by its own length (Adobe's specification, version 10.1, annex E)."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ _PROGRESS_TAGS = 4096
 
 
 def flv_faults(file: BinaryIO, walked: Walked) -> int:
+    """Number of faults in the chain of tags."""
     size = os.fstat(file.fileno()).st_size
     header = file.read(9)
     position = int.from_bytes(header[5:9], "big") + 4
@@ -27,7 +28,7 @@ def flv_faults(file: BinaryIO, walked: Walked) -> int:
         tags += 1
         if tags % _PROGRESS_TAGS == 0:
             walked.alive()
-        if kind not in (_AUDIO, _VIDEO, _SCRIPT) or any(tag[8:11]):  # the number of the stream is always 0
+        if kind not in (_AUDIO, _VIDEO, _SCRIPT) or any(tag[8:11]):  # the stream ID is always 0
             return faults + 1
         if len(back) == 4 and int.from_bytes(back, "big") not in (length, length + 11, 0):
             return faults + 1
@@ -39,5 +40,5 @@ def flv_faults(file: BinaryIO, walked: Walked) -> int:
 
 
 def _is_avc(start: bytes) -> bool:
-    """A configuration (0), which opens with the number of its version, pictures (1), or the end (2)."""
+    """Whether this starts a configuration (0, followed by its version number), coded pictures (1), or the end (2)."""
     return start[:1] in (b"\1", b"\2") or (start[:1] == b"\0" and start[4:5] == b"\1")

@@ -1,4 +1,6 @@
-"""GIF: the chain of blocks up to the trailer (GIF89a, appendix B). A GIF says nowhere how many pictures it holds; they are counted here."""
+"""GIF: the chain of blocks up to the trailer (GIF89a, appendix B). A GIF does not state how many pictures it holds; they are
+counted here.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +16,9 @@ _PICTURE_LIMIT = 8_000_000
 
 @dataclass
 class GifBlocks:
-    """delays: of each picture, in hundredths of a second; 0 where none is given. faults: of the chain. is_cut: it ends before its trailer.
-    goes_on: something lies behind the trailer that is no padding."""
+    """delays: of each picture, in hundredths of a second; 0 if none is given. faults: number of faults in the chain. is_cut: the file ends
+    before its trailer. goes_on: something other than padding follows the trailer.
+    """
 
     delays: list[int] = field(default_factory=list)
     faults: int = 0
@@ -25,8 +28,9 @@ class GifBlocks:
 
 @dataclass(frozen=True)
 class GifControl:
-    """What stands before a picture. delay: in hundredths of a second. disposal: what becomes of the picture before the next one: 2 clears
-    its place, 3 brings back what was there. see_through: the colour that is not drawn, -1 for none."""
+    """The graphic control extension before a picture. delay: in hundredths of a second. disposal: what happens to the picture before the
+    next one: 2 clears its area, 3 restores what was there before. see_through: index of the transparent colour, -1 for none.
+    """
 
     delay: int = 0
     disposal: int = 0
@@ -35,7 +39,7 @@ class GifControl:
 
 @dataclass(frozen=True)
 class GifPicture:
-    """start, end: in the file, from its descriptor on."""
+    """start, end: byte positions in the file, from its image descriptor on."""
 
     control: GifControl
     start: int
@@ -43,7 +47,7 @@ class GifPicture:
 
 
 def read_blocks(file: BinaryIO, alive: Callable[[], None] = lambda: None) -> GifBlocks:
-    """alive: called for each block."""
+    """Read a whole GIF. alive: called for each block."""
     found = GifBlocks()
     for _ in gif_pictures(file, found, alive):
         pass
@@ -51,7 +55,7 @@ def read_blocks(file: BinaryIO, alive: Callable[[], None] = lambda: None) -> Gif
 
 
 def gif_pictures(file: BinaryIO, found: GifBlocks, alive: Callable[[], None] = lambda: None) -> Iterator[GifPicture]:
-    """One after the other; what there is to say of the whole is put into `found` on the way."""
+    """Yield the pictures in order; facts about the whole file are added to `found` on the way."""
     control = GifControl()
     header = file.read(13)
     if len(header) == 13:
@@ -85,7 +89,7 @@ def gif_pictures(file: BinaryIO, found: GifBlocks, alive: Callable[[], None] = l
 
 
 def _extension(file: BinaryIO, found: GifBlocks) -> GifControl | None:
-    """What one kind of extension says of the next picture."""
+    """Read an extension; the graphic control for the next picture, None for any other kind."""
     label = file.read(1)
     found.faults += bool(label) and label[0] not in _LABELS
     if label[:1] != bytes([_CONTROL]):

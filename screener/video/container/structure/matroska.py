@@ -25,8 +25,9 @@ _READ_BYTES = 1 << 20
 
 @dataclass
 class _Chain:
-    """faults: so far. is_open: nothing says how long the recording is. is_cut: the file ends within an element. tracks: numbers and types
-    of the tracks that the header declares."""
+    """faults: number found so far. is_open: the length of the recording is unknown. is_cut: the file ends within an element. tracks: number
+    -> type of the tracks that the header declares.
+    """
 
     walked: Walked
     faults: int = 0
@@ -37,7 +38,7 @@ class _Chain:
 
 @dataclass(frozen=True)
 class _Element:
-    """start: of its content. end: of its content; None where it is left open."""
+    """start, end: of its content; end is None if its size is unknown."""
 
     id: int
     start: int
@@ -45,7 +46,7 @@ class _Element:
 
 
 def examine_matroska(file: BinaryIO, walked: Walked) -> Findings:
-    """A segment whose size is left open, as in a live recording, tells of a cut only by its last element."""
+    """Check the chain. If the size of a segment is unknown, as in a live recording, only its last element can show that it was cut."""
     chain = _Chain(walked)
     faults = _faults(file, chain)
     return Findings(faults, is_cut=chain.is_cut and chain.is_open)
@@ -65,14 +66,14 @@ def _faults(file: BinaryIO, chain: _Chain) -> int:
         element = _element(file, position)
         if (
             element is not None and element.id == _EBML and element.end is not None
-        ):  # another recording goes on where this one was left open
+        ):  # another recording follows this one, whose size is unknown
             position = element.end
             continue
         if element is not None and element.id == _SEGMENT:
             position = element.start
             continue
         if element is None or element.id not in _TOP or (element.end is None and element.id != _CLUSTER):
-            chain.is_cut |= element is None and end - position <= 16  # a cut within a header
+            chain.is_cut |= element is None and end - position <= 16  # cut within a header
             return chain.faults + (end - position > 16)
         limit = end if element.end is None else min(element.end, end)
         chain.is_cut |= element.end is not None and element.end > size
@@ -87,7 +88,7 @@ def _faults(file: BinaryIO, chain: _Chain) -> int:
 
 
 def _cluster(file: BinaryIO, cluster: _Element, limit: int, chain: _Chain) -> int:
-    """Walk the blocks; where the cluster ends, or -1 where the chain breaks."""
+    """Check the blocks of a cluster; returns where the cluster ends, or -1 if the chain breaks."""
     position = cluster.start
     while position < limit:
         child = _element(file, position)
@@ -96,7 +97,7 @@ def _cluster(file: BinaryIO, cluster: _Element, limit: int, chain: _Chain) -> in
         if child is None or child.end is None or child.id not in _IN_CLUSTER:
             return -1
         if child.end > limit:
-            # The last one of a file that was cut; elsewhere the lengths contradict each other.
+            # The last block of a file that was cut; elsewhere it is a contradiction between lengths.
             chain.is_cut |= child.end > os.fstat(file.fileno()).st_size
             return limit if limit == os.fstat(file.fileno()).st_size else -1
         if child.id == _SIMPLE_BLOCK:
@@ -120,7 +121,7 @@ def _group(file: BinaryIO, group: _Element, chain: _Chain) -> bool:
 
 
 def _note_block(file: BinaryIO, block: _Element, chain: _Chain) -> None:
-    """Track, time and flags of a block; pictures are never laced together."""
+    """Check track, time and flags of a block; video is never laced."""
     number = _number(file, block.start)
     if not chain.tracks:
         return
@@ -150,7 +151,7 @@ def _tracks(file: BinaryIO, start: int, end: int) -> dict[int, int]:
 
 
 def _sum_holds(file: BinaryIO, element: _Element) -> bool:
-    """Whether the checksum that an element may begin with is that of what follows it."""
+    """Whether the CRC-32 element that may start an element matches the content after it."""
     first = _element(file, element.start)
     end = element.end or element.start
     if first is None or first.id != _CRC or first.end != first.start + 4 or end - element.start > _CHECKED_BYTES:
@@ -165,7 +166,7 @@ def _sum_holds(file: BinaryIO, element: _Element) -> bool:
 
 
 def _element(file: BinaryIO, position: int) -> _Element | None:
-    """The element whose header begins there, if one does."""
+    """The element whose header begins there, or None."""
     file.seek(position)
     head = file.read(12)
     width = 9 - head[0].bit_length() if head and head[0] else 9
@@ -180,7 +181,7 @@ def _element(file: BinaryIO, position: int) -> _Element | None:
 
 
 def _number(file: BinaryIO, position: int) -> tuple[int, int] | None:
-    """An EBML number and its width."""
+    """An EBML variable-size number and its width in bytes."""
     file.seek(position)
     head = file.read(8)
     if not head or not head[0]:

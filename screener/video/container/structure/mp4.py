@@ -1,4 +1,4 @@
-"""MP4 and QuickTime: the chain of boxes, and tables of one track that must speak of the same number of samples (ISO/IEC 14496-12)."""
+"""MP4 and QuickTime: the chain of boxes, and tables of a track that must agree on the number of samples (ISO/IEC 14496-12)."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ _SEARCHED_AT_ONCE = 1 << 20
 
 
 def mp4_faults(file: BinaryIO, walked: Walked) -> int:
-    """Of the boxes at the top only those that hold others are entered; what follows the last box is none of its business, unless further
-    fragments lie there."""
+    """Number of faults. Only top-level boxes that hold others are entered. What follows the last box is ignored, unless it contains further
+    fragments.
+    """
     size = os.fstat(file.fileno()).st_size
     faults = reached = 0
     fragments = Fragments()
@@ -38,7 +39,7 @@ def mp4_faults(file: BinaryIO, walked: Walked) -> int:
 
 
 def _go_on(file: BinaryIO, position: int) -> bool:
-    """Whether the chain of fragments broke off before their end."""
+    """Whether more fragments follow the point where the chain of boxes broke."""
     file.seek(position)
     kept = b""
     while block := file.read(_SEARCHED_AT_ONCE):
@@ -49,7 +50,7 @@ def _go_on(file: BinaryIO, position: int) -> bool:
 
 
 def _inside(file: BinaryIO, start: int, end: int, fragments: Fragments, depth: int = 0) -> int:
-    """fragments: what was found of them so far."""
+    """Faults in the boxes from start to end. fragments: collects the fragments found."""
     faults, reached = 0, start
     tables: dict[bytes, bytes] = {}
     for name, inner, following in _boxes(file, start, end):
@@ -61,14 +62,14 @@ def _inside(file: BinaryIO, start: int, end: int, fragments: Fragments, depth: i
         elif name in _TABLES and following - inner < _TABLE_BYTES:
             file.seek(inner)
             tables[name] = file.read(following - inner)
-            if name in PARTS:  # of runs there may be several
+            if name in PARTS:  # a fragment may have several runs
                 fragments.add(name, tables[name], tables.get(b"tfhd", b""))
-    # QuickTime closes some boxes with four zero bytes.
+    # QuickTime ends some boxes with four zero bytes.
     return faults + (end - reached > 8) + _contradictions(tables, os.fstat(file.fileno()).st_size)
 
 
 def _boxes(file: BinaryIO, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """(name, start of the content, end) of each box in a row, up to the first thing that is none."""
+    """(name, start of the content, end) of each box in a row, up to the first thing that is not a box."""
     position = start
     for _ in range(_BOX_LIMIT):
         if position + 8 > end:
@@ -87,7 +88,7 @@ def _boxes(file: BinaryIO, start: int, end: int) -> Iterator[tuple[bytes, int, i
 
 
 def _contradictions(tables: dict[bytes, bytes], size: int) -> int:
-    """Of one track: times, offsets of times, sizes and chunks each give a number of samples."""
+    """Faults in the tables of one track: times, time offsets, sizes and chunks each imply a number of samples."""
     if b"stsz" not in tables or len(tables[b"stsz"]) < 12:
         return 0
     samples = int.from_bytes(tables[b"stsz"][8:12], "big")
@@ -107,15 +108,15 @@ def _contradictions(tables: dict[bytes, bytes], size: int) -> int:
 
 
 def _sizes(table: bytes, samples: int) -> NDArray[np.int64]:
-    """(samples,) bytes of each sample, which all have the same or stand in a list."""
+    """(samples,) size of each sample in bytes, stored as one common size or as a list."""
     same = int.from_bytes(table[4:8], "big")
     return np.full(min(samples, len(table)), same) if same else _entries(table[4:], ">u4")
 
 
 def _misplaced(chunks: NDArray[np.int64], each: NDArray[np.int64], sizes: NDArray[np.int64], size: int) -> int:
-    """Chunks that reach over the end of the file or into each other. each: samples of every chunk."""
+    """Number of chunks that reach past the end of the file or overlap. each: samples of every chunk."""
     if int(each.sum()) != len(sizes):
-        return 0  # the same size for very many samples: sound, not pictures
+        return 0  # the same size for very many samples: audio, not video
     ends = chunks + np.diff(np.append(0, np.append(0, np.cumsum(sizes))[np.cumsum(each)]))
     order = np.argsort(chunks, kind="stable")
     return int((ends > size).sum() + (ends[order][:-1] > chunks[order][1:]).sum())
@@ -127,7 +128,7 @@ def _column(table: bytes, columns: int, column: int) -> NDArray[np.int64]:
 
 
 def _entries(table: bytes, kind: str, columns: int = 1) -> NDArray[np.int64]:
-    """The rows behind a table's count, as many as there are and no more than it says."""
+    """The rows after a table's count, as many as there are but no more than the count states."""
     promised = int.from_bytes(table[4:8], "big") * columns
     rows = table[8:]
     width = np.dtype(kind).itemsize

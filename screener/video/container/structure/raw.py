@@ -1,4 +1,4 @@
-"""Streams without a container, and MPEG program streams: they begin with a start code, or their beginning was cut off."""
+"""Raw streams and MPEG program streams: they begin with a start code, unless their beginning was cut off."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ _READ_BYTES = 1 << 20
 
 
 def raw_faults(file: BinaryIO, walked: Walked) -> int:
-    """A picture stream that is only found after other bytes is what is left of something else."""
+    """1 if the stream does not begin with a start code, which means that its beginning is lost."""
     return int(not _BEGINNING.match(file.read(_SEARCHED_BYTES)))
 
 
 def examine_programs(file: BinaryIO, walked: Walked) -> Findings:
-    """Begins with a pack header, or as a Video CD file does, and does not end within one; and how many videos there are."""
+    """Check that a program stream begins with a pack header or a Video CD header and does not end within a pack, and count its video
+    streams.
+    """
     size = os.fstat(file.fileno()).st_size
     head = file.read(4)
     videos: set[int] = set()

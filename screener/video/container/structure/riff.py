@@ -15,7 +15,9 @@ _PROGRESS_CHUNKS = 4096
 
 @dataclass
 class _Chain:
-    """What the walk has found. pictures: chunks of each stream that are coded pictures. promised: frames, by stream, as headers say."""
+    """What was found. pictures: stream number -> chunks that hold coded pictures. promised: stream number -> frames, according
+    to headers.
+    """
 
     walked: Walked
     faults: int = 0
@@ -27,6 +29,7 @@ class _Chain:
 
 
 def avi_faults(file: BinaryIO, walked: Walked) -> int:
+    """Number of faults in the chain of chunks and the picture counts."""
     chain = _Chain(walked)
     size = os.fstat(file.fileno()).st_size
     position = 0
@@ -64,13 +67,15 @@ def _walk(file: BinaryIO, position: int, end: int, inside: bytes, chain: _Chain,
 
 
 def _note_stream(rest: bytes, chain: _Chain) -> None:
-    """rest: of a stream header, behind its type. Its frames stand at byte 32 of the whole."""
+    """rest: a stream header after its type. The number of frames is at byte 32 of the whole header."""
     chain.promised[chain.streams] = int.from_bytes(rest[28:32], "little")
     chain.streams += 1
 
 
 def _miscounted(chain: _Chain) -> int:
-    """Fewer pictures than promised, or more; some writers count only those of the first RIFF chunk, so more are fair behind it."""
+    """Streams with fewer pictures than the header states, or more. Some writers count only those of the first RIFF chunk, so more are
+    accepted if there are several.
+    """
     stream = chain.walked.stream_index
     promised, found = chain.promised.get(stream, 0), chain.pictures.get(stream, 0)
     if not promised or not found:

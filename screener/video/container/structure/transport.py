@@ -1,4 +1,4 @@
-"""MPEG transport streams: packets in step, the counter of the video, and pictures that were announced but never came (ISO/IEC 13818-1)."""
+"""MPEG transport streams: packet sync, the continuity counter of the video, and announced pictures that are missing (ISO/IEC 13818-1)."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ from screener.video.container.structure.programmes import Programmes
 from screener.video.container.structure.walked import Findings, Walked
 
 LAYOUTS = ((188, 0), (192, 4), (204, 0))
-"""Length of a packet, and where in it the sync byte lies: plain, with a time stamp in front, with a checksum behind."""
+"""Length of a packet in bytes and offset of its sync byte: plain, with a time stamp before, with a checksum after."""
 
 _SYNC = 0x47
 _PACKETS_AT_ONCE = 20_000
 _TIME_RANGE = 1 << 33
 _SEPARATE_FIELDS = 1 / 3
-"""Above this share of announced times without a picture, the stream announces both fields of each picture."""
+"""If more than this share of the announced times has no picture, the stream announces both fields of each picture."""
 
 
 def examine_transport(file: BinaryIO, walked: Walked) -> Findings:
+    """Check a whole transport stream."""
     layout = _layout(file.read(5 * 204))
     if layout is None:
-        return Findings(1)  # it begins, or soon goes on, with something else
+        return Findings(1)  # it does not begin with packets in sync
     length, start = layout
     file.seek(0)
     faults, seams, last = 0, 0, None
@@ -59,23 +60,24 @@ def _identifier(packets: NDArray[np.uint8]) -> NDArray[np.uint16]:
 
 
 def _counter_breaks(video: NDArray[np.uint8], last: int | None) -> tuple[int, int, int | None]:
-    """Places where the continuity counter neither goes on nor repeats itself, nor says that it starts anew; where it does that; and its
-    last value."""
-    video = video[video[:, 3] & 0x10 > 0]  # it counts packets that carry something
+    """Number of places where the continuity counter neither continues, repeats itself nor announces a restart; number of restarts; its last
+    value.
+    """
+    video = video[video[:, 3] & 0x10 > 0]  # the counter counts only packets with a payload
     if not len(video):
         return 0, 0, last
     counters = (video[:, 3] & 0x0F).astype(np.int64)
     steps = np.diff(counters, prepend=counters[0] - 1 if last is None else last) % 16
     adapted = (video[:, 3] & 0x20 > 0) & (video[:, 4] > 0)
     announced = adapted & (video[:, 5] & 0x80 > 0)
-    # Another recording, strung to the end of this one, begins its count at 0 with a picture that can be entered at.
+    # Another recording that was appended starts its counter at 0, with a random access point.
     anew = adapted & (video[:, 5] & 0x40 > 0) & (video[:, 1] & 0x40 > 0) & (counters == 0)
     broken = (steps > 1) & ~announced
     return int((broken & ~anew).sum()), int((broken & anew).sum()), int(counters[-1])
 
 
 def _announced(packet: bytes) -> tuple[int | None, bool]:
-    """(presentation time in ticks of 90 kHz, whether a picture begins here as its packet says)."""
+    """(presentation time in ticks of 90 kHz, whether the packet really begins a picture as it says)."""
     start = 4 + (1 + packet[4] if packet[3] & 0x20 else 0)
     head = packet[start : start + 14]
     if len(head) < 14:

@@ -1,4 +1,4 @@
-"""What walking the packets of a file has told, for holding its container against, and what came of that."""
+"""What reading the packets of a file has shown, to compare its container with, and the result of that comparison."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Walked:
-    """formats: FFmpeg's names of the container. stream_index, stream_id: of the video within its container. packets: of the video, all of
-    them. ticks: (n,) int64 presentation times of those that are shown, in the stream's time base. alive: to be called now and then."""
+    """formats: FFmpeg's names of the container. stream_index, stream_id: of the video within its container. packets: number of video
+    packets. ticks: (n,) int64 presentation times of those that are shown, in the stream's time base. alive: to be called now and then.
+    """
 
     formats: frozenset[str]
     stream_index: int
@@ -24,9 +25,10 @@ class Walked:
 
 @dataclass(frozen=True)
 class Findings:
-    """faults: things in a container that contradict each other. seams: places where another recording goes on, by the container's own
-    counters. videos: streams of moving pictures that it carries, as far as its tables say, else 0. is_cut: it ends within something
-    that says how long it is."""
+    """faults: number of contradictions in the container. seams: number of places where another recording begins, according to the
+    container's own counters. videos: number of video streams according to its tables, 0 if unknown. is_cut: the file ends within an element
+    of stated length.
+    """
 
     faults: int = 0
     seams: int = 0

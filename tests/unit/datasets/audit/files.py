@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from screener.datasets import LabelledItem
-from screener.datasets.audit.facts import FileFacts
-from screener.datasets.audit.jpeg import PictureHeader
+from screener.datasets.audit.incidental_facts import FileFacts
+from screener.datasets.audit.jpeg_header import PictureHeader
 from screener.records import VideoFacts
 
 

@@ -10,9 +10,9 @@ import pytest
 from builders import portrait
 
 from screener.datasets.audit import AuditReport, judge, require_clean
-from screener.datasets.audit.facts import FileFacts
 from screener.datasets.audit.fingerprints import fingerprint
-from screener.datasets.audit.jpeg import PictureHeader
+from screener.datasets.audit.incidental_facts import FileFacts
+from screener.datasets.audit.jpeg_header import PictureHeader
 from screener.errors import DatasetError, SettingsError
 from screener.records import VideoFacts
 from screener.settings.audit import AuditSettings

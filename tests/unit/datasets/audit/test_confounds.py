@@ -12,8 +12,8 @@ from sklearn.metrics import roc_auc_score
 
 from screener.datasets.audit import confounds
 from screener.datasets.audit.confounds import EVERYWHERE, Confound, find_confounds, independent_groups
-from screener.datasets.audit.facts import FACTS, FileFacts
-from screener.datasets.audit.jpeg import PictureHeader
+from screener.datasets.audit.incidental_facts import FACTS, FileFacts
+from screener.datasets.audit.jpeg_header import PictureHeader
 from screener.records import VideoFacts
 from screener.settings.audit import AuditSettings
 from screener.video.container.header import ContainerFacts

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from builders import portrait
 
-from screener.datasets.audit.facts import FileFacts
 from screener.datasets.audit.fingerprints import fingerprint
+from screener.datasets.audit.incidental_facts import FileFacts
 from screener.datasets.audit.leaks import Leak, find_leaks
 from screener.settings.audit import AuditSettings
 

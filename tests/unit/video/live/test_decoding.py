@@ -1,4 +1,4 @@
-"""A live source in this process: a file at its own speed, the pace, and what a pipe or playlist may be."""
+"""A live source in this process: a file at its own speed, and what a pipe or playlist may be."""
 
 from __future__ import annotations
 
@@ -14,32 +14,14 @@ from screener.errors import SourceError
 from screener.settings import LiveSettings, ScanSettings
 from screener.video import file_source, open_video
 from screener.video.ledger import Complaints
-from screener.video.live.decoding import LiveDecoding, Pace, decode_live
+from screener.video.live.decoding import LiveDecoding, decode_live
+from screener.video.live.live_worker import Due
 from screener.video.live.one_source import live_source
-from screener.video.live.worker import Due
 from screener.video.sources import Source
 
 
 def opened(source: Source) -> LiveDecoding:
     return decode_live(source, LiveSettings(), Complaints())
-
-
-def test_a_pace_holds_back_what_comes_early_and_nothing_else() -> None:
-    pace = Pace()
-    assert pace.wait_seconds(5.0, 100.0) == 0.0
-    assert pace.wait_seconds(5.5, 100.1) == pytest.approx(0.4)
-    assert pace.wait_seconds(6.0, 101.3) == 0.0, "a little late is shown at once, and the pace stays"
-    assert pace.wait_seconds(6.5, 101.4) == pytest.approx(0.1)
-
-
-def test_a_pace_begins_anew_after_a_stop_or_a_jump() -> None:
-    pace = Pace()
-    pace.wait_seconds(0.0, 100.0)
-    assert pace.wait_seconds(0.5, 105.0) == 0.0
-    assert pace.wait_seconds(1.0, 105.1) == pytest.approx(0.4), "not rushed through"
-    assert pace.wait_seconds(90_000.0, 105.2) == 0.0
-    assert pace.wait_seconds(0.0, 105.3) == 0.0
-    assert pace.wait_seconds(0.2, 105.3) == pytest.approx(0.2)
 
 
 def test_frames_are_due_at_the_asked_rate() -> None:

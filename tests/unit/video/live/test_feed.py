@@ -17,8 +17,8 @@ from video_media import number_of, write_clip
 from screener.errors import SourceError
 from screener.settings import LiveSettings
 from screener.video import file_source
-from screener.video.live.child import LiveChild
 from screener.video.live.feed import Feed, FeedStatus
+from screener.video.live.live_child import LiveChild
 from screener.video.live.one_source import live_source
 
 PATIENCE_SECONDS = 60.0

@@ -17,7 +17,7 @@ from video_media import noise, read, write_clip
 from screener.errors import DeviceError
 from screener.settings import ScanSettings
 from screener.video.ledger import Complaints, Ledger
-from screener.video.readers.card import CARD
+from screener.video.readers.nvdec_card import CARD
 from screener.video.sandbox.worker import decode
 from screener.video.sources import file_source
 

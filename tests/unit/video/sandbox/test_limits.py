@@ -13,8 +13,8 @@ from video_media import read, write_clip
 from screener.errors import SourceError
 from screener.settings import ScanSettings
 from screener.video.sandbox import child
+from screener.video.sandbox.decoded_video import _Worker, open_video
 from screener.video.sandbox.limits import awaiting, stall_seconds
-from screener.video.sandbox.opening import _Worker, open_video
 from screener.video.sources import file_source
 
 resource = pytest.importorskip("resource", reason="this system limits no process")
@@ -49,7 +49,7 @@ PATIENT = ScanSettings(stall_seconds=60.0, decoder_memory_mb=1536)
 def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     _Worker.kill_idle()
     monkeypatch.setattr("screener.video.sandbox.limits.GRACE_SECONDS", 1.0)
-    monkeypatch.setattr("screener.video.sandbox.opening.GRACE_SECONDS", 1.0)
+    monkeypatch.setattr("screener.video.sandbox.decoded_video.GRACE_SECONDS", 1.0)
 
 
 @pytest.fixture

@@ -19,10 +19,10 @@ from screener.settings import ScanSettings
 from screener.video import SeekPlan, equal_slices, open_video, start_decoder
 from screener.video.container.policy import Plan
 from screener.video.ledger import Complaints
-from screener.video.readers import card, sequential
-from screener.video.readers.card import TRIAL_COLOUR, TRIAL_LEVEL
+from screener.video.readers import nvdec_card, sequential
+from screener.video.readers.nvdec_card import TRIAL_COLOUR, TRIAL_LEVEL
 from screener.video.sandbox import child
-from screener.video.sandbox.opening import Video, _Worker
+from screener.video.sandbox.decoded_video import Video, _Worker
 from screener.video.sources import file_source
 
 ON_CARD = ScanSettings(all_frames=True, decoder="cuda", decoder_memory_mb=1536)
@@ -191,7 +191,7 @@ def flat(brightness: int, colour: int) -> stand_in.CardFrame:
 
 
 def test_what_is_asked_of_ffmpeg() -> None:
-    asked = card._acceleration()
+    asked = nvdec_card._acceleration()
     assert asked.is_hw_owned, "else every frame would leave the card"
     assert not asked.allow_software_fallback, "else nobody would know who decoded"
 
@@ -200,12 +200,12 @@ def test_what_is_asked_of_ffmpeg() -> None:
 def test_a_card_is_believed_once_it_has_decoded_the_trial_picture(
     monkeypatch: pytest.MonkeyPatch, change: Callable[[list[Any]], list[Any]], fault: str | None
 ) -> None:
-    monkeypatch.setattr(card, "CodecContext", Trial(change))
-    monkeypatch.setattr(card, "_acceleration", lambda: SimpleNamespace(create=lambda codec: codec))
-    tried = card.Card()
+    monkeypatch.setattr(nvdec_card, "CodecContext", Trial(change))
+    monkeypatch.setattr(nvdec_card, "_acceleration", lambda: SimpleNamespace(create=lambda codec: codec))
+    tried = nvdec_card.Card()
     if fault is None:
         tried.hold(Complaints())
-        monkeypatch.setattr(card, "_acceleration", None)
+        monkeypatch.setattr(nvdec_card, "_acceleration", None)
         tried.hold(Complaints())  # it is held already
         return
     with pytest.raises(DeviceError, match=fault):

@@ -14,7 +14,7 @@ import pytest
 from video_media import noise
 
 from screener.video.ledger import Complaints
-from screener.video.readers.jpeg import decodes_whole, end_of_jpeg
+from screener.video.readers.jpeg_integrity import decodes_whole, end_of_jpeg
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""One coded JPEG held against libjpeg, which reports bits that FFmpeg's decoder passes over, and where in a file a JPEG ends."""
+"""Checks a coded JPEG with libjpeg, which reports damage that FFmpeg's decoder ignores, and finds where a JPEG in a file ends."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from screener.video.ledger import Complaints
 
 _END = b"\xff\xd9"
 _COMMON_FRAME = re.compile(rb"\xff[\xc0-\xc2]\x00.\x08", re.DOTALL)
-"""A frame header of 8 bits, baseline or progressive: what libjpeg decodes."""
+"""A frame header that libjpeg decodes: 8 bits, baseline or progressive."""
 
 
 def decodes_whole(jpeg: bytes, complaints: Complaints) -> bool:
-    """Whether libjpeg finds as many coded blocks as there are pixels for, and nothing besides. True where nobody would hear it complain."""
+    """Whether libjpeg finds as many coded blocks as the size requires, and no other error. True if its messages cannot be heard."""
     sound = _without_padding(jpeg)
     complaints.new()
-    # Decoding at an eighth of the size reads every bit, and makes few pixels of them.
+    # Decoding at an eighth of the size still reads every bit, and produces few pixels.
     picture = cv2.imdecode(np.frombuffer(sound, np.uint8), cv2.IMREAD_REDUCED_GRAYSCALE_8)
     heard = complaints.new()
     return not heard if picture is not None else not _COMMON_FRAME.search(sound)
 
 
 def _without_padding(jpeg: bytes) -> bytes:
-    """Some cameras fill up their packets before or behind the end, which is no damage."""
+    """The JPEG without the padding that some cameras add before or after the end marker, which is not damage."""
     end = jpeg.rfind(_END)
     body = jpeg[:end] if end > 0 else jpeg
     if body.endswith(b"\0\0\0"):
         body = body.rstrip(b"\0")
-        body += b"\0" * body.endswith(b"\xff")  # which stood for a coded 255
+        body += b"\0" * body.endswith(b"\xff")  # restores the stuffed byte after a coded 255
     return body + _END
 
 
 def end_of_jpeg(data: bytes) -> int:
-    """Where the first picture ends, behind its marker (ITU-T T.81, section B.1); the end of the data where there is none."""
+    """Position after the end marker of the first picture (ITU-T T.81, section B.1); the end of the data if there is none."""
     position = 2
     while position >= 0 and position + 4 <= len(data):
         if data[position] != 0xFF:
@@ -53,7 +53,7 @@ def end_of_jpeg(data: bytes) -> int:
 
 
 def _end_of_scan(data: bytes, position: int) -> int:
-    """The next marker that is neither a stuffed byte nor a restart."""
+    """Position of the next marker that is neither a stuffed byte nor a restart."""
     while (position := data.find(b"\xff", position)) >= 0 and position + 1 < len(data):
         if data[position + 1] not in (0x00, 0xFF, *range(0xD0, 0xD8)):
             return position

@@ -1,7 +1,7 @@
-"""Labelled pictures of any layout -> faces with landmarks, split into training and validation.
+"""Labelled pictures in any layout in, faces with landmarks out, split into training and validation.
 
-Faces are found once and kept beside the run; pictures are read when they are wanted. Knows files and the face detector. Does not know
-blending, tensors or the network.
+Faces are found once and cached beside the run; pictures are read when needed. Knows files and the face detector. Does not know blending,
+tensors or the network.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
 class LabelledFace:
     """A picture and the one face in it.
 
-    source: the file, read anew each time that it is wanted, or the picture itself, (H, W, 3) RGB uint8. size_hw: of the picture.
+    source: the file, read each time it is needed, or the picture itself, (H, W, 3) RGB uint8. size_hw: of the picture.
     box_xyxy: (4,) float32. landmarks_xy: (5, 2) float32, pixels of the picture.
-    group: faces of one group are an original and what was made of it, and are never split. method: how a fake was made.
+    group: an original and the fakes made from it are one group and are never split. method: how a fake was made.
     """
 
     set_name: str
@@ -55,16 +55,16 @@ class LabelledFace:
 
     @property
     def picture_rgb(self) -> NDArray[np.uint8]:
-        """(H, W, 3) uint8. Raises DatasetError when the file is gone or no longer a picture."""
+        """(H, W, 3) uint8. Raises DatasetError if the file is gone or no longer a picture."""
         return read_picture(self.source) if isinstance(self.source, Path) else self.source
 
     def square(self, margin: float) -> tuple[float, float, float]:
-        """(centre x, centre y, side) of the crop; a tightly cut portrait gets a smaller margin rather than a wide mirrored border."""
+        """(centre x, centre y, side) of the crop; a tightly cropped portrait gets a smaller margin instead of a wide mirrored border."""
         x, y, side = square_around(self.box_xyxy, margin)
         return x, y, max(side / margin, min(side, 1.1 * min(self.size_hw)))
 
     def inside_share(self, margin: float) -> float:
-        """Share of the crop that lies inside the picture; the rest can only be mirrored."""
+        """Share of the crop that lies inside the picture; the rest is mirrored."""
         height, width = self.size_hw
         x, y, side = self.square(margin)
         inside_x = min(x + side / 2, width) - max(x - side / 2, 0.0)
@@ -72,7 +72,7 @@ class LabelledFace:
         return float(max(0.0, inside_x) * max(0.0, inside_y) / side**2)
 
     def crop(self, margin: float, shift_xy: tuple[float, float] = (0.0, 0.0)) -> Face:
-        """Square crop at the picture's own resolution; margin as in `preprocess`, shift in shares of its side."""
+        """Square crop at the picture's own resolution; margin as in `preprocessing`, shift relative to its side."""
         x, y, side = self.square(margin)
         centre = np.array([x + shift_xy[0] * side, y + shift_xy[1] * side])
         square = cut_square(self.picture_rgb, centre[0], centre[1], side)
@@ -81,14 +81,14 @@ class LabelledFace:
 
 
 def held_out(name: str, share: float) -> bool:
-    """Whether a picture belongs to validation: decided by a hash of its name, so that it never changes as data is added."""
+    """Whether a picture belongs to validation: decided by a hash of its name, so that adding data does not change it."""
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") < share * 2**32
 
 
 def read_item_faces(items: Sequence[LabelledItem], detector: FaceDetector, cache: Path) -> list[LabelledFace]:
-    """The faces of labelled pictures of any layout, in their order; those without a face are left out.
+    """The faces of labelled pictures in any layout, in order, without those in which no face was found.
 
-    Faces are found once and kept in `cache`. Raises DatasetError when a picture cannot be read.
+    Faces are found once and stored in `cache`. Raises DatasetError if a picture cannot be read.
     """
     rows = _found(items, detector, cache)
     return [
@@ -108,7 +108,7 @@ def _set_of(item: LabelledItem) -> str:
 
 
 def read_picture(path: Path) -> NDArray[np.uint8]:
-    """(H, W, 3) RGB uint8. Raises DatasetError when it cannot be read."""
+    """(H, W, 3) RGB uint8. Raises DatasetError if it cannot be read."""
     try:
         content = np.fromfile(path, np.uint8)
     except OSError as error:
@@ -120,12 +120,12 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
 
 
 def face_key(names: Sequence[str], detector: FaceDetector) -> str:
-    """What a cache of faces is of: these pictures, found by this detector."""
+    """Key of a cache of faces: identifies the pictures and the detector."""
     return hashlib.sha256("\n".join([*names, str(detector.contract())]).encode()).hexdigest()
 
 
 def _found(items: Sequence[LabelledItem], detector: FaceDetector, cache: Path) -> NDArray[np.float32]:
-    """(N, 16): box and landmarks of the most central confident face of each picture, NaN where there is none, and the picture's size."""
+    """(N, 16): box and landmarks of the most central confident face of each picture, NaN if there is none, and the picture's size."""
     key = face_key([item.name for item in items], detector)
     if cache.exists():
         with np.load(cache) as saved:
@@ -143,14 +143,14 @@ def _found(items: Sequence[LabelledItem], detector: FaceDetector, cache: Path) -
 
 
 def _in_order(pool: ThreadPoolExecutor, paths: Sequence[Path]) -> Iterator[NDArray[np.uint8]]:
-    """Pictures read a little ahead, so that no data set has to fit into memory."""
+    """Pictures, read slightly ahead, so that no data set has to fit into memory."""
     for first in range(0, len(paths), 8 * READERS):
         yield from pool.map(read_picture, paths[first : first + 8 * READERS])
 
 
 def _find(picture: NDArray[np.uint8], detector: FaceDetector, row: NDArray[np.float32]) -> None:
     height, width = picture.shape[:2]
-    # Tight portraits fill the picture: a border gives the detector the surroundings it expects.
+    # Tight portraits fill the picture: a border provides the surroundings that the detector expects.
     border = max(height, width) // 4
     found = detector.detect(np.asarray(cv2.copyMakeBorder(picture, *(border,) * 4, cv2.BORDER_REPLICATE), np.uint8))
     if found:

@@ -1,4 +1,4 @@
-"""What a picture file's header says about how it was made: JPEG tables and chroma sampling, and the software that wrote it.
+"""Reads from a picture file's header how it was made: JPEG tables and chroma subsampling, and the software that wrote it.
 
 Reads headers with Pillow and decodes nothing. Does not know labels.
 """
@@ -22,7 +22,7 @@ LUMINANCE = np.array([
     49, 64, 78, 87, 103, 121, 120, 101,   72, 92, 95, 98, 112, 100, 103, 99,
 ])
 # fmt: on
-"""Quantisation of luminance at quality 50, row by row (ITU T.81, table K.1)."""
+"""Quantisation table of luminance at quality 50, row by row (ITU-T T.81, table K.1)."""
 
 SAMPLINGS = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}
 
@@ -33,9 +33,9 @@ _LONGEST_TAG = 60
 class PictureHeader:
     """How a picture file was written; fields that its format lacks are empty or None.
 
-    quality: 1 to 100, of the table nearest to the luminance table in the scaling of the Independent JPEG Group. tables: digest of all
-    quantisation tables. sampling: of the chroma, such as 4:2:0. progressive: whether the scans refine each other.
-    software: what wrote it and the camera, as far as it says.
+    quality: 1 to 100, of the Independent JPEG Group's table that is nearest to the luminance table. tables: digest of all quantisation
+    tables. sampling: chroma subsampling, such as 4:2:0. progressive: whether the scans refine each other. software: the software and camera
+    that wrote it, if stated.
     """
 
     quality: int | None = None
@@ -46,7 +46,7 @@ class PictureHeader:
 
 
 def read_picture_header(path: Path) -> PictureHeader:
-    """The header of a picture file; an empty one where Pillow cannot read it."""
+    """The header of a picture file; an empty one if Pillow cannot read it."""
     try:
         with Image.open(path) as picture:
             software = _software(picture)
@@ -65,7 +65,7 @@ def read_picture_header(path: Path) -> PictureHeader:
 
 
 def jpeg_quality(table: NDArray[np.int64]) -> int:
-    """(64,) luminance table, row by row -> the quality from 1 to 100 whose table lies nearest, by the sum of absolute differences.
+    """(64,) luminance table, row by row -> the quality from 1 to 100 with the nearest table, by the sum of absolute differences.
 
     The scaling is that of the Independent JPEG Group's library: 5000 / quality percent below 50, 200 - 2 quality from there on.
     """

@@ -1,6 +1,6 @@
-"""The process that decodes a live source, seen from outside: started, asked for frames, and ended at any moment.
+"""The process that decodes a live source, as seen from outside: started, asked for frames, and ended at any moment.
 
-Knows processes and pipes. Does not know when a silence is too long; whoever watches calls `silence_seconds` and `kill`.
+Knows processes and pipes. Does not decide when a silence is too long; the owner checks `silence_seconds` and calls `kill`.
 """
 
 from __future__ import annotations
@@ -22,31 +22,32 @@ class LiveChild:
     """One decoding process for one connection to a source."""
 
     def __init__(self, source: Source, settings: LiveSettings) -> None:
-        self._child = Child("video.live.worker", heard=self._hear)
+        self._child = Child("video.live.live_worker", heard=self._hear)
         self._max_pixels = settings.max_pixels
         self._killing = threading.Lock()
         self._heard = time.monotonic()
         self.is_ready = False
-        """The process runs and has begun to open the source; before, its silence is that of loading libraries."""
+        """Whether the process has begun to open the source; a silence before that means that it is loading libraries."""
         self.killed_for = ""
-        """Why it was ended, if it was ended for something."""
+        """Why it was killed; empty if it was not."""
         self._child.request(source, settings)
 
     @property
     def silence_seconds(self) -> float:
-        """Since anything was heard of it."""
+        """Seconds since anything was received from it."""
         return time.monotonic() - self._heard
 
     @property
     def exit_status(self) -> int | None:
+        """Exit status of the process; None while it runs."""
         return self._child.popen.poll()
 
     def ask(self) -> None:
-        """For one more frame."""
+        """Ask for one more frame."""
         self._child.write(b"+")
 
     def receive(self) -> tuple[dict[str, Any], NDArray[np.uint8] | None] | None:
-        """The next message, with the picture (H, W, 3) that belongs to it; None when the process has ended or its reply is invalid."""
+        """The next message and its picture, (H, W, 3) uint8 RGB or None; None if the process ended or its reply is invalid."""
         message = self._child.receive()
         if message is None:
             return None
@@ -60,13 +61,13 @@ class LiveChild:
         return (message, picture) if self._child.receive_into(picture.data.cast("B")) else None
 
     def kill(self, why: str = "") -> None:
-        """End it at once, whatever it is doing. From any thread, and more than once."""
+        """Kill the process at once, whatever it is doing. May be called from any thread and more than once."""
         with self._killing:
             self.killed_for = self.killed_for or why
             self._child.kill()
 
     def close_pipes(self) -> None:
-        """After `kill`, by the thread that receives."""
+        """Close the pipes; call after `kill`, in the thread that receives."""
         self._child.close_pipes()
 
     def _hear(self) -> None:

@@ -17,7 +17,7 @@ from screener.errors import SourceError
 from screener.settings import ScanSettings
 from screener.video import open_video
 from screener.video.sandbox import child
-from screener.video.sandbox.opening import Video, _Worker
+from screener.video.sandbox.decoded_video import Video, _Worker
 from screener.video.sandbox.protocol import STALLED_STATUS
 from screener.video.sources import file_source
 

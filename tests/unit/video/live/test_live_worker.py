@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from screener.video.live.worker import Stillness
+from screener.video.live.live_worker import Stillness
 
 RATE = 10
 

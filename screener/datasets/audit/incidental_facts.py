@@ -1,6 +1,6 @@
-"""One labelled file -> everything about it that has nothing to do with a forged face: how it is coded, how large it is, what wrote it.
+"""Reads everything about a labelled file that has nothing to do with a forged face: how it is coded, its size, the software that wrote it.
 
-Reads with the scan's own readers, in their processes. Does not know what the facts say about the labels.
+Uses the scan's readers, in their processes. Does not know what the facts say about the labels.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 from screener.datasets.audit.fingerprints import Fingerprint, fingerprint
-from screener.datasets.audit.jpeg import PictureHeader, read_picture_header
+from screener.datasets.audit.jpeg_header import PictureHeader, read_picture_header
 from screener.datasets.item import LabelledItem
 from screener.errors import SourceError
 from screener.records import VideoFacts
@@ -22,16 +22,16 @@ from screener.video import file_source, open_video
 from screener.video.container.header import ContainerFacts, read_container_facts
 
 OnProgress = Callable[[int, int], None]
-"""Called with (files read, files in all) after each file."""
+"""Called with (files read, total number of files) after each file."""
 
 
 @dataclass(frozen=True, eq=False)
 class FileFacts:
-    """What one file is, apart from what it shows.
+    """Facts about a file, apart from what it shows.
 
-    failure: why it could not be read, from `errors.REASONS`, or empty; then nothing below is known. sha256: of its bytes.
-    video: as the reader found it; its reasons tell damage. container: of a video. header: of a picture.
-    fingerprint: of the picture, or of the frame in the middle of a video; None where that has no contrast.
+    failure: why it could not be read, from `errors.REASONS`, or empty; if set, nothing below is known. sha256: of its bytes.
+    video: from the reader; its reasons include damage. container: of a video. header: of a picture.
+    fingerprint: of the picture, or of the middle frame of a video; None without contrast.
     """
 
     item: LabelledItem
@@ -49,7 +49,7 @@ Value = float | str | None
 
 @dataclass(frozen=True)
 class Fact:
-    """One thing that a file says about itself. words: what it is called. value: a number, a word, or None where the file lacks it."""
+    """One property of a file. words: its description. value: a number, a word, or None if the file does not have it."""
 
     words: str
     value: Callable[[FileFacts], Value]
@@ -76,11 +76,11 @@ FACTS: dict[str, Fact] = {
     "sound": Fact("the sound track", lambda file: file.container.sound or None),
     "software": Fact("the software that wrote the file", lambda file: file.header.software or file.container.software or None),
 }
-"""Every fact that must not tell the label, by name."""
+"""All facts that must not tell the label, by name."""
 
 
 def read_all(items: Sequence[LabelledItem], readers: int, on_progress: OnProgress | None = None) -> list[FileFacts]:
-    """The facts of every item, in order, read by several threads; a file that cannot be read is one with a `failure`."""
+    """The facts of every item, in order, read by several threads; a file that cannot be read has a `failure`."""
     pool = ThreadPoolExecutor(max(1, min(readers, os.cpu_count() or 1)))
     try:
         return list(_counted(pool.map(read_facts, items), len(items), on_progress))
@@ -96,7 +96,7 @@ def _counted(files: Iterator[FileFacts], total: int, on_progress: OnProgress | N
 
 
 def read_facts(item: LabelledItem) -> FileFacts:
-    """Decode a file and note what it is; only the frame in its middle is looked at."""
+    """Decode a file and collect its facts; only its middle frame is examined."""
     try:
         with closing(open_video(file_source(item.path, item.name), ScanSettings(frames=1))) as video:
             prints = [fingerprint(frame.picture_rgb) for frame in video.frames()]

@@ -1,8 +1,8 @@
-"""The process that decodes a live source, for as long as it is watched. One source to a process.
+"""The process that decodes a live source, for as long as it is watched. One process per source.
 
-It decodes everything and sends what it was asked for: a frame for each request, the next one that comes and is due. So nothing ever waits
-to be looked at, and whoever is slow gets fewer frames and not old ones. A decoder that crashes or hangs takes this process with it, and
-not the watch. Answers are JSON and raw pixels, as those of `worker`.
+It decodes everything and sends one frame per request: the next one that arrives and is due. So nothing queues up, and a slow receiver gets
+fewer frames instead of old ones. A decoder that crashes or hangs ends this process and not the watch. Answers are JSON and raw pixels, as
+in `sandbox.worker`.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ ALIVE_SECONDS = 0.25
 
 
 def main() -> None:
-    """Serve one source until it ends or nobody listens."""
+    """Serve one source until it ends or the pipe is closed."""
     requests, answers, complaints = prepare()
     try:
         source, settings = pickle.loads(requests.read(LENGTH.unpack(requests.read(LENGTH.size))[0]))
-        confine(replace(settings.judging(), time_limit_seconds=None))  # a watch has no end
+        confine(replace(settings.judging(), time_limit_seconds=None))  # a watch has no time limit
         serve(source, settings, complaints, Requests(requests), Answers(answers))
     except BrokenPipeError:
         os._exit(0)
@@ -49,7 +49,7 @@ def main() -> None:
 
 
 class Requests:
-    """Counts the frames asked for, one byte each. When the other side is gone, so is this process."""
+    """Counts the requested frames, one byte each. Ends this process when the other side is gone."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
@@ -62,7 +62,7 @@ class Requests:
         os._exit(0)
 
     def take(self) -> bool:
-        """Whether a frame is asked for; if so, it is promised now."""
+        """Whether a frame is requested; if so, uses up the request."""
         return self._asked.acquire(blocking=False)
 
 
@@ -74,6 +74,7 @@ class Answers:
         self._last = time.monotonic()
 
     def send(self, message: dict[str, Any], picture_rgb: NDArray[np.uint8] | None = None) -> None:
+        """Send a message, and the picture (H, W, 3) that belongs to it."""
         text = json.dumps(message).encode()
         self._stream.write(LENGTH.pack(len(text)) + text)
         if picture_rgb is not None:
@@ -82,11 +83,11 @@ class Answers:
         self._last = time.monotonic()
 
     def alive(self) -> None:
-        """Say that the silence is on purpose."""
+        """Report that the current silence is intentional."""
         self.tell({"alive": True})
 
     def tell(self, message: dict[str, Any]) -> None:
-        """A message that matters only while no others are sent."""
+        """Send a message, unless another was sent just now."""
         if time.monotonic() - self._last >= ALIVE_SECONDS:
             self.send(message)
 
@@ -99,7 +100,8 @@ class Due:
         self._next = 0.0
 
     def __call__(self, now: float) -> bool:
-        # A little early is on time: a source of exactly the asked rate must not lose every other frame to its jitter.
+        """now: by `time.monotonic`. If the answer is True, the frame must be sent."""
+        # A little early counts as on time: a source with exactly the requested rate must not lose every other frame to its jitter.
         if now < self._next - self._interval / 4:
             return False
         self._next = max(self._next + self._interval, now)
@@ -107,7 +109,7 @@ class Due:
 
 
 def serve(source: Source, settings: LiveSettings, complaints: Complaints, requests: Requests, answers: Answers) -> None:
-    """From opening the source to its end, whichever way it comes."""
+    """Send the frames of one source from opening it to its end or failure."""
     answers.send({"ready": True})
     try:
         with closing(decode_live(source, settings, complaints, answers.alive)) as decoding:
@@ -126,7 +128,7 @@ def serve(source: Source, settings: LiveSettings, complaints: Complaints, reques
 
 
 def _send_frames(decoding: LiveDecoding, settings: LiveSettings, requests: Requests, answers: Answers) -> tuple[int, int]:
-    """How many frames came, and how many of them damaged. One that did is not sent: the next one stands in for it."""
+    """Returns how many frames arrived, and how many of them were damaged. A damaged frame is not sent; the next one replaces it."""
     received = damaged = 0
     due = Due(max(settings.picture_fps, settings.judged_fps))
     stillness = Stillness()
@@ -164,14 +166,16 @@ def _send(arrival: Arrival, captured: float, stillness: Stillness, answers: Answ
 
 GRID_WH = (64, 36)
 CELL_TOLERANCE = 0.75
-"""Grey levels by which the mean of a cell may differ: as much as encoding the same picture once more makes of it."""
+"""Grey levels by which the mean of a cell may differ: as much as encoding the same picture again causes."""
 
 SAME_SHARE = 0.5
-"""Share of the frames that must be the very frame before, bit by bit: an empty room keeps its cells too, but not the camera's noise."""
+"""Share of the frames that must equal the previous one bit by bit: in an empty room the cells stay the same too, but the camera's noise
+does not.
+"""
 
 
 class Stillness:
-    """How long a source has been sending one and the same picture: a frozen camera goes on sending. Given the frames of one connection."""
+    """How long a source has been sending one and the same picture: a frozen camera goes on sending. For the frames of one connection."""
 
     def __init__(self) -> None:
         self._checksum: int | None = None
@@ -181,9 +185,9 @@ class Stillness:
         self._same = 0
 
     def unchanged_seconds(self, picture_rgb: NDArray[np.uint8], seconds: float) -> float:
-        """For how long the picture (H, W, 3), which came at `seconds`, has not changed; 0 for a new one."""
+        """For how long the picture (H, W, 3), which arrived at `seconds`, has not changed; 0 for a new one."""
         checksum = zlib.crc32(np.ascontiguousarray(picture_rgb).data, picture_rgb.shape[0])
-        # In two steps: whole numbers are precise enough for small cells, whose means are then taken without rounding.
+        # In two steps: integers are precise enough for the small cells, and the mean of those is then taken without rounding.
         small = cv2.resize(picture_rgb, (4 * GRID_WH[0], 4 * GRID_WH[1]), interpolation=cv2.INTER_AREA).mean(-1, dtype=np.float32)
         grey = np.asarray(cv2.resize(small, GRID_WH, interpolation=cv2.INTER_AREA), np.float32)
         same = checksum == self._checksum

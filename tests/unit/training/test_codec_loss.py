@@ -7,7 +7,7 @@ import pytest
 from builders import portrait
 
 from screener.encoding.round_trip import DECODERS, encode_and_decode
-from screener.training.codecs import SHARES, draw
+from screener.training.codec_loss import SHARES, draw
 
 
 def test_encoders_are_drawn_in_their_shares() -> None:

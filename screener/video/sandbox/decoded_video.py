@@ -1,6 +1,6 @@
-"""`open_video`: one input, decoded in a process of its own, as an iterator of sampled frames with the facts about it.
+"""`open_video`: decodes one input in a process of its own and yields its sampled frames, with facts about it.
 
-Knows processes and pipes, not containers or decoders. Idle decoding processes are kept for the next input.
+Knows processes and pipes, not containers or decoders. Idle decoding processes are kept for the next inputs.
 """
 
 from __future__ import annotations
@@ -30,27 +30,27 @@ from screener.video.sources import Source
 _IDLE_LIMIT = 4
 _INPUTS_PER_WORKER = 256
 INVALID_REPLY = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
-"""What it raises to take an answer for what it should be, when a hostile file has made the process say something else."""
+"""Exceptions from reading an answer that is not what it should be, because a hostile file has taken over the process."""
 
 _FACT_NAMES = frozenset(field.name for field in fields(VideoFacts))
 
 
 def open_video(source: Source, settings: ScanSettings, look: SeekPlan | None = None) -> Video:
-    """Open an input. Raises SourceError, whose reason says why it cannot be read, and DeviceError where the settings ask for a card that
-    does not decode.
+    """Open an input. Raises SourceError, whose reason says why it cannot be read, and DeviceError if the settings ask for a card that
+    cannot decode.
 
-    look: the only parts of a video file that are decoded, with the warning `sparse`; any other input, and a file in which single frames
-    cannot be had, is read as ever.
+    look: decode only these parts of a video file, which gives the warning `sparse`. Ignored for other inputs and for files in which single
+    frames cannot be sought.
     """
     if source.kind == "file" and source.path is not None:
-        check_file(source.path, source.name)  # what needs no decoder to refuse never reaches one
+        check_file(source.path, source.name)  # files that can be refused without a decoder never reach one
     return Video(source, settings, look)
 
 
 def start_decoder(settings: ScanSettings | None = None) -> None:
-    """Have a decoding process ready for the first input: it loads its libraries while the caller loads others.
+    """Start a decoding process for the first input, so that it loads its libraries while the caller loads others.
 
-    Where the settings ask for a card, waits until that was tried. Raises DeviceError if it does not decode.
+    If the settings ask for a card, waits until the card was tested. Raises DeviceError if it cannot decode.
     """
     if settings is None or not settings.decodes_on_card:
         _Worker.take().give_back()
@@ -106,16 +106,16 @@ class Video:
 
     @property
     def facts(self) -> VideoFacts:
-        """What is known so far; final once `frames` has ended. frames_judged stays 0: judging is not done here."""
+        """What is known so far; final once `frames` has ended. frames_judged stays 0, because judging is not done here."""
         return self._facts
 
     @property
     def expected_frames(self) -> int | None:
-        """How many frames will be sampled if all goes well; None where that cannot be known."""
+        """How many frames will be sampled if all goes well; None if unknown."""
         return self._expected_frames
 
     def frames(self) -> Iterator[Frame]:
-        """The sampled frames in order, once. Raises SourceError only if nothing at all could be read, and DeviceError if the card fails."""
+        """The sampled frames in order, once. Raises SourceError only if nothing could be read at all, and DeviceError if the card fails."""
         if self._started:
             raise RuntimeError("frames() was already iterated; open the video again to read it again")
         self._started = True
@@ -139,12 +139,12 @@ class Video:
                 self._release(reuse=not answer.get("spent"))
 
     def close(self) -> None:
-        """Stop reading. A running `frames` ends at once; a decoding process in mid-work is ended with it."""
+        """Stop reading. A running `frames` ends at once; a decoding process that is still working is killed."""
         self._closed = True
         self._release(reuse=False)
 
     def _release(self, reuse: bool) -> None:
-        """Let go of the process, once: it may already be at work on another input when we are asked again."""
+        """Give up the process, only once: by the next call it may already work on another input."""
         with self._holding:
             held, self._held = self._held, False
         if held and reuse:
@@ -178,7 +178,7 @@ class Video:
 
     @contextmanager
     def _refusing_invalid_replies(self) -> Iterator[None]:
-        """An invalid reply ends the worker, and this input, and nothing else."""
+        """An invalid reply ends the worker and this input, and nothing else."""
         try:
             yield
         except SourceError:
@@ -213,8 +213,9 @@ def _facts(values: dict[str, Any]) -> VideoFacts:
 
 
 class _Worker:
-    """A decoding process and the pipes to it. on_card: whether it has opened a card, None while it has done nothing yet: those that
-    have and those that have not are under other limits of memory."""
+    """A decoding process and the pipes to it. on_card: whether it has opened a card, None before its first input: processes with and
+    without a card have different memory limits.
+    """
 
     _idle: ClassVar[list[_Worker]] = []
     _lock: ClassVar[threading.Lock] = threading.Lock()
@@ -228,7 +229,7 @@ class _Worker:
 
     @classmethod
     def take(cls, on_card: bool = False) -> _Worker:
-        """An idle process that has done the same or nothing, or a new one."""
+        """An idle process that matches `on_card` or has done nothing yet, else a new one."""
         while True:
             with cls._lock:
                 worker = next((idle for idle in reversed(cls._idle) if idle.on_card in (None, on_card)), None)
@@ -240,7 +241,7 @@ class _Worker:
             worker.kill()
 
     def give_back(self) -> None:
-        """Keep the process, which has answered its request to the end, for the next input."""
+        """Keep the process, which has completed its request, for the next input."""
         with self._lock:
             keep = self._inputs < _INPUTS_PER_WORKER and len(self._idle) < _IDLE_LIMIT
             if keep:
@@ -258,13 +259,13 @@ class _Worker:
         self.child.request(source, settings, look)
 
     def picture(self, shape_hwc: tuple[int, int, int], slot: int | None) -> NDArray[np.uint8] | None:
-        """The picture that belongs to the answer just received, from its slot or the pipe; None if the process has died."""
+        """The picture of the answer just received, from its slot or the pipe; None if the process has died."""
         if slot is None or self._memory is None:
             picture = np.empty(shape_hwc, np.uint8)
             return picture if self.child.receive_into(picture.data.cast("B")) else None
         try:
             picture = self._memory.read(slot, shape_hwc)
-        except ValueError:  # no picture is like that: the process has gone mad
+        except ValueError:  # invalid reply from the worker
             self.kill()
             return None
         self.child.write(EMPTIED)

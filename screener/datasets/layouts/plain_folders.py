@@ -2,8 +2,8 @@
 
     real/ fake/    set_a/{real,fake}/ set_b/{real,fake}/    {train,val,test}/{real,fake}/    {real,fake}/{train,val,test}/
 
-What a folder is called decides: `train`, `val`, `test` and their like are splits, other names are data sets, and what may be meant for a
-split and is none that is known is refused. Knows names and folders. Does not know the files' contents.
+The folder names decide: `train`, `val`, `test` and the like are splits, other names are data sets, and a name that resembles a split but is
+not a known one is refused. Knows names and folders. Does not know the contents of files.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from screener.errors import DatasetError
 from screener.video.inputs.media import is_media
 
 DEEPEST = 3
-"""Folders between that of the data set and `real/` or `fake/`."""
+"""Maximum number of folders between that of the data set and `real/` or `fake/`."""
 
 _LIKE_A_SPLIT = re.compile(
     r"(train|val|valid|validation|test|dev|devel|eval|evaluation|hold[-_ ]?out)(ing|ed|s|set|data|split)?([^A-Za-z].*)?", re.IGNORECASE
@@ -29,7 +29,7 @@ _ADVICE = "call the folders train, validation and test, or give a manifest with 
 
 @dataclass(frozen=True)
 class _Labelled:
-    """A folder that holds `real/` or `fake/`. split: one of SPLITS, or empty. set_name: which data set."""
+    """A folder that contains `real/` or `fake/`. split: one of SPLITS, or empty. set_name: the data set."""
 
     folder: Path
     split: str
@@ -37,16 +37,16 @@ class _Labelled:
 
 
 def is_labelled_folder(path: Path) -> bool:
-    """Whether a path is a folder with `real/` and `fake/`, here or in folders below, for sets and splits."""
+    """Whether a path is a folder with `real/` and `fake/`, in itself or in folders below for sets and splits."""
     return path.is_dir() and bool(_label_holders(path))
 
 
 def read_labelled_folder(path: Path) -> list[LabelledItem]:
-    """Every video and picture below `real/` and `fake/`, in the order of their names, with the split that folders are named after.
+    """Every video and picture below `real/` and `fake/`, in the order of their names, with the split given by folder names.
 
-    What lies in a folder below the label, as the frames of one video do, is one group. Files and folders of the same name under `real/` and
-    `fake/` are one group too, for a set that pairs them. Raises DatasetError when a folder cannot be read, and when names leave open which
-    split files belong to.
+    Files in a folder below the label, such as the frames of one video, are one group. Files and folders of the same name under `real/` and
+    `fake/` are one group too, for sets that pair them. Raises DatasetError if a folder cannot be read, or if the names leave the split of
+    files unclear.
     """
     found = _named(path, _label_holders(path))
     inside = any(_splits_inside(one.folder) for one in found)
@@ -56,7 +56,7 @@ def read_labelled_folder(path: Path) -> list[LabelledItem]:
 
 
 def media_below(folder: Path) -> Iterator[Path]:
-    """Videos and pictures below a folder, sorted; hidden files and folders are skipped. Raises DatasetError when one cannot be read."""
+    """Videos and pictures below a folder, sorted, without hidden files and folders. Raises DatasetError if one cannot be read."""
 
     def refuse(error: OSError) -> None:
         raise DatasetError(f"{error.filename}: the folder cannot be read ({error.strerror}); check its permissions") from error
@@ -64,7 +64,7 @@ def media_below(folder: Path) -> Iterator[Path]:
     seen: set[str] = set()
     for place, folders, files in os.walk(folder, onerror=refuse, followlinks=True):
         real = os.path.realpath(place)
-        # A link may lead back to a folder above: what lies there has a name already.
+        # A link may lead back to a folder above, whose content was already listed.
         folders[:] = [] if real in seen else sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files) if real not in seen else ():
             if not name.startswith(".") and is_media(os.path.join(place, name)):
@@ -73,7 +73,7 @@ def media_below(folder: Path) -> Iterator[Path]:
 
 
 def _label_holders(path: Path) -> list[Path]:
-    """The folders that hold `real/` or `fake/`: this one, else those in it and in folders of it, sorted."""
+    """The folders that contain `real/` or `fake/`: this one, else those below it, sorted."""
     waiting, found = [(path, 0)], []
     while waiting:
         folder, depth = waiting.pop(0)
@@ -85,7 +85,7 @@ def _label_holders(path: Path) -> list[Path]:
 
 
 def _named(root: Path, holders: Sequence[Path]) -> list[_Labelled]:
-    """What the names between the root and each folder say of its split and its set."""
+    """Split and set of each folder, by the names between the root and the folder."""
     found = []
     for folder in holders:
         parts = folder.relative_to(root).parts
@@ -114,7 +114,7 @@ def _folders_in(folder: Path) -> list[Path]:
 
 
 def _splits_inside(folder: Path) -> bool:
-    """Whether the folders below the labels are named after splits; raises DatasetError when only some of what lies there is in one."""
+    """Whether the folders below the labels are named after splits. Raises DatasetError if only some of the content is in such folders."""
     inside = [inner for label in LABELS if (folder / label).is_dir() for inner in _folders_in(folder / label)]
     named = [inner for inner in inside if inner.name.lower() in SPLIT_NAMES]
     if not named:
@@ -139,7 +139,7 @@ def _labelled(root: Path, one: _Labelled, label: str, split_inside: bool) -> Ite
         if split_inside:
             split, scene_parts = SPLIT_NAMES[inside.parts[0].lower()], inside.parts[1:]
         scene = Path(*scene_parts[:-1]) if len(scene_parts) > 1 else Path(scene_parts[0]).with_suffix("")
-        # The same name in another split is another scene: whoever split the data has said so.
+        # The same name in another split is another scene, because the data was split on purpose.
         place = one.folder.relative_to(root) / (inside.parts[0] if split_inside else "")
         yield LabelledItem(
             path=file,

@@ -10,7 +10,7 @@ import pytest
 from builders import portrait
 from PIL import ExifTags, Image
 
-from screener.datasets.audit.jpeg import PictureHeader, read_picture_header
+from screener.datasets.audit.jpeg_header import PictureHeader, read_picture_header
 
 
 def test_every_quality_is_read_back(tmp_path: Path) -> None:

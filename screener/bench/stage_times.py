@@ -1,7 +1,7 @@
-"""One clip through each stage by itself, through all of them together, and through the floor: what nobody could leave out.
+"""Measures one clip in each stage alone, in all of them together, and in the floor, which is the unavoidable work.
 
-The floor is decoding up to the last wanted frame in this very process, and the bare network over the crops at its best batch size; finding
-the faces, following people, checking the file and judging are all on top.
+The floor is decoding up to the last wanted frame in this process, and the bare network over the crops at its best batch size. Finding
+faces, tracking, checking the file and judging come on top.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ BATCH_SIZES = (1, 8, 16, 32)
 class Bench:
     """Medians over the repeats.
 
-    frames, crops: of one scan. video_seconds: length of the clip. stages: "decode", "faces", "scoring" by themselves, "total" of a
-    scan, and of the floor "plain decode" and "bare network". passes_per_second: of the bare network by batch size. peak_bytes: up to the
-    end of the first scan.
+    frames, crops: of one scan. video_seconds: length of the clip. stages: "decode", "faces", "scoring" alone, "total" of a scan, and of the
+    floor "plain decode" and "bare network". passes_per_second: of the bare network by batch size. peak_bytes: up to the end of the first
+    scan.
     """
 
     clip: str
@@ -53,26 +53,26 @@ class Bench:
 
     @property
     def slowest(self) -> str:
-        """The stage that takes longest by itself."""
+        """The stage that takes longest alone."""
         return max(("decode", "faces", "scoring"), key=lambda name: self.stages[name].wall_seconds)
 
     @property
     def floor(self) -> Spent:
-        """Decoding what is needed, and the network at its best rate."""
+        """Necessary decoding, plus the network at its best rate."""
         parts = self.stages["plain decode"], self.stages["bare network"]
         return Spent(sum(part.wall_seconds for part in parts), sum(part.cpu_seconds for part in parts))
 
 
 def bench(clip: Path, settings: ScanSettings | None = None, checkpoint: Path | None = None, repeats: int = 5) -> Bench:
-    """Measure one clip, models loaded and warm. Raises SourceError if it cannot be read or shows no face that is judged."""
+    """Measure one clip, with models loaded and warm. Raises SourceError if it cannot be read or shows no face that is judged."""
     return bench_with(Screener(settings, checkpoint), clip, repeats)
 
 
 def bench_with(screener: Screener, clip: Path, repeats: int) -> Bench:
-    """The same with models that are loaded already."""
+    """The same with models that are already loaded."""
     source = file_source(clip)
     use_cores(core_count())
-    verdict, peak = screener.scan(source), peak_bytes()  # before anything is kept here for measuring
+    verdict, peak = screener.scan(source), peak_bytes()  # before this function allocates memory for measuring
     frames = _frames(source, screener.settings)
     crops = [crop for crops in screener.new_cropper().crops(frames) for crop in crops]
     if not crops:
@@ -87,7 +87,7 @@ def bench_with(screener: Screener, clip: Path, repeats: int) -> Bench:
         "total": lambda: screener.scan(source),
     }
     measured: dict[str, list[Spent]] = {name: [] for name in runs}
-    for _ in range(repeats):  # in turns, so that a busy moment of the machine meets all alike
+    for _ in range(repeats):  # in turns, so that a temporary load affects all alike
         for name, run in runs.items():
             with spending() as spent:
                 run()
@@ -119,7 +119,7 @@ def _frames(source: Source, settings: ScanSettings) -> list[Frame]:
 
 
 def _plain_decode(source: Source, wanted: list[int]) -> None:
-    """Every frame stepped over, the wanted ones fetched; no checks, no other process."""
+    """Step over every frame and retrieve the wanted ones, without checks and without another process."""
     if not isinstance(source.target, bytes):
         raise SourceError("not_regular", f"{source.name}: only a file can be measured")
     options = {"protocol_whitelist": "file"}
@@ -133,7 +133,7 @@ def _plain_decode(source: Source, wanted: list[int]) -> None:
 
 
 def _find(screener: Screener, frames: list[Frame]) -> None:
-    """As a scan does it."""
+    """Find the faces as a scan does."""
     cropper = screener.new_cropper()
     for glances, _ in screener.glances(cropper, iter(frames)):
         cropper.followed(glances)
@@ -141,7 +141,7 @@ def _find(screener: Screener, frames: list[Frame]) -> None:
 
 
 def _bare_network(scorer: Scorer, crops: list[FaceCrop]) -> tuple[Callable[[], object], dict[int, float]]:
-    """The network over ready tensors, as many as there are crops, at the best batch size; and the rate at each."""
+    """The network over prepared tensors, as many as there are crops, at the best batch size; and the rate at each batch size."""
     rates = {}
     for size in BATCH_SIZES:
         run = _passes(scorer, crops, size)

@@ -15,7 +15,7 @@ from screener.datasets import LabelledItem
 from screener.datasets.layouts import read_data
 from screener.errors import DatasetError
 from screener.records import FaceBox
-from screener.training.pictures import LabelledFace, held_out, read_item_faces
+from screener.training.labelled_pictures import LabelledFace, held_out, read_item_faces
 
 
 class MarkedFaces:

@@ -12,8 +12,8 @@ from builders import portrait
 from PIL import Image
 
 from screener.datasets.audit import audit
-from screener.datasets.audit.facts import FACTS, read_all, read_facts
 from screener.datasets.audit.fingerprints import fingerprint
+from screener.datasets.audit.incidental_facts import FACTS, read_all, read_facts
 
 from .files import item
 
