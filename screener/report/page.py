@@ -13,6 +13,7 @@ from screener.report.outline import legend, outline_of
 from screener.report.page_facts import Fact, checkpoint_facts, file_facts, run_facts
 from screener.report.score_chart import Timeline, timeline
 from screener.report.thumbnails import data_uri
+from screener.report.whole_frame import WholeFrame, whole_frame
 from screener.report.wording import (
     by_suspicion,
     capitalised,
@@ -39,9 +40,6 @@ MOST_PORTRAYED = 12
 
 THUMBNAIL_PX = 64
 """Side of the picture that stands for an input in the index, and in the tab of a browser."""
-
-LABELS_ACROSS = 26
-"""How many times the height of a number fits into the longer side of the whole frame."""
 
 NOT_PROOF = (
     "A score is not proof. It is a machine\u2019s estimate, and it can be wrong in both directions.",
@@ -70,30 +68,6 @@ class Crop:
     p_fake: float
     suspicious: bool
     outline: str
-
-
-@dataclass(frozen=True)
-class BoxInScene:
-    """A face in the whole frame, in pixels of the frame. label_up: whether its number stands above the box, where there is room."""
-
-    number: int
-    outcome: str
-    x: float
-    y: float
-    width: float
-    height: float
-    label_up: bool
-
-
-@dataclass(frozen=True)
-class WholeFrame:
-    """The frame in which the person who decides scored highest. label_px: height of a number drawn on it, pixels of the frame."""
-
-    uri: str
-    size_wh: tuple[int, int]
-    when: str
-    boxes: tuple[BoxInScene, ...]
-    label_px: float
 
 
 @dataclass(frozen=True)
@@ -171,7 +145,7 @@ def page_of(verdict: Verdict) -> Page:
         remarks=tuple(capitalised(why) + "." for why in spelt_out(verdict.warnings)),
         timeline=timeline(verdict),
         people=people,
-        scene=_scene(verdict, people),
+        scene=whole_frame(verdict),
         gallery=gallery,
         others=tuple(person for person in people if person not in gallery),
         legend=legend(verdict.checkpoint) if any(crop.outline for person in gallery for crop in person.crops) else "",
@@ -310,21 +284,6 @@ def _people(verdict: Verdict, ordered: Iterable[FaceScore]) -> tuple[Person, ...
         )
         for number, person in numbered(verdict)
     )
-
-
-def _scene(verdict: Verdict, people: Iterable[Person]) -> WholeFrame | None:
-    scene = verdict.scene
-    if scene is None:
-        return None
-    numbers = {person.verdict.track_id: person for person in people}
-    label_px = max(scene.size_wh) / LABELS_ACROSS
-    boxes = []
-    for face in verdict.frames:
-        if face.frame_index == scene.frame_index and face.track_id in numbers:
-            person, (x0, y0, x1, y1) = numbers[face.track_id], (float(v) for v in face.box_xyxy)
-            boxes.append(BoxInScene(person.number, person.verdict.outcome, x0, y0, x1 - x0, y1 - y0, y0 > 1.4 * label_px))
-    when = "" if verdict.video.is_still else clock(scene.pts_seconds)
-    return WholeFrame(data_uri(scene.picture_rgb, max(scene.picture_rgb.shape)), scene.size_wh, when, tuple(boxes), label_px)
 
 
 def _range(start_seconds: float, end_seconds: float) -> str:
