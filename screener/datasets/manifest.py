@@ -63,7 +63,7 @@ def _row(path: Path, number: int, row: dict[str, str | None]) -> LabelledItem:
     if split not in SPLIT_NAMES:
         raise DatasetError(f"{path}, line {number}: split: expected {', '.join(SPLITS)} or nothing, got {split!r}")
     return LabelledItem(
-        path=path.parent / name,
+        path=_found(path.parent, name),
         name=name,
         label=LABELS[label],
         group=row["group"] or name,
@@ -73,6 +73,12 @@ def _row(path: Path, number: int, row: dict[str, str | None]) -> LabelledItem:
         identities=_several(row.get("identity")),
         sources=_several(row.get("source_video")),
     )
+
+
+def _found(folder: Path, name: str) -> Path:
+    """A manifest may have been written on Windows: where nothing goes by the name as it stands, its backslashes part folders."""
+    as_written, turned = folder / name, folder / name.replace("\\", "/")
+    return turned if "\\" in name and not as_written.exists() and turned.exists() else as_written
 
 
 def _several(cell: str | None) -> tuple[str, ...]:

@@ -66,7 +66,7 @@ class PerturbedScreener(Screener):
 
     def scan(
         self,
-        source: Source | SourceFailure | str | Path,
+        source: Source | SourceFailure | str | bytes | Path,
         on_progress: OnProgress | None = None,
         frame_transform: FrameTransform | None = None,
     ) -> Verdict:

@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
 
 def scan(
-    source: Source | str | Path, settings: ScanSettings | None = None, checkpoint: Checkpoint | str | Path | None = None, **changes: Any
+    source: Source | str | bytes | Path,
+    settings: ScanSettings | None = None,
+    checkpoint: Checkpoint | str | Path | None = None,
+    **changes: Any,
 ) -> Verdict:
     """Judge one video, picture or stream with a freshly loaded model; for several inputs keep a `Screener`.
 
@@ -51,7 +54,10 @@ def scan_frames(
 
 
 def scan_stream(
-    source: Source | str | Path, settings: ScanSettings | None = None, checkpoint: Checkpoint | str | Path | None = None, **changes: Any
+    source: Source | str | bytes | Path,
+    settings: ScanSettings | None = None,
+    checkpoint: Checkpoint | str | Path | None = None,
+    **changes: Any,
 ) -> Iterator[FaceScore]:
     """Yield the scores of one input as they are computed, in the order of its frames. changes: as for `scan`.
 

@@ -29,7 +29,7 @@ class Screener(Models):
 
     def scan(
         self,
-        source: Source | SourceFailure | str | Path,
+        source: Source | SourceFailure | str | bytes | Path,
         on_progress: OnProgress | None = None,
         frame_transform: FrameTransform | None = None,
     ) -> Verdict:
@@ -63,7 +63,7 @@ class Screener(Models):
             pass
         return looking.verdict()
 
-    def scan_stream(self, source: Source | str | Path) -> Iterator[FaceScore]:
+    def scan_stream(self, source: Source | str | bytes | Path) -> Iterator[FaceScore]:
         """Yield the scores of one input as they are computed, in the order of its frames. Raises SourceError if it cannot be
         read at all.
         """
@@ -78,7 +78,7 @@ class Screener(Models):
             raise looking.failure
 
 
-def as_source(source: Source | SourceFailure | str | Path) -> Source | SourceFailure:
+def as_source(source: Source | SourceFailure | str | bytes | Path) -> Source | SourceFailure:
     """One path, URL or camera -> its input. Raises SettingsError if it names several."""
     if isinstance(source, (Source, SourceFailure)):
         return source

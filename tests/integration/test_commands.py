@@ -68,6 +68,16 @@ def test_nothing_heavy_is_imported_before_it_is_needed(code: str) -> None:
     assert ended.stdout.splitlines()[-1] == "loaded []"
 
 
+def test_a_folder_that_is_gone_is_said(tmp_path: Path, media: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    command = f'cd "$1" && rmdir "$1" && exec "{sys.executable}" -m screener scan "$2"'
+    arguments = ["sh", "-c", command, "sh", str(gone), str(media / "one.mp4")]
+    ended = subprocess.run(arguments, env=environment(), capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == "screener: the current folder no longer exists; change to another one\n"
+
+
 def test_version_names_every_library_that_results_depend_on() -> None:
     ended = run_here("version")
     assert ended.status == 0

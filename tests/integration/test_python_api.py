@@ -43,6 +43,12 @@ def test_a_missing_path_is_a_verdict_with_its_reason(loaded: screener.Screener, 
     assert (missing.outcome, missing.coverage, missing.reasons, missing.p_fake) == ("undecided", "none", ("not_found",), None)
 
 
+def test_a_path_in_bytes_is_the_same_path(loaded: screener.Screener, media: Path) -> None:
+    path = media / "one.mp4"
+    named = loaded.scan(path)
+    assert loaded.scan(os.fsencode(path)).to_dict()["frames"] == named.to_dict()["frames"]
+
+
 def test_a_stream_that_cannot_be_read_raises_its_reason(loaded: screener.Screener, tmp_path: Path) -> None:
     with pytest.raises(SourceError) as error:
         list(loaded.scan_stream(tmp_path / "missing.mp4"))

@@ -24,7 +24,7 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
 
 
 def expand_sources(
-    arguments: Sequence[str | os.PathLike[str]], on_left_out: Callable[[str], None] = lambda path: None
+    arguments: Sequence[str | bytes | os.PathLike[str]], on_left_out: Callable[[str], None] = lambda path: None
 ) -> list[Source | SourceFailure]:
     """Arguments -> inputs in the order given, each once however often it is named; folders and patterns sorted.
 
@@ -48,10 +48,10 @@ def expand_sources(
     return _with_names_of_their_own(list(once.values()))
 
 
-def _texts(arguments: Sequence[str | os.PathLike[str]]) -> Iterator[str]:
+def _texts(arguments: Sequence[str | bytes | os.PathLike[str]]) -> Iterator[str]:
     """The arguments, and the lines of those that are list files."""
     for argument in arguments:
-        text = os.fspath(argument)
+        text = os.fsdecode(argument)
         if text.startswith("@") and not os.path.lexists(text):
             yield from _from_standard_input(text) if text in STANDARD_LISTS else _list_lines(text[1:])
         else:

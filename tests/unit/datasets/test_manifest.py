@@ -23,6 +23,17 @@ def test_rows(tmp_path: Path) -> None:
     assert (second.label, second.group, second.split, second.method) == (0, "b.mp4", "", "")
 
 
+def test_backslashes_of_a_manifest_from_windows_part_folders(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "x.mp4").touch()
+    manifest = write(tmp_path, "path,label,group\nreal\\x.mp4,real,a\nfake\\y.mp4,fake,b\n")
+    there, missing = read_manifest(manifest)
+    assert (there.path, there.name) == (tmp_path / "real/x.mp4", "real\\x.mp4")
+    assert missing.path == tmp_path / "fake\\y.mp4"
+    (tmp_path / "real\\x.mp4").touch()  # a name that really has one, where that may be
+    assert read_manifest(manifest)[0].path == tmp_path / "real\\x.mp4"
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
