@@ -5,6 +5,7 @@ Does not know the command line, report formats or runs over many inputs.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -84,5 +85,5 @@ def as_source(source: Source | SourceFailure | str | bytes | Path) -> Source | S
         return source
     found = expand_sources([source])
     if len(found) != 1:
-        raise SettingsError(f"{source}: names {len(found)} inputs; give them one at a time to Screener.scan")
+        raise SettingsError(f"{os.fsdecode(source)}: names {len(found)} inputs; give them one at a time to Screener.scan")
     return found[0]
