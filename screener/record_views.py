@@ -25,6 +25,55 @@ def rounded_seconds(value: float) -> float:
     return round(float(value), 3)
 
 
+def video_dict(video: Any) -> dict[str, Any]:
+    """video: a `VideoFacts`."""
+    return {
+        "duration_seconds": rounded_seconds(video.duration_seconds),
+        "size_wh": list(video.size_wh),
+        "fps": round(video.fps, 3),
+        "codec": video.codec,
+        "reader": video.reader,
+        "is_still": video.is_still,
+        "frames_promised": video.frames_promised,
+        "frames_decoded": video.frames_decoded,
+        "frames_sampled": video.frames_sampled,
+        "frames_judged": video.frames_judged,
+        "decode_errors": video.decode_errors,
+    }
+
+
+def person_dict(person: Any) -> dict[str, Any]:
+    """person: a `TrackVerdict`."""
+    stretches = [(rounded_seconds(s.start_seconds), rounded_seconds(s.end_seconds), rounded_score(s.p_fake)) for s in person.segments]
+    return {
+        "track_id": person.track_id,
+        "outcome": person.outcome,
+        "p_fake": rounded_score(person.p_fake),
+        "interval": rounded_interval(person.interval),
+        "first_seconds": rounded_seconds(person.first_seconds),
+        "last_seconds": rounded_seconds(person.last_seconds),
+        "frames_seen": person.frames_seen,
+        "frames_judged": person.frames_judged,
+        "segments": [{"start_seconds": start, "end_seconds": end, "p_fake": p_fake} for start, end, p_fake in stretches],
+        "face_px_median": round(person.face_px_median, 1),
+        "reasons": list(person.reasons),
+    }
+
+
+def frame_dict(score: Any) -> dict[str, Any]:
+    """score: a `FaceScore`."""
+    return {
+        "seconds": rounded_seconds(score.pts_seconds),
+        "frame_index": score.frame_index,
+        "track_id": score.track_id,
+        "p_fake": rounded_score(score.p_fake),
+        "logit": rounded_score(score.logit),
+        "box_xyxy": [round(float(v), 1) for v in score.box_xyxy],
+        "confidence": rounded_score(score.confidence),
+        "sharpness": round(score.sharpness, 1),
+    }
+
+
 def verdict_line(public: Mapping[str, Any]) -> str:
     """public: what `Verdict.to_dict` gives. -> `Verdict(fake, p_fake 0.93, person 2 of 3, complete, 'clip.mp4')`."""
     people = public["people"]

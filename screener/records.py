@@ -15,7 +15,17 @@ from numpy.typing import NDArray
 
 from screener import record_checks as check
 from screener.errors import REASONS, WARNINGS
-from screener.record_views import frame_table, rounded_interval, rounded_score, rounded_seconds, verdict_html, verdict_line
+from screener.record_views import (
+    frame_dict,
+    frame_table,
+    person_dict,
+    rounded_interval,
+    rounded_score,
+    rounded_seconds,
+    verdict_html,
+    verdict_line,
+    video_dict,
+)
 
 SCHEMA_VERSION = 1
 
@@ -172,7 +182,7 @@ class TrackVerdict:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values only, as in the JSON of a verdict."""
-        return _person_dict(self)
+        return person_dict(self)
 
 
 @dataclass(frozen=True)
@@ -255,9 +265,9 @@ class Verdict:
             "reasons": list(self.reasons),
             "detail": self.detail,
             "warnings": list(self.warnings),
-            "video": _video_dict(self.video),
+            "video": video_dict(self.video),
             "people": [person.to_dict() for person in self.people],
-            "frames": [_frame_dict(score) for score in self.frames],
+            "frames": [frame_dict(score) for score in self.frames],
             "checkpoint": self.checkpoint,
             "settings": self.settings,
             "versions": self.versions,
@@ -277,49 +287,3 @@ class Verdict:
 
     def _repr_html_(self) -> str:
         return verdict_html(self.to_dict())
-
-
-def _video_dict(video: VideoFacts) -> dict[str, Any]:
-    return {
-        "duration_seconds": rounded_seconds(video.duration_seconds),
-        "size_wh": list(video.size_wh),
-        "fps": round(video.fps, 3),
-        "codec": video.codec,
-        "reader": video.reader,
-        "is_still": video.is_still,
-        "frames_promised": video.frames_promised,
-        "frames_decoded": video.frames_decoded,
-        "frames_sampled": video.frames_sampled,
-        "frames_judged": video.frames_judged,
-        "decode_errors": video.decode_errors,
-    }
-
-
-def _person_dict(person: TrackVerdict) -> dict[str, Any]:
-    stretches = [(rounded_seconds(s.start_seconds), rounded_seconds(s.end_seconds), rounded_score(s.p_fake)) for s in person.segments]
-    return {
-        "track_id": person.track_id,
-        "outcome": person.outcome,
-        "p_fake": rounded_score(person.p_fake),
-        "interval": rounded_interval(person.interval),
-        "first_seconds": rounded_seconds(person.first_seconds),
-        "last_seconds": rounded_seconds(person.last_seconds),
-        "frames_seen": person.frames_seen,
-        "frames_judged": person.frames_judged,
-        "segments": [{"start_seconds": start, "end_seconds": end, "p_fake": p_fake} for start, end, p_fake in stretches],
-        "face_px_median": round(person.face_px_median, 1),
-        "reasons": list(person.reasons),
-    }
-
-
-def _frame_dict(score: FaceScore) -> dict[str, Any]:
-    return {
-        "seconds": rounded_seconds(score.pts_seconds),
-        "frame_index": score.frame_index,
-        "track_id": score.track_id,
-        "p_fake": rounded_score(score.p_fake),
-        "logit": rounded_score(score.logit),
-        "box_xyxy": [round(float(v), 1) for v in score.box_xyxy],
-        "confidence": rounded_score(score.confidence),
-        "sharpness": round(score.sharpness, 1),
-    }
