@@ -182,7 +182,7 @@ class TrackVerdict:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values only, as in the JSON of a verdict."""
-        return person_dict(self)
+        return person_dict(self, "")
 
 
 @dataclass(frozen=True)
@@ -192,7 +192,7 @@ class VideoFacts:
     frames_promised: the header's count, 0 when it makes none. frames_decoded: really decoded. frames_sampled: asked of the later
     stages. frames_judged: of those, the ones in which at least one face was scored. decode_errors: frames or packets lost.
     duration_seconds: last presentation time plus one frame. decode_seconds: that the decoder was at work. reader: name of the reader that
-    delivered the frames.
+    delivered the frames. frame_rate: fps as an exact fraction, such as `30000/1001`, that frames are counted at; "" where there is none.
     reasons, warnings: from `errors.REASONS` and `errors.WARNINGS`.
     """
 
@@ -210,10 +210,12 @@ class VideoFacts:
     decode_seconds: float = field(default=0.0, compare=False)
     reasons: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    frame_rate: str = ""
 
     def __post_init__(self) -> None:
         check.not_negative(self, *(one.name for one in fields(self) if isinstance(one.default, (int, float))))
         check.size(self, "size_wh")
+        check.rate(self, "frame_rate")
         check.all_of(self, "reasons", REASONS)
         check.all_of(self, "warnings", WARNINGS)
 
@@ -266,7 +268,7 @@ class Verdict:
             "detail": self.detail,
             "warnings": list(self.warnings),
             "video": video_dict(self.video),
-            "people": [person.to_dict() for person in self.people],
+            "people": [person_dict(person, self.video.frame_rate) for person in self.people],
             "frames": [frame_dict(score) for score in self.frames],
             "checkpoint": self.checkpoint,
             "settings": self.settings,

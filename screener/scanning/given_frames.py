@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from screener.errors import SettingsError, SourceError
 from screener.records import Frame, VideoFacts
 from screener.settings.checks import above_zero
+from screener.video.rates import nearest_rate
 
 
 class GivenFrames:
@@ -39,6 +40,7 @@ class GivenFrames:
             size_wh=self._sizes[-1],
             fps=self._fps,
             reader="given",
+            frame_rate=str(nearest_rate(self._fps)),
             is_still=self._count == 1,
             frames_decoded=self._count,
             frames_sampled=self._count,

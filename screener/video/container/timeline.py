@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -18,6 +19,7 @@ from screener.video.container.opening import TIMED_AS_CODED, UNTIMED
 from screener.video.container.rhythm import filled, offsets, rhythm_warnings, usual_step
 from screener.video.container.structure import Walked, examined
 from screener.video.container.walk import NO_TICK, Walk
+from screener.video.rates import usual_rate
 
 # Containers whose header says how long they last; elsewhere FFmpeg's duration is read off the last timestamps and proves nothing.
 _PROMISING = frozenset({"mov", "matroska", "avi", "flv", "asf", "gif"})
@@ -30,7 +32,8 @@ _DEFAULT_FPS = 25.0
 class Timeline:
     """seconds: (n,) presentation time of every picture there should be, rising; 0 is where players begin, and what they are not to show
     lies before. container_seconds: (n,) the same in the container's time. pieces: numbers of the entries with which the container's time
-    starts anew. frame_seconds: usual time between two. reader_origin_seconds: what OpenCV takes for 0, in container time.
+    starts anew. frame_seconds: usual time between two. rate: of pictures a second, exact, that they are counted at.
+    reader_origin_seconds: what OpenCV takes for 0, in container time.
     is_strung: several recordings were put together, as their clocks and counters tell.
     timed: frames carry usable timestamps of their own. videos: streams of moving pictures, as far as the container's tables say, else 0.
     whole: False if the file ends early, None if nothing says."""
@@ -39,6 +42,7 @@ class Timeline:
     container_seconds: NDArray[np.float64]
     pieces: tuple[int, ...]
     frame_seconds: float
+    rate: Fraction
     reader_origin_seconds: float | None
     is_strung: bool
     timed: bool
@@ -87,6 +91,7 @@ def timeline_of(path: Path, walk: Walk, shown_from: int | None = None, alive: Ca
         container_seconds=np.concatenate(pieces) if pieces else np.zeros(0),
         pieces=tuple(np.cumsum([0, *(len(piece) for piece in pieces[:-1])]).tolist()),
         frame_seconds=frame_seconds,
+        rate=usual_rate(seconds, frame_seconds, stream.guessed_rate or stream.average_rate, "variable_rate" in warnings),
         reader_origin_seconds=None if stream.start_time is None else stream.start_time * time_base,
         is_strung=len(pieces) > 1 or found.seams > 0 or walk.backwards,
         timed=not (names & UNTIMED or untimed or (names & TIMED_AS_CODED and stream.codec_context.codec.reorder)),
