@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from builders import person
 
-from screener.records import Verdict, _person_dict
+from screener.records import Verdict
 from screener.watching.records import LiveEvent, LivePerson, LiveStats, LiveUpdate
 
 TIME = "2026-11-22T16:12:03.400+00:00"
@@ -55,7 +55,7 @@ def event(kind: str, seconds: float = 41.2, **details: Any) -> LiveEvent:
 
 
 def person_event(kind: str = "alarm", outcome: str = "fake", p_fake: float | None = 0.93, **changes: Any) -> LiveEvent:
-    return event(kind, **_person_dict(person(outcome, p_fake, **changes)))
+    return event(kind, **person(outcome, p_fake, **changes).to_dict())
 
 
 def summary_event(whole: Verdict) -> LiveEvent:
