@@ -18,6 +18,7 @@ from screener.cli.app import CheckpointOption, DecoderOption, DeviceOption, app,
 from screener.cli.configuration import one_of, scan_settings
 from screener.cli.exits import exits
 from screener.cli.logs import LogFileOption, VerboseOption, log_to
+from screener.cli.wishes import Wishes
 from screener.errors import ExitStatus, SettingsError
 from screener.runtime.stop_signals import Terminated
 
@@ -28,12 +29,12 @@ if TYPE_CHECKING:
 
 
 class Places(NamedTuple):
-    """Where a run writes. output: None for standard output. The others: None for none."""
+    """Where a run writes. output: None for standard output. report, journal: None for none. wishes: what goes with the verdicts."""
 
     output: Path | None
     report: Path | None
     journal: Path | None
-    markers: Path | None
+    wishes: Wishes
 
 
 @app.command()
@@ -59,6 +60,11 @@ def scan(
         Path | None,
         typer.Option("--markers", help="Folder for suspicious stretches as markers: WebVTT, CSV, EDL, FCPXML and xmeml of each video."),
     ] = None,
+    annotate: Annotated[
+        Path | None,
+        typer.Option("--annotate", help="Folder for copies with boxes, numbers and scores drawn in; videos with their sound."),
+    ] = None,
+    stills: Annotated[Path | None, typer.Option("--stills", help="Folder for the frames that decided, whole, the face marked.")] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Keep a journal beside -o or --report; repeated after any stop, judge only what it lacks.")
     ] = False,
@@ -118,7 +124,7 @@ def scan(
         log_to(verbose, log_file)
         settings = scan_settings(config, {name: value for name, value in given.items() if value is not None})
         format_name = one_of({"json": json_, "jsonl": jsonl, "csv": csv, "people-csv": people_csv})
-        places = Places(output, report, _journal_path(resume, journal, output, report), markers)
+        places = Places(output, report, _journal_path(resume, journal, output, report), Wishes(markers, annotate, stills))
         sys.exit(_scan(sources, settings, checkpoint, format_name, places, workers, allow_incomplete, quiet, not no_frames))
 
 
@@ -163,7 +169,7 @@ def _scan(
         folder = ReportFolder(places.report, len(left_out)) if places.report else None
         # The document of a single input has no place for what was left out.
         writer = WRITERS[format_name](None if left_out else len(inputs), *_terminal(places.output))
-        companions = Companions(places.markers)
+        companions = Companions(places.wishes, settings)
         with _output(places.output) as out:
             progress = progress_for(sys.stderr, quiet, len(inputs))
             with progress.loading():
