@@ -222,7 +222,10 @@ class VideoFacts:
 
 @dataclass(frozen=True, repr=False)
 class Verdict:
-    """The answer for one input, with its evidence. `to_dict` is the public JSON, schema_version 1."""
+    """The answer for one input, with its evidence. `to_dict` is the public JSON, schema_version 1.
+
+    provenance: what the file says of where it comes from; it takes no part in the score. Empty for what is no file.
+    """
 
     source: str
     sha256: str | None
@@ -242,6 +245,7 @@ class Verdict:
     versions: dict[str, str]
     timing_seconds: dict[str, float] = field(default_factory=dict)
     detail: str = ""
+    provenance: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check.one_of(self, "outcome", OUTCOMES)
@@ -268,6 +272,7 @@ class Verdict:
             "detail": self.detail,
             "warnings": list(self.warnings),
             "video": video_dict(self.video),
+            "provenance": self.provenance,
             "people": [person_dict(person, self.video.frame_rate) for person in self.people],
             "frames": [frame_dict(score) for score in self.frames],
             "checkpoint": self.checkpoint,

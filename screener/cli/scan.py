@@ -88,6 +88,9 @@ def scan(
         bool | None, typer.Option("--allow-private", help="Follow addresses into private networks and to this machine.")
     ] = None,
     stream_seconds: Annotated[float | None, typer.Option("--stream-seconds", help="How long to watch an endless stream (30).")] = None,
+    trust_anchors: Annotated[
+        Path | None, typer.Option("--trust-anchors", help="PEM file of the signers whose content credentials (C2PA) are trusted.")
+    ] = None,
     batch_size: Annotated[int | None, typer.Option("--batch-size", help="Faces scored together (16).")] = None,
     workers: Annotated[int, typer.Option("--workers", min=1, help="Inputs judged at once, with one set of models.")] = 1,
     detect_every: Annotated[
@@ -118,14 +121,26 @@ def scan(
         "frames": frames, "fps": fps, "all_frames": all_frames, "until_sure": until_sure, "budget_seconds": budget,
         "fpr": fpr, "threshold": threshold, "min_face_px": min_face_px, "time_limit_seconds": time_limit, "allow_private": allow_private,
         "stream_seconds": stream_seconds, "batch_size": batch_size, "detect_every": detect_every, "device": device, "dtype": dtype,
-        "engine": engine, "decoder": decoder,
+        "engine": engine, "decoder": decoder, "trust_anchors": trust_anchors,
     }  # fmt: skip
     with exits():
         log_to(verbose, log_file)
+        if trust_anchors is not None:
+            given["trust_anchors"] = _certificates(trust_anchors)
         settings = scan_settings(config, {name: value for name, value in given.items() if value is not None})
         format_name = one_of({"json": json_, "jsonl": jsonl, "csv": csv, "people-csv": people_csv})
         places = Places(output, report, _journal_path(resume, journal, output, report), Wishes(markers, annotate, stills))
         sys.exit(_scan(sources, settings, checkpoint, format_name, places, workers, allow_incomplete, quiet, not no_frames))
+
+
+def _certificates(path: Path) -> str:
+    try:
+        text = path.read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"--trust-anchors {path}: cannot be read: {getattr(error, 'strerror', None) or 'it is no PEM file'}") from error
+    if "-----BEGIN CERTIFICATE-----" not in text:
+        raise SettingsError(f"--trust-anchors {path}: holds no certificate; give a PEM file")
+    return text
 
 
 def _journal_path(resume: bool, journal: Path | None, output: Path | None, report: Path | None) -> Path | None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from screener.records import FaceScore, TrackVerdict, Verdict
 from screener.report.outline import LOCALISATION, legend, outline_of
+from screener.report.provenance import provenance_facts
 from screener.report.score_chart import Timeline, timeline
 from screener.report.thumbnails import data_uri
 from screener.report.wording import (
@@ -108,6 +109,7 @@ class Page:
     gallery: tuple[Person, ...]
     legend: str
     file_facts: tuple[Fact, ...]
+    provenance: tuple[Fact, ...]
     checkpoint_facts: tuple[Fact, ...]
     not_proof: tuple[str, ...]
     run_facts: tuple[Fact, ...]
@@ -136,6 +138,7 @@ def page_of(verdict: Verdict) -> Page:
         gallery=gallery,
         legend=legend(verdict.checkpoint) if any(crop.outline for person in gallery for crop in person.crops) else "",
         file_facts=_file_facts(verdict),
+        provenance=provenance_facts(verdict.provenance),
         checkpoint_facts=tuple(_flat({key: value for key, value in verdict.checkpoint.items() if key != LOCALISATION})),
         not_proof=NOT_PROOF,
         run_facts=_run_facts(verdict),

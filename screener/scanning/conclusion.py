@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from screener.errors import SourceError
 from screener.records import FaceScore, TrackVerdict, Verdict, VideoFacts
@@ -25,7 +26,8 @@ class Findings:
     """All that is known of one input once its pass has ended.
 
     started: of the pass, by `time.perf_counter`. sha256: of the file, None where there is none. scores: in the order of the report.
-    evidence: the crops that the report shows. failure: what ended the reading early. seconds: that each stage took.
+    evidence: the crops that the report shows. failure: what ended the reading early. seconds: that each stage took. origin: what the file
+    says of it.
     """
 
     source: Source
@@ -37,6 +39,7 @@ class Findings:
     evidence: TellingCrops = field(default_factory=lambda: TellingCrops(0))
     failure: SourceError | None = None
     seconds: Mapping[str, float] = field(default_factory=lambda: _NO_STAGE_SECONDS)
+    origin: Mapping[str, Any] = field(default_factory=dict)
 
 
 def verdict_on(models: Models, found: Findings) -> Verdict:
@@ -89,4 +92,5 @@ def _row(models: Models, found: Findings, outcome: str, coverage: str, reasons: 
         versions=versions(),
         timing_seconds={"decode": facts.decode_seconds, **found.seconds, "total": time.perf_counter() - found.started},
         detail=found.failure.message if found.failure else "",
+        provenance=dict(found.origin),
     )

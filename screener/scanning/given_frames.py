@@ -6,6 +6,7 @@ Does not know where the pictures come from; what lies behind them was not read, 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sized
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +47,11 @@ class GivenFrames:
             frames_sampled=self._count,
             warnings=("resolution_change",) if len(self._sizes) > 2 else (),
         )
+
+    @property
+    def origin(self) -> dict[str, Any]:
+        """Pictures in memory say nothing of where they come from."""
+        return {}
 
     def frames(self) -> Iterator[Frame]:
         """Each picture once. Raises SettingsError for what is no picture, and SourceError where there is none at all."""

@@ -99,6 +99,7 @@ def test_the_json_of_a_verdict_by_hand() -> None:
             "frames_judged": 30,
             "decode_errors": 1,
         },
+        "provenance": {},
         "people": [
             {
                 "track_id": 2,
