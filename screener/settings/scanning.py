@@ -104,7 +104,7 @@ class ScanSettings:
             raise SettingsError("until_sure and budget_seconds choose the frames themselves; give neither fps nor all_frames with them")
         for name in ("pooling", "detector", "trust_anchors"):
             if not isinstance(getattr(self, name), str | None):
-                raise SettingsError(f"{name}: expected a name, got {getattr(self, name)!r}")
+                raise SettingsError(f"{name}: expected text, got {getattr(self, name)!r}")
         if not isinstance(self.engine, str):
             raise SettingsError(f"engine: expected a name or the path of an .onnx file, got {self.engine!r}")
         one_of("device", self.device, DEVICES)
