@@ -17,6 +17,7 @@ from screener.comparison.records import LEAST_MOMENTS, Comparison, Moment, Perso
 from screener.errors import SourceError
 from screener.faces import DETECTORS
 from screener.records import VideoFacts
+from screener.report.wording import listed
 from screener.runtime.versions import versions
 from screener.settings import ScanSettings
 from screener.video import Source
@@ -184,7 +185,14 @@ def _outcome(a: Side, b: Side, stretches: Sequence[Stretch], people: Sequence[Pe
         return "different"
     if any(person.replaced for person in people):
         return "replaced"
+    if _doubtful(people):
+        return "undecided"
     return "cut" if kinds & {"only_a", "only_b"} else "same"
+
+
+def _doubtful(people: Sequence[Person]) -> list[str]:
+    """Numbers of those whose face differs, in too few moments to say so."""
+    return [str(person.number) for person in people if not person.is_judged and person.difference >= THRESHOLD]
 
 
 def _limits(a: Side, b: Side, runs: Sequence[Run], people: Sequence[Person]) -> str:
@@ -197,6 +205,8 @@ def _limits(a: Side, b: Side, runs: Sequence[Run], people: Sequence[Person]) -> 
     said = []
     if not any(person.is_judged for person in people):
         said.append("No face was seen long enough in what both show, so none was compared.")
+    if doubtful := _doubtful(people):
+        said.append(f"Seen too briefly to tell, but not alike: person {listed(doubtful)}.")
     if any(one.video.reasons for one in (a, b)):
         said.append("Parts of a file could not be read, and were not compared.")
     return " ".join(said)

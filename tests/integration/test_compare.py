@@ -66,6 +66,13 @@ def test_nothing_is_found_in_a_copy(name: str, codec: str, options: dict[str, st
     assert not any(person["replaced"] for person in found["people"]) and found["people"]
 
 
+def test_a_face_that_differs_too_briefly_to_tell_is_not_called_the_same(original: Path, tmp_path: Path) -> None:
+    """Two pictures: moments enough for a doubt, and no more."""
+    short = encoded(tmp_path / "short.mp4", PICTURES[:2])
+    _, found = compared(short, encoded(tmp_path / "fake.mp4", SWAPPED[:2]))
+    assert found["outcome"] == "undecided" and "too briefly to tell" in found["detail"]
+
+
 def test_what_was_cut_out_is_said(original: Path, tmp_path: Path) -> None:
     ended, found = compared(original, encoded(tmp_path / "cut.mp4", [*PICTURES[:24], *PICTURES[48:]], options={"crf": "30"}))
     assert (ended.status, found["outcome"]) == (3, "cut")
