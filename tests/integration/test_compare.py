@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import pytest
 from command_line import Ended, run_here
+from jsonschema import Draft202012Validator
 from scene_media import RATE, encoded, scene, with_another_face
 
+SCHEMA = Draft202012Validator(json.loads(resources.files("screener.comparison").joinpath("schema.json").read_text(encoding="utf-8")))
 FRAMES = 80
 PICTURES = [scene(number) for number in range(FRAMES)]
 SWAPPED = [with_another_face(picture, number) for number, picture in enumerate(PICTURES)]
@@ -23,7 +26,9 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def compared(a: Path, b: Path, *options: str | Path) -> tuple[Ended, dict[str, Any]]:
     ended = run_here("compare", a, b, "--json", "-q", *options)
-    return ended, json.loads(ended.out)
+    document = json.loads(ended.out)
+    SCHEMA.validate(document)
+    return ended, document
 
 
 def test_a_replaced_face_is_found(original: Path, tmp_path: Path) -> None:
