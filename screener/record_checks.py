@@ -5,6 +5,7 @@ A scan makes records for every frame and face, so each check takes only about a 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from math import inf
 from typing import Any
@@ -49,6 +50,16 @@ def finite(record: Any, *names: str) -> None:
         value = getattr(record, name)
         if not is_between(value, -inf, inf) or value in (inf, -inf):
             raise _wrong(record, name, "a finite number", value)
+
+
+_RATE = re.compile(r"([1-9][0-9]*(/[1-9][0-9]*)?)?", re.ASCII)
+
+
+def rate(record: Any, name: str) -> None:
+    """Raise ValueError unless the field is a rate as text, such as `25` or `30000/1001`, or empty."""
+    value = getattr(record, name)
+    if not isinstance(value, str) or not _RATE.fullmatch(value):
+        raise _wrong(record, name, "a rate such as 30000/1001, or nothing", value)
 
 
 def not_negative(record: Any, *names: str) -> None:

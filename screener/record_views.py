@@ -6,7 +6,9 @@ Knows plain values only.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from html import escape
+from math import floor
 from typing import Any
 
 
@@ -31,6 +33,7 @@ def video_dict(video: Any) -> dict[str, Any]:
         "duration_seconds": rounded_seconds(video.duration_seconds),
         "size_wh": list(video.size_wh),
         "fps": round(video.fps, 3),
+        "frame_rate": video.frame_rate,
         "codec": video.codec,
         "reader": video.reader,
         "is_still": video.is_still,
@@ -42,9 +45,13 @@ def video_dict(video: Any) -> dict[str, Any]:
     }
 
 
-def person_dict(person: Any) -> dict[str, Any]:
-    """The public JSON of a `TrackVerdict`."""
-    stretches = [(rounded_seconds(s.start_seconds), rounded_seconds(s.end_seconds), rounded_score(s.p_fake)) for s in person.segments]
+def frame_at(seconds: float, frame_rate: str) -> int | None:
+    """Number of the frame that is nearest to a time, counted from 0 at `frame_rate`; None where the rate is not known."""
+    return max(0, floor(Fraction(frame_rate) * Fraction(seconds) + Fraction(1, 2))) if frame_rate else None
+
+
+def person_dict(person: Any, frame_rate: str) -> dict[str, Any]:
+    """The public JSON of a `TrackVerdict`. frame_rate: the rate that the frames of its segments are counted at."""
     return {
         "track_id": person.track_id,
         "outcome": person.outcome,
@@ -54,9 +61,19 @@ def person_dict(person: Any) -> dict[str, Any]:
         "last_seconds": rounded_seconds(person.last_seconds),
         "frames_seen": person.frames_seen,
         "frames_judged": person.frames_judged,
-        "segments": [{"start_seconds": start, "end_seconds": end, "p_fake": p_fake} for start, end, p_fake in stretches],
+        "segments": [_segment_dict(segment, frame_rate) for segment in person.segments],
         "face_px_median": round(person.face_px_median, 1),
         "reasons": list(person.reasons),
+    }
+
+
+def _segment_dict(segment: Any, frame_rate: str) -> dict[str, Any]:
+    return {
+        "start_seconds": rounded_seconds(segment.start_seconds),
+        "end_seconds": rounded_seconds(segment.end_seconds),
+        "start_frame": frame_at(segment.start_seconds, frame_rate),
+        "end_frame": frame_at(segment.end_seconds, frame_rate),
+        "p_fake": rounded_score(segment.p_fake),
     }
 
 

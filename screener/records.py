@@ -202,7 +202,7 @@ class TrackVerdict:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values only, as in the JSON of a verdict."""
-        return person_dict(self)
+        return person_dict(self, "")
 
 
 @dataclass(frozen=True)
@@ -212,7 +212,7 @@ class VideoFacts:
     frames_promised: the header's count, 0 if it states none. frames_decoded: actually decoded. frames_sampled: passed on to the later
     stages. frames_judged: of those, the ones in which at least one face was scored. decode_errors: frames or packets lost.
     duration_seconds: last presentation time plus one frame. decode_seconds: working time of the decoder. reader: name of the reader that
-    delivered the frames.
+    delivered the frames. frame_rate: fps as an exact fraction, such as `30000/1001`, that frames are counted at; "" if unknown.
     reasons, warnings: from `errors.REASONS` and `errors.WARNINGS`.
     """
 
@@ -230,10 +230,12 @@ class VideoFacts:
     decode_seconds: float = field(default=0.0, compare=False)
     reasons: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    frame_rate: str = ""
 
     def __post_init__(self) -> None:
         check.not_negative(self, *(one.name for one in fields(self) if isinstance(one.default, (int, float))))
         check.size(self, "size_wh")
+        check.rate(self, "frame_rate")
         check.all_of(self, "reasons", REASONS)
         check.all_of(self, "warnings", WARNINGS)
 
@@ -244,6 +246,7 @@ class Verdict:
 
     scanned_at: when judging began, ISO 8601 in UTC, to the second; empty if unknown. scene: the frame in which the deciding person scored
     highest, for the report; None if nobody was judged, or no crops are kept.
+    provenance: what the file states about its origin; it has no part in the score. Empty if the input is no file.
     """
 
     source: str
@@ -266,6 +269,7 @@ class Verdict:
     detail: str = ""
     scanned_at: str = field(default="", compare=False)
     scene: Scene | None = field(default=None, repr=False, compare=False)
+    provenance: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check.one_of(self, "outcome", OUTCOMES)
@@ -293,7 +297,8 @@ class Verdict:
             "detail": self.detail,
             "warnings": list(self.warnings),
             "video": video_dict(self.video),
-            "people": [person.to_dict() for person in self.people],
+            "provenance": self.provenance,
+            "people": [person_dict(person, self.video.frame_rate) for person in self.people],
             "frames": [frame_dict(score) for score in self.frames],
             "checkpoint": self.checkpoint,
             "settings": self.settings,

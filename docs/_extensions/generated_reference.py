@@ -130,7 +130,8 @@ class SchemaTables:
             return " or ".join(self._values(one) for one in meant["anyOf"])
         if meant.get("type") == "array" and "items" in meant:
             return f"array of {self._values(meant['items'])}"
-        return str(meant.get("type", "any"))
+        kind = meant.get("type", "any")
+        return kind if isinstance(kind, str) else " or ".join(kind)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
@@ -18,6 +18,7 @@ from screener.cli.app import CheckpointOption, DecoderOption, DeviceOption, app,
 from screener.cli.configuration import one_of, scan_settings
 from screener.cli.exits import exits
 from screener.cli.logs import LogFileOption, VerboseOption, log_to
+from screener.cli.wishes import Wishes
 from screener.errors import ExitStatus, SettingsError
 from screener.runtime.stop_signals import Terminated
 
@@ -28,11 +29,12 @@ if TYPE_CHECKING:
 
 
 class Places(NamedTuple):
-    """Where a run writes. output: None for standard output. report, journal: None for none."""
+    """Where a run writes. output: None for standard output. report, journal: None for none. wishes: what goes with the verdicts."""
 
     output: Path | None
     report: Path | None
     journal: Path | None
+    wishes: Wishes
 
 
 @app.command()
@@ -54,6 +56,15 @@ def scan(
         Path | None, typer.Option("--output", "-o", help="Write there instead of standard output; the file appears when the run ends.")
     ] = None,
     report: Annotated[Path | None, typer.Option("--report", help="Folder for one web page per input and an index.")] = None,
+    markers: Annotated[
+        Path | None,
+        typer.Option("--markers", help="Folder for suspicious stretches as markers: WebVTT, CSV, EDL, FCPXML and xmeml of each video."),
+    ] = None,
+    annotate: Annotated[
+        Path | None,
+        typer.Option("--annotate", help="Folder for copies with boxes, numbers and scores drawn in; videos with their sound."),
+    ] = None,
+    stills: Annotated[Path | None, typer.Option("--stills", help="Folder for the frames that decided, whole, the face marked.")] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Keep a journal beside -o or --report; repeated after any stop, judge only what it lacks.")
     ] = False,
@@ -77,6 +88,9 @@ def scan(
         bool | None, typer.Option("--allow-private", help="Follow addresses into private networks and to this machine.")
     ] = None,
     stream_seconds: Annotated[float | None, typer.Option("--stream-seconds", help="How long to watch an endless stream (30).")] = None,
+    trust_anchors: Annotated[
+        Path | None, typer.Option("--trust-anchors", help="PEM file of the signers whose content credentials (C2PA) are trusted.")
+    ] = None,
     batch_size: Annotated[int | None, typer.Option("--batch-size", help="Faces scored together (16).")] = None,
     workers: Annotated[int, typer.Option("--workers", min=1, help="Inputs judged at once, with one set of models.")] = 1,
     detect_every: Annotated[
@@ -107,14 +121,26 @@ def scan(
         "frames": frames, "fps": fps, "all_frames": all_frames, "until_sure": until_sure, "budget_seconds": budget,
         "fpr": fpr, "threshold": threshold, "min_face_px": min_face_px, "time_limit_seconds": time_limit, "allow_private": allow_private,
         "stream_seconds": stream_seconds, "batch_size": batch_size, "detect_every": detect_every, "device": device, "dtype": dtype,
-        "engine": engine, "decoder": decoder,
+        "engine": engine, "decoder": decoder, "trust_anchors": trust_anchors,
     }  # fmt: skip
     with exits():
         log_to(verbose, log_file)
+        if trust_anchors is not None:
+            given["trust_anchors"] = _certificates(trust_anchors)
         settings = scan_settings(config, {name: value for name, value in given.items() if value is not None})
         format_name = one_of({"json": json_, "jsonl": jsonl, "csv": csv, "people-csv": people_csv})
-        places = Places(output, report, _journal_path(resume, journal, output, report))
+        places = Places(output, report, _journal_path(resume, journal, output, report), Wishes(markers, annotate, stills))
         sys.exit(_scan(sources, settings, checkpoint, format_name, places, workers, allow_incomplete, quiet, not no_frames))
+
+
+def _certificates(path: Path) -> str:
+    try:
+        text = path.read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"--trust-anchors {path}: cannot be read: {getattr(error, 'strerror', None) or 'it is no PEM file'}") from error
+    if "-----BEGIN CERTIFICATE-----" not in text:
+        raise SettingsError(f"--trust-anchors {path}: holds no certificate; give a PEM file")
+    return text
 
 
 def _journal_path(resume: bool, journal: Path | None, output: Path | None, report: Path | None) -> Path | None:
@@ -147,6 +173,7 @@ def _scan(
         raise SettingsError(f"{' '.join(arguments)}: names no input; an empty list judges nothing")
     start_decoder(settings)  # before PyTorch is loaded, which takes as long
 
+    from screener.cli.companions import Companions
     from screener.journal import Journal
     from screener.report import WRITERS, ReportFolder, progress_for, visible
     from screener.scanning.batch import scan_all
@@ -157,11 +184,12 @@ def _scan(
         folder = ReportFolder(places.report, len(left_out)) if places.report else None
         # The document of a single input has no place for what was left out.
         writer = WRITERS[format_name](None if left_out else len(inputs), *_terminal(places.output))
+        companions = Companions(places.wishes, settings)
         with _output(places.output) as out:
             progress = progress_for(sys.stderr, quiet, len(inputs))
             with progress.loading():
                 run = scan_all(inputs, settings, checkpoint, progress, folder, journal, workers, len(left_out))
-            status = _write_rows(run, writer, out, with_frames)
+            status = _write_rows(run, writer, out, with_frames, companions.add)
             out.write(writer.end(run.summary))
             index = folder.finish() if folder else None
         if journal and status is None:
@@ -170,6 +198,8 @@ def _scan(
         _tell_totals(run.summary, places.output)
     if index is not None and not quiet:
         sys.stderr.write(f"screener: report: {visible(str(index))}\n")
+    if not quiet:
+        companions.tell()
     if status is not None:
         _tell_stop(status, run.summary.inputs, len(inputs), places)
     if run.known and not quiet:
@@ -186,10 +216,14 @@ def _terminal(output: Path | None) -> tuple[bool, int | None]:
     return not os.environ.get("NO_COLOR"), shutil.get_terminal_size().columns
 
 
-def _write_rows(run: Batch, writer: Writer, out: Output, with_frames: bool) -> ExitStatus | None:
-    """Judge and write until all is done, or a signal says to stop, which then is the exit status. No further signal changes anything."""
+def _write_rows(run: Batch, writer: Writer, out: Output, with_frames: bool, accompany: Callable[[Judged], None]) -> ExitStatus | None:
+    """Judge and write until all is done, or a signal says to stop, which then is the exit status. No further signal changes anything.
+
+    accompany: writes what goes with a verdict, before its row.
+    """
 
     def write(judged: Judged) -> None:
+        accompany(judged)
         out.write(writer.one(judged.verdict if with_frames else replace(judged.verdict, frames=())))
         if judged.fault is not None:
             _show_fault(judged.fault)

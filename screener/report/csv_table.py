@@ -5,6 +5,8 @@ Names are kept whole, line breaks included, within quotes. Does not know the str
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from screener.records import TrackVerdict, Verdict
 from screener.report.summary import Summary
 from screener.report.wording import numbered
@@ -66,11 +68,11 @@ class CsvWriter:
 
     def begin(self) -> str:
         """The names of the columns."""
-        return ",".join(COLUMNS) + "\n"
+        return row_of(COLUMNS)
 
     def one(self, verdict: Verdict) -> str:
         """One row."""
-        return ",".join(_cell(value) for value in _row(verdict)) + "\n"
+        return row_of(_row(verdict))
 
     def end(self, summary: Summary) -> str:
         """Nothing: a table has no summary."""
@@ -82,13 +84,18 @@ class PeopleCsvWriter(CsvWriter):
 
     def begin(self) -> str:
         """The names of the columns."""
-        return ",".join(PEOPLE_COLUMNS) + "\n"
+        return row_of(PEOPLE_COLUMNS)
 
     def one(self, verdict: Verdict) -> str:
         """A row for each person, or one without any."""
         rows = [_person_row(verdict, number, person) for number, person in numbered(verdict)]
         nobody: tuple[Cell, ...] = (*_of_input(verdict, None, verdict.outcome, None, None), " ".join(verdict.reasons), *(None,) * 6)
-        return "".join(",".join(_cell(value) for value in row) + "\n" for row in rows or [nobody])
+        return "".join(map(row_of, rows or [nobody]))
+
+
+def row_of(cells: Iterable[Cell]) -> str:
+    """A line of the table."""
+    return ",".join(map(_cell, cells)) + "\n"
 
 
 def _of_input(verdict: Verdict, number: int | None, outcome: str, p_fake: float | None, interval: list[float] | None) -> tuple[Cell, ...]:

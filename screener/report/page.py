@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from screener.records import FaceScore, TrackVerdict, Verdict
 from screener.report.outline import legend, outline_of
 from screener.report.page_facts import Fact, checkpoint_facts, file_facts, run_facts
+from screener.report.provenance import provenance_facts
 from screener.report.score_chart import Timeline, timeline
 from screener.report.thumbnails import data_uri
 from screener.report.whole_frame import WholeFrame, whole_frame
@@ -118,6 +119,7 @@ class Page:
     others: tuple[Person, ...]
     legend: str
     file_facts: tuple[Fact, ...]
+    provenance: tuple[Fact, ...]
     checkpoint_facts: tuple[Fact, ...]
     not_proof: tuple[str, ...]
     run_facts: tuple[Fact, ...]
@@ -150,6 +152,7 @@ def page_of(verdict: Verdict) -> Page:
         others=tuple(person for person in people if person not in gallery),
         legend=legend(verdict.checkpoint) if any(crop.outline for person in gallery for crop in person.crops) else "",
         file_facts=file_facts(verdict),
+        provenance=provenance_facts(verdict.provenance),
         checkpoint_facts=checkpoint_facts(verdict),
         not_proof=NOT_PROOF,
         run_facts=run_facts(verdict),

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from screener.errors import SourceError
 from screener.records import FaceScore, TrackVerdict, Verdict, VideoFacts
@@ -27,6 +28,7 @@ class Findings:
 
     started: start of the pass, by `time.perf_counter`. sha256: of the file, None if there is none. scores: in the order of the report.
     evidence: the crops that the report shows. failure: the error that ended reading early. seconds: time that each stage took.
+    origin: what the file states about its origin.
     """
 
     source: Source
@@ -38,6 +40,7 @@ class Findings:
     evidence: TellingCrops = field(default_factory=lambda: TellingCrops(0))
     failure: SourceError | None = None
     seconds: Mapping[str, float] = field(default_factory=lambda: _NO_STAGE_SECONDS)
+    origin: Mapping[str, Any] = field(default_factory=dict)
 
 
 def verdict_on(models: Models, found: Findings) -> Verdict:
@@ -93,4 +96,5 @@ def _row(models: Models, found: Findings, outcome: str, coverage: str, reasons: 
         detail=found.failure.message if found.failure else "",
         scanned_at=begun_at(total),
         scene=found.evidence.scene(leader.track_id) if leader else None,
+        provenance=dict(found.origin),
     )

@@ -6,6 +6,7 @@ Does not know where the pictures come from, so nothing is known about the rest o
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sized
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from screener.errors import SettingsError, SourceError
 from screener.records import Frame, VideoFacts
 from screener.settings.checks import above_zero
+from screener.video.rates import nearest_rate
 
 
 class GivenFrames:
@@ -39,11 +41,17 @@ class GivenFrames:
             size_wh=self._sizes[-1],
             fps=self._fps,
             reader="given",
+            frame_rate=str(nearest_rate(self._fps)),
             is_still=self._count == 1,
             frames_decoded=self._count,
             frames_sampled=self._count,
             warnings=("resolution_change",) if len(self._sizes) > 2 else (),
         )
+
+    @property
+    def origin(self) -> dict[str, Any]:
+        """Pictures in memory say nothing of where they come from."""
+        return {}
 
     def frames(self) -> Iterator[Frame]:
         """Each picture once. Raises SettingsError for something that is not a picture, and SourceError if there are none."""

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from typing import Any
 
 from screener.errors import SourceError
 from screener.records import FaceCrop, FaceScore, TrackVerdict, Verdict, VideoFacts
@@ -61,6 +62,7 @@ class ProgressivePass:
         self._stages = Stages(models, models.new_cropper(), self._evidence, course, frame_transform)
         self._hash = HashAhead(source.path)
         self._facts = VideoFacts()
+        self._origin: dict[str, Any] = {}
         self._started = time.perf_counter()
         self.failure: SourceError | None = None
 
@@ -93,6 +95,7 @@ class ProgressivePass:
                 evidence=self._evidence.by_person(self._track_ids, self._models.settings.thumbnails),
                 failure=self.failure,
                 seconds=self._stages.seconds,
+                origin=self._origin,
             ),
         )
 
@@ -118,12 +121,15 @@ class ProgressivePass:
         if left is not None:
             limit = settings.time_limit_seconds
             settings = replace(settings, time_limit_seconds=left if limit is None else min(limit, left))
+        if self._origin:
+            settings = replace(settings, provenance=False)  # it was told in an earlier look
         facts = self._facts
         with closing(open_video(self._source, settings, SeekPlan(slices, taken))) as video:
             try:
                 yield from self._stages.run(video)
             finally:
                 self._facts = _together(facts, video.facts)
+                self._origin = video.origin or self._origin
         if "sparse" in self._facts.warnings:  # frames that were decoded when the time was up were not examined
             self._facts = replace(self._facts, frames_sampled=len(self._glances))
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
+from typing import Any
 
 from screener.errors import SourceError
 from screener.records import FaceScore, TrackVerdict, Verdict, VideoFacts
@@ -44,6 +45,7 @@ class SinglePass:
         course = Course(self._cropper.followed, on_progress or (lambda looked_at, expected: None))
         self._stages = Stages(models, self._cropper, self._evidence, course, frame_transform)
         self._facts = VideoFacts()
+        self._origin: dict[str, Any] = {}
         self._started = time.perf_counter()
         self.failure: SourceError | None = None
 
@@ -55,7 +57,7 @@ class SinglePass:
                 try:
                     yield from self._stages.run(video)
                 finally:
-                    self._facts = video.facts
+                    self._facts, self._origin = video.facts, video.origin
         except SourceError as error:
             self.failure = error
 
@@ -74,6 +76,7 @@ class SinglePass:
                 evidence=self._evidence,
                 failure=self.failure,
                 seconds=self._stages.seconds,
+                origin=self._origin,
             ),
         )
 

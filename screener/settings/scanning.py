@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -38,6 +39,8 @@ class ScanSettings:
         max_duration_seconds: longest video. max_streams: most streams in one file. max_download_bytes: most that one address may send.
         decoder_memory_mb: memory of the decoding process, in MiB. stall_seconds: how long a single step of the decoder may take.
         allow_private: whether addresses may lead into private networks or to this machine.
+    Beside the verdict:
+        provenance: whether files are asked where they come from. trust_anchors: certificates of the signers that are trusted, as PEM text.
     """
 
     frames: int = 32
@@ -68,6 +71,8 @@ class ScanSettings:
     decoder_memory_mb: int = 4096
     stall_seconds: float = 60.0
     allow_private: bool = False
+    provenance: bool = True
+    trust_anchors: str | None = None
 
     def __post_init__(self) -> None:
         at_least("frames", self.frames, 1)
@@ -92,14 +97,14 @@ class ScanSettings:
             raise SettingsError(f"threshold: expected a probability between 0 and 1, got {self.threshold!r}")
         if self.min_sharpness is not None and not (is_number(self.min_sharpness) and 0 <= self.min_sharpness < float("inf")):
             raise SettingsError(f"min_sharpness: expected a number of at least 0, got {self.min_sharpness!r}")
-        for name in ("all_frames", "until_sure", "allow_private"):
+        for name in ("all_frames", "until_sure", "allow_private", "provenance"):
             if not isinstance(getattr(self, name), bool):
                 raise SettingsError(f"{name}: expected true or false, got {getattr(self, name)!r}")
         if self.progressive and (self.all_frames or self.fps is not None):
             raise SettingsError("until_sure and budget_seconds choose the frames themselves; give neither fps nor all_frames with them")
-        for name in ("pooling", "detector"):
+        for name in ("pooling", "detector", "trust_anchors"):
             if not isinstance(getattr(self, name), str | None):
-                raise SettingsError(f"{name}: expected a name, got {getattr(self, name)!r}")
+                raise SettingsError(f"{name}: expected text, got {getattr(self, name)!r}")
         if not isinstance(self.engine, str):
             raise SettingsError(f"engine: expected a name or the path of an .onnx file, got {self.engine!r}")
         one_of("device", self.device, DEVICES)
@@ -117,8 +122,9 @@ class ScanSettings:
         return self.decoder == "cuda"
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values only, ready for JSON."""
-        return asdict(self)
+        """Plain values only, ready for JSON; certificates are named by their hash, as they are long."""
+        named = self.trust_anchors and f"sha256 {hashlib.sha256(self.trust_anchors.encode()).hexdigest()}"
+        return {**asdict(self), "trust_anchors": named}
 
     @classmethod
     def from_mapping(cls, values: dict[str, Any]) -> ScanSettings:

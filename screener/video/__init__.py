@@ -6,6 +6,7 @@ The only user of cv2.VideoCapture, and of PyAV for reading. Knows nothing of fac
 from screener.video.inputs.expanding import expand_sources
 from screener.video.sampling import Sampling
 from screener.video.sandbox.decoded_video import Video, open_video, start_decoder
+from screener.video.sandbox.sound import with_sound
 from screener.video.seek_plan import SeekPlan, Slice, equal_slices
 from screener.video.sources import Source, SourceFailure, file_source
 
@@ -21,4 +22,5 @@ __all__ = [
     "file_source",
     "open_video",
     "start_decoder",
+    "with_sound",
 ]  # fmt: skip

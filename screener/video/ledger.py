@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any
 
 from screener.errors import REASONS, WARNINGS
+from screener.video.rates import nearest_rate
 
 # Error-level lines that undamaged files cause too, such as the reader's own retries.
 _ORDINARY = re.compile(rb"Last message repeated|deprecated pixel format|\[ WARN|^\s*$")
@@ -49,6 +50,11 @@ class Ledger:
     decode_seconds: float = 0.0
     reasons: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    frame_rate: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.frame_rate and self.fps > 0:
+            self.frame_rate = str(nearest_rate(self.fps))
 
     def note(self, reason: str) -> None:
         """Add a reason. Raises ValueError for one that is not in `errors.REASONS`."""

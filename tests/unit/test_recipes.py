@@ -29,6 +29,7 @@ from screener.evaluation.perturbations import PERTURBATIONS, Perturbation, chose
 from screener.evaluation.perturbed_screener import Applied
 from screener.evaluation.videos import scores_of
 from screener.faces import DETECTORS
+from screener.markers import FORMATS, MarkerFolder
 from screener.records import FaceBox, Frame, Verdict
 from screener.report import WRITERS, Summary
 from screener.scanning.engines import ENGINES
@@ -39,6 +40,7 @@ from screener.video.ledger import Complaints
 from screener.video.readers import sequential
 
 from .evaluation.made import item, row
+from .markers.made import marked_verdict
 
 
 class MiddleDetector:
@@ -161,6 +163,13 @@ def test_a_reader(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert [number_of(frame.picture_rgb) for frame in frames] == list(range(10))
     assert [frame.picture_rgb.shape for frame in frames[:5]] == [(8, 8, 3)] * 4 + [(64, 96, 3)]
     assert decoding.ledger.reader == "levels+pyav" and decoding.ledger.frames_decoded == 10
+
+
+def test_a_format_of_markers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(FORMATS, "txt", lambda video: f"{len(video.markers)} markers at {video.timebase.rate}\n")
+    MarkerFolder(tmp_path).add(marked_verdict("25"), None)
+    (path,) = tmp_path.glob("*.txt")
+    assert path.read_text() == "3 markers at 25\n"
 
 
 def test_a_metric(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,7 +41,20 @@ def full_verdict() -> records.Verdict:
         warnings=("hdr",),
         detail="it ends early",
         video=VideoFacts(
-            12.34567, (1280, 720), 29.97003, "h264", "opencv", False, 300, 299, 32, 30, 1, reasons=("truncated",), warnings=("hdr",)
+            12.34567,
+            (1280, 720),
+            29.97003,
+            "h264",
+            "opencv",
+            False,
+            300,
+            299,
+            32,
+            30,
+            1,
+            reasons=("truncated",),
+            warnings=("hdr",),
+            frame_rate="30000/1001",
         ),
         people=(
             person("fake", 0.91234567, track_id=2, segments=(Segment(1.23456, 7.0, 0.98765),), face_px_median=148.26, frames_judged=30),
@@ -78,6 +91,7 @@ def test_the_json_of_a_verdict_by_hand() -> None:
             "duration_seconds": 12.346,
             "size_wh": [1280, 720],
             "fps": 29.97,
+            "frame_rate": "30000/1001",
             "codec": "h264",
             "reader": "opencv",
             "is_still": False,
@@ -87,6 +101,7 @@ def test_the_json_of_a_verdict_by_hand() -> None:
             "frames_judged": 30,
             "decode_errors": 1,
         },
+        "provenance": {},
         "people": [
             {
                 "track_id": 2,
@@ -97,7 +112,7 @@ def test_the_json_of_a_verdict_by_hand() -> None:
                 "last_seconds": 10.0,
                 "frames_seen": 32,
                 "frames_judged": 30,
-                "segments": [{"start_seconds": 1.235, "end_seconds": 7.0, "p_fake": 0.9877}],
+                "segments": [{"start_seconds": 1.235, "end_seconds": 7.0, "start_frame": 37, "end_frame": 210, "p_fake": 0.9877}],
                 "face_px_median": 148.3,
                 "reasons": [],
             },

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -18,6 +19,7 @@ from screener.video.container.opening import TIMED_AS_CODED, UNTIMED
 from screener.video.container.rhythm import filled, offsets, rhythm_warnings, usual_step
 from screener.video.container.structure import Walked, examined
 from screener.video.container.walk import NO_TICK, Walk
+from screener.video.rates import usual_rate
 
 # Containers whose header states their duration; for others FFmpeg derives it from the last timestamps, which proves nothing.
 _PROMISING = frozenset({"mov", "matroska", "avi", "flv", "asf", "gif"})
@@ -32,7 +34,7 @@ class Timeline:
     before it.
     container_seconds: (n,) the same in the container's time.
     pieces: indices of the entries at which the container's time starts anew.
-    frame_seconds: usual time between two frames.
+    frame_seconds: usual time between two frames. rate: exact frame rate that frames are counted at, 0 if unknown.
     reader_origin_seconds: the container time that OpenCV takes for 0.
     is_strung: several recordings were joined, according to their clocks and counters.
     timed: frames carry usable timestamps of their own.
@@ -44,6 +46,7 @@ class Timeline:
     container_seconds: NDArray[np.float64]
     pieces: tuple[int, ...]
     frame_seconds: float
+    rate: Fraction
     reader_origin_seconds: float | None
     is_strung: bool
     timed: bool
@@ -95,6 +98,7 @@ def timeline_of(path: Path, walk: Walk, shown_from: int | None = None, alive: Ca
         container_seconds=np.concatenate(pieces) if pieces else np.zeros(0),
         pieces=tuple(np.cumsum([0, *(len(piece) for piece in pieces[:-1])]).tolist()),
         frame_seconds=frame_seconds,
+        rate=usual_rate(seconds, frame_seconds, stream.guessed_rate or stream.average_rate, "variable_rate" in warnings),
         reader_origin_seconds=None if stream.start_time is None else stream.start_time * time_base,
         is_strung=len(pieces) > 1 or found.seams > 0 or walk.backwards,
         timed=not (names & UNTIMED or untimed or (names & TIMED_AS_CODED and stream.codec_context.codec.reorder)),

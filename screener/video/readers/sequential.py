@@ -79,7 +79,8 @@ class FileDecoding:
         self.ledger = Ledger(
             duration_seconds=timeline.end_seconds,
             size_wh=facts.size_wh,
-            fps=1 / timeline.frame_seconds,
+            fps=1 / timeline.frame_seconds if "variable_rate" in timeline.warnings else float(timeline.rate),
+            frame_rate=str(timeline.rate),
             codec=facts.codec,
             frames_promised=timeline.frames_promised,
             reasons=list(self._plan.reasons),

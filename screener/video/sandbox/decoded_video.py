@@ -20,6 +20,7 @@ from screener.errors import REASONS, WARNINGS, DeviceError, SourceError
 from screener.records import Frame, VideoFacts
 from screener.settings import ScanSettings
 from screener.video.container.gate import check_file
+from screener.video.sandbox.answers import checked_origin
 from screener.video.sandbox.child import Child
 from screener.video.sandbox.frame_memory import FrameMemory
 from screener.video.sandbox.limits import GRACE_SECONDS, awaiting, stall_seconds
@@ -81,6 +82,8 @@ class Video:
         self._name = source.name
         self._facts = VideoFacts()
         self._expected_frames: int | None = None
+        self._origin: dict[str, Any] = {}
+        self._decoded = False  # to the end; what comes then is not of the pictures
         self._closed = False
         self._started = False
         self._worker = _Worker.take(settings.decodes_on_card)
@@ -114,6 +117,11 @@ class Video:
         """How many frames will be sampled if all goes well; None if unknown."""
         return self._expected_frames
 
+    @property
+    def origin(self) -> dict[str, Any]:
+        """What the file says of where it comes from, as `Verdict.provenance` has it; empty until `frames` has come to the end."""
+        return self._origin
+
     def frames(self) -> Iterator[Frame]:
         """The sampled frames in order, once. Raises SourceError only if nothing could be read at all, and DeviceError if the card fails."""
         if self._started:
@@ -126,7 +134,7 @@ class Video:
                     answer = self._receive()
                     frame = self._frame(answer["frame"]) if "frame" in answer else None
             except SourceError as error:
-                if self._closed:
+                if self._closed or self._decoded:
                     return
                 if not delivered:
                     raise
@@ -135,7 +143,10 @@ class Video:
             if frame is not None:
                 delivered = True
                 yield frame
+            elif "decoded" in answer:
+                self._decoded = True
             elif "end" in answer:
+                self._origin = checked_origin(answer.get("origin"))
                 self._release(reuse=not answer.get("spent"))
 
     def close(self) -> None:

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from screener.errors import DeviceError, SourceError
 from screener.records import Frame
 from screener.settings import ScanSettings
+from screener.video.container.origin import origin_of
 from screener.video.ledger import Complaints
 from screener.video.masking import scrubbed
 from screener.video.readers.choice import decode
@@ -89,7 +90,9 @@ def _serve(source: Source | None, settings: ScanSettings, look: SeekPlan | None,
                 answers.send({"facts": _facts(decoding, clock)}, frame)
             reported = time.monotonic()
             watchdog.alive()
-        answers.send({"end": True, "spent": CARD.is_spent, "facts": _facts(decoding, clock)})
+        answers.send({"decoded": True, "facts": _facts(decoding, clock)})
+        watchdog.alive()
+        answers.send({"end": True, "spent": CARD.is_spent, "facts": _facts(decoding, clock), "origin": _origin(source, settings)})
     except DeviceError as error:
         answers.send({"no_device": str(error)})
     except SourceError as error:
@@ -104,6 +107,13 @@ def _serve(source: Source | None, settings: ScanSettings, look: SeekPlan | None,
         )
     finally:
         watchdog.rest()
+
+
+def _origin(source: Source, settings: ScanSettings) -> dict[str, Any] | None:
+    """Asked last: a file that kills the reader of manifests has been decoded by then, and the parent knows it."""
+    if source.kind != "file" or source.path is None or not settings.provenance:
+        return None
+    return origin_of(source.path, settings.trust_anchors)
 
 
 def _failed(reason: str, message: str, decoding: Decoding | None, clock: _BusyClock) -> dict[str, Any]:

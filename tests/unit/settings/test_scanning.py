@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,8 @@ WRONG: dict[str, list[Any]] = {
     "decoder_memory_mb": [0, 1023, None, "4096"],
     "stall_seconds": [0, None, float("inf")],
     "allow_private": ["no", 1, None],
+    "provenance": ["no", 1, None],
+    "trust_anchors": [3, Path("signers.pem"), ["text"]],
 }
 
 RIGHT: dict[str, list[Any]] = {
@@ -71,6 +74,8 @@ RIGHT: dict[str, list[Any]] = {
     "decoder_memory_mb": [1024, 65536],
     "stall_seconds": [0.5, 600],
     "allow_private": [True, False],
+    "provenance": [True, False],
+    "trust_anchors": [None, "-----BEGIN CERTIFICATE-----"],
 }
 
 
@@ -84,6 +89,12 @@ def test_wrong_values_are_refused_by_name(name: str, value: Any) -> None:
     for make in (lambda: ScanSettings(**{name: value}), lambda: ScanSettings.from_mapping({name: value})):
         with pytest.raises(SettingsError, match=rf"^{name}: expected .*, got "):
             make()
+
+
+def test_certificates_are_published_by_their_hash() -> None:
+    said = ScanSettings(trust_anchors="-----BEGIN CERTIFICATE-----").to_dict()["trust_anchors"]
+    assert said == "sha256 " + hashlib.sha256(b"-----BEGIN CERTIFICATE-----").hexdigest()
+    assert ScanSettings().to_dict()["trust_anchors"] is None
 
 
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in RIGHT.items() for value in values])

@@ -9,7 +9,8 @@ import pytest
 from builders import portrait
 from live_updates import seen, update
 
-from screener.watching.drawing import COLOURS, PLAIN_SIZE_WH, STATE_COLOURS, annotated, text_px
+from screener.annotation.people import COLOURS, text_px
+from screener.watching.drawing import PLAIN_SIZE_WH, STATE_COLOURS, annotated
 from screener.watching.records import STATES, LivePerson
 
 GREY = np.full((360, 640, 3), 128, np.uint8)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
@@ -23,6 +25,7 @@ def timeline(*pieces: tuple[float, int], timed: bool = True, shown_from: float |
         container_seconds=np.concatenate(times),
         pieces=tuple(np.cumsum([0, *(count for _, count in pieces[:-1])]).tolist()),
         frame_seconds=STEP,
+        rate=Fraction(25),
         reader_origin_seconds=0.0,
         is_strung=len(pieces) > 1,
         timed=timed,

@@ -1,0 +1,166 @@
+"""Folders of annotated copies, and of the frames that decided. Knows files; what is drawn is decided elsewhere.
+
+A file is decoded once more for it, in a process of its own, as when it was judged. A source that cannot be read twice has no copy.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from screener.annotation.paths_of_faces import PathsOfFaces
+from screener.annotation.people import Shown
+from screener.annotation.pictures import annotated
+from screener.encoding.h264 import write_h264
+from screener.encoding.video_writer import fitted
+from screener.errors import OutputError
+from screener.records import FaceScore, Frame, Verdict
+from screener.report.html import page_name
+from screener.report.wording import by_suspicion, clock, numbered
+from screener.runtime.files import make_folder, put_in_place, remove_leftovers, telling, write_whole
+from screener.settings import ScanSettings
+from screener.video import Source, open_video, with_sound
+
+NEAR_LOSSLESS_CRF = 12
+"""x264's rate factor at which no difference is seen; 0 would be lossless, at ten times the size."""
+
+STILLS_PER_PERSON = 3
+MOST_PEOPLE = 12
+
+
+class CopyFolder:
+    """Takes verdicts one after the other. written: how many copies there are. left_out: names of what could not be read twice."""
+
+    def __init__(self, folder: Path, settings: ScanSettings) -> None:
+        """Makes the folder if need be. Raises OutputError."""
+        make_folder(folder)
+        remove_leftovers(folder)
+        self._folder, self._settings = folder, _every_frame(settings)
+        self.written = 0
+        self.left_out: list[str] = []
+
+    def add(self, verdict: Verdict, source: Source) -> None:
+        """The annotated copy of one input, under the name that its page in a report has. Raises OutputError."""
+        if not verdict.video.frames_decoded:
+            return
+        if source.kind not in ("file", "sequence"):
+            self.left_out.append(source.name)
+            return
+        stem = page_name(verdict).removesuffix(".html")
+        if verdict.video.is_still:
+            self._picture(verdict, source, stem)
+        else:
+            self._video(verdict, source, stem)
+        self.written += 1
+
+    def _picture(self, verdict: Verdict, source: Source, stem: str) -> None:
+        paths = PathsOfFaces(verdict)
+        with open_video(source, self._settings) as video:
+            frame = next(iter(video.frames()))
+        write_whole(self._folder / f"{stem}.png", _png(annotated(frame.picture_rgb, paths.at(0.0), verdict, None)), follow=False)
+
+    def _video(self, verdict: Verdict, source: Source, stem: str) -> None:
+        # Names that `remove_leftovers` knows, should this be killed.
+        made, whole = (self._folder / f".screener-{secrets.token_hex(8)}.part" for _ in range(2))
+        try:
+            write_h264(made, self._drawn(verdict, source), NEAR_LOSSLESS_CRF, verdict.video.fps)
+            suffix = ".mp4"
+            if source.path is not None:
+                suffix = with_sound(made, source.path, whole, self._settings)
+            else:
+                os.replace(made, whole)
+            with telling(whole):
+                put_in_place(whole, self._folder / f"{stem}{suffix}")
+        finally:
+            made.unlink(missing_ok=True)
+            whole.unlink(missing_ok=True)
+
+    def _drawn(self, verdict: Verdict, source: Source) -> Iterator[Frame]:
+        """Every picture with what is known of its moment, at the size of the first; times begin at 0."""
+        paths, size_wh = PathsOfFaces(verdict), (0, 0)
+        with open_video(source, self._settings) as video:
+            for frame in video.frames():
+                picture = annotated(frame.picture_rgb, paths.at(frame.pts_seconds), verdict, frame.pts_seconds)
+                size_wh = size_wh if size_wh[0] else frame.size_wh
+                if frame.pts_seconds >= 0:  # what an edit list hides has no place in the copy
+                    yield replace(frame, picture_rgb=fitted(picture, size_wh))
+
+
+class StillsFolder:
+    """The same for the frames that decided: of each person those with the highest scores, whole, with that face marked."""
+
+    def __init__(self, folder: Path, settings: ScanSettings) -> None:
+        """Makes the folder if need be. Raises OutputError."""
+        make_folder(folder)
+        remove_leftovers(folder)
+        self._folder, self._settings = folder, _every_frame(settings)
+        self.written = 0
+        self.left_out: list[str] = []
+
+    def add(self, verdict: Verdict, source: Source) -> None:
+        """The frames of one input, in a folder called as its page in a report. Raises OutputError."""
+        wanted = _deciding(verdict)
+        if not wanted:
+            return
+        if source.kind not in ("file", "sequence"):
+            self.left_out.append(source.name)
+            return
+        folder = self._folder / page_name(verdict).removesuffix(".html")
+        make_folder(folder)
+        for frame, faces in _frames_of(wanted, source, self._settings):
+            for number, face in faces:
+                self._write(folder, verdict, frame, number, face)
+
+    def _write(self, folder: Path, verdict: Verdict, frame: Frame, number: int, face: FaceScore) -> None:
+        outcome = "fake" if face.p_fake >= verdict.threshold else "genuine"
+        shown = Shown(number, outcome, face.p_fake, face.box_xyxy)
+        seconds = None if verdict.video.is_still else frame.pts_seconds
+        when = "" if seconds is None else f"-{clock(seconds, 2).replace(':', '.')}"
+        name = f"person-{number}{when}-score-{face.p_fake:.2f}.png"
+        write_whole(folder / name, _png(annotated(frame.picture_rgb, [shown], verdict, seconds)), follow=False)
+        self.written += 1
+
+
+def _deciding(verdict: Verdict) -> list[tuple[int, FaceScore]]:
+    """Number of the person, and the face, of each frame that is kept; in the order of time."""
+    faces: dict[int, list[FaceScore]] = {}
+    for face in verdict.frames:
+        faces.setdefault(face.track_id, []).append(face)
+    found = []
+    for number, person in sorted(numbered(verdict), key=lambda item: by_suspicion(item[1]))[:MOST_PEOPLE]:
+        best = sorted(faces.get(person.track_id, []), key=lambda face: (-face.p_fake, face.pts_seconds))
+        found += [(number, face) for face in best[:STILLS_PER_PERSON]]
+    return sorted(found, key=lambda item: (item[1].pts_seconds, item[0]))
+
+
+def _frames_of(
+    wanted: list[tuple[int, FaceScore]], source: Source, settings: ScanSettings
+) -> Iterator[tuple[Frame, list[tuple[int, FaceScore]]]]:
+    """The first frame at or after the time of each face, with the faces it is wanted for."""
+    left = list(wanted)
+    with open_video(source, settings) as video:
+        for frame in video.frames():
+            here = [item for item in left if item[1].pts_seconds <= frame.pts_seconds + 1e-4]
+            if here:
+                left = left[len(here) :]
+                yield frame, here
+            if not left:
+                return
+
+
+def _every_frame(settings: ScanSettings) -> ScanSettings:
+    return replace(settings, all_frames=True, fps=None, until_sure=False, budget_seconds=None)
+
+
+def _png(picture_rgb: NDArray[np.uint8]) -> bytes:
+    done, data = cv2.imencode(".png", cv2.cvtColor(picture_rgb, cv2.COLOR_RGB2BGR))
+    if not done:
+        raise OutputError(f"a picture of {picture_rgb.shape} cannot be written as PNG")
+    return data.tobytes()

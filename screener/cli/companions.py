@@ -1,0 +1,60 @@
+"""What a scan writes besides its report, of each input as it is judged: markers, annotated copies, stills. Makes none of it itself."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from screener.annotation.folders import CopyFolder, StillsFolder
+from screener.cli.wishes import Wishes
+from screener.errors import SourceError
+from screener.markers import MarkerFolder
+from screener.report import counted, visible
+from screener.video import Source
+
+if TYPE_CHECKING:
+    from screener.records import Verdict
+    from screener.scanning.batch import Judged
+    from screener.settings import ScanSettings
+
+
+class Companions:
+    """Opens what was asked for. Raises OutputError."""
+
+    def __init__(self, wishes: Wishes, settings: ScanSettings) -> None:
+        self._wishes = wishes
+        self._markers = MarkerFolder(wishes.markers) if wishes.markers else None
+        self._copies = CopyFolder(wishes.annotate, settings) if wishes.annotate else None
+        self._stills = StillsFolder(wishes.stills, settings) if wishes.stills else None
+
+    def add(self, judged: Judged) -> None:
+        """Write what goes with one verdict. Raises OutputError."""
+        source = judged.source
+        if not isinstance(source, Source):
+            return
+        if self._markers is not None:
+            self._markers.add(judged.verdict, source.path)
+        for folder in (self._copies, self._stills):
+            if folder is not None:
+                self._add_pictures(folder, judged.verdict, source)
+
+    def tell(self) -> None:
+        """Where it all is, on standard error."""
+        if self._markers is not None:
+            _tell(f"markers of {counted(self._markers.written, 'video')}: {self._wishes.markers}")
+        for folder, path, noun in ((self._copies, self._wishes.annotate, "annotated"), (self._stills, self._wishes.stills, "still")):
+            if folder is not None:
+                made = f"{folder.written:,} annotated" if noun == "annotated" else counted(folder.written, noun)
+                left_out = f"; none of {', '.join(folder.left_out[:3])}, which cannot be read again" if folder.left_out else ""
+                _tell(f"{made}: {path}{left_out}")
+
+    def _add_pictures(self, folder: CopyFolder | StillsFolder, verdict: Verdict, source: Source) -> None:
+        """A file that has gone or changed since it was judged has none, which is said."""
+        try:
+            folder.add(verdict, source)
+        except SourceError as error:
+            _tell(f"{error}; it was judged, and cannot be shown")
+
+
+def _tell(text: str) -> None:
+    sys.stderr.write(f"screener: {visible(text)}\n")

@@ -1,0 +1,39 @@
+"""The report command: reports that were written, checked."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from screener.cli.app import CheckpointOption, InOrder, app
+from screener.cli.exits import exits
+from screener.errors import ExitStatus
+
+report_app = typer.Typer(cls=InOrder, help="Reports that were written before.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(report_app, name="report")
+
+_WORDS = {True: "holds", False: "DIFFERS", None: "unknown"}
+
+
+@report_app.command("verify")
+def verify(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="JSON or JSON lines of a scan, or the web page of one input.")],
+    checkpoint: CheckpointOption = None,
+    rerun: Annotated[bool, typer.Option("--rerun", help="Judge the inputs again with the same settings, and compare.")] = False,
+) -> None:
+    """Check a report against its inputs and the weights, by their hashes.
+
+    Exit status: 0 everything holds, 3 something differs or cannot be told, 2 could not run, 130 interrupted.
+    """
+    with exits():
+        from screener.report import visible
+        from screener.scanning.receipt import verified
+
+        every = True
+        for finding in verified(file, checkpoint, rerun):
+            sys.stdout.write(f"{_WORDS[finding.holds]:<8} {finding.what:<11}{visible(finding.source)}: {visible(finding.words)}\n")
+            every &= finding.holds is True or finding.what == "versions"
+        sys.exit(ExitStatus.GENUINE if every else ExitStatus.INCOMPLETE)

@@ -1,0 +1,170 @@
+"""Two recordings as fingerprints with times -> which stretch of one shows what which stretch of the other shows. Pure.
+
+Stretches keep their distance in time: a cut, an insertion or another order changes it, and begins a stretch of its own. The few distances
+that explain most of the recordings compete for each picture; changing from one to another costs, so that a picture that looks like many
+does not tear a stretch (a Viterbi path over distances, and over showing nothing of the other). Does not know pixels or faces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from screener.comparison.fingerprints import Float32, movements
+
+LEAST_LIKENESS = 0.85
+"""Correlation from which two pictures may show the same: a replaced face leaves 0.9 and more, another scene rarely reaches 0.8."""
+
+LEAST_AGREEMENT = 0.25
+"""Correlation of what moves, from which two recordings are of one event: those of one studio are near 0."""
+
+STILL = 0.02
+"""Movement below which there is nothing to agree on, as a root mean square of fingerprints."""
+
+SHORTEST_SECONDS = 0.4
+MOST_OFFSETS = 12
+APART_SECONDS = 0.2
+"""Distances in time that are closer than this are one: the better of them."""
+
+_CHANGE_COST = 2.0
+_MOVEMENT_WEIGHT = 0.5
+
+Float64 = NDArray[np.float64]
+Pairing = tuple[NDArray[np.int64], NDArray[np.int64]]
+"""Numbers of pictures of A, and of their partners in B."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """Pictures of A that show what pictures of B show. a, b: (n,) their numbers, of the same moments. likeness: median correlation.
+
+    agreement: of what moves; None where nothing does.
+    """
+
+    a: NDArray[np.int64]
+    b: NDArray[np.int64]
+    likeness: float
+    agreement: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """seconds: (n,) rising. fingerprints: (n, d)."""
+
+    seconds: Float64
+    fingerprints: Float32
+
+
+def matching_runs(a: Recording, b: Recording) -> list[Run]:
+    """The stretches that both show, in the order of A; empty for recordings that have nothing in common."""
+    if not len(a.seconds) or not len(b.seconds):
+        return []
+    step = _step(a, b)
+    looks = a.fingerprints @ b.fingerprints.T
+    moving_a, moving_b = movements(a.fingerprints), movements(b.fingerprints)
+    scores = looks - LEAST_LIKENESS + _MOVEMENT_WEIGHT * _movement_likeness(moving_a, moving_b)
+    offsets = _offsets(a.seconds, b.seconds, scores, step)
+    partners = (
+        np.stack([_partners(a.seconds, b.seconds, offset, step) for offset in offsets])
+        if offsets
+        else np.zeros((0, len(a.seconds)), np.int64)
+    )
+    path = _path(scores, partners)
+    stretches = [(np.arange(first, after), partners[state, first:after]) for state, first, after in _stretches(path)]
+    least = min(SHORTEST_SECONDS, step * len(a.seconds) / 2)
+    runs = [_run(looks, moving_a, moving_b, rows, columns) for rows, columns in _each_once(stretches, scores)]
+    return [run for run in runs if a.seconds[run.a[-1]] - a.seconds[run.a[0]] + step >= least and _is_one(run)]
+
+
+def _is_one(run: Run) -> bool:
+    return run.likeness >= LEAST_LIKENESS and (run.agreement is None or run.agreement >= LEAST_AGREEMENT)
+
+
+def _each_once(stretches: Sequence[Pairing], scores: Float32) -> list[Pairing]:
+    """No picture of B stands for two moments of A: the stretch that fits best has it. In the order of A."""
+    taken = np.zeros(scores.shape[1], np.bool_)
+    kept: list[Pairing] = []
+    for rows, columns in sorted(stretches, key=lambda pairing: -float(scores[pairing[0], pairing[1]].sum())):
+        free = (columns >= 0) & ~taken[columns]
+        taken[columns[free]] = True
+        if free.any():
+            kept.append((rows[free], columns[free]))
+    return sorted(kept, key=lambda pairing: int(pairing[0][0]))
+
+
+def _step(a: Recording, b: Recording) -> float:
+    """Seconds between two pictures of the recording that has more of them."""
+    steps = [float(np.median(np.diff(one.seconds))) for one in (a, b) if len(one.seconds) > 1]
+    return max(1e-3, min(steps, default=0.04))
+
+
+def _movement_likeness(a: Float32, b: Float32) -> Float32:
+    """(n, m) correlation of what moves, damped where hardly anything does."""
+    strength_a, strength_b = np.linalg.norm(a, axis=1), np.linalg.norm(b, axis=1)
+    return np.asarray((a @ b.T) / (strength_a[:, None] * strength_b[None, :] + STILL**2), np.float32)
+
+
+def _offsets(a_seconds: Float64, b_seconds: Float64, scores: Float32, step: float) -> list[float]:
+    """The distances in time that explain most: B's time less A's."""
+    bins = np.rint((b_seconds[None, :] - a_seconds[:, None]) / step).astype(np.int64)
+    low = int(bins.min())
+    gained = np.bincount((bins - low).ravel(), weights=np.maximum(scores, 0).ravel().astype(np.float64))
+    lost = np.bincount((bins - low).ravel(), weights=np.minimum(scores, 0).ravel().astype(np.float64))
+    # Where most of a diagonal does not fit, what does is still a stretch: losses count little.
+    worth = gained + 0.1 * lost
+    found: list[float] = []
+    for place in np.argsort(-worth, kind="stable"):
+        offset = float((place + low) * step)
+        if worth[place] <= 0 or len(found) == MOST_OFFSETS:
+            break
+        if all(abs(offset - known) >= APART_SECONDS for known in found):  # neighbours of a good one are nearly as good
+            found.append(offset)
+    return found
+
+
+def _partners(a_seconds: Float64, b_seconds: Float64, offset: float, step: float) -> NDArray[np.int64]:
+    """(n,) number of B's picture at the moment of each of A's, -1 where B has none."""
+    wanted = a_seconds + offset
+    right = np.clip(np.searchsorted(b_seconds, wanted), 0, len(b_seconds) - 1)
+    left = np.maximum(right - 1, 0)
+    nearest = np.where(np.abs(b_seconds[left] - wanted) <= np.abs(b_seconds[right] - wanted), left, right)
+    own = np.median(np.diff(b_seconds)) if len(b_seconds) > 1 else step
+    return np.asarray(np.where(np.abs(b_seconds[nearest] - wanted) <= max(step, own) * 0.75, nearest, -1), np.int64)
+
+
+def _path(scores: Float32, partners: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(n,) which offset each picture of A goes by, -1 for none: the path of the highest sum, each change costing `_CHANGE_COST`."""
+    count, rows = len(partners), np.arange(scores.shape[0])
+    gains = np.zeros((scores.shape[0], count + 1))
+    for state, columns in enumerate(partners):
+        gains[:, state] = np.where(columns >= 0, scores[rows, np.maximum(columns, 0)], -1.0)
+    best, came_from = gains[0], np.zeros(gains.shape, np.int64)
+    for row in range(1, len(gains)):
+        leader = int(best.argmax())
+        stays = best >= best[leader] - _CHANGE_COST
+        came_from[row] = np.where(stays, np.arange(count + 1), leader)
+        best = np.where(stays, best, best[leader] - _CHANGE_COST) + gains[row]
+    path = np.zeros(len(gains), np.int64)
+    path[-1] = int(best.argmax())
+    for row in range(len(gains) - 1, 0, -1):
+        path[row - 1] = came_from[row, path[row]]
+    return np.where(path == count, -1, path)
+
+
+def _stretches(path: NDArray[np.int64]) -> list[tuple[int, int, int]]:
+    """(state, first, after the last) of each stretch of one offset."""
+    edges = np.flatnonzero(np.diff(path)) + 1
+    starts, ends = [0, *edges.tolist()], [*edges.tolist(), len(path)]
+    return [(int(path[start]), start, end) for start, end in zip(starts, ends, strict=True) if path[start] >= 0]
+
+
+def _run(looks: Float32, moving_a: Float32, moving_b: Float32, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> Run:
+    here, there = moving_a[rows], moving_b[columns]
+    here, there = here - here.mean(0), there - there.mean(0)
+    energy_a, energy_b = float((here**2).sum()), float((there**2).sum())
+    is_still = min(energy_a, energy_b) < len(rows) * STILL**2
+    agreement = None if is_still else float((here * there).sum()) / float(np.sqrt(energy_a * energy_b))
+    return Run(rows, columns, float(np.median(looks[rows, columns])), agreement)

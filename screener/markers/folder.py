@@ -1,0 +1,35 @@
+"""A folder of markers: of each video, a file in every format, whole or not at all. Knows files; what they hold is decided elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from screener.markers.formats import FORMATS
+from screener.markers.marked import marked_video
+from screener.records import Verdict
+from screener.report.html import page_name
+from screener.runtime.files import make_folder, remove_leftovers, write_whole
+
+
+class MarkerFolder:
+    """Takes verdicts one after the other. `written`: how many videos have their markers there."""
+
+    def __init__(self, folder: Path) -> None:
+        """Makes the folder if need be. Raises OutputError."""
+        make_folder(folder)
+        remove_leftovers(folder)
+        self._folder = folder
+        self.written = 0
+
+    def add(self, verdict: Verdict, path: Path | None) -> None:
+        """The markers of one video, under the name that its page in a report has; nothing of pictures and of what cannot be read.
+
+        path: of the file that was judged, None where it was none. Raises OutputError.
+        """
+        video = marked_video(verdict, path)
+        if video is None:
+            return
+        stem = page_name(verdict).removesuffix(".html")
+        for ending, text in FORMATS.items():
+            write_whole(self._folder / f"{stem}.{ending}", text(video), follow=False)
+        self.written += 1

@@ -1,0 +1,103 @@
+"""What is to be marked in a video: a verdict -> its suspicious stretches, in seconds and in frames.
+
+Knows verdicts and time bases. Does not know how any program writes markers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from screener.markers.timecode import Timebase
+from screener.records import TrackVerdict, Verdict
+from screener.report.wording import headline, numbered, score, spelt_out, visible
+
+
+@dataclass(frozen=True)
+class Marker:
+    """A stretch of one person. start_frame, end_frame: of the first frame and of the first behind it, so that one is at least marked."""
+
+    person: int
+    outcome: str
+    p_fake: float | None
+    start_seconds: float
+    end_seconds: float
+    start_frame: int
+    end_frame: int
+    note: str
+
+    @property
+    def name(self) -> str:
+        """`Person 2: FAKE 0.97`, or `SUSPICIOUS` where the person was not judged fake."""
+        p_fake = "" if self.p_fake is None else f" {score(self.p_fake)}"
+        return f"Person {self.person}: {'FAKE' if self.outcome == 'fake' else 'SUSPICIOUS'}{p_fake}"
+
+    @property
+    def frames(self) -> int:
+        """How many are marked."""
+        return self.end_frame - self.start_frame
+
+
+@dataclass(frozen=True)
+class MarkedVideo:
+    """One video and its markers, in order of time. uri: where it lies. size_wh: (0, 0) where it is not known. frames: its length."""
+
+    name: str
+    uri: str
+    headline: str
+    size_wh: tuple[int, int]
+    timebase: Timebase
+    frames: int
+    markers: tuple[Marker, ...]
+
+
+def marked_video(verdict: Verdict, path: Path | None) -> MarkedVideo | None:
+    """The markers of a verdict; None for what has no frames to count: a picture, and what could not be read.
+
+    A person is marked where their scores look fake, and a fake person without such a stretch for as long as they are seen.
+    path: of the file, None where the video was not one.
+    """
+    if not verdict.video.frame_rate or verdict.video.is_still or not verdict.video.frames_decoded:
+        return None
+    timebase = Timebase.of(Fraction(verdict.video.frame_rate))
+    markers = [_marker(timebase, number, person, stretch) for number, person in numbered(verdict) for stretch in _stretches(person)]
+    name = visible(verdict.source if path is None else path.name)
+    return MarkedVideo(
+        name=name,
+        uri=path.absolute().as_uri() if path is not None else f"file:///{name}",
+        headline=headline(verdict),
+        size_wh=verdict.video.size_wh,
+        timebase=timebase,
+        frames=max(1, timebase.frame_at(verdict.video.duration_seconds), *(marker.end_frame for marker in markers)),
+        markers=tuple(sorted(markers, key=lambda marker: (marker.start_seconds, marker.person))),
+    )
+
+
+Stretch = tuple[float, float, float | None]
+"""Start and end, seconds, and the score."""
+
+
+def _stretches(person: TrackVerdict) -> list[Stretch]:
+    found: list[Stretch] = [(segment.start_seconds, segment.end_seconds, segment.p_fake) for segment in person.segments]
+    if not found and person.outcome == "fake":
+        found = [(person.first_seconds, person.last_seconds, person.p_fake)]
+    return found
+
+
+def _marker(timebase: Timebase, number: int, person: TrackVerdict, stretch: Stretch) -> Marker:
+    start_seconds, end_seconds, p_fake = stretch
+    start = timebase.frame_at(start_seconds)
+    why = f" ({'; '.join(spelt_out(person.reasons))})" if person.reasons else ""
+    whole = "" if person.p_fake is None else f"; over the whole video {score(person.p_fake)}"
+    note = f"Mean score of this stretch {'unknown' if p_fake is None else score(p_fake)}{whole}; judged {person.outcome}{why}"
+    return Marker(
+        person=number,
+        outcome=person.outcome,
+        p_fake=p_fake,
+        start_seconds=max(0.0, start_seconds),
+        end_seconds=max(0.0, end_seconds),
+        start_frame=start,
+        end_frame=max(start + 1, timebase.frame_at(end_seconds)),
+        note=note,
+    )

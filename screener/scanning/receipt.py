@@ -1,0 +1,150 @@
+"""A report checked against what it is about: whether the input is still the one that was judged, by which weights, with what result.
+
+Reads the JSON of a scan (one input, several, or lines) and the web page of an input. Judges again only if asked to. Prints nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+from screener.checkpoint import load_checkpoint
+from screener.errors import DatasetError
+from screener.runtime.file_hash import sha256_of
+from screener.runtime.versions import versions
+from screener.scanning.screener import Screener
+from screener.settings import ScanSettings
+
+SAME_SCORE = 0.02
+"""Scores of one file on two machines differ by less than this (docs/measurements.md)."""
+
+MOST_BYTES = 1 << 30
+
+_ROW = re.compile(r"<dt>(Name|SHA-256)</dt><dd[^>]*><bdi>(.*?)</bdi>", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a report says of one input. rest: the whole object where it is JSON, which alone can be judged again."""
+
+    source: str
+    sha256: str | None
+    checkpoint_sha256: str
+    rest: dict[str, Any] | None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was checked. holds: None where it could not be told."""
+
+    source: str
+    what: str
+    holds: bool | None
+    words: str
+
+
+def claims_of(report: Path) -> list[Claim]:
+    """What a report says. Raises DatasetError for what is none of ours, naming the file."""
+    try:
+        with report.open("rb") as file:
+            text = file.read(MOST_BYTES).decode("utf-8", "replace")
+    except OSError as error:
+        raise DatasetError(f"{report}: cannot be read: {error.strerror}") from error
+    if text.lstrip()[:1] == "<":
+        return [_of_page(report, text)]
+    found = [_of_object(report, one) for one in _objects(report, text)]
+    if not found:
+        raise DatasetError(f"{report}: holds no input; give the JSON of a scan, or the page of one input")
+    return found
+
+
+def verified(report: Path, checkpoint: Path | None = None, rerun: bool = False) -> Iterator[Finding]:
+    """Check every claim, one after the other.
+
+    checkpoint: the weights that should have judged; the default weights if left out. Raises DatasetError and CheckpointError.
+    """
+    claims = claims_of(report)
+    weights = load_checkpoint(checkpoint)
+    for claim in claims:
+        held = _input(report, claim)
+        yield held
+        same = claim.checkpoint_sha256 == weights.sha256
+        words = f"{weights.contract.name}, sha256 {weights.sha256[:16]}" if same else f"judged by sha256 {claim.checkpoint_sha256[:16]}"
+        yield Finding(claim.source, "checkpoint", same, words if same else f"{words}; name those weights with --checkpoint")
+        if claim.rest is not None:
+            yield _versions(claim)
+        if rerun:
+            yield _judged_again(report, claim, checkpoint, bool(held.holds) and same)
+
+
+def _objects(report: Path, text: str) -> list[Any]:
+    try:
+        document = json.loads(text)
+    except ValueError:
+        pass
+    else:
+        inputs = document["inputs"] if isinstance(document, dict) and "inputs" in document else [document]
+        return inputs if isinstance(inputs, list) else []
+    try:
+        return [json.loads(line) for line in text.splitlines() if line.strip()]
+    except ValueError as error:
+        raise DatasetError(f"{report}: neither JSON of a scan nor a page of one: {error}") from error
+
+
+def _of_object(report: Path, values: Any) -> Claim:
+    try:
+        return Claim(str(values["source"]), values["sha256"], str(values["checkpoint"]["sha256"]), values)
+    except (TypeError, KeyError) as error:
+        raise DatasetError(f"{report}: no verdict of a scan: {error} is missing") from error
+
+
+def _of_page(report: Path, text: str) -> Claim:
+    """The first name and hash are the file's, the second the checkpoint's."""
+    rows = [(name, unescape(value)) for name, value in _ROW.findall(text)]
+    names, hashes = ([value for name, value in rows if name == wanted] for wanted in ("Name", "SHA-256"))
+    if not names or len(hashes) < 2:
+        raise DatasetError(f"{report}: no page of one input; an index has no hashes")
+    return Claim(names[0], hashes[0] if re.fullmatch("[0-9a-f]{64}", hashes[0]) else None, hashes[1], None)
+
+
+def _place(report: Path, claim: Claim) -> Path:
+    """Where the input lies: as it was named, or beside the report."""
+    named = Path(claim.source)
+    return named if named.exists() or named.is_absolute() else report.parent / named
+
+
+def _input(report: Path, claim: Claim) -> Finding:
+    path = _place(report, claim)
+    if claim.sha256 is None:
+        return Finding(claim.source, "input", None, "no hash of it was kept: it was no file, or could not be read")
+    found = sha256_of(path)
+    if found is None:
+        return Finding(claim.source, "input", None, "it is not there any more, or cannot be read")
+    holds = found == claim.sha256
+    return Finding(claim.source, "input", holds, f"sha256 {found[:16]}" if holds else f"it was changed: sha256 {found[:16]} today")
+
+
+def _versions(claim: Claim) -> Finding:
+    assert claim.rest is not None
+    then, now = claim.rest.get("versions", {}), versions()
+    other = [f"{name} {then[name]}, {now.get(name, 'none')} today" for name in then if then[name] != now.get(name)]
+    return Finding(claim.source, "versions", True if not other else None, "; ".join(other) or "as they were")
+
+
+def _judged_again(report: Path, claim: Claim, checkpoint: Path | None, may: bool) -> Finding:
+    if claim.rest is None:
+        return Finding(claim.source, "again", None, "a page does not hold every setting; give the JSON")
+    if not may:
+        return Finding(claim.source, "again", None, "not judged again: input or checkpoint are others")
+    known = {field.name for field in fields(ScanSettings)} - {"trust_anchors"}
+    settings = ScanSettings.from_mapping({name: value for name, value in claim.rest["settings"].items() if name in known})
+    verdict = Screener(settings, checkpoint).scan(_place(report, claim))
+    before, after = claim.rest["p_fake"], verdict.p_fake
+    close = before is after if before is None or after is None else abs(before - after) <= SAME_SCORE
+    scores = f"{before} then, {None if after is None else round(after, 4)} now"
+    return Finding(claim.source, "again", claim.rest["outcome"] == verdict.outcome and close, f"{verdict.outcome}, p_fake {scores}")

@@ -1,0 +1,93 @@
+"""`scan --annotate` and `--stills` on files with and without sound, on pictures, and on what cannot be shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+from command_line import FAILS_ALL, Ended, run_here
+from face_media import FRAMES, RATE, SIDE_PX, portrait
+
+from screener.annotation.people import COLOURS
+
+
+def with_tone(path: Path, sound: str, rate: int = 24000) -> Path:
+    """The portrait with a tone under it, as long as the picture."""
+    with av.open(str(path), "w") as output:
+        video = output.add_stream("libx264", rate=RATE, options={"preset": "ultrafast", "crf": "18"})
+        video.width, video.height, video.pix_fmt = SIDE_PX, SIDE_PX, "yuv420p"
+        audio = output.add_stream(sound, rate=rate, layout="mono")
+        tone = np.sin(np.arange(rate * FRAMES // RATE) / 9).astype(np.float32)[None] / 2
+        for number in range(FRAMES):
+            output.mux(video.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(portrait(number)), format="rgb24")))
+        output.mux(video.encode())
+        frame = av.AudioFrame.from_ndarray(tone, format="fltp", layout="mono")
+        frame.sample_rate = rate
+        for piece in av.AudioResampler(
+            format=audio.codec_context.format, layout="mono", rate=rate, frame_size=audio.codec_context.frame_size or 960
+        ).resample(frame):
+            output.mux(audio.encode(piece))
+        output.mux(audio.encode())
+    return path
+
+
+def scanned(checkpoint: Path, *arguments: str | Path) -> Ended:
+    options = ("--threshold", str(FAILS_ALL), "--device", "cpu", "--dtype", "float32", "--frames", "16", "--checkpoint", checkpoint)
+    return run_here("scan", *arguments, *options)
+
+
+def sounds(path: Path) -> bytes:
+    with av.open(str(path)) as container:
+        return b"".join(bytes(packet) for packet in container.demux(audio=0) if packet.size)
+
+
+def pictures(path: Path) -> list[tuple[float, np.ndarray]]:
+    with av.open(str(path)) as container:
+        return [(frame.time, frame.to_ndarray(format="rgb24")) for frame in container.decode(video=0)]
+
+
+@pytest.mark.parametrize(("name", "sound", "suffix"), [("a.mp4", "aac", ".mp4"), ("a.mkv", "mp2", None), ("a.mov", "pcm_s16le", None)])
+def test_a_copy_has_every_picture_at_its_time_and_the_sound_as_it_was(
+    name: str, sound: str, suffix: str | None, tmp_path: Path, checkpoint: Path
+) -> None:
+    path = with_tone(tmp_path / name, sound)
+    ended = scanned(checkpoint, path, "--annotate", tmp_path / "copies")
+    (copy,) = (tmp_path / "copies").iterdir()
+    assert ended.status == 1 and "1 annotated: " in ended.err
+    assert copy.suffix in ({suffix} if suffix else {".mp4", ".mkv"})
+    assert sounds(copy) == sounds(path)
+    given, made = pictures(path), pictures(copy)
+    assert [round(seconds, 2) for seconds, _ in made] == [round(seconds, 2) for seconds, _ in given]
+    for (_, before), (_, after) in zip(given, made, strict=True):
+        beside = np.abs(after[-12:].astype(int) - before[-12:]).mean()  # below the face, and below its label
+        assert beside < 3
+        orange = np.abs(after.astype(int) - COLOURS["fake"]).max(2) < 40
+        assert orange.sum() > 100
+
+
+def test_a_picture_is_copied_without_loss_beside_what_is_drawn(tmp_path: Path, checkpoint: Path, media: Path) -> None:
+    scanned(checkpoint, media / "face.png", "--annotate", tmp_path / "copies")
+    (copy,) = (tmp_path / "copies").iterdir()
+    before, after = (cv2.imread(str(path)) for path in (media / "face.png", copy))
+    assert copy.suffix == ".png" and before.shape == after.shape
+    assert (before[-12:] == after[-12:]).all() and not (before == after).all()
+
+
+def test_the_frames_that_decided_are_whole_and_named_by_person_and_time(tmp_path: Path, checkpoint: Path, media: Path) -> None:
+    ended = scanned(checkpoint, media / "pair.mp4", "--stills", tmp_path / "stills")
+    (folder,) = (tmp_path / "stills").iterdir()
+    names = sorted(path.name for path in folder.iterdir())
+    assert len(names) == 6 and "6 stills: " in ended.err
+    assert {name[:9] for name in names} == {"person-1-", "person-2-"}
+    assert cv2.imread(str(folder / names[0])).shape == (SIDE_PX, 2 * SIDE_PX, 3)
+
+
+def test_what_cannot_be_read_has_no_copy_and_stops_nothing(tmp_path: Path, checkpoint: Path, media: Path) -> None:
+    ended = scanned(
+        checkpoint, media / "gone.mp4", media / "notes.txt", media / "one.mp4", "--annotate", tmp_path / "c", "--stills", tmp_path / "s"
+    )
+    assert ended.status == 1 and "Traceback" not in ended.err
+    assert [path.name[:7] for path in (tmp_path / "c").iterdir()] == ["one.mp4"]

@@ -1,0 +1,135 @@
+"""`screener compare` as its users run it, on scenes whose face is replaced, which are cut, and which are only encoded again."""
+
+from __future__ import annotations
+
+import json
+import re
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command_line import Ended, run_here
+from jsonschema import Draft202012Validator
+from scene_media import RATE, encoded, scene, with_another_face
+
+SCHEMA = Draft202012Validator(json.loads(resources.files("screener.comparison").joinpath("schema.json").read_text(encoding="utf-8")))
+FRAMES = 80
+PICTURES = [scene(number) for number in range(FRAMES)]
+SWAPPED = [with_another_face(picture, number) for number, picture in enumerate(PICTURES)]
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return encoded(tmp_path_factory.mktemp("scene") / "original.mp4", PICTURES)
+
+
+def compared(a: Path, b: Path, *options: str | Path) -> tuple[Ended, dict[str, Any]]:
+    ended = run_here("compare", a, b, "--json", "-q", *options)
+    document = json.loads(ended.out)
+    SCHEMA.validate(document)
+    return ended, document
+
+
+def test_a_replaced_face_is_found(original: Path, tmp_path: Path) -> None:
+    ended, found = compared(original, encoded(tmp_path / "fake.mp4", SWAPPED, options={"crf": "26"}))
+    assert (ended.status, found["outcome"], found["reencoded"]) == (1, "replaced", True)
+    (person,) = found["people"]
+    assert person["replaced"] and person["difference"] > 3
+    assert [(one["kind"], one["a_seconds"], one["b_seconds"]) for one in found["stretches"]] == [("replaced", [0.0, 4.0], [0.0, 4.0])]
+
+
+def test_in_either_order(original: Path, tmp_path: Path) -> None:
+    assert compared(encoded(tmp_path / "fake.mp4", SWAPPED), original)[1]["outcome"] == "replaced"
+
+
+def test_when_a_face_was_replaced(original: Path, tmp_path: Path) -> None:
+    half = FRAMES // 2
+    _, found = compared(original, encoded(tmp_path / "half.mp4", [*PICTURES[:half], *SWAPPED[half:]]))
+    assert [one["kind"] for one in found["stretches"]] == ["same", "replaced"]
+    assert found["stretches"][1]["a_seconds"][0] == pytest.approx(half / RATE, abs=0.4)
+    assert found["stretches"][1]["a_seconds"][1] == pytest.approx(FRAMES / RATE)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "options", "size"),
+    [
+        ("a.mp4", "libx264", {"crf": "38"}, 1.0),
+        ("a.mp4", "libx264", {"crf": "28"}, 0.5),
+        ("a.mp4", "libx264", {"crf": "20"}, 1.5),
+        ("a.mp4", "libx265", {"crf": "32", "x265-params": "log-level=none"}, 1.0),
+        ("a.webm", "libvpx-vp9", {"crf": "42", "b:v": "0", "deadline": "realtime", "cpu-used": "6"}, 1.0),
+        ("a.avi", "mpeg4", {"qmin": "6", "qmax": "6"}, 0.75),
+        ("a.mkv", "ffv1", {}, 1.0),
+    ],
+)
+def test_nothing_is_found_in_a_copy(name: str, codec: str, options: dict[str, str], size: float, original: Path, tmp_path: Path) -> None:
+    made = encoded(tmp_path / name, PICTURES, codec, options, size)
+    ended, found = compared(original, made)
+    assert (ended.status, found["outcome"], found["reencoded"]) == (0, "same", True)
+    assert [one["kind"] for one in found["stretches"]] == ["same"]
+    assert not any(person["replaced"] for person in found["people"]) and found["people"]
+
+
+def test_a_face_that_differs_too_briefly_to_tell_is_not_called_the_same(original: Path, tmp_path: Path) -> None:
+    """Two pictures: moments enough for a doubt, and no more."""
+    short = encoded(tmp_path / "short.mp4", PICTURES[:2])
+    _, found = compared(short, encoded(tmp_path / "fake.mp4", SWAPPED[:2]))
+    assert found["outcome"] == "undecided" and "too briefly to tell" in found["detail"]
+
+
+def test_what_was_cut_out_is_said(original: Path, tmp_path: Path) -> None:
+    ended, found = compared(original, encoded(tmp_path / "cut.mp4", [*PICTURES[:24], *PICTURES[48:]], options={"crf": "30"}))
+    assert (ended.status, found["outcome"]) == (3, "cut")
+    (lack,) = [one for one in found["stretches"] if one["kind"] != "same"]
+    assert lack["kind"] == "only_a" and lack["b_seconds"] is None
+    assert lack["a_seconds"] == pytest.approx([24 / RATE, 48 / RATE], abs=0.15)
+    later = found["stretches"][-1]
+    assert later["a_seconds"][0] - later["b_seconds"][0] == pytest.approx(24 / RATE, abs=0.05)
+
+
+def test_what_was_put_in_is_said(original: Path, tmp_path: Path) -> None:
+    put_in = [scene(number, seed=3)[::-1].copy() for number in range(20)]
+    _, found = compared(original, encoded(tmp_path / "more.mp4", [*PICTURES[:40], *put_in, *PICTURES[40:]]))
+    assert found["outcome"] == "cut"
+    (more,) = [one for one in found["stretches"] if one["kind"] == "only_b"]
+    assert more["b_seconds"] == pytest.approx([2.0, 3.0], abs=0.15)
+
+
+def test_files_that_are_equal_are_identical(original: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.mp4"
+    copy.write_bytes(original.read_bytes())
+    ended, found = compared(original, copy)
+    assert (ended.status, found["outcome"], found["reencoded"]) == (0, "identical", False)
+
+
+def test_other_scenes_have_nothing_in_common(original: Path, tmp_path: Path) -> None:
+    other = encoded(tmp_path / "other.mp4", [scene(3 * number, seed=2)[:, ::-1].copy() for number in range(FRAMES)])
+    ended, found = compared(original, other)
+    assert (ended.status, found["outcome"]) == (3, "different")
+    assert "not recognised" in found["detail"]
+
+
+def test_a_file_that_cannot_be_read_is_an_answer(original: Path, tmp_path: Path) -> None:
+    (tmp_path / "notes.mp4").write_text("nothing to see\n")
+    for name, words in (("gone.mp4", "no such file"), ("notes.mp4", "not a video")):
+        ended, found = compared(original, tmp_path / name)
+        assert (ended.status, found["outcome"]) == (3, "undecided")
+        assert words in found["detail"] and "Traceback" not in ended.err
+
+
+def test_what_is_not_two_files_is_refused(original: Path, tmp_path: Path) -> None:
+    for name in ("a.mp4", "b.mp4"):
+        (tmp_path / name).write_bytes(original.read_bytes())
+    for other, words in ((str(tmp_path), "names 2 inputs"), ("https://example.org/a.mp4", "save the stream first")):
+        ended = run_here("compare", original, other)
+        assert ended.status == 2 and words in ended.err
+
+
+def test_the_page_shows_faces_side_by_side_and_loads_nothing(original: Path, tmp_path: Path) -> None:
+    page = tmp_path / "pages" / "compared.html"
+    ended = run_here("compare", original, encoded(tmp_path / "<fake>.mp4", SWAPPED), "--report", page)
+    text = page.read_text(encoding="utf-8")
+    assert "another face" in ended.out and str(page) in ended.err
+    assert text.count('class="beside"') == 3 and "<fake>" not in text
+    assert not re.search(r'(?:src|href)="(?!data:)', text) and "<script" not in text
