@@ -19,7 +19,7 @@ from jinja2 import BaseLoader, Environment, PackageLoader, StrictUndefined
 
 from screener.records import Verdict
 from screener.report.output import atomic_output
-from screener.report.page import Scale, page_of, scale_of
+from screener.report.page import Page, Scale, page_of, scale_of
 from screener.report.summary import Summary
 from screener.report.wording import capitalised, coverage_in_words, headline, label, score, visible
 from screener.runtime.files import make_folder, remove_leftovers, write_whole
@@ -108,7 +108,17 @@ def write_index(verdicts: Iterable[Verdict], path: Path) -> None:
 
 def page_html(verdict: Verdict) -> str:
     """The whole page as text."""
-    return _environment().get_template("page.html.j2").render(page=page_of(verdict))
+    return rendered(page_of(verdict))
+
+
+def rendered(page: Page) -> str:
+    """The text of a page whose content is there already."""
+    return _environment().get_template("page.html.j2").render(page=page)
+
+
+def page_policy() -> str:
+    """The security policy that every page carries, for a server that gives pages out."""
+    return str(_environment().globals["policy"])
 
 
 def page_name(verdict: Verdict) -> str:

@@ -1,4 +1,4 @@
-"""Pictures of faces -> data URIs that a page carries inside itself. Knows OpenCV's encoder, nothing of verdicts."""
+"""Pictures of faces -> JPEG, also as data URIs that a page carries inside itself. Knows OpenCV's encoder, nothing of verdicts."""
 
 from __future__ import annotations
 
@@ -13,14 +13,19 @@ JPEG_QUALITY = 90
 
 
 def data_uri(picture_rgb: NDArray[np.uint8]) -> str:
-    """(H, W, 3) uint8 RGB -> `data:image/jpeg;base64,...`, reduced to LONGEST_SIDE_PX, without chroma subsampling.
+    """(H, W, 3) uint8 RGB -> `data:image/jpeg;base64,...` of what `jpeg_of` makes."""
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg_of(picture_rgb)).decode("ascii")
+
+
+def jpeg_of(picture_rgb: NDArray[np.uint8], longest_side_px: int = LONGEST_SIDE_PX) -> bytes:
+    """(H, W, 3) uint8 RGB -> JPEG, reduced so that no side is longer than that, without chroma subsampling. Raises ValueError.
 
     Colours are kept at full resolution because the colour fringes of a blended face are what a reader looks for.
     """
     if picture_rgb.ndim != 3 or picture_rgb.shape[2] != 3 or picture_rgb.dtype != np.uint8:
         raise ValueError(f"picture_rgb: expected (H, W, 3) uint8, got {picture_rgb.shape} {picture_rgb.dtype}")
     height, width = picture_rgb.shape[:2]
-    scale = LONGEST_SIDE_PX / max(height, width)
+    scale = longest_side_px / max(height, width)
     if scale < 1:
         size_wh = max(1, round(width * scale)), max(1, round(height * scale))
         picture_rgb = np.asarray(cv2.resize(picture_rgb, size_wh, interpolation=cv2.INTER_AREA), np.uint8)
@@ -28,4 +33,4 @@ def data_uri(picture_rgb: NDArray[np.uint8]) -> str:
     done, encoded = cv2.imencode(".jpg", cv2.cvtColor(picture_rgb, cv2.COLOR_RGB2BGR), options)
     if not done:
         raise ValueError(f"picture_rgb: a picture of {picture_rgb.shape} could not be encoded as JPEG")
-    return "data:image/jpeg;base64," + base64.b64encode(encoded.tobytes()).decode("ascii")
+    return bytes(encoded.tobytes())
