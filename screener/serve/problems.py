@@ -11,8 +11,8 @@ from starlette.responses import JSONResponse
 
 CODES = {
     "invalid": 422, "unauthorised": 401, "wrong_origin": 403, "not_allowed": 403, "not_found": 404, "method_not_allowed": 405,
-    "timeout": 408, "conflict": 409, "gone": 410, "wrong_version": 412, "too_large": 413, "unsupported_type": 415, "wrong_host": 421, "locked": 423,
-    "too_many": 429, "headers_too_large": 431, "fault": 500, "queue_full": 503, "stopping": 503, "disk_full": 507,
+    "timeout": 408, "conflict": 409, "gone": 410, "wrong_version": 412, "too_large": 413, "unsupported_type": 415, "wrong_host": 421,
+    "locked": 423, "too_many": 429, "headers_too_large": 431, "fault": 500, "queue_full": 503, "stopping": 503, "disk_full": 507,
 }  # fmt: skip
 """Code -> HTTP status."""
 

@@ -15,6 +15,7 @@ from screener.serve.hub import Hub
 from screener.serve.intake import Intake
 from screener.serve.ledger import Database, Outbox, Scan, Scans, Sessions, Uploads
 from screener.serve.metrics import Metrics
+from screener.serve.open_uploads import OpenUploads
 from screener.serve.options import ServeOptions
 from screener.serve.state_folder import StateFolder
 from screener.serve.views import view_of
@@ -49,6 +50,7 @@ class Service:
         keepers = [Keeper(start, self._tell_worker) for _ in range(options.workers)]
         self.dispatch = Dispatch(self.scans, state, hub, metrics, keepers, given.settings_for, options.keep_videos)
         self.callbacks = Callbacks(Outbox(database), self.scans, metrics, state.secret("webhook-secret", "whsec_"), allow_private=False)
+        self.open_uploads = OpenUploads(state.uploads)
         self.receiving: set[str] = set()
         """Uploads of which a piece is coming in."""
         self.reserved = 0
@@ -69,6 +71,7 @@ class Service:
         if self._tidying is not None:
             self._tidying.cancel()
         await asyncio.gather(self.dispatch.close(), self.callbacks.close())
+        self.open_uploads.close_all()
         self._database.close()
 
     def _take_up(self) -> None:
@@ -86,6 +89,7 @@ class Service:
     def _forget_old(self) -> list[str]:
         for upload in self.uploads.expired():
             if upload.id not in self.receiving:
+                self.open_uploads.close(upload.id)
                 self.uploads.remove(upload.id)
                 if upload.scan_id is None:
                     self.state.erase_upload(upload.file)

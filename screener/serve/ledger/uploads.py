@@ -81,7 +81,8 @@ class Uploads:
         with self._database.read() as connection:
             return [row[0] for row in connection.execute("SELECT file FROM uploads WHERE scan_id IS NULL")]
 
-    def promised_bytes(self) -> int:
-        """What is still to come of all uploads."""
+    def open_count(self) -> tuple[int, int]:
+        """(how many are not made scans yet, bytes that are still to come of all)."""
         with self._database.read() as connection:
-            return int(connection.execute("SELECT coalesce(sum(length - received), 0) FROM uploads WHERE sha256 IS NULL").fetchone()[0])
+            row = connection.execute("SELECT count(*), coalesce(sum(length - received), 0) FROM uploads WHERE scan_id IS NULL").fetchone()
+        return int(row[0]), int(row[1])
