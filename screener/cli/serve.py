@@ -44,6 +44,7 @@ def serve(
         list[Path] | None, typer.Option("--allow-path", metavar="DIR", help="Let scans name files of this machine inside a folder.")
     ] = None,
     max_upload: Annotated[str, typer.Option("--max-upload", metavar="SIZE", help="Largest file that is taken.")] = "2GiB",
+    min_free: Annotated[str, typer.Option("--min-free", metavar="SIZE", help="Of the disk, leave so much free.")] = "256MiB",
     max_queue: Annotated[int, typer.Option("--max-queue", min=1, help="Scans that may wait.")] = 100,
     workers: Annotated[int, typer.Option("--workers", min=1, help="Processes that judge, each with models of its own.")] = 1,
     keep_days: Annotated[float | None, typer.Option("--keep-days", help="Erase what was finished so many days ago.")] = None,
@@ -71,7 +72,7 @@ def serve(
             options = _options(
                 folder, token_file, host=host, port=port, base_path=base_path_of(base_path), trusted_proxies=_listed(trusted_proxies),
                 hosts=tuple(name.lower() for name in allow_host or ()), allow_urls=allow_urls, allow_paths=folders_of(allow_path or []),
-                max_upload_bytes=size_in_bytes(max_upload), max_queue=max_queue, workers=workers, keep_days=keep_days,
+                max_upload_bytes=size_in_bytes(max_upload), spare_bytes=size_in_bytes(min_free), max_queue=max_queue, workers=workers, keep_days=keep_days,
                 keep_videos=keep_videos,
             )  # fmt: skip
             _run(options, folder, settings_for, checkpoint, opens=not no_open)

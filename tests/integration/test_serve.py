@@ -155,7 +155,9 @@ def test_settings_that_are_not_for_requests_are_refused_by_name(server: Served, 
         path = f"api/v1/scans?settings={quote(json.dumps(settings))}"
         status, headers, answer = server.request("POST", path, data=body, headers={"Content-Type": "image/png"})
         assert status == 422 and headers["content-type"] == "application/problem+json", settings
-        assert json.loads(answer)["code"] == "invalid" and next(iter(settings)) in json.loads(answer)["detail"] + str(json.loads(answer)["errors"])
+        assert json.loads(answer)["code"] == "invalid" and next(iter(settings)) in json.loads(answer)["detail"] + str(
+            json.loads(answer)["errors"]
+        )
 
 
 def test_without_the_extra_the_command_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -96,8 +96,7 @@ export class History {
   #show() {
     const filtered = Boolean(this.#filter.outcome || this.#filter.q);
     const ordered = [...this.#scans.values()].sort((one, other) => other.created.localeCompare(one.created));
-    const days = Map.groupBy ? Map.groupBy(ordered, dayOf) : grouped(ordered);
-    const groups = [...days].map(([title, scans]) => {
+    const groups = [...byDay(ordered)].map(([title, scans]) => {
       const group = this.#kept(`day ${title}`, () => el("div", {}, el("h3.day", {}, title), el("ul.scans")));
       arrange(group.lastElementChild, scans.map((scan) => this.#kept(scan.id, () => row(scan, this.#fresh.delete(scan.id)))));
       return group;
@@ -117,7 +116,7 @@ export class History {
 
 const dayOf = ({ created }) => day(new Date(created));
 
-function grouped(scans) {
+function byDay(scans) {
   const days = new Map();
   for (const scan of scans) days.set(dayOf(scan), [...(days.get(dayOf(scan)) ?? []), scan]);
   return days;
