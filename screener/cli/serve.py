@@ -72,7 +72,8 @@ def serve(
             options = _options(
                 folder, token_file, host=host, port=port, base_path=base_path_of(base_path), trusted_proxies=_listed(trusted_proxies),
                 hosts=tuple(name.lower() for name in allow_host or ()), allow_urls=allow_urls, allow_paths=folders_of(allow_path or []),
-                max_upload_bytes=size_in_bytes(max_upload), spare_bytes=size_in_bytes(min_free), max_queue=max_queue, workers=workers, keep_days=keep_days,
+                max_upload_bytes=size_in_bytes(max_upload), spare_bytes=size_in_bytes(min_free),
+                max_queue=max_queue, workers=workers, keep_days=keep_days,
                 keep_videos=keep_videos,
             )  # fmt: skip
             _run(options, folder, settings_for, checkpoint, opens=not no_open)

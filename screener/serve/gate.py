@@ -133,11 +133,11 @@ class Gate:
         kind, _, given = headers.get("authorization", "").partition(" ")
         if kind.lower() != "bearer":
             return False
+        if self.is_token(given.strip()):
+            return True
         client = (scope.get("client") or ("",))[0]
         if self._tries.spent(client):
             raise Refusal("too_many", "Too many wrong tokens came from this address; wait a minute.")
-        if self.is_token(given.strip()):
-            return True
         self._tries.note(client)
         raise Refusal("unauthorised", "The token is wrong.", headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
 

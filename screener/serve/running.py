@@ -12,7 +12,7 @@ import uvicorn
 
 from screener.errors import ScreenerError, SettingsError
 from screener.serve.app import build
-from screener.serve.connection import BoundedConnection
+from screener.serve.connection import bounded
 from screener.serve.gate import MOST_HEADER_BYTES, Gate
 from screener.serve.hub import Hub
 from screener.serve.ledger import Database
@@ -42,7 +42,8 @@ def run(options: ServeOptions, state: StateFolder, given: Given, on_ready: OnRea
 
     gate = build(options, service_made, metrics)
     config = uvicorn.Config(
-        gate, http=BoundedConnection, ws="none", lifespan="on", log_config=None, access_log=False, server_header=False,
+        gate, http=bounded(options.header_seconds, options.connections),
+        ws="none", lifespan="on", log_config=None, access_log=False, server_header=False,
         proxy_headers=bool(options.trusted_proxies), forwarded_allow_ips=list(options.trusted_proxies),
         timeout_graceful_shutdown=GRACEFUL_SECONDS, h11_max_incomplete_event_size=2 * MOST_HEADER_BYTES,
     )  # fmt: skip

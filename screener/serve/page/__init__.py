@@ -66,10 +66,10 @@ async def sign_in(request: Request, service: ServiceGiven) -> Response:
     given = parse_qs(body.decode("utf-8", "replace"), max_num_fields=4).get("token", [""])[0].strip()
     gate: Gate = request.app.state.gate
     client = request.client.host if request.client else ""
-    if gate.tries.spent(client):
-        return rendered("login.html", service, "Too many wrong tokens came from this address; wait a minute.", 429)
     if gate.is_token(given):
         return _signed_in(request, service)
+    if gate.tries.spent(client):
+        return rendered("login.html", service, "Too many wrong tokens came from this address; wait a minute.", 429)
     gate.tries.note(client)
     return rendered("login.html", service, "That is not the token of this server.", 401)
 

@@ -5,7 +5,8 @@
 
 /** headline and standfirst, the section `When` (null where there is no timeline), and the sections besides. */
 export function partsOf(report) {
-  const page = new DOMParser().parseFromString(report, "text/html");
+  // The style sheet is this page's already, and the policy would refuse it inside the text.
+  const page = new DOMParser().parseFromString(report.replace(/<style>[^<]*<\/style>/, ""), "text/html");
   const sections = [...page.querySelectorAll("main > section")].map((section) => document.adoptNode(section));
   const when = sections.find((section) => section.querySelector(".lane")) ?? null;
   return {
