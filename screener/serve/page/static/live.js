@@ -5,12 +5,11 @@ import { el, say } from "./dom.js";
 import { clock, score } from "./words.js";
 
 const STATE_WORDS = {
-  opening: "Being opened: no picture yet.",
-  live: "Live.",
-  stale: "No new picture for a while. What was judged before no longer counts.",
-  frozen: "The picture stands still. What was judged before no longer counts.",
-  lost: "The source is gone, and being tried again. What was judged before no longer counts.",
-  ended: "The source has ended.",
+  opening: ["Opening", ": no picture yet"],
+  stale: ["Waiting", ": no new picture for a while"],
+  frozen: ["Frozen", ": the picture stands still"],
+  lost: ["Lost", ": the source is gone, and being tried again"],
+  ended: ["Ended", ": nothing more will come"],
 };
 const EVENT_WORDS = {
   person: "is in view",
@@ -31,7 +30,8 @@ class LiveView {
     Object.assign(this, { notices, id });
     this.heading = el("h1", { tabindex: -1 }, "Live");
     this.body = el("div");
-    this.element = el("div.live", {}, el("header.opening", {}, this.heading), this.body);
+    this.body.append(el("header.opening", {}, this.heading));
+    this.element = el("div.live", {}, this.body);
     this.stop = new AbortController();
     // A picture that nobody sees would be sent all the same, and hold one of the browser's six connections.
     document.addEventListener("visibilitychange", () => (document.hidden ? this.#disconnect() : this.#connect()), { signal: this.stop.signal });
@@ -48,12 +48,12 @@ class LiveView {
     try {
       sources = await ask("live", { signal: this.stop.signal });
     } catch (problem) {
-      if (!this.stop.signal.aborted) this.body.replaceChildren(el("p", {}, problem.message));
+      if (!this.stop.signal.aborted) this.#say(problem.message);
       return;
     }
     this.source = sources.find((source) => source.id === this.id) ?? sources[0];
     if (!this.source) {
-      this.body.replaceChildren(el("p.standfirst", {}, "No source is being watched. Start ", el("code", {}, "screener serve --live SOURCE"), " to watch one here."));
+      this.#say("No source is being watched. Start screener serve with --live SOURCE to watch one here.");
       return;
     }
     this.#build(sources);
@@ -61,17 +61,23 @@ class LiveView {
     this.#connect();
   }
 
+  #say(words) {
+    this.body.replaceChildren(el("header.opening", {}, this.heading, el("p.standfirst", {}, words)));
+  }
+
   #build(sources) {
     const links = sources.map(({ id, name }) => el("li", {}, el("a", { href: `#/live/${id}`, "aria-current": id === this.source.id ? "true" : null }, el("bdi", {}, name))));
-    this.state = el("p.standfirst", { role: "status" });
+    this.state = el("p.standfirst");
     this.picture = el("img.media", { alt: `Newest picture of ${this.source.name}, with a box around each face` });
     this.people = el("ul.live-people");
     this.events = el("ol.live-events");
     this.nothing = el("p.note", {}, "Nothing yet.");
+    this.header = el("header.opening", {},
+      el("p.kicker", {}, "Watched for face forgery: ", el("b", {}, el("bdi", {}, this.source.name))),
+      el("div", { role: "status" }, this.heading, this.state));
     this.body.replaceChildren(
       sources.length > 1 ? el("nav.sources", { "aria-label": "Sources" }, el("ul", {}, links)) : "",
-      el("p.kicker", {}, "Watched for face forgery: ", el("b", {}, el("bdi", {}, this.source.name))), this.state,
-      el("div.frame", {}, this.picture),
+      this.header, el("div.frame", {}, this.picture),
       el("section", {}, el("h2", {}, "In view"), this.people),
       el("section", {}, el("h2", {}, "What happened"), this.nothing, this.events));
   }
@@ -101,9 +107,13 @@ class LiveView {
 
   #update({ state, outcome, people, message }) {
     const counts = state === "live";
-    document.getElementById("band").className = `band ${counts ? outcome : "undecided"}`;
-    say(this.state, counts && people.length ? { fake: "Someone in view looks fake.", genuine: "Nobody in view looks fake.", undecided: "Not decided yet." }[outcome]
-      : `${STATE_WORDS[state]}${message ? ` (${message})` : ""}`);
+    const tone = counts && people.length ? outcome : "undecided";
+    document.getElementById("band").className = `band ${tone}`;
+    this.header.className = `opening ${tone}`;
+    const [lead, rest] = counts ? liveHeadline(outcome, people) : STATE_WORDS[state];
+    if (this.heading.textContent !== lead + rest) this.heading.replaceChildren(el("em", {}, lead), rest);
+    const worthless = counts || state === "opening" ? "" : "What was judged before no longer counts.";
+    say(this.state, [message && `${message[0].toUpperCase()}${message.slice(1)}.`, worthless].filter(Boolean).join(" "));
     this.picture.classList.toggle("old", !counts);
     const shown = counts ? people : [];
     this.people.replaceChildren(...(shown.length ? shown.map(person) : [el("li.note", {}, counts ? "Nobody." : "Not known.")]));
@@ -118,6 +128,13 @@ class LiveView {
     while (this.events.children.length > MOST_EVENTS) this.events.lastElementChild.remove();
     if (name === "alarm" || name === "lost") this.notices.announce(words);
   }
+}
+
+function liveHeadline(outcome, people) {
+  if (!people.length) return ["Live", ": nobody in view"];
+  const fakes = people.filter((one) => one.outcome === "fake").map((one) => one.track_id);
+  if (fakes.length) return ["Looks fake", `: person ${fakes.join(", ")}`];
+  return outcome === "genuine" ? ["Genuine", ": nobody in view looks fake"] : ["Undecided", ": not enough to go by yet"];
 }
 
 function person({ track_id: number, outcome, p_fake: pFake }) {

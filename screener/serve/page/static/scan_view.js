@@ -5,8 +5,10 @@ import { confirmed } from "./confirming.js";
 import { el, say } from "./dom.js";
 import { partsOf } from "./evidence.js";
 import { Player } from "./player.js";
+import { miniScale } from "./scale.js";
 import { Timeline } from "./timeline.js";
 import { progressWords, share } from "./under_way.js";
+import { score } from "./words.js";
 
 /** Builds the view of a scan; it follows the scan until it is taken away. */
 export function scanView(context, id) {
@@ -111,7 +113,7 @@ class ScanView {
     const stage = this.#stage(verdict);
     const timeline = parts.when && new Timeline(parts.when, verdict, this.player);
     this.body.replaceChildren(
-      el(`header.opening.${verdict.outcome}`, {}, kicker(this.scan), this.heading, parts.standfirst, this.#actions()),
+      el(`header.opening.${verdict.outcome}`, {}, kicker(this.scan), this.heading, parts.standfirst, atAGlance(this.scan.verdict ?? verdict), this.#actions()),
       stage, ...(parts.when ? [parts.when] : []), ...parts.rest);
     timeline?.linkCrops(this.body);
   }
@@ -147,6 +149,13 @@ class ScanView {
     };
     return el("button.button.quiet", { type: "button", click: erase }, "Erase");
   }
+}
+
+/** The score on its scale, so that how sure it is stands on the first screen; the sentences about it follow below. */
+function atAGlance(verdict) {
+  if (verdict.p_fake === null) return null;
+  const range = verdict.interval && ` (90\u00a0% interval ${verdict.interval.map(score).join("\u2013")})`;
+  return el("div.glance", {}, miniScale(verdict), el("p.note", {}, "Score ", el("b", {}, score(verdict.p_fake)), range, `, threshold ${score(verdict.threshold)}`));
 }
 
 function kicker({ name, created }) {
