@@ -42,8 +42,7 @@ class Served:
             command += ["--checkpoint", str(self._checkpoint)]
         if self._base_path:
             command += ["--base-path", self._base_path]
-        paths = [str(REPOSITORY), *filter(None, [os.environ.get("PYTHONPATH")])]
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1", **self._environment}
+        environment = environment_of(self._environment)
         with self.log.open("ab") as log:
             begins = log.tell()
             self.process = subprocess.Popen([*command, *self._options], stdin=subprocess.DEVNULL, stderr=log, stdout=log, env=environment)
@@ -152,6 +151,12 @@ def serving(
             with suppress(subprocess.TimeoutExpired):
                 served.stop(15)
             served.kill()
+
+
+def environment_of(changes: dict[str, str]) -> dict[str, str]:
+    """This process's, with the package to be found from any folder, and one thread: on busy cores two mostly wait for each other."""
+    paths = [str(REPOSITORY), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1", **changes}
 
 
 def free_port() -> int:

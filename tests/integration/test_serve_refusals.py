@@ -1,4 +1,4 @@
-"""Who and what the server turns away: foreign names and pages, strangers, places that are not its own, and clients that only take up room."""
+"""Who and what the server turns away: foreign names and pages, strangers, places that are not its own, clients that take up room."""
 
 from __future__ import annotations
 

@@ -131,7 +131,8 @@ class ScanView {
     const file = this.context.files.get(this.id);
     return el("p.actions", {},
       el("a.button.primary", { href: report, target: "_blank", rel: "noopener" }, "Open the report"),
-      el("a.button", { href: address(`scans/${this.id}/report.html`, { download: 1 }), download: true }, "Download it to share"),
+      el("a.button", { href: address(`scans/${this.id}/report.html`, { download: 1 }), download: true }, "Download to share"),
+      shareButton(this.scan.name, report, this.context.notices),
       file && el("button.button", { type: "button", click: () => this.context.take([file], true) }, "Judge again"),
       this.#eraseButton());
   }
@@ -149,6 +150,20 @@ class ScanView {
     };
     return el("button.button.quiet", { type: "button", click: erase }, "Erase");
   }
+}
+
+/** Hands the report to another program, as phones do; nothing where the browser cannot. */
+function shareButton(name, report, notices) {
+  const fileOf = (text) => new File([text], `${name}.html`, { type: "text/html" });
+  if (!navigator.canShare?.({ files: [fileOf("")] })) return null;
+  const share = async () => {
+    try {
+      await navigator.share({ files: [fileOf(await ask(report, { text: true }))], title: name });
+    } catch (error) {
+      if (error.name !== "AbortError") notices.passing(`It could not be shared: ${error.message}`);
+    }
+  };
+  return el("button.button", { type: "button", click: share }, "Share\u2026");
 }
 
 /** The score on its scale, so that how sure it is stands on the first screen; the sentences about it follow below. */
