@@ -25,7 +25,7 @@ FACTS_SECONDS = 20.0
 async def accept_body(service: Service, request: Request, wish: Wish) -> tuple[Scan, bool]:
     """(the scan of a raw body, whether it is new). Raises Refusal; nothing is left of a body that did not come whole."""
     settings = checked_settings(wish.settings, service.given.settings_for)
-    callback = await asyncio.to_thread(checked_callback, wish.callback_url, False)
+    callback = await asyncio.to_thread(checked_callback, wish.callback_url, service.allow_private)
     service.intake.check_size(announced_length(request))
     name = checked_name(wish.name)
     file = uuid4().hex + suffix_of(name)
@@ -55,7 +55,7 @@ async def accept_body(service: Service, request: Request, wish: Wish) -> tuple[S
 async def accept_upload(service: Service, wish: Wish) -> tuple[Scan, bool]:
     """(the scan of an upload that is whole, whether it is new); asked twice, the same one. Raises Refusal."""
     settings = checked_settings(wish.settings, service.given.settings_for)
-    callback = await asyncio.to_thread(checked_callback, wish.callback_url, False)
+    callback = await asyncio.to_thread(checked_callback, wish.callback_url, service.allow_private)
     upload = await asyncio.to_thread(service.uploads.find, str(wish.upload_id))
     if upload is None:
         raise Refusal("not_found", "There is no such upload; it may have expired.")
@@ -77,9 +77,9 @@ async def accept_upload(service: Service, wish: Wish) -> tuple[Scan, bool]:
 async def accept_place(service: Service, wish: Wish) -> tuple[Scan, bool]:
     """(the scan of an address or a path, True): what lies there may have changed, so it is never known. Raises Refusal."""
     checked_settings(wish.settings, service.given.settings_for)
-    callback = await asyncio.to_thread(checked_callback, wish.callback_url, False)
+    callback = await asyncio.to_thread(checked_callback, wish.callback_url, service.allow_private)
     if wish.url is not None:
-        target, name = await asyncio.to_thread(checked_url, wish.url, service.options, service.given.settings_for({}).allow_private)
+        target, name = await asyncio.to_thread(checked_url, wish.url, service.options, service.allow_private)
         new = NewScan("url", target, name, wish.settings, callback_url=callback)
     else:
         path = await asyncio.to_thread(checked_path, str(wish.path), service.options)
@@ -115,6 +115,9 @@ async def _queued(service: Service, new: NewScan, force: bool) -> tuple[Scan, bo
         facts = service.dispatch.facts
         known = None if force or new.content is None else await asyncio.to_thread(service.scans.known, new.content, facts)
         if known is not None:
+            if new.callback_url is not None:
+                await asyncio.to_thread(service.scans.call_back, known.id, new.callback_url)
+                service.callbacks.ring()
             return known, False
         scan = await asyncio.to_thread(service.scans.accept, new)
     service.dispatch.ring()

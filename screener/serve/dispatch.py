@@ -38,9 +38,11 @@ class Dispatch:
         keepers: list[Keeper],
         settings_for: SettingsFor,
         keep_videos: bool,
+        on_verdict: Callable[[], None],
     ) -> None:
+        """on_verdict: called after each verdict, once it is in the ledger."""
         self._scans, self._state, self._hub, self._metrics = scans, state, hub, metrics
-        self._keepers, self._settings_for, self._keep_videos = keepers, settings_for, keep_videos
+        self._keepers, self._settings_for, self._keep_videos, self._on_verdict = keepers, settings_for, keep_videos, on_verdict
         self._bells = [asyncio.Event() for _ in keepers]
         self._at_work: dict[str, Keeper] = {}
         self._tasks: list[asyncio.Task[None]] = []
@@ -139,6 +141,7 @@ class Dispatch:
         if done is not None:
             self._metrics.verdicts.labels(done.outcome).inc()
             self._metrics.judging.observe((done.finished or 0.0) - (done.started or 0.0))
+            self._on_verdict()
             self._hub.tell("verdict", view_of(done))
 
     def _job(self, scan: Scan) -> dict[str, Any]:

@@ -48,8 +48,10 @@ class Service:
         self.intake = Intake(options, state, metrics)
         start = {**given.start, "scans": str(state.scans), "workers": options.workers}
         keepers = [Keeper(start, self._tell_worker) for _ in range(options.workers)]
-        self.dispatch = Dispatch(self.scans, state, hub, metrics, keepers, given.settings_for, options.keep_videos)
-        self.callbacks = Callbacks(Outbox(database), self.scans, metrics, state.secret("webhook-secret", "whsec_"), allow_private=False)
+        self.allow_private = given.settings_for({}).allow_private
+        secret = state.secret("webhook-secret", "whsec_")
+        self.callbacks = Callbacks(Outbox(database), self.scans, metrics, secret, self.allow_private)
+        self.dispatch = Dispatch(self.scans, state, hub, metrics, keepers, given.settings_for, options.keep_videos, self.callbacks.ring)
         self.open_uploads = OpenUploads(state.uploads)
         self.receiving: set[str] = set()
         """Uploads of which a piece is coming in."""

@@ -37,13 +37,13 @@ def about(service: ServiceGiven) -> Any:
     return JSONResponse(service.about())
 
 
-@root.get("/healthz")
+@root.get("/healthz", responses=problems())
 async def healthz() -> dict[str, str]:
     """Whether the server answers at all."""
     return {"status": "ok"}
 
 
-@root.get("/readyz", responses={503: {"description": "It is ending"}})
+@root.get("/readyz", responses={503: {"description": "It is ending"}, **problems()})
 async def readyz(service: ServiceGiven) -> Response:
     """Whether scans are accepted; what the workers do meanwhile is said, and does not matter: what is accepted will be judged."""
     stopping = service.hub.stopping

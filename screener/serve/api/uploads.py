@@ -46,7 +46,7 @@ router = APIRouter(prefix="/uploads", tags=["uploads"])
 _versioned: dict[str, Any] = {"dependencies": [Depends(speaks_tus)], "response_class": Response}
 
 
-@router.options("", status_code=204, response_class=Response)
+@router.options("", status_code=204, response_class=Response, responses=problems())
 @router.options("/{upload_id}", status_code=204, response_class=Response, include_in_schema=False)
 def offers(service: ServiceGiven) -> Response:
     """What this server can do."""

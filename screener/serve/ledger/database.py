@@ -24,7 +24,6 @@ CREATE TABLE scans (
     sha256 TEXT,
     content TEXT,
     changes TEXT NOT NULL,
-    callback_url TEXT,
     attempts INTEGER NOT NULL DEFAULT 0,
     deaths INTEGER NOT NULL DEFAULT 0,
     created REAL NOT NULL,

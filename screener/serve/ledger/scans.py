@@ -17,6 +17,11 @@ from screener.serve.ledger.database import Database
 MOST_DEATHS = 3
 """Workers that may die over one scan; the third is the scan's verdict."""
 
+NOT_YET = 1e15
+"""When a callback is due whose scan has no verdict."""
+
+_CALL_BACK = "INSERT INTO outbox (message_id, scan_id, url, created, due) VALUES (?, ?, ?, ?, ?)"
+
 MOST_ATTEMPTS = 10
 """Times that a scan is begun at all: ends of the whole server say little of a scan, but ten of them with the same one do."""
 
@@ -54,7 +59,6 @@ class Scan:
     sha256: str | None
     content: str | None
     changes: dict[str, Any]
-    callback_url: str | None
     attempts: int
     deaths: int
     created: float
@@ -79,13 +83,15 @@ class Scans:
         scan_id = uuid4().hex
         with self._database.write() as connection:
             row = connection.execute(
-                "INSERT INTO scans (id, state, name, kind, target, size_bytes, sha256, content, changes, callback_url, created)"
-                " VALUES (?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING *",
+                "INSERT INTO scans (id, state, name, kind, target, size_bytes, sha256, content, changes, created)"
+                " VALUES (?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?) RETURNING *",
                 (
                     scan_id, new.name, new.kind, new.target, new.size_bytes, new.sha256, new.content, json.dumps(new.changes),
-                    new.callback_url, time.time(),
+                    time.time(),
                 ),
             ).fetchone()  # fmt: skip
+            if new.callback_url is not None:
+                connection.execute(_CALL_BACK, (f"msg_{uuid4().hex}", scan_id, new.callback_url, time.time(), NOT_YET))
             if new.upload_id is not None:
                 connection.execute("UPDATE uploads SET scan_id = ? WHERE id = ?", (scan_id, new.upload_id))
         return _scan(row)
@@ -136,11 +142,7 @@ class Scans:
             if row is None:
                 return None
             connection.execute("INSERT OR REPLACE INTO verdicts (scan_id, document) VALUES (?, ?)", (scan_id, document))
-            if row["callback_url"]:
-                connection.execute(
-                    "INSERT INTO outbox (message_id, scan_id, url, created, due) VALUES (?, ?, ?, ?, ?)",
-                    (f"msg_{uuid4().hex}", scan_id, row["callback_url"], now, now),
-                )
+            connection.execute("UPDATE outbox SET created = ?, due = ? WHERE scan_id = ?", (now, now, scan_id))
         return _scan(row)
 
     def cancel(self, scan_id: str) -> Scan | None:
@@ -151,7 +153,18 @@ class Scans:
                 " WHERE id = ? AND state IN ('queued', 'running') RETURNING *",
                 (time.time(), scan_id),
             ).fetchone()
+            if row is not None:
+                connection.execute("DELETE FROM outbox WHERE scan_id = ?", (scan_id,))
         return _scan(row) if row else None
+
+    def call_back(self, scan_id: str, url: str) -> None:
+        """Tell a further address of the verdict of a scan, at once where that is there already."""
+        now = time.time()
+        with self._database.write() as connection:
+            row = connection.execute("SELECT state FROM scans WHERE id = ?", (scan_id,)).fetchone()
+            if row is not None:
+                due = now if row["state"] == "done" else NOT_YET
+                connection.execute(_CALL_BACK, (f"msg_{uuid4().hex}", scan_id, url, now, due))
 
     def erase(self, scan_id: str) -> bool:
         """Away with all rows of a scan; False where there is none."""
