@@ -116,6 +116,11 @@ def rendered(page: Page) -> str:
     return _environment().get_template("page.html.j2").render(page=page)
 
 
+def page_style() -> str:
+    """The style sheet of every page."""
+    return str(_environment().globals["style"])
+
+
 def page_policy() -> str:
     """The security policy that every page carries, for a server that gives pages out."""
     return str(_environment().globals["policy"])

@@ -28,6 +28,7 @@ class Finding(BaseModel):
     p_fake: float | None = Field(description="Probability that the most suspicious person is fake; null where nobody could be judged")
     interval: list[float] | None
     threshold: float
+    genuine_below: float | None = Field(description="Below it genuine, from there to the threshold undecided; null where that is not known")
     coverage: str = Field(description="`complete`, `partial` or `none`: how much of what was asked for was judged")
     reasons: list[str] = Field(description="Why it is undecided, or coverage is not complete")
     warnings: list[str]

@@ -1,4 +1,4 @@
-"""Callbacks and scans of addresses: signed, tried again, never led astray by a redirect; addresses are judged as the command judges them."""
+"""Callbacks and scans of addresses: signed, tried again, never led astray; addresses are judged as the command judges them."""
 
 from __future__ import annotations
 

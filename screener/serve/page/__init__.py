@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
+from screener.report.html import page_style
 from screener.serve.api.common import ServiceGiven
 from screener.serve.gate import Gate, set_cookie
 from screener.serve.intake import small_body
@@ -22,6 +23,11 @@ PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; media-src blob:; connect-src 'self'; "
     "font-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+PAGE_HEADERS = {
+    "Content-Security-Policy": PAGE_POLICY,
+    # Without any referrer a browser says "null" for the origin of a form, which is what a foreign page would say too.
+    "Referrer-Policy": "same-origin",
+}
 _LOGIN_BYTES = 4096
 _templates = Environment(loader=PackageLoader("screener.serve.page", "templates"), autoescape=True, undefined=StrictUndefined)
 
@@ -33,11 +39,19 @@ class Assets(StaticFiles):
         """One file."""
         response: Response = super().file_response(*args, **kwargs)  # type: ignore[arg-type]
         response.headers["Cache-Control"] = "no-cache"
-        response.headers["Content-Security-Policy"] = PAGE_POLICY
+        response.headers.update(PAGE_HEADERS)
+        if str(args[0]).endswith(".js"):
+            response.headers["Content-Type"] = "text/javascript; charset=utf-8"  # Python before 3.12 says otherwise
         return response
 
 
 assets = Assets(directory=Path(__file__).parent / "static", check_dir=False)
+
+
+@router.get("/static/report.css")
+def report_style() -> Response:
+    """The style of report pages, in which this page is written too."""
+    return Response(page_style(), media_type="text/css", headers={**PAGE_HEADERS, "Cache-Control": "no-cache"})
 
 
 @router.get("/")
@@ -62,7 +76,12 @@ def login(request: Request, service: ServiceGiven, key: str | None = None) -> Re
 @router.post("/login")
 async def sign_in(request: Request, service: ServiceGiven) -> Response:
     """The token, as a form."""
-    body = await small_body(request, _LOGIN_BYTES, service.options.body_seconds)
+    body = await small_body(request, PAGE_HEADERS = {
+    "Content-Security-Policy": PAGE_POLICY,
+    # Without any referrer a browser says "null" for the origin of a form, which is what a foreign page would say too.
+    "Referrer-Policy": "same-origin",
+}
+_LOGIN_BYTES, service.options.body_seconds)
     given = parse_qs(body.decode("utf-8", "replace"), max_num_fields=4).get("token", [""])[0].strip()
     gate: Gate = request.app.state.gate
     client = request.client.host if request.client else ""
@@ -95,4 +114,4 @@ def _signed_in(request: Request, service: Service) -> Response:
 def rendered(name: str, service: Service, message: str = "", status: int = 200) -> Response:
     """A template as an answer."""
     text = _templates.get_template(name).render(server=service.about(), message=message)
-    return HTMLResponse(text, status, {"Content-Security-Policy": PAGE_POLICY})
+    return HTMLResponse(text, status, PAGE_HEADERS)
