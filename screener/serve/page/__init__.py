@@ -76,12 +76,7 @@ def login(request: Request, service: ServiceGiven, key: str | None = None) -> Re
 @router.post("/login")
 async def sign_in(request: Request, service: ServiceGiven) -> Response:
     """The token, as a form."""
-    body = await small_body(request, PAGE_HEADERS = {
-    "Content-Security-Policy": PAGE_POLICY,
-    # Without any referrer a browser says "null" for the origin of a form, which is what a foreign page would say too.
-    "Referrer-Policy": "same-origin",
-}
-_LOGIN_BYTES, service.options.body_seconds)
+    body = await small_body(request, _LOGIN_BYTES, service.options.body_seconds)
     given = parse_qs(body.decode("utf-8", "replace"), max_num_fields=4).get("token", [""])[0].strip()
     gate: Gate = request.app.state.gate
     client = request.client.host if request.client else ""

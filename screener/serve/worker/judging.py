@@ -160,7 +160,10 @@ def summary_of(verdict: Verdict) -> dict[str, Any]:
         "headline": page.headline, "standfirst": page.standfirst, "certainty": list(page.certainty), "coverage": page.coverage,
         "remarks": list(page.remarks), "not_proof": list(page.not_proof),
     }  # fmt: skip
-    numbers = {"genuine_below": verdict.operating_point.get("genuine_below"), "people": len(verdict.people), "duration_seconds": public["video"]["duration_seconds"]}
+    numbers = {
+        "genuine_below": verdict.operating_point.get("genuine_below"), "people": len(verdict.people),
+        "duration_seconds": public["video"]["duration_seconds"],
+    }  # fmt: skip
     return {**{name: public[name] for name in taken}, **numbers, "words": words}
 
 
