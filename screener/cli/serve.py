@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from screener.cli.app import CheckpointOption, DeviceOption, app
-from screener.cli.configuration import Layer, combined, layers
+from screener.cli.configuration import Layer, combined, command_settings, layers
 from screener.cli.exits import exits
 from screener.cli.logs import LogFileOption, VerboseOption, log_to
 from screener.errors import SettingsError
+from screener.settings import LiveSettings, ScanSettings
 
 if TYPE_CHECKING:
     from screener.serve.options import ServeOptions
     from screener.serve.state_folder import StateFolder
-    from screener.settings import ScanSettings
 
 EXTRA = "pip install 'screener-video[serve]', or in a checkout: pip install '.[serve]'"
 
@@ -49,6 +49,9 @@ def serve(
     workers: Annotated[int, typer.Option("--workers", min=1, help="Processes that judge, each with models of its own.")] = 1,
     keep_days: Annotated[float | None, typer.Option("--keep-days", help="Erase what was finished so many days ago.")] = None,
     keep_videos: Annotated[bool, typer.Option("--keep-videos", help="Keep uploads after their verdict.")] = False,
+    live: Annotated[
+        list[str] | None, typer.Option("--live", metavar="SOURCE", help="Watch a camera or stream, as `screener live` does, on the page.")
+    ] = None,
     checkpoint: CheckpointOption = None,
     device: DeviceOption = None,
     config: Annotated[
@@ -61,8 +64,8 @@ def serve(
     with exits():
         _require_extra()
         log_to(verbose, log_file)
-        stronger = [*layers(_scan_settings_kind(), "", config), Layer("options", {} if device is None else {"device": device})]
-        settings_for = partial(combined, _scan_settings_kind(), stronger)
+        given = {} if device is None else {"device": device}
+        settings_for = partial(combined, ScanSettings, [*layers(ScanSettings, "", config), Layer("options", given)])
         from screener.serve.options import base_path_of, folders_of, is_loopback, size_in_bytes
         from screener.serve.state_folder import StateFolder
 
@@ -74,9 +77,10 @@ def serve(
                 hosts=tuple(name.lower() for name in allow_host or ()), allow_urls=allow_urls, allow_paths=folders_of(allow_path or []),
                 max_upload_bytes=size_in_bytes(max_upload), spare_bytes=size_in_bytes(min_free),
                 max_queue=max_queue, workers=workers, keep_days=keep_days,
-                keep_videos=keep_videos,
+                keep_videos=keep_videos, live=tuple(live or ()),
             )  # fmt: skip
-            _run(options, folder, settings_for, checkpoint, opens=not no_open)
+            watched = command_settings(LiveSettings, "live", config, given) if live else LiveSettings()
+            _run(options, folder, settings_for, watched, checkpoint, opens=not no_open)
 
 
 def _require_extra() -> None:
@@ -87,12 +91,6 @@ def _require_extra() -> None:
         import uvicorn  # noqa: F401
     except ImportError as error:
         raise SettingsError(f"the web server needs packages that are not installed ({error.name}): {EXTRA}") from error
-
-
-def _scan_settings_kind() -> type[ScanSettings]:
-    from screener.settings import ScanSettings
-
-    return ScanSettings
 
 
 def _default_state() -> Path:
@@ -116,14 +114,17 @@ def _options(folder: StateFolder, token_file: Path | None, **given: Any) -> Serv
     return ServeOptions(state=folder.path, token=token, **given)
 
 
-def _run(options: ServeOptions, folder: StateFolder, settings_for: Any, checkpoint: Path | None, opens: bool) -> None:
+def _run(
+    options: ServeOptions, folder: StateFolder, settings_for: Any, watched: LiveSettings, checkpoint: Path | None, opens: bool
+) -> None:
     from screener.serve.requests import CHANGEABLE
     from screener.serve.running import run
     from screener.serve.service import Given
 
     values = settings_for({}).to_dict()
-    start = {"settings": values, "checkpoint": None if checkpoint is None else str(checkpoint.absolute())}
-    given = Given(settings_for, {name: values[name] for name in CHANGEABLE}, start)
+    weights = None if checkpoint is None else str(checkpoint.absolute())
+    start, live_start = {"settings": values, "checkpoint": weights}, {"settings": watched.to_dict(), "checkpoint": weights}
+    given = Given(settings_for, {name: values[name] for name in CHANGEABLE}, start, live_start)
     run(options, folder, given, partial(_announce, folder, opens))
 
 

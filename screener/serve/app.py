@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from screener.runtime.versions import versions
 from screener.serve import page
-from screener.serve.api import events, scans, server, shown, uploads
+from screener.serve.api import events, live, scans, server, shown, uploads
 from screener.serve.api.common import Problem
 from screener.serve.gate import Gate
 from screener.serve.metrics import Metrics
@@ -48,7 +48,7 @@ def build(options: ServeOptions, service_made: Callable[[], Service], metrics: M
         title="screener", version=versions()["screener"], description=_ABOUT, docs_url=None, redoc_url=None, lifespan=lifespan,
         redirect_slashes=False, separate_input_output_schemas=False,
     )  # fmt: skip
-    for router in (scans.router, uploads.router, events.router, shown.router, server.router):
+    for router in (scans.router, uploads.router, events.router, shown.router, live.router, server.router):
         app.include_router(router, prefix=API)
     app.include_router(server.root)
     app.include_router(page.router)

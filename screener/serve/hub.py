@@ -9,8 +9,11 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
-STEPS = ("queued", "progress")
+STEPS = ("queued", "progress", "update")
 """Events of which only the newest of a scan matters to a listener that lags."""
+
+LAST = "stopping"
+"""The event that ends all streams, also those of one scan."""
 
 MOST_WAITING = 10_000
 """Events that may wait for one listener; one that is so far behind is let go, and asks anew."""
@@ -83,9 +86,9 @@ class Hub:
         self._listeners.discard(listener)
 
     def tell(self, name: str, data: dict[str, Any]) -> None:
-        """An event of the scan `data["id"]`, or of the server where that is None."""
+        """An event of the scan `data["id"]`, or of the server, for those who listen to everything, where that is None."""
         for listener in self._listeners:
-            if listener.scan_id is None or listener.scan_id == data["id"] or data["id"] is None:
+            if listener.scan_id is None or listener.scan_id == data["id"] or name == LAST:
                 listener.tell(name, data)
 
     @property
@@ -96,6 +99,6 @@ class Hub:
     def stop(self) -> None:
         """The server ends: so do all streams."""
         self.stopping = True
-        self.tell("stopping", {"id": None})
+        self.tell(LAST, {"id": None})
         for listener in self._listeners:
             listener.end()

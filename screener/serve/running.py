@@ -47,7 +47,7 @@ def run(options: ServeOptions, state: StateFolder, given: Given, on_ready: OnRea
         proxy_headers=bool(options.trusted_proxies), forwarded_allow_ips=list(options.trusted_proxies),
         timeout_graceful_shutdown=GRACEFUL_SECONDS, h11_max_incomplete_event_size=2 * MOST_HEADER_BYTES,
     )  # fmt: skip
-    server = _Server(config, hub, lambda: on_ready(*_addresses(options, gate)))
+    server = _Server(config, lambda: made[0].stop(), lambda: on_ready(*_addresses(options, gate)))
     server.run(sockets=[listening])
     if made and made[0].dispatch.fault.done():
         raise ScreenerError(made[0].dispatch.fault.result())
@@ -58,9 +58,9 @@ def run(options: ServeOptions, state: StateFolder, given: Given, on_ready: OnRea
 class _Server(uvicorn.Server):
     """uvicorn's server, which says when it is ready and ends its streams before it waits for them."""
 
-    def __init__(self, config: uvicorn.Config, hub: Hub, on_ready: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, on_end: Callable[[], None], on_ready: Callable[[], None]) -> None:
         super().__init__(config)
-        self._hub, self._on_ready = hub, on_ready
+        self._on_end, self._on_ready = on_end, on_ready
         self.was_ready = False
 
     def end(self) -> None:
@@ -73,7 +73,7 @@ class _Server(uvicorn.Server):
             await asyncio.to_thread(self._on_ready)
 
     async def shutdown(self, sockets: Any = None) -> None:
-        self._hub.stop()
+        self._on_end()
         await asyncio.sleep(0)  # the streams' last words
         await super().shutdown(sockets)
 

@@ -14,6 +14,7 @@ from screener.serve.dispatch import Dispatch, SettingsFor
 from screener.serve.hub import Hub
 from screener.serve.intake import Intake
 from screener.serve.ledger import Database, Outbox, Scan, Scans, Sessions, Uploads
+from screener.serve.live import LiveSources
 from screener.serve.metrics import Metrics
 from screener.serve.open_uploads import OpenUploads
 from screener.serve.options import ServeOptions
@@ -27,7 +28,7 @@ TIDY_SECONDS = 3600.0
 
 @dataclass(frozen=True)
 class Given:
-    """What the command hands over. start: what a worker is told first.
+    """What the command hands over. start: what a worker is told first. live_start: the same for one that watches.
 
     settings_for: the settings of a scan that changes some. settings: those that a request may change, with their values without it.
     """
@@ -35,6 +36,7 @@ class Given:
     settings_for: SettingsFor
     settings: Mapping[str, Any]
     start: Mapping[str, Any]
+    live_start: Mapping[str, Any]
 
 
 class Service:
@@ -52,6 +54,7 @@ class Service:
         secret = state.secret("webhook-secret", "whsec_")
         self.callbacks = Callbacks(Outbox(database), self.scans, metrics, secret, self.allow_private)
         self.dispatch = Dispatch(self.scans, state, hub, metrics, keepers, given.settings_for, options.keep_videos, self.callbacks.ring)
+        self.live = LiveSources(options.live, given.live_start)
         self.open_uploads = OpenUploads(state.uploads)
         self.receiving: set[str] = set()
         """Uploads of which a piece is coming in."""
@@ -66,13 +69,19 @@ class Service:
         await asyncio.to_thread(self._take_up)
         self.dispatch.start()
         self.callbacks.start()
+        self.live.start()
         self._tidying = asyncio.create_task(self._tidy())
+
+    def stop(self) -> None:
+        """End all streams: their clients are told, and ask again later."""
+        self.hub.stop()
+        self.live.stop()
 
     async def close(self) -> None:
         """End everything that runs; what was accepted is in the ledger."""
         if self._tidying is not None:
             self._tidying.cancel()
-        await asyncio.gather(self.dispatch.close(), self.callbacks.close())
+        await asyncio.gather(self.dispatch.close(), self.callbacks.close(), self.live.close())
         self.open_uploads.close_all()
         self._database.close()
 

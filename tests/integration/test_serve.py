@@ -91,6 +91,12 @@ def test_progress_is_told_and_the_stream_ends_with_the_verdict(server: Served, m
     assert events[-1][1]["id"] == scan["id"] and events[-1][1]["verdict"] is not None
 
 
+def test_what_is_not_there_is_not_found(server: Served) -> None:
+    for path in ("", "/events", "/verdict.json", "/report.html", "/thumbnail.jpg", "/crops/", "/crops/0.jpg"):
+        status, headers, body = server.request("GET", f"api/v1/scans/{'0' * 32}{path}")
+        assert status == 404 and headers["content-type"] == "application/problem+json" and json.loads(body)["code"] == "not_found", path
+
+
 def test_report_crops_and_thumbnail(server: Served, media: Path) -> None:
     scan = server.wait(server.send(media / "pair.mp4")["id"])
     place = f"api/v1/scans/{scan['id']}"

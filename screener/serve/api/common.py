@@ -39,6 +39,15 @@ ServiceGiven = Annotated[Service, Depends(service_of)]
 ScanId = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="32 hexadecimal digits")]
 
 
+def asked_scan(service: ServiceGiven, scan_id: ScanId) -> Scan:
+    """The scan that the path names. Raises Refusal."""
+    return found_scan(service, scan_id)
+
+
+ScanFound = Annotated[Scan, Depends(asked_scan)]
+"""Looked for before anything is answered: a stream that has begun cannot say 404 any more."""
+
+
 def found_scan(service: Service, scan_id: str) -> Scan:
     """The scan of that name. Raises Refusal."""
     scan = service.scans.find(scan_id)

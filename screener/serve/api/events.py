@@ -9,7 +9,7 @@ from collections.abc import AsyncIterable
 from fastapi import APIRouter
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from screener.serve.api.common import ScanId, ServiceGiven, found_scan, problems
+from screener.serve.api.common import ScanFound, ServiceGiven, problems
 from screener.serve.hub import Event, Listener
 from screener.serve.service import Service
 from screener.serve.views import iso
@@ -33,22 +33,22 @@ async def of_all(service: ServiceGiven) -> AsyncIterable[ServerSentEvent]:
         yield ServerSentEvent(data={"id": None, "worker": service.dispatch.state, "time": iso(time.time())}, event="hello", retry=RETRY_MS)
         for scan in await asyncio.to_thread(service.scans.under_way):
             yield _sent((_NAMES[scan.state], await asyncio.to_thread(service.view, scan)))
-        async for sent in _following(listener):
+        async for sent in following(listener):
             yield sent
     finally:
         service.hub.leave(listener)
 
 
 @router.get("/scans/{scan_id}/events", response_class=EventSourceResponse, responses=problems(404, 422))
-async def of_one(service: ServiceGiven, scan_id: ScanId) -> AsyncIterable[ServerSentEvent]:
+async def of_one(service: ServiceGiven, scan: ScanFound) -> AsyncIterable[ServerSentEvent]:
     """Where a scan stands, then what happens to it; ends with `verdict`, `cancelled` or `erased`."""
-    listener = service.hub.listen(scan_id)
+    listener = service.hub.listen(scan.id)
     try:
-        name, view = await _state(service, scan_id)
+        name, view = await _state(service, scan.id)
         yield ServerSentEvent(data=view, event=name, retry=RETRY_MS)
         if name in LAST:
             return
-        async for sent in _following(listener):
+        async for sent in following(listener):
             yield sent
             if sent.event in LAST:
                 return
@@ -57,11 +57,14 @@ async def of_one(service: ServiceGiven, scan_id: ScanId) -> AsyncIterable[Server
 
 
 async def _state(service: Service, scan_id: str) -> Event:
-    scan = await asyncio.to_thread(found_scan, service, scan_id)
+    scan = await asyncio.to_thread(service.scans.find, scan_id)
+    if scan is None:
+        return "erased", {"id": scan_id}
     return _NAMES[scan.state], await asyncio.to_thread(service.view, scan)
 
 
-async def _following(listener: Listener) -> AsyncIterable[ServerSentEvent]:
+async def following(listener: Listener) -> AsyncIterable[ServerSentEvent]:
+    """What a listener hears, as it is sent."""
     async for event in listener.events(QUIET_SECONDS):
         yield ServerSentEvent(comment="") if event is None else _sent(event)
 
