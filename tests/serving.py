@@ -115,7 +115,7 @@ class Served:
     def worker_pids(self) -> list[int]:
         """Processes of the server that judge."""
         assert self.process is not None
-        return [pid for pid in children_of(self.process.pid) if b"serve.worker.process" in _command(pid)]
+        return [pid for pid in children_of(self.process.pid) if b"serve.worker.judge" in _command(pid)]
 
     def kill(self) -> None:
         """kill -9: no farewell."""

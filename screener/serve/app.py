@@ -15,7 +15,7 @@ from starlette.responses import Response
 from screener.runtime.versions import versions
 from screener.serve import page
 from screener.serve.api import events, live, scans, server, shown, uploads
-from screener.serve.api.common import Problem
+from screener.serve.api.given import Problem
 from screener.serve.gate import Gate
 from screener.serve.metrics import Metrics
 from screener.serve.options import ServeOptions

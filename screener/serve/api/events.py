@@ -9,7 +9,7 @@ from collections.abc import AsyncIterable
 from fastapi import APIRouter
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from screener.serve.api.common import ScanFound, ServiceGiven, problems
+from screener.serve.api.given import ScanFound, ServiceGiven, problems
 from screener.serve.hub import Event, Listener
 from screener.serve.service import Service
 from screener.serve.views import iso

@@ -10,8 +10,8 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel
 from starlette.responses import JSONResponse, StreamingResponse
 
-from screener.serve.api.common import ServiceGiven, problems
 from screener.serve.api.events import RETRY_MS, following
+from screener.serve.api.given import ServiceGiven, problems
 from screener.serve.live import LiveSource
 from screener.serve.problems import Refusal
 

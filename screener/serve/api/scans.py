@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query, Request, Response
 from starlette.responses import JSONResponse
 
 from screener.serve.accepting import accept_body, accept_place, accept_upload
-from screener.serve.api.common import ScanId, ServiceGiven, found_scan, problems
+from screener.serve.api.given import ScanId, ServiceGiven, found_scan, problems
 from screener.serve.intake import small_body
 from screener.serve.problems import Refusal
 from screener.serve.requests import Wish, wish_of

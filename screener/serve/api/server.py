@@ -9,7 +9,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response
 
-from screener.serve.api.common import ServiceGiven, problems
+from screener.serve.api.given import ServiceGiven, problems
 
 router = APIRouter(tags=["server"])
 root = APIRouter(tags=["server"])

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Path, Query
 from starlette.responses import FileResponse, JSONResponse, Response
 
 from screener.report.html import page_policy
-from screener.serve.api.common import ScanId, ServiceGiven, found_scan, problems
+from screener.serve.api.given import ScanId, ServiceGiven, found_scan, problems
 from screener.serve.problems import Refusal
 from screener.serve.service import Service
 from screener.serve.views import CropView

@@ -16,7 +16,7 @@ from fastapi import APIRouter, Depends, Header, Path, Request, Response
 from starlette.requests import ClientDisconnect
 
 from screener.serve.accepting import check_queue
-from screener.serve.api.common import ServiceGiven, problems
+from screener.serve.api.given import ServiceGiven, problems
 from screener.serve.intake import announced_length, suffix_of
 from screener.serve.ledger import Upload
 from screener.serve.problems import Refusal

@@ -1,1 +1,1 @@
-"""The process that judges, and the server's side of the pipe to it. Only `process` and `judging`, which run in it, load the models."""
+"""The processes that judge and watch, and the server's side of the pipes to them. Only `judge`, `judging` and `watching` run there, with models."""

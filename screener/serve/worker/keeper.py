@@ -49,7 +49,7 @@ class Keeper:
         while self.pid is None or self.state != "ready":
             await asyncio.sleep(PAUSES_SECONDS[min(self._failures, len(PAUSES_SECONDS) - 1)])
             await self.close()
-            self._pipe = await Pipe.opened("serve.worker.process", self._start)
+            self._pipe = await Pipe.opened("serve.worker.judge", self._start)
             answer = await self._pipe.heard()
             if answer is not None and "failed" in answer:
                 raise CannotStartError(str(answer["failed"]))

@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import json
 import signal
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -77,7 +76,7 @@ def main() -> None:
                 watching.tell(update)
     except ScreenerError as error:
         line.say(failed=str(error))
-        sys.exit(2)
+        return
     line.say(ended=True)
 
 

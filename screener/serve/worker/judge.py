@@ -7,16 +7,12 @@ from __future__ import annotations
 
 import queue
 import signal
-import sys
 from pathlib import Path
 from typing import Any
 
 from screener.errors import ScreenerError
 from screener.runtime.waiting import wait_asleep
 from screener.serve.worker.line import Line
-
-CANNOT_START = 2
-"""Exit status of a worker whose settings, weights or device are at fault: starting it again would change nothing."""
 
 
 class Jobs:
@@ -53,8 +49,8 @@ def main() -> None:
     try:
         judging = _loaded(start)
     except ScreenerError as error:
-        line.say(failed=str(error))
-        sys.exit(CANNOT_START)
+        line.say(failed=str(error))  # settings, weights or device are at fault: starting it again would change nothing
+        return
     line.say(ready=judging.facts)
     while True:
         line.say(**judging.judge(jobs.waiting.get(), jobs))
