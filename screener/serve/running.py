@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import socket
 from collections.abc import Callable
 from dataclasses import replace
@@ -62,6 +63,8 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._on_end, self._on_ready = on_end, on_ready
         self.was_ready = False
+        self._loading: asyncio.Task[Any] | None = None
+        """What the first page needs, and the first answer need not wait for."""
 
     def end(self) -> None:
         self.should_exit = True
@@ -71,6 +74,7 @@ class _Server(uvicorn.Server):
         if self.started:
             self.was_ready = True
             await asyncio.to_thread(self._on_ready)
+            self._loading = asyncio.create_task(asyncio.to_thread(importlib.import_module, "screener.report.html"))
 
     async def shutdown(self, sockets: Any = None) -> None:
         self._on_end()

@@ -10,7 +10,6 @@ from urllib.parse import quote
 from fastapi import APIRouter, Path, Query
 from starlette.responses import FileResponse, JSONResponse, Response
 
-from screener.report.html import page_policy
 from screener.serve.api.given import ScanId, ServiceGiven, found_scan, problems
 from screener.serve.problems import Refusal
 from screener.serve.service import Service
@@ -37,6 +36,8 @@ def report(
     service: ServiceGiven, scan_id: ScanId, download: Annotated[bool, Query(description="As a file to be kept")] = False
 ) -> Response:
     """The report: one page that holds everything in itself, runs no script and loads nothing."""
+    from screener.report.html import page_policy  # brings NumPy and OpenCV, which take a while; see `running`
+
     scan = found_scan(service, scan_id)
     headers = {"Content-Security-Policy": f"{page_policy()}; frame-ancestors 'none'"}
     if download:

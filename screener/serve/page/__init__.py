@@ -10,8 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
-from screener.report.html import page_style
-from screener.serve.api.common import ServiceGiven
+from screener.serve.api.given import ServiceGiven
 from screener.serve.gate import Gate, set_cookie
 from screener.serve.intake import small_body
 from screener.serve.ledger.sessions import LASTS_SECONDS
@@ -51,6 +50,8 @@ assets = Assets(directory=Path(__file__).parent / "static", check_dir=False)
 @router.get("/static/report.css")
 def report_style() -> Response:
     """The style of report pages, in which this page is written too."""
+    from screener.report.html import page_style  # brings NumPy and OpenCV, which take a while; see `running`
+
     return Response(page_style(), media_type="text/css", headers={**PAGE_HEADERS, "Cache-Control": "no-cache"})
 
 
