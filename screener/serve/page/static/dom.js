@@ -16,7 +16,8 @@ export function drawn(kind, attributes = {}, ...children) {
 }
 
 function filled(element, kind, attributes, children) {
-  element.classList.add(...kind.split(".").slice(1));
+  const classes = kind.split(".").slice(1);
+  if (classes.length) element.classList.add(...classes);
   for (const [name, value] of Object.entries(attributes)) {
     if (typeof value === "function") element.addEventListener(name, value);
     else if (value !== false && value !== null && value !== undefined) element.setAttribute(name, value === true ? "" : value);

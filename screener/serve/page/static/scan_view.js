@@ -46,12 +46,20 @@ class ScanView {
     }
   }
 
+  /** Shows something else. Whoever stood in what was there, or has just come here, stands on the heading now. */
+  #put(...children) {
+    const at = document.activeElement;
+    const moves = at?.id === "view" || this.body.contains(at);
+    this.body.replaceChildren(...children.filter(Boolean));
+    if (moves) this.heading.focus({ preventScroll: true });
+  }
+
   /** There is nothing to show, and this says why. */
   #absent(words) {
     this.player?.unmount();
     this.shown = "absent";
     say(this.heading, "Not there");
-    this.body.replaceChildren(el("header.opening", {}, this.heading, el("p.standfirst", {}, words)));
+    this.#put(el("header.opening", {}, this.heading, el("p.standfirst", {}, words)));
   }
 
   #show(scan) {
@@ -71,7 +79,7 @@ class ScanView {
     this.bar = el("progress", { max: 1, "aria-label": "Progress" });
     const cancel = () => ask(`scans/${this.id}`, { method: "DELETE" }).catch((problem) => say(this.words, problem.message));
     say(this.heading, "Being judged");
-    this.body.replaceChildren(
+    this.#put(
       el("header.opening", {}, kicker(this.scan), this.heading),
       el("div.job.alone", {}, this.bar, this.words, el("button.button", { type: "button", click: cancel }, "Cancel")),
       this.#stage(null));
@@ -88,7 +96,7 @@ class ScanView {
     say(this.heading, "Called off");
     const { files, take } = this.context;
     const file = files.get(this.id);
-    this.body.replaceChildren(
+    this.#put(
       el("header.opening", {}, kicker(this.scan), this.heading,
         el("p.standfirst", {}, "The scan was cancelled before there was a verdict.")),
       el("p.actions", {},
@@ -112,7 +120,7 @@ class ScanView {
     this.heading.replaceChildren(...parts.headline);
     const stage = this.#stage(verdict);
     const timeline = parts.when && new Timeline(parts.when, verdict, this.player);
-    this.body.replaceChildren(
+    this.#put(
       el(`header.opening.${verdict.outcome}`, {}, kicker(this.scan), this.heading, parts.standfirst, atAGlance(this.scan.verdict ?? verdict), this.#actions()),
       stage, ...(parts.when ? [parts.when] : []), ...parts.rest);
     timeline?.linkCrops(this.body);

@@ -124,7 +124,7 @@ export class UnderWay {
       button(ended ? "Dismiss" : "Cancel", upload.file.name, () => this.uploads.remove(upload)),
     ]));
     row.element.classList.toggle("trouble", ended || broken);
-    row.show(UPLOAD_WORDS[upload.state](upload), upload.state === "waiting" ? 0 : upload.sent / upload.file.size, !ended);
+    row.show(UPLOAD_WORDS[upload.state](upload), upload.sent / Math.max(1, upload.file.size), !ended);
     return row;
   }
 
@@ -140,7 +140,7 @@ export class UnderWay {
     row.element.classList.add("trouble");
     row.show(
       `The upload broke off at ${size(one.offset)} of ${size(one.size)}. Drop or choose the same file again, and it goes on from there.`,
-      one.offset / one.size,
+      one.offset / Math.max(1, one.size),
     );
     return row;
   }
