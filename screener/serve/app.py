@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from screener.runtime.versions import versions
-from screener.serve import page
+from screener.serve import page, reference
 from screener.serve.api import events, live, scans, server, shown, uploads
 from screener.serve.api.given import Problem
 from screener.serve.gate import Gate
@@ -52,6 +52,7 @@ def build(options: ServeOptions, service_made: Callable[[], Service], metrics: M
         app.include_router(router, prefix=API)
     app.include_router(server.root)
     app.include_router(page.router)
+    app.include_router(reference.router)
     app.mount("/static", page.assets, name="static")
     _handle_errors(app)
     _describe(app)

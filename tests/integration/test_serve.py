@@ -13,6 +13,7 @@ from urllib.parse import quote
 import pytest
 from command_line import JUDGED_FRAMES, environment, run_here
 from serving import Served, serving
+from web_pages import words
 
 from screener.report import load_schema
 
@@ -153,6 +154,16 @@ def test_a_scan_is_called_off_while_it_waits_or_runs(server: Served, media: Path
     after = server.wait(server.send(media / "face.png", "force=true")["id"])
     assert after["state"] == "done" and server.scan(running["id"])["state"] == "cancelled"
     assert list((server.state / "uploads").iterdir()) == []
+
+
+def test_the_reference_names_every_route_and_needs_nothing_from_outside(server: Served) -> None:
+    status, headers, page = server.request("GET", "reference")
+    described = json.loads(server.request("GET", "openapi.json")[2])
+    assert status == 200 and "default-src 'none'" in headers["content-security-policy"]
+    text = words(page.decode())
+    for path, methods in described["paths"].items():
+        assert all(f"{method.upper()} {path}" in text for method in methods)
+    assert b"<script" not in page and b"//" not in page.replace(b"https://www", b"").replace(b"<!doctype", b"")
 
 
 def test_settings_that_are_not_for_requests_are_refused_by_name(server: Served, media: Path) -> None:
