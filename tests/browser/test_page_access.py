@@ -94,7 +94,9 @@ def test_nothing_is_wider_than_the_screen_and_the_colours_are_those_asked_for(wa
     page.set_viewport_size({"width": width, "height": 844})
     watched.open(server)
     expect(history_row(page, GENUINE.name)).to_be_visible()
-    brightness = page.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).reduce((sum, part) => sum + Number(part), 0) / 3")
+    brightness = page.evaluate(
+        "getComputedStyle(document.body).backgroundColor.match(/\\d+/g).reduce((sum, part) => sum + Number(part), 0) / 3"
+    )
     assert brightness < 60 if scheme == "dark" else brightness > 200
     for view in ("Scans", FAKE.name):
         page.get_by_role("link", name=view).click()
