@@ -86,7 +86,7 @@ class ScanView {
   }
 
   #progress(scan) {
-    say(this.words, progressWords(scan, this.context.scans.worker));
+    say(this.words, progressWords(scan, this.context.scans));
     const value = share(scan);
     if (value === null) this.bar.removeAttribute("value");
     else this.bar.value = value;

@@ -8,6 +8,7 @@ const CONFIRMED_WITHIN_MS = 1000;
 export class Scans extends EventTarget {
   active = new Map();
   worker = "ready";
+  connected = true;
   #ended = new Set();
   #unconfirmed = new Set();
 
@@ -16,7 +17,12 @@ export class Scans extends EventTarget {
     for (const name of ["queued", "progress", "verdict", "cancelled"]) feed.addEventListener(name, ({ detail }) => this.put(detail));
     feed.addEventListener("erased", ({ detail }) => this.#erased(detail.id));
     feed.addEventListener("worker", ({ detail }) => this.#worker(detail.worker));
+    feed.addEventListener("lost", () => {
+      this.connected = false;
+      this.#changed();
+    });
     feed.addEventListener("hello", ({ detail }) => {
+      this.connected = true;
       this.#worker(detail.worker);
       this.#confirm();
     });

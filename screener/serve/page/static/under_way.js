@@ -7,7 +7,8 @@ import { size, span } from "./words.js";
 
 const UPLOAD_WORDS = {
   waiting: () => "Waiting for its turn to be sent.",
-  sending: ({ sent, file, secondsLeft }) => `Uploading: ${size(sent)} of ${size(file.size)}${left(secondsLeft)}`,
+  sending: ({ sent, file, secondsLeft }, { connected }) =>
+    `Uploading: ${size(sent)} of ${size(file.size)}${connected ? `${left(secondsLeft)}.` : ". It goes on when the server answers."}`,
   asking: () => "Uploaded. Asking for a verdict.",
   held: ({ problem, again }) => `${problem} Trying again in ${span(again)}.`,
   stopped: ({ problem }) => `${problem} The upload goes on from where it stopped once the server is back.`,
@@ -22,20 +23,21 @@ const WORKER_WORDS = {
 const left = (seconds) => (seconds === null ? "" : `, ${span(seconds)} left`);
 
 /** What is said of a scan that waits or runs. */
-export function progressWords(scan, worker) {
+export function progressWords(scan, { worker, connected }) {
+  if (!connected) return "Not known while the server does not answer. It goes on by itself.";
   if (scan.state === "queued") {
     return WORKER_WORDS[worker] ?? (scan.position > 1 ? `Waiting: place ${scan.position} in the queue.` : "Waiting: next in line.");
   }
   const again = scan.attempts > 1 ? ` Begun again after a break: attempt ${scan.attempts}.` : "";
   const { frames = 0, of = null, seconds_left: secondsLeft = null } = scan.progress ?? {};
   if (!frames) return `Judging: reading the file.${again}`;
-  return `Judging: ${frames}${of === null ? "" : ` of ${of}`} frames${left(secondsLeft)}${again && `.${again}`}`;
+  return `Judging: ${frames}${of === null ? "" : ` of ${of}`} frames${left(secondsLeft)}.${again}`;
 }
 
 /** How full the bar of a scan is, from 0 to 1; null where that is not known. */
 export function share({ state, progress }) {
-  if (state !== "running" || !progress?.of) return null;
-  return progress.frames / progress.of;
+  if (state === "queued") return 0;
+  return progress?.of ? progress.frames / progress.of : null;
 }
 
 /** Name, bar, words and buttons of one piece of work. */
@@ -111,7 +113,7 @@ export class UnderWay {
       const cancel = () => ask(`scans/${scan.id}`, { method: "DELETE" }).catch((problem) => row.show(problem.message, null, false));
       return new Row(scan.name, [button("Cancel", scan.name, cancel)], `#/scans/${scan.id}`);
     });
-    row.show(progressWords(scan, this.scans.worker), share(scan));
+    row.show(progressWords(scan, this.scans), share(scan));
     return row;
   }
 
@@ -124,7 +126,7 @@ export class UnderWay {
       button(ended ? "Dismiss" : "Cancel", upload.file.name, () => this.uploads.remove(upload)),
     ]));
     row.element.classList.toggle("trouble", ended || broken);
-    row.show(UPLOAD_WORDS[upload.state](upload), upload.sent / Math.max(1, upload.file.size), !ended);
+    row.show(UPLOAD_WORDS[upload.state](upload, this.scans), upload.sent / Math.max(1, upload.file.size), !ended);
     return row;
   }
 
