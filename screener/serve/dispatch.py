@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from screener.errors import ScreenerError
@@ -21,6 +23,12 @@ from screener.serve.worker.keeper import Keeper, WorkerDiedError
 from screener.settings import ScanSettings
 
 _LOG = logging.getLogger(__name__)
+
+AGAIN_SECONDS = 10.0
+"""Before a scan is judged anew whose verdict could not be written."""
+
+MOST_TOLD = 200
+"""Scans in the queue that are told of each step forward."""
 
 SettingsFor = Callable[[dict[str, Any]], ScanSettings]
 """The settings of a scan: the server's with changes laid over them. Raises SettingsError."""
@@ -127,7 +135,19 @@ class Dispatch:
             keeper.let_go()
             del self._at_work[scan.id]
             self._hub.progress.pop(scan.id, None)
-        await self._conclude(scan, answer)
+        try:
+            if "postponed" in answer:
+                raise OSError(answer["why"])
+            await self._conclude(scan, answer)
+        except (OSError, sqlite3.Error) as error:
+            await self._postpone(scan, error)
+
+    async def _postpone(self, scan: Scan, error: Exception) -> None:
+        """Its verdict cannot be written now; it waits at its old place until it can."""
+        _LOG.error("scan %s: its verdict cannot be written: %s", scan.id, error)
+        await asyncio.sleep(AGAIN_SECONDS)
+        with suppress(sqlite3.Error):
+            await asyncio.to_thread(self._scans.give_back, scan.id, False)
 
     async def _conclude(self, scan: Scan, answer: dict[str, Any]) -> None:
         done = None
@@ -165,7 +185,7 @@ class Dispatch:
     async def tell_queue(self) -> None:
         """Where everyone in the queue stands now."""
         if self._hub.has_listeners:
-            waiting = [scan for scan in await asyncio.to_thread(self._scans.under_way) if scan.state == "queued"]
+            waiting = [scan for scan in await asyncio.to_thread(self._scans.under_way) if scan.state == "queued"][:MOST_TOLD]
             for position, scan in enumerate(waiting, 1):
                 self._hub.tell("queued", view_of(scan, position))
 

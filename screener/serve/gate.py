@@ -10,10 +10,8 @@ import asyncio
 import hmac
 import ipaddress
 import logging
-import secrets
 import socket
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from http.cookies import CookieError, SimpleCookie
 
@@ -21,6 +19,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from screener.serve.limits import OneTimeKey, Pace
 from screener.serve.metrics import Metrics
 from screener.serve.options import ServeOptions, is_loopback
 from screener.serve.problems import Refusal, problem
@@ -56,7 +55,9 @@ class Gate:
     def __init__(self, app: ASGIApp, options: ServeOptions, knows_cookie: KnowsCookie, metrics: Metrics) -> None:
         self._app, self._options, self._knows_cookie, self._metrics = app, options, knows_cookie, metrics
         self._token = options.token.encode()
-        self._tries = Tries()
+        self.tries = Pace(10 / 60, 10)
+        """Wrong tokens."""
+        self._changes = Pace(50, 500)
         self.one_time = OneTimeKey()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -96,21 +97,30 @@ class Gate:
         if not self._is_own(host):
             raise Refusal("wrong_host", "This server does not answer under that name; its operator can add it with --allow-host.")
         path = scope["path"][len(self._options.base_path) :]
+        if not path:
+            return RedirectResponse(f"{self._options.base_path}/", 308)
         unsafe = scope["method"] not in SAFE_METHODS
         self._check_origin(headers, host, unsafe, by_cookie=False)
+        if unsafe:
+            self._check_pace(client_of(scope))
         if path in PUBLIC or path.startswith("/static/"):
             return None
         if self._has_token(headers, scope):
             return None
         cookie = self.cookie_of(headers)
         if cookie is None or not self._knows_cookie(cookie):
-            if path in ("", "/") and not unsafe:
+            if path == "/" and not unsafe:
                 return RedirectResponse(f"{self._options.base_path}/login", 303)
             raise Refusal(
                 "unauthorised", "Sign in, or give the token: Authorization: Bearer TOKEN.", headers={"WWW-Authenticate": "Bearer"}
             )
         self._check_origin(headers, host, unsafe, by_cookie=True)
         return None
+
+    def _check_pace(self, client: str) -> None:
+        if self._changes.spent(client):
+            raise Refusal("too_many", "Too many requests came from this address; wait a little.")
+        self._changes.take(client)
 
     def _is_own(self, host: str) -> bool:
         """A name that someone else's DNS leads here is none of ours; an IP address never is such a name."""
@@ -135,10 +145,10 @@ class Gate:
             return False
         if self.is_token(given.strip()):
             return True
-        client = (scope.get("client") or ("",))[0]
-        if self._tries.spent(client):
+        client = client_of(scope)
+        if self.tries.spent(client):
             raise Refusal("too_many", "Too many wrong tokens came from this address; wait a minute.")
-        self._tries.note(client)
+        self.tries.take(client)
         raise Refusal("unauthorised", "The token is wrong.", headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
 
     def is_token(self, given: str) -> bool:
@@ -148,11 +158,6 @@ class Gate:
     def count_refusal(self, code: str) -> None:
         """A request was answered with this problem."""
         self._metrics.refused.labels(code).inc()
-
-    @property
-    def tries(self) -> Tries:
-        """Wrong tokens, by address."""
-        return self._tries
 
     def cookie_of(self, headers: Headers) -> str | None:
         """The session that a request names."""
@@ -192,44 +197,9 @@ class _Answering:
 _METHODS = frozenset({"GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS"})
 
 
-class OneTimeKey:
-    """Opens a session once: what stands in the link that `screener serve` shows."""
-
-    def __init__(self) -> None:
-        self.key = secrets.token_urlsafe(24)
-        self._used = False
-
-    def use(self, given: str) -> bool:
-        """Whether it is the key, for the first time."""
-        if self._used or not hmac.compare_digest(given.encode("utf-8", "surrogateescape"), self.key.encode()):
-            return False
-        self._used = True
-        return True
-
-
-class Tries:
-    """Wrong tokens in the last minute, by address; a bounded number of addresses is remembered."""
-
-    MOST, SECONDS, ADDRESSES = 10, 60.0, 4096
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._noted: OrderedDict[str, list[float]] = OrderedDict()
-
-    def note(self, client: str) -> None:
-        """A wrong one came from there."""
-        self._noted.setdefault(client, []).append(self._clock())
-        self._noted.move_to_end(client)
-        while len(self._noted) > self.ADDRESSES:
-            self._noted.popitem(last=False)
-
-    def spent(self, client: str) -> bool:
-        """Whether no more are looked at for now."""
-        since = self._clock() - self.SECONDS
-        recent = [moment for moment in self._noted.get(client, []) if moment > since]
-        if client in self._noted:
-            self._noted[client] = recent
-        return len(recent) >= self.MOST
+def client_of(scope: Scope) -> str:
+    """The address that a request comes from; behind a trusted proxy, the one that it names."""
+    return str((scope.get("client") or ("",))[0])
 
 
 def _host_name(host: str) -> str:

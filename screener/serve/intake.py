@@ -85,7 +85,7 @@ class Writing:
         self.size = size
         self._digest: Any = hashlib.sha256()
         self._file: BinaryIO = open(path, "r+b" if path.exists() else "x+b", buffering=0)  # noqa: SIM115
-        os.fchmod(self._file.fileno(), 0o600)
+        os.chmod(path, 0o600)
         self._file.truncate(size)
         while block := self._file.read(BLOCK_BYTES):
             self._digest.update(block)

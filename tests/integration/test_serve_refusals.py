@@ -94,8 +94,18 @@ def test_wrong_tokens_are_counted(server: Served) -> None:
     assert server.request("GET", "api/v1/scans")[0] == 200, "others were locked out with the one who guessed"
 
 
+def get_bare(server: Served, path: str) -> tuple[int, str | None]:
+    """Status and Location of a path as it is, without a token."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+    connection.request("GET", path)
+    response = connection.getresponse()
+    connection.close()
+    return response.status, response.headers["Location"]
+
+
 def test_the_link_signs_in_once(checkpoint: Path, tmp_path: Path) -> None:
     with serving(tmp_path / "state", checkpoint=checkpoint, base_path="/x") as server:
+        assert get_bare(server, "/x") == (308, "/x/") and get_bare(server, "/") == (303, "/x/login") == get_bare(server, "/x/")
         path = server.link.partition(f":{server.port}/x/")[2]
         status, headers, _ = server.request("GET", path, token=None)
         assert status == 303 and headers["location"] == "/x/"

@@ -11,7 +11,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from screener.serve.api.given import ServiceGiven
-from screener.serve.gate import Gate, set_cookie
+from screener.serve.gate import Gate, client_of, set_cookie
 from screener.serve.intake import small_body
 from screener.serve.ledger.sessions import LASTS_SECONDS
 from screener.serve.service import Service
@@ -80,12 +80,12 @@ async def sign_in(request: Request, service: ServiceGiven) -> Response:
     body = await small_body(request, _LOGIN_BYTES, service.options.body_seconds)
     given = parse_qs(body.decode("utf-8", "replace"), max_num_fields=4).get("token", [""])[0].strip()
     gate: Gate = request.app.state.gate
-    client = request.client.host if request.client else ""
+    client = client_of(request.scope)
     if gate.is_token(given):
         return _signed_in(request, service)
     if gate.tries.spent(client):
         return rendered("login.html", service, "Too many wrong tokens came from this address; wait a minute.", 429)
-    gate.tries.note(client)
+    gate.tries.take(client)
     return rendered("login.html", service, "That is not the token of this server.", 401)
 
 

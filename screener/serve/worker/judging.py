@@ -17,6 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from screener.errors import OutputError
 from screener.records import SCHEMA_VERSION, FaceScore, Frame, Verdict
 from screener.report.html import rendered
 from screener.report.json_document import JsonWriter
@@ -70,7 +71,10 @@ class Judging:
         self.facts = facts_of(first.scan(SourceFailure("nothing", "not_found", "")))
 
     def judge(self, job: dict[str, Any], server: Server) -> dict[str, Any]:
-        """What is to be said of a scan: `judged` or `cancelled`. Raises what no scan can be done with, such as a device that has failed."""
+        """What is to be said of a scan: `judged`, `cancelled`, or `postponed` where nothing can be written.
+
+        Raises what no scan can be done with, such as a device that has failed.
+        """
         scan_id = str(job["id"])
         screener = self._screener(ScanSettings.from_mapping(job["settings"]))
         screener.first_picture = None
@@ -82,7 +86,10 @@ class Judging:
                 verdict = _judged(screener, source, _Telling(scan_id, server))
         except Cancelled:
             return {"cancelled": scan_id}
-        shown = show(verdict, screener.first_picture, self._scans / scan_id)
+        try:
+            shown = show(verdict, screener.first_picture, self._scans / scan_id)
+        except OutputError as error:  # a full disk is no fault of the scan's
+            return {"postponed": scan_id, "why": str(error)}
         return {"judged": scan_id, "document": JsonWriter(1).one(verdict), "facts": self.facts, "summary": {**summary_of(verdict), **shown}}
 
     def _screener(self, settings: ScanSettings) -> _Seeing:

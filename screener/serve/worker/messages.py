@@ -1,7 +1,8 @@
 """What the server and its workers say to each other: JSON objects, each after its length. Knows the form and nothing of the meaning.
 
 To a worker: `{"start": ...}` once, `{"judge": ...}` one at a time, `{"cancel": id}`.
-From a worker: `{"ready": facts}`, `{"progress": ...}`, `{"judged": ...}`, `{"cancelled": id}`, `{"failed": message}`.
+From a worker: `{"ready": facts}`, `{"progress": ...}`, `{"judged": ...}`, `{"cancelled": id}`, `{"postponed": id, "why": words}`,
+`{"failed": message}`.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("fastapi", reason="the extra `serve` is not installed")
 
 from screener.errors import SettingsError
-from screener.serve.gate import OneTimeKey, Tries
+from screener.serve.limits import MOST_CLIENTS, OneTimeKey, Pace
 from screener.serve.options import ServeOptions, base_path_of, size_in_bytes
 from screener.serve.problems import Refusal
 from screener.serve.requests import CHANGEABLE, checked_name, checked_settings, content_of, wish_of
@@ -92,12 +92,17 @@ def test_a_key_opens_once() -> None:
     assert not key.use("wrong") and key.use(key.key) and not key.use(key.key)
 
 
-def test_tries_are_forgotten_after_a_minute() -> None:
+def test_so_many_at_once_and_so_many_a_second_for_each_client() -> None:
     now = [0.0]
-    tries = Tries(lambda: now[0])
-    for _ in range(Tries.MOST):
-        assert not tries.spent("a")
-        tries.note("a")
-    assert tries.spent("a") and not tries.spent("b")
-    now[0] = Tries.SECONDS + 1
-    assert not tries.spent("a")
+    pace = Pace(0.5, 3, lambda: now[0])
+    for _ in range(3):
+        assert not pace.spent("a")
+        pace.take("a")
+    assert pace.spent("a") and not pace.spent("b")
+    now[0] = 2.1
+    assert not pace.spent("a")
+    pace.take("a")
+    assert pace.spent("a")
+    for number in range(MOST_CLIENTS):
+        pace.take(str(number))
+    assert len(pace._left) == MOST_CLIENTS
