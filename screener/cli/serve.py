@@ -63,7 +63,7 @@ def serve(
     """Serve the web page and the HTTP API: drop a clip on the page and share the result. Ctrl-C ends it; what was accepted is kept."""
     with exits():
         _require_extra()
-        log_to(verbose, log_file)
+        log_to(verbose, log_file, warnings=True)  # whoever runs it sees nothing else of what fails
         given = {} if device is None else {"device": device}
         settings_for = partial(combined, ScanSettings, [*layers(ScanSettings, "", config), Layer("options", given)])
         from screener.serve.options import base_path_of, folders_of, is_loopback, size_in_bytes

@@ -101,6 +101,24 @@ def test_a_scan_over_which_three_workers_died_is_given_a_verdict(checkpoint: Pat
         assert server.wait(server.send(media / "one.mp4")["id"])["verdict"]["coverage"] == "complete", "no worker came after them"
 
 
+def test_a_verdict_that_cannot_be_written_waits_and_is_no_death(checkpoint: Path, media: Path, tmp_path: Path) -> None:
+    with serving(tmp_path / "state", checkpoint=checkpoint) as server:
+        place = server.state / "scans"
+        place.rmdir()
+        place.write_text("as a full disk would, this takes no folder")
+        scan = server.send(media / "one.mp4")
+        ends = time.monotonic() + 60
+        while b"cannot be written" not in server.log.read_bytes() and server.scan(scan["id"])["state"] != "done":
+            assert time.monotonic() < ends
+            time.sleep(0.1)
+        worker = server.worker_pids()
+        assert server.scan(scan["id"])["state"] == "running" and worker
+        place.unlink()
+        place.mkdir()
+        done = server.wait(scan["id"])
+        assert done["verdict"]["coverage"] == "complete" and done["attempts"] == 2 and server.worker_pids() == worker
+
+
 def test_a_worker_does_not_outlive_its_server(checkpoint: Path, media: Path, tmp_path: Path) -> None:
     with serving(tmp_path / "state", checkpoint=checkpoint) as server:
         server.send(media / "pair.mp4", f"settings={EVERY_FRAME}")
