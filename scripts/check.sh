@@ -5,7 +5,16 @@
 set -eu
 cd "$(dirname "$0")/.."
 [ -x .venv/bin/python ] || python3 -m venv .venv
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,serve]'
+# The tests of the web page need a browser. Where none can be had they are skipped, and say so.
+if ! command -v chromium >/dev/null && ! command -v google-chrome >/dev/null; then
+    echo "No browser is here: installing Chromium." >&2
+    if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
+        { apt-get update --quiet && DEBIAN_FRONTEND=noninteractive apt-get install --quiet --yes --no-install-recommends chromium; } >/dev/null
+    else
+        .venv/bin/python -m playwright install chromium
+    fi || echo "Chromium could not be installed: the tests of the web page will be skipped." >&2
+fi
 .venv/bin/ruff check .
 .venv/bin/ruff format --check .
 .venv/bin/mypy

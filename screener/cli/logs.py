@@ -24,13 +24,16 @@ class _OneLine(logging.Formatter):
         return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
-def log_to(verbose: int, log_file: Path | None) -> None:
-    """Have screener's log written from now on. Raises OutputError where the file cannot be written."""
+def log_to(verbose: int, log_file: Path | None, warnings: bool = False) -> None:
+    """Have screener's log written from now on. warnings: those, and what is worse, go to standard error in any case.
+
+    Raises OutputError where the file cannot be written.
+    """
     logger = logging.getLogger("screener")
     handlers: list[logging.Handler] = []
-    if verbose:
+    if verbose or warnings:
         handlers.append(logging.StreamHandler())
-        handlers[-1].setLevel(logging.INFO if verbose == 1 else logging.DEBUG)
+        handlers[-1].setLevel({0: logging.WARNING, 1: logging.INFO}.get(verbose, logging.DEBUG))
     if log_file is not None:
         try:
             handlers.append(logging.FileHandler(log_file, encoding="utf-8", errors="backslashreplace"))

@@ -19,7 +19,7 @@ from jinja2 import BaseLoader, Environment, PackageLoader, StrictUndefined
 
 from screener.records import Verdict
 from screener.report.output import atomic_output
-from screener.report.page import Scale, page_of, scale_of, thumbnail_of
+from screener.report.page import Page, Scale, page_of, scale_of, thumbnail_of
 from screener.report.summary import Summary
 from screener.report.wording import capitalised, coverage_in_words, headline, label, moment, score, visible
 from screener.runtime.files import make_folder, remove_leftovers, write_whole
@@ -121,7 +121,22 @@ def write_index(verdicts: Iterable[Verdict], path: Path) -> None:
 
 def page_html(verdict: Verdict, index: str = "") -> str:
     """The whole page as text. index: where the page of all inputs lies, relative to this one; "" without one."""
-    return _environment().get_template("page.html.j2").render(page=page_of(verdict), index=index)
+    return rendered(page_of(verdict), index)
+
+
+def rendered(page: Page, index: str = "") -> str:
+    """The text of a page whose content is there already. index: see `page_html`."""
+    return _environment().get_template("page.html.j2").render(page=page, index=index)
+
+
+def page_style() -> str:
+    """The style sheet of every page."""
+    return str(_environment().globals["style"])
+
+
+def page_policy() -> str:
+    """The security policy that every page carries, for a server that gives pages out."""
+    return str(_environment().globals["policy"])
 
 
 def page_name(verdict: Verdict) -> str:

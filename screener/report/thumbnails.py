@@ -1,4 +1,4 @@
-"""Pictures of faces -> data URIs that a page carries inside itself. Knows OpenCV's encoder, nothing of verdicts."""
+"""Pictures of faces -> JPEG, also as data URIs that a page carries inside itself. Knows OpenCV's encoder, nothing of verdicts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,12 @@ JPEG_QUALITY = 90
 
 
 def data_uri(picture_rgb: NDArray[np.uint8], longest_side_px: int = LONGEST_SIDE_PX) -> str:
-    """(H, W, 3) uint8 RGB -> `data:image/jpeg;base64,...`, reduced to `longest_side_px`, without chroma subsampling.
+    """(H, W, 3) uint8 RGB -> `data:image/jpeg;base64,...` of what `jpeg_of` makes."""
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg_of(picture_rgb, longest_side_px)).decode("ascii")
+
+
+def jpeg_of(picture_rgb: NDArray[np.uint8], longest_side_px: int = LONGEST_SIDE_PX) -> bytes:
+    """(H, W, 3) uint8 RGB -> JPEG, reduced so that no side is longer than that, without chroma subsampling. Raises ValueError.
 
     Colours are kept at full resolution because the colour fringes of a blended face are what a reader looks for.
     """
@@ -28,4 +33,4 @@ def data_uri(picture_rgb: NDArray[np.uint8], longest_side_px: int = LONGEST_SIDE
     done, encoded = cv2.imencode(".jpg", cv2.cvtColor(picture_rgb, cv2.COLOR_RGB2BGR), options)
     if not done:
         raise ValueError(f"picture_rgb: a picture of {picture_rgb.shape} could not be encoded as JPEG")
-    return "data:image/jpeg;base64," + base64.b64encode(encoded.tobytes()).decode("ascii")
+    return bytes(encoded.tobytes())

@@ -1,0 +1,134 @@
+"""A wish becomes a scan: its content is put on the disk, looked up in the ledger, and queued.
+
+Knows the service and bodies; does not know routes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from uuid import uuid4
+
+from starlette.requests import ClientDisconnect, Request
+
+from screener.serve.intake import Writing, announced_length, suffix_of
+from screener.serve.ledger import NewScan, Scan
+from screener.serve.problems import Refusal
+from screener.serve.requests import Wish, checked_callback, checked_name, checked_path, checked_settings, checked_url, content_of
+from screener.serve.service import Service
+
+FACTS_SECONDS = 20.0
+"""For the models to be loaded, before content that may be known is judged anew."""
+
+
+async def accept_body(service: Service, request: Request, wish: Wish) -> tuple[Scan, bool]:
+    """(the scan of a raw body, whether it is new). Raises Refusal; nothing is left of a body that did not come whole."""
+    settings = checked_settings(wish.settings, service.given.settings_for)
+    callback = await asyncio.to_thread(checked_callback, wish.callback_url, service.allow_private)
+    service.intake.check_size(announced_length(request))
+    name = checked_name(wish.name)
+    file = uuid4().hex + suffix_of(name)
+    path = service.state.uploads / file
+    with place_in_queue(service):
+        writing = await asyncio.to_thread(Writing, path)
+        try:
+            await service.intake.receive(request, writing, service.options.max_upload_bytes)
+            if not writing.size:
+                raise Refusal("invalid", "The body is empty.")
+            content = content_of(writing.sha256, suffix_of(name), settings)
+            new = NewScan("upload", file, name, wish.settings, writing.size, writing.sha256, content, callback)
+            scan, is_new = await _queued(service, new, wish.force)
+        except BaseException as error:
+            with suppress(OSError):
+                path.unlink()
+            if isinstance(error, ClientDisconnect):
+                raise Refusal("invalid", "The body ended early.", status=400) from error
+            raise
+        finally:
+            writing.close()
+    if not is_new:
+        await asyncio.to_thread(service.state.erase_upload, file)
+    return scan, is_new
+
+
+async def accept_upload(service: Service, wish: Wish) -> tuple[Scan, bool]:
+    """(the scan of an upload that is whole, whether it is new); asked twice, the same one. Raises Refusal."""
+    settings = checked_settings(wish.settings, service.given.settings_for)
+    callback = await asyncio.to_thread(checked_callback, wish.callback_url, service.allow_private)
+    upload = await asyncio.to_thread(service.uploads.find, str(wish.upload_id))
+    if upload is None:
+        raise Refusal("not_found", "There is no such upload; it may have expired.")
+    if upload.scan_id is not None and (known := await asyncio.to_thread(service.scans.find, upload.scan_id)) is not None:
+        return known, False
+    if upload.sha256 is None or upload.id in service.receiving:
+        raise Refusal("conflict", f"Of this upload {upload.received} of {upload.length} bytes have come.")
+    with place_in_queue(service):
+        name = checked_name(wish.name or upload.name)
+        content = content_of(upload.sha256, suffix_of(upload.file), settings)
+        new = NewScan("upload", upload.file, name, wish.settings, upload.length, upload.sha256, content, callback, upload.id)
+        scan, is_new = await _queued(service, new, wish.force)
+    if not is_new:
+        await asyncio.to_thread(service.uploads.used, upload.id, scan.id)
+        await asyncio.to_thread(service.state.erase_upload, upload.file)
+    return scan, is_new
+
+
+async def accept_place(service: Service, wish: Wish) -> tuple[Scan, bool]:
+    """(the scan of an address or a path, True): what lies there may have changed, so it is never known. Raises Refusal."""
+    checked_settings(wish.settings, service.given.settings_for)
+    callback = await asyncio.to_thread(checked_callback, wish.callback_url, service.allow_private)
+    if wish.url is not None:
+        target, name = await asyncio.to_thread(checked_url, wish.url, service.options, service.allow_private)
+        new = NewScan("url", target, name, wish.settings, callback_url=callback)
+    else:
+        path = await asyncio.to_thread(checked_path, str(wish.path), service.options)
+        size = (await asyncio.to_thread(path.stat)).st_size
+        new = NewScan("path", str(path), str(path), wish.settings, size, callback_url=callback)
+    with place_in_queue(service):
+        return await _queued(service, new, force=True)
+
+
+@contextmanager
+def place_in_queue(service: Service) -> Iterator[None]:
+    """Held while a body comes in, so that nobody sends gigabytes for which there is no place any more. Raises Refusal."""
+    check_queue(service)
+    service.reserved += 1
+    try:
+        yield
+    finally:
+        service.reserved -= 1
+
+
+def check_queue(service: Service) -> None:
+    """Raises Refusal where no further scan may wait, or the server is ending."""
+    if service.hub.stopping:
+        raise Refusal("stopping", "The server is ending; ask again in a moment.")
+    if service.scans.waiting() + service.reserved >= service.options.max_queue:
+        raise Refusal("queue_full", f"{service.options.max_queue} scans are waiting, which is as many as may; ask again in a while.")
+
+
+async def _queued(service: Service, new: NewScan, force: bool) -> tuple[Scan, bool]:
+    if not force and new.content is not None:
+        await _facts_known(service, new.content)
+    async with service.accepting:
+        facts = service.dispatch.facts
+        known = None if force or new.content is None else await asyncio.to_thread(service.scans.known, new.content, facts)
+        if known is not None:
+            if new.callback_url is not None:
+                await asyncio.to_thread(service.scans.call_back, known.id, new.callback_url)
+                service.callbacks.ring()
+            return known, False
+        scan = await asyncio.to_thread(service.scans.accept, new)
+    service.dispatch.ring()
+    await service.dispatch.tell_queue()
+    return scan, True
+
+
+async def _facts_known(service: Service, content: str) -> None:
+    """What a verdict of an earlier server rests on can be compared only once the models are loaded: a wait of seconds, after a start."""
+    if service.dispatch.facts is None and await asyncio.to_thread(service.scans.has, content):
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FACTS_SECONDS):
+                while service.dispatch.facts is None:
+                    await asyncio.sleep(0.05)

@@ -1,0 +1,73 @@
+"""What happens, as server-sent events: of one scan, or of all."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterable
+
+from fastapi import APIRouter
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from screener.serve.api.given import ScanFound, ServiceGiven, problems
+from screener.serve.hub import Event, Listener
+from screener.serve.service import Service
+from screener.serve.views import iso
+
+router = APIRouter(tags=["events"])
+
+QUIET_SECONDS = 15.0
+"""After which a comment is sent, so that no proxy takes the stream for dead."""
+
+RETRY_MS = 1000
+LAST = ("verdict", "cancelled", "erased", "stopping")
+_NAMES = {"queued": "queued", "running": "progress", "done": "verdict", "cancelled": "cancelled"}
+
+
+@router.get("/events", response_class=EventSourceResponse, responses=problems())
+async def of_all(service: ServiceGiven) -> AsyncIterable[ServerSentEvent]:
+    """`hello`, then all scans that are queued or running, then whatever happens to any scan."""
+
+    listener = service.hub.listen()
+    try:
+        yield ServerSentEvent(data={"id": None, "worker": service.dispatch.state, "time": iso(time.time())}, event="hello", retry=RETRY_MS)
+        for scan in await asyncio.to_thread(service.scans.under_way):
+            yield _sent((_NAMES[scan.state], await asyncio.to_thread(service.view, scan)))
+        async for sent in following(listener):
+            yield sent
+    finally:
+        service.hub.leave(listener)
+
+
+@router.get("/scans/{scan_id}/events", response_class=EventSourceResponse, responses=problems(404, 422))
+async def of_one(service: ServiceGiven, scan: ScanFound) -> AsyncIterable[ServerSentEvent]:
+    """Where a scan stands, then what happens to it; ends with `verdict`, `cancelled` or `erased`."""
+    listener = service.hub.listen(scan.id)
+    try:
+        name, view = await _state(service, scan.id)
+        yield ServerSentEvent(data=view, event=name, retry=RETRY_MS)
+        if name in LAST:
+            return
+        async for sent in following(listener):
+            yield sent
+            if sent.event in LAST:
+                return
+    finally:
+        service.hub.leave(listener)
+
+
+async def _state(service: Service, scan_id: str) -> Event:
+    scan = await asyncio.to_thread(service.scans.find, scan_id)
+    if scan is None:
+        return "erased", {"id": scan_id}
+    return _NAMES[scan.state], await asyncio.to_thread(service.view, scan)
+
+
+async def following(listener: Listener) -> AsyncIterable[ServerSentEvent]:
+    """What a listener hears, as it is sent."""
+    async for event in listener.events(QUIET_SECONDS):
+        yield ServerSentEvent(comment="") if event is None else _sent(event)
+
+
+def _sent(event: Event) -> ServerSentEvent:
+    return ServerSentEvent(data=event[1], event=event[0])

@@ -1,0 +1,83 @@
+"""Sources that are watched without end: what is known of them, their pictures, what happens."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, AsyncIterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+from pydantic import BaseModel
+from starlette.responses import JSONResponse, StreamingResponse
+
+from screener.serve.api.events import RETRY_MS, following
+from screener.serve.api.given import ServiceGiven, problems
+from screener.serve.live import LiveSource
+from screener.serve.problems import Refusal
+
+router = APIRouter(prefix="/live", tags=["live"])
+
+SourceId = Annotated[str, Path(pattern="^[0-9]{1,4}$")]
+
+
+def found_source(service: ServiceGiven, source_id: SourceId) -> LiveSource:
+    """The source of that name. Raises Refusal."""
+    source = service.live.find(source_id)
+    if source is None:
+        raise Refusal("not_found", "No such source is watched.")
+    return source
+
+
+SourceFound = Annotated[LiveSource, Depends(found_source)]
+"""Looked for before anything is answered: a stream that has begun cannot say 404 any more."""
+
+_BOUNDARY = "picture"
+_MJPEG: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"multipart/x-mixed-replace": {"schema": {"type": "string", "format": "binary"}}}}
+}
+
+
+class LiveView(BaseModel):
+    """A source, and what is known of it now."""
+
+    id: str
+    name: str
+    state: str
+    outcome: str
+    reasons: list[str]
+    people: list[dict[str, Any]]
+    message: str
+    seconds: float
+    threshold: float | None
+    judged_fps: float
+    delay_median_seconds: float | None
+
+
+@router.get("", response_model=list[LiveView], responses=problems())
+async def sources(service: ServiceGiven) -> Any:
+    """What `--live` named."""
+    return JSONResponse(service.live.views())
+
+
+@router.get("/{source_id}/picture", response_class=StreamingResponse, responses={**_MJPEG, **problems(404, 422)})
+async def picture(source: SourceFound) -> StreamingResponse:
+    """Its pictures, with what is said of them drawn in, as JPEGs one after the other: always the newest."""
+    kind = f"multipart/x-mixed-replace; boundary={_BOUNDARY}"
+    return StreamingResponse(_parts(source), media_type=kind)
+
+
+@router.get("/{source_id}/events", response_class=EventSourceResponse, responses=problems(404, 422))
+async def events(service: ServiceGiven, source: SourceFound) -> AsyncIterable[ServerSentEvent]:
+    """`update` with what is known now, a few times a second, and the events that `screener live --jsonl` writes."""
+    listener = service.live.hub.listen(source.id)
+    try:
+        yield ServerSentEvent(data=source.view, event="update", retry=RETRY_MS)
+        async for sent in following(listener):
+            yield sent
+    finally:
+        service.live.hub.leave(listener)
+
+
+async def _parts(source: LiveSource) -> AsyncIterator[bytes]:
+    async for jpeg in source.pictures():
+        yield b"--%s\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n%s\r\n" % (_BOUNDARY.encode(), len(jpeg), jpeg)

@@ -1,0 +1,82 @@
+"""What is shown of a finished scan: verdict, report, pictures. Uploads themselves are never given out."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, Path, Query
+from starlette.responses import FileResponse, JSONResponse, Response
+
+from screener.serve.api.given import ScanId, ServiceGiven, found_scan, problems
+from screener.serve.problems import Refusal
+from screener.serve.service import Service
+from screener.serve.views import CropView
+
+router = APIRouter(prefix="/scans/{scan_id}", tags=["results"])
+
+_JPEG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}}}
+_HTML: dict[int | str, dict[str, Any]] = {200: {"content": {"text/html": {"schema": {"type": "string"}}}}}
+_VERDICT: dict[int | str, dict[str, Any]] = {200: {"content": {"application/json": {"schema": {"type": "object"}}}}}
+
+
+@router.get("/verdict.json", response_class=Response, responses={**_VERDICT, **problems(404, 422)})
+def verdict(service: ServiceGiven, scan_id: ScanId) -> Response:
+    """The verdict with its evidence: what `screener scan --json` writes, byte for byte but for the timings."""
+    document = service.scans.document(found_scan(service, scan_id).id)
+    if document is None:
+        raise Refusal("not_found", "This scan has no verdict yet.")
+    return Response(document, media_type="application/json")
+
+
+@router.get("/report.html", response_class=Response, responses={**_HTML, **problems(404, 422)})
+def report(
+    service: ServiceGiven, scan_id: ScanId, download: Annotated[bool, Query(description="As a file to be kept")] = False
+) -> Response:
+    """The report: one page that holds everything in itself, runs no script and loads nothing."""
+    from screener.report.html import page_policy  # brings NumPy and OpenCV, which take a while; see `running`
+
+    scan = found_scan(service, scan_id)
+    headers = {"Content-Security-Policy": f"{page_policy()}; frame-ancestors 'none'"}
+    if download:
+        headers["Content-Disposition"] = _attachment(f"{scan.name}.html")
+    return _file(service, scan_id, "report.html", "text/html; charset=utf-8", headers)
+
+
+@router.get("/thumbnail.jpg", response_class=Response, responses={**_JPEG, **problems(404, 422)})
+def thumbnail(service: ServiceGiven, scan_id: ScanId) -> Response:
+    """The first picture that was looked at, small."""
+    return _file(service, scan_id, "thumbnail.jpg", "image/jpeg")
+
+
+@router.get("/crops/", response_model=list[CropView], responses=problems(404, 422))
+def crops(service: ServiceGiven, scan_id: ScanId) -> Response:
+    """The faces that the verdict rests on most: the most suspicious person first, and of each the most suspicious face."""
+    if found_scan(service, scan_id).state != "done":
+        raise Refusal("not_found", "This scan has no verdict yet.")
+    try:
+        return JSONResponse(json.loads((service.state.scan_folder(scan_id) / "crops.json").read_bytes()))
+    except OSError:
+        return JSONResponse([])
+
+
+@router.get("/crops/{name}", response_class=Response, responses={**_JPEG, **problems(404, 422)})
+def crop(service: ServiceGiven, scan_id: ScanId, name: Annotated[str, Path(pattern=r"^[0-9]{1,6}\.jpg$")]) -> Response:
+    """One of these faces."""
+    return _file(service, scan_id, f"crops/{name}", "image/jpeg")
+
+
+def _file(service: Service, scan_id: str, name: str, kind: str, headers: dict[str, str] | None = None) -> Response:
+    """scan_id, name: checked by the route's patterns, so that no path can be made of them."""
+    scan = found_scan(service, scan_id)
+    path = service.state.scan_folder(scan_id) / name
+    if scan.state != "done" or not path.is_file():
+        raise Refusal("not_found", "There is nothing of that name.")
+    return FileResponse(path, media_type=kind, headers=headers)
+
+
+def _attachment(name: str) -> str:
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", name)
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='', errors='replace')}"

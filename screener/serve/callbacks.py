@@ -1,0 +1,111 @@
+"""Callbacks: once a scan is done, its address is told, signed after Standard Webhooks (https://www.standardwebhooks.com).
+
+What is to be told stands in the ledger with the verdict, and is tried for a day. Each connection goes where a look at all addresses of the
+host has allowed, and follows no redirect. Does not know HTTP servers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from datetime import UTC, datetime
+
+from standardwebhooks import Webhook
+
+from screener.errors import SourceError
+from screener.serve.ledger import Outbox, Scans
+from screener.serve.ledger.outbox import Message
+from screener.serve.metrics import Metrics
+from screener.serve.views import iso, view_of
+from screener.video.masking import masked
+from screener.video.remote.posting import post
+
+_LOG = logging.getLogger(__name__)
+
+PAUSES_SECONDS = (5.0, 30.0, 120.0, 600.0, 1800.0, 3600.0)
+"""After the first failed attempt, the second, and so on; from then on the last."""
+
+LASTS_SECONDS = 24 * 3600.0
+"""After which a message is given up."""
+
+TIMEOUT_SECONDS = 15.0
+AT_ONCE = 4
+GONE = 410
+"""The receiver wants no more."""
+
+
+class Callbacks:
+    """Sends what is due, some at a time."""
+
+    def __init__(self, outbox: Outbox, scans: Scans, metrics: Metrics, secret: str, allow_private: bool) -> None:
+        self._outbox, self._scans, self._metrics, self._allow_private = outbox, scans, metrics, allow_private
+        self._webhook = Webhook(secret)
+        self._bell = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to send."""
+        self._task = asyncio.create_task(self._work())
+
+    def ring(self) -> None:
+        """Something is to be sent."""
+        self._bell.set()
+
+    async def close(self) -> None:
+        """What is not sent stays in the ledger."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _work(self) -> None:
+        while True:
+            self._bell.clear()
+            due = await asyncio.to_thread(self._outbox.due, AT_ONCE)
+            if due:
+                await asyncio.gather(*(self._deliver(message) for message in due))
+                continue
+            following = await asyncio.to_thread(self._outbox.next_due)
+            wait = 3600.0 if following is None else max(0.05, following - time.time())
+            try:
+                async with asyncio.timeout(wait):
+                    await self._bell.wait()
+            except TimeoutError:
+                pass
+
+    async def _deliver(self, message: Message) -> None:
+        try:
+            status, why = await asyncio.to_thread(self._attempt, message)
+        except Exception as error:  # one message must not stop the others
+            _LOG.exception("callback %s failed", message.message_id)
+            status, why = 0, type(error).__name__
+        delivered = 200 <= status < 300
+        too_old = time.time() - message.created > LASTS_SECONDS
+        self._metrics.callbacks.labels("delivered" if delivered else "given_up" if too_old or status == GONE else "failed").inc()
+        if delivered or too_old or status == GONE:
+            await asyncio.to_thread(self._outbox.remove, message.number)
+        else:
+            pause = PAUSES_SECONDS[min(message.attempts, len(PAUSES_SECONDS) - 1)]
+            await asyncio.to_thread(self._outbox.postpone, message.number, time.time() + pause)
+        if not delivered:
+            _LOG.warning("callback to %s: %s", masked(message.url), why or f"answered {status}")
+
+    def _attempt(self, message: Message) -> tuple[int, str]:
+        """(status, "") of the answer, or (0, what went wrong). Runs in a thread."""
+        scan = self._scans.find(message.scan_id)
+        if scan is None:
+            return GONE, "the scan was erased"
+        body = json.dumps({"type": "scan.done", "timestamp": iso(scan.finished), "data": view_of(scan)})
+        now = datetime.now(UTC)
+        headers = {
+            "Content-Type": "application/json",
+            "webhook-id": message.message_id,
+            "webhook-timestamp": str(int(now.timestamp())),
+            "webhook-signature": self._webhook.sign(message.message_id, now, body),
+        }
+        name = masked(message.url)
+        try:
+            return post(message.url, body.encode(), headers, name, self._allow_private, TIMEOUT_SECONDS), ""
+        except SourceError as error:
+            return 0, str(error)

@@ -1,0 +1,201 @@
+"""Scans that wait, given to workers one by one; what becomes of each goes into the ledger, and is told.
+
+A scan whose worker dies is begun again; the third death is its verdict. Knows ledger, workers and hub; does not know HTTP.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from screener.errors import ScreenerError
+from screener.serve.hub import Hub
+from screener.serve.ledger import Scan, Scans
+from screener.serve.ledger.scans import MOST_ATTEMPTS, MOST_DEATHS
+from screener.serve.metrics import Metrics
+from screener.serve.state_folder import StateFolder
+from screener.serve.views import view_of
+from screener.serve.worker.keeper import Keeper, WorkerDiedError
+from screener.settings import ScanSettings
+
+_LOG = logging.getLogger(__name__)
+
+AGAIN_SECONDS = 10.0
+"""Before a scan is judged anew whose verdict could not be written."""
+
+MOST_TOLD = 200
+"""Scans in the queue that are told of each step forward."""
+
+SettingsFor = Callable[[dict[str, Any]], ScanSettings]
+"""The settings of a scan: the server's with changes laid over them. Raises SettingsError."""
+
+
+class Dispatch:
+    """All workers, and the scans that they are at."""
+
+    def __init__(
+        self,
+        scans: Scans,
+        state: StateFolder,
+        hub: Hub,
+        metrics: Metrics,
+        keepers: list[Keeper],
+        settings_for: SettingsFor,
+        keep_videos: bool,
+        on_verdict: Callable[[], None],
+    ) -> None:
+        """on_verdict: called after each verdict, once it is in the ledger."""
+        self._scans, self._state, self._hub, self._metrics = scans, state, hub, metrics
+        self._keepers, self._settings_for, self._keep_videos, self._on_verdict = keepers, settings_for, keep_videos, on_verdict
+        self._bells = [asyncio.Event() for _ in keepers]
+        self._at_work: dict[str, Keeper] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self.fault: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        """Done once no worker can be started: what was wrong."""
+
+    @property
+    def facts(self) -> str | None:
+        """What verdicts rest on besides input and settings; None until a worker was ready."""
+        return next((keeper.facts for keeper in self._keepers if keeper.facts), None)
+
+    @property
+    def state(self) -> str:
+        """Of the workers: `ready` if one is."""
+        states = [keeper.state for keeper in self._keepers]
+        return "ready" if "ready" in states else states[0]
+
+    @property
+    def pids(self) -> list[int]:
+        """Of the workers that run."""
+        return [keeper.pid for keeper in self._keepers if keeper.pid is not None]
+
+    def start(self) -> None:
+        """Begin to judge what waits."""
+        self._tasks = [asyncio.create_task(self._work(number)) for number in range(len(self._keepers))]
+
+    def ring(self) -> None:
+        """A scan waits."""
+        for bell in self._bells:
+            bell.set()
+
+    def cancel(self, scan_id: str) -> None:
+        """The scan is no longer wanted."""
+        if keeper := self._at_work.get(scan_id):
+            keeper.cancel(scan_id)
+
+    async def close(self) -> None:
+        """End all workers; what they were at is begun again by the next server."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*(keeper.close() for keeper in self._keepers))
+
+    async def _work(self, number: int) -> None:
+        keeper, bell = self._keepers[number], self._bells[number]
+        try:
+            while True:
+                await keeper.ready()
+                bell.clear()
+                scan = await asyncio.to_thread(self._scans.take)
+                if scan is None:
+                    await _either(bell, keeper)
+                    continue
+                await self._judge(keeper, scan)
+        except ScreenerError as error:
+            self._fail(str(error))
+        except Exception as error:
+            _LOG.exception("the queue stopped")
+            self._fail(f"the queue stopped by a fault of its own ({type(error).__name__}: {error})")
+
+    def _fail(self, words: str) -> None:
+        if not self.fault.done():
+            self.fault.set_result(words)
+
+    async def _judge(self, keeper: Keeper, scan: Scan) -> None:
+        self._at_work[scan.id] = keeper
+        await self.tell_queue()
+        self._told(scan, {"frames": 0, "of": None, "seconds_left": None})
+        try:
+            answer = await keeper.judge(
+                self._job(scan), lambda said: self._told(scan, {k: said[k] for k in ("frames", "of", "seconds_left")})
+            )
+        except WorkerDiedError as death:
+            _LOG.warning("scan %s: its worker ended (%s)", scan.id, death)
+            self._metrics.worker_deaths.inc()
+            back = await asyncio.to_thread(self._scans.give_back, scan.id, True)
+            if back is not None:
+                self._hub.progress.pop(scan.id, None)
+                await self.tell_queue()
+            return
+        finally:
+            keeper.let_go()
+            del self._at_work[scan.id]
+            self._hub.progress.pop(scan.id, None)
+        try:
+            if "postponed" in answer:
+                raise OSError(answer["why"])
+            await self._conclude(scan, answer)
+        except (OSError, sqlite3.Error) as error:
+            await self._postpone(scan, error)
+
+    async def _postpone(self, scan: Scan, error: Exception) -> None:
+        """Its verdict cannot be written now; it waits at its old place until it can."""
+        _LOG.error("scan %s: its verdict cannot be written: %s", scan.id, error)
+        await asyncio.sleep(AGAIN_SECONDS)
+        with suppress(sqlite3.Error):
+            await asyncio.to_thread(self._scans.give_back, scan.id, False)
+
+    async def _conclude(self, scan: Scan, answer: dict[str, Any]) -> None:
+        done = None
+        if "judged" in answer:
+            kept = self._keep_videos and scan.kind == "upload"
+            done = await asyncio.to_thread(self._scans.finish, scan.id, answer["document"], answer["summary"], answer["facts"], kept)
+        if done is None:  # called off, perhaps while the verdict was on its way
+            await asyncio.to_thread(self._state.erase_scan, scan.id)
+        if scan.kind == "upload" and not (done is not None and done.kept):
+            await asyncio.to_thread(self._state.erase_upload, scan.target)
+        if done is not None:
+            self._metrics.verdicts.labels(done.outcome).inc()
+            self._metrics.judging.observe((done.finished or 0.0) - (done.started or 0.0))
+            self._on_verdict()
+            self._hub.tell("verdict", view_of(done))
+
+    def _job(self, scan: Scan) -> dict[str, Any]:
+        target = str(self._state.uploads / str(scan.target)) if scan.kind == "upload" else scan.target
+        job = {
+            "id": scan.id,
+            "kind": scan.kind,
+            "target": target,
+            "name": scan.name,
+            "settings": self._settings_for(scan.changes).to_dict(),
+        }
+        if scan.deaths >= MOST_DEATHS or scan.attempts > MOST_ATTEMPTS:
+            job["given_up"] = f"screener was ended {max(scan.deaths, scan.attempts - 1)} times while it judged this, and judges it no more"
+        return job
+
+    def _told(self, scan: Scan, progress: dict[str, Any]) -> None:
+        self._hub.progress[scan.id] = progress
+        if self._hub.has_listeners:
+            self._hub.tell("progress", view_of(scan, progress=progress))
+
+    async def tell_queue(self) -> None:
+        """Where everyone in the queue stands now."""
+        if self._hub.has_listeners:
+            waiting = [scan for scan in await asyncio.to_thread(self._scans.under_way) if scan.state == "queued"][:MOST_TOLD]
+            for position, scan in enumerate(waiting, 1):
+                self._hub.tell("queued", view_of(scan, position))
+
+
+async def _either(bell: asyncio.Event, keeper: Keeper) -> None:
+    """Until a scan waits, or the idle worker has ended."""
+    ringing = asyncio.create_task(bell.wait())
+    ending = asyncio.create_task(keeper.ended())
+    try:
+        await asyncio.wait((ringing, ending), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        ringing.cancel()
+        ending.cancel()

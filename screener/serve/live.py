@@ -1,0 +1,151 @@
+"""Sources that are watched for as long as the server runs: a process each, its newest state and picture, and whoever looks.
+
+Does not know HTTP, nor how a source is watched.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import logging
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+from screener.serve.hub import Hub
+from screener.serve.worker.pipe import Pipe
+from screener.video.masking import masked
+from screener.video.sources import printable_name
+
+_LOG = logging.getLogger(__name__)
+
+AGAIN_SECONDS = 10.0
+"""Before a source that could not be watched is tried again."""
+
+_OPENING: dict[str, Any] = {
+    "state": "opening", "outcome": "undecided", "reasons": [], "people": [], "message": "", "seconds": 0.0, "threshold": None,
+    "judged_fps": 0.0, "delay_median_seconds": None,
+}  # fmt: skip
+
+
+class LiveSource:
+    """One source. view: what is known of it now."""
+
+    def __init__(self, number: int, source: str, start: Mapping[str, Any], hub: Hub) -> None:
+        self.id = str(number)
+        self._start, self._hub = {**start, "source": source}, hub
+        self._name = printable_name(masked(source))
+        self._known = dict(_OPENING)
+        self._pipe: Pipe | None = None
+        self._viewers = 0
+        self._picture = b""
+        self._changed = asyncio.Event()
+        self._ended = False
+
+    @property
+    def view(self) -> dict[str, Any]:
+        """What is known of the source now, as plain values."""
+        return {"id": self.id, "name": self._name, **self._known}
+
+    async def run(self) -> None:
+        """Watch it, again after a failure, until it has ended."""
+        while True:
+            self._pipe = await Pipe.opened("serve.worker.watching", self._start)
+            self._say_viewers()
+            words = await self._follow(self._pipe)
+            await self._pipe.close()
+            if words is None:
+                return
+            _LOG.warning("live %s: %s", self._name, words)
+            self._tell({**_OPENING, "state": "lost", "message": words}, [])
+            await asyncio.sleep(AGAIN_SECONDS)
+
+    async def close(self) -> None:
+        """End the watch."""
+        self.stop()
+        if self._pipe is not None:
+            await self._pipe.close()
+
+    def stop(self) -> None:
+        """Nobody gets pictures any more."""
+        self._ended = True
+        self._turn()
+
+    async def pictures(self) -> AsyncIterator[bytes]:
+        """The newest picture, whenever there is another one, as JPEG; those that came while the viewer was busy are passed over."""
+        self._viewers += 1
+        self._say_viewers()
+        shown = b""
+        try:
+            while not self._ended:
+                changed = self._changed
+                if self._picture is not shown and self._picture:
+                    shown = self._picture
+                    yield shown
+                else:
+                    await changed.wait()
+        finally:
+            self._viewers -= 1
+            self._say_viewers()
+
+    async def _follow(self, pipe: Pipe) -> str | None:
+        """To the end of a watch: None where the source has ended, else what went wrong."""
+        while (said := await pipe.heard()) is not None:
+            if "picture" in said:
+                self._picture = base64.b64decode(said["picture"])
+                self._turn()
+            elif "update" in said:
+                self._tell(said["update"], said["events"])
+            elif "failed" in said:
+                return str(said["failed"])
+            elif "ended" in said:
+                return None
+        return "the process that watched it ended; it is started again"
+
+    def _tell(self, known: dict[str, Any], events: list[dict[str, Any]]) -> None:
+        self._known = known
+        for event in events:
+            self._hub.tell(str(event["event"]), {**event, "id": self.id})
+        self._hub.tell("update", self.view)
+
+    def _turn(self) -> None:
+        """Wake whoever waits for the next picture."""
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    def _say_viewers(self) -> None:
+        if self._pipe is not None:
+            self._pipe.say(viewers=self._viewers)
+
+
+class LiveSources:
+    """All sources of a server. hub: of what happens to them."""
+
+    def __init__(self, sources: Sequence[str], start: Mapping[str, Any]) -> None:
+        self.hub = Hub()
+        self._sources = [LiveSource(number, source, start, self.hub) for number, source in enumerate(sources)]
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Begin to watch."""
+        self._tasks = [asyncio.create_task(source.run()) for source in self._sources]
+
+    def views(self) -> list[dict[str, Any]]:
+        """What is known of each."""
+        return [source.view for source in self._sources]
+
+    def find(self, source_id: str) -> LiveSource | None:
+        """The source of that name."""
+        return next((source for source in self._sources if source.id == source_id), None)
+
+    def stop(self) -> None:
+        """End all streams."""
+        self.hub.stop()
+        for source in self._sources:
+            source.stop()
+
+    async def close(self) -> None:
+        """End all watches."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*(source.close() for source in self._sources))

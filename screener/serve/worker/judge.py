@@ -1,0 +1,68 @@
+"""A worker: loads the models once, and judges one scan after the other until the server says no more, or is gone.
+
+What it makes goes into the folder of the scan; the verdict itself goes to the server, which alone writes the ledger.
+"""
+
+from __future__ import annotations
+
+import queue
+import signal
+from pathlib import Path
+from typing import Any
+
+from screener.errors import ScreenerError
+from screener.runtime.waiting import wait_asleep
+from screener.serve.worker.line import Line
+
+
+class Jobs:
+    """What the server wants judged, and what it has called off."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._cancelled: set[str] = set()
+        self.waiting: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+
+    def heard(self, message: dict[str, Any]) -> None:
+        """Something from the server."""
+        if "cancel" in message:
+            self._cancelled.add(str(message["cancel"]))
+        else:
+            self.waiting.put(message["judge"])
+
+    def say(self, **message: Any) -> None:
+        """To the server."""
+        self._line.say(**message)
+
+    def is_cancelled(self, scan_id: str) -> bool:
+        """Whether the server has called off a scan."""
+        return scan_id in self._cancelled
+
+
+def main() -> None:
+    """The worker's whole life."""
+    wait_asleep()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which tells us
+    line = Line()
+    jobs = Jobs(line)
+    start = line.begin(jobs.heard)
+    try:
+        judging = _loaded(start)
+    except ScreenerError as error:
+        line.say(failed=str(error))  # settings, weights or device are at fault: starting it again would change nothing
+        return
+    line.say(ready=judging.facts)
+    while True:
+        line.say(**judging.judge(jobs.waiting.get(), jobs))
+
+
+def _loaded(start: dict[str, Any]) -> Any:
+    from screener.settings import ScanSettings
+    from screener.video import start_decoder
+
+    settings = ScanSettings.from_mapping(start["settings"])
+    start_decoder(settings)  # while PyTorch is loaded, which takes as long
+    from screener.serve.worker.judging import Judging
+
+    checkpoint = start["checkpoint"]
+    return Judging(settings, None if checkpoint is None else Path(checkpoint), Path(start["scans"]), int(start["workers"]))

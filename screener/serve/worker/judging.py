@@ -1,0 +1,217 @@
+"""One scan in, its verdict and what is shown of it out: by the same code as `screener scan`, so that the verdict is the same.
+
+Runs in a worker. Knows models, reports and the folder of the scan; does not know the server or its ledger.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from screener.errors import OutputError
+from screener.records import SCHEMA_VERSION, FaceScore, Frame, Verdict
+from screener.report.html import rendered
+from screener.report.json_document import JsonWriter
+from screener.report.page import page_of
+from screener.report.progress import QuietProgress
+from screener.report.thumbnails import jpeg_of
+from screener.report.wording import by_suspicion, numbered
+from screener.runtime.file_hash import sha256_of
+from screener.runtime.files import make_folder, write_whole
+from screener.scanning.batch import FAILED_HERE, Batch, Judged
+from screener.scanning.screener import Screener
+from screener.scanning.single_pass import OnProgress
+from screener.scanning.stages import FrameTransform
+from screener.settings import ScanSettings
+from screener.video import Source, SourceFailure
+from screener.video.masking import masked
+from screener.video.sources import file_source, printable_name
+
+PROGRESS_SECONDS = 0.2
+THUMBNAIL_PX = 320
+KEPT_SCREENERS = 3
+"""Sets of models with settings of their own; they share the weights' file, and cost a moment to make."""
+
+
+class Server(Protocol):
+    """What is asked of the line to the server."""
+
+    def say(self, **message: Any) -> None:
+        """Tell it something."""
+        ...
+
+    def is_cancelled(self, scan_id: str) -> bool:
+        """Whether it has called off a scan."""
+        ...
+
+
+class Cancelled(BaseException):
+    """The scan was called off; like KeyboardInterrupt, nothing between here and the worker may swallow it."""
+
+
+class Judging:
+    """Models, and everything that a worker does with them. facts: what every verdict rests on besides input and settings."""
+
+    def __init__(self, settings: ScanSettings, checkpoint: Path | None, scans: Path, workers: int) -> None:
+        """Raises CheckpointError, SettingsError and DeviceError."""
+        self._scans, self._workers = scans, workers
+        first = _Seeing(settings, checkpoint)
+        self._checkpoint = first.checkpoint
+        self._kept: OrderedDict[str, _Seeing] = OrderedDict()
+        self._keep(settings, first)
+        self.facts = facts_of(first.scan(SourceFailure("nothing", "not_found", "")))
+
+    def judge(self, job: dict[str, Any], server: Server) -> dict[str, Any]:
+        """What is to be said of a scan: `judged`, `cancelled`, or `postponed` where nothing can be written.
+
+        Raises what no scan can be done with, such as a device that has failed.
+        """
+        scan_id = str(job["id"])
+        screener = self._screener(ScanSettings.from_mapping(job["settings"]))
+        screener.first_picture = None
+        source = source_of(job)
+        try:
+            if job.get("given_up"):
+                verdict = _given_up(screener, source, str(job["given_up"]))
+            else:
+                verdict = _judged(screener, source, _Telling(scan_id, server))
+        except Cancelled:
+            return {"cancelled": scan_id}
+        try:
+            shown = show(verdict, screener.first_picture, self._scans / scan_id)
+        except OutputError as error:  # a full disk is no fault of the scan's
+            return {"postponed": scan_id, "why": str(error)}
+        return {"judged": scan_id, "document": JsonWriter(1).one(verdict), "facts": self.facts, "summary": {**summary_of(verdict), **shown}}
+
+    def _screener(self, settings: ScanSettings) -> _Seeing:
+        key = json.dumps(settings.to_dict())
+        if key in self._kept:
+            self._kept.move_to_end(key)
+            return self._kept[key]
+        return self._keep(settings, _Seeing(settings, self._checkpoint))
+
+    def _keep(self, settings: ScanSettings, screener: _Seeing) -> _Seeing:
+        screener.cores = max(1, screener.cores // self._workers)
+        self._kept[json.dumps(settings.to_dict())] = screener
+        while len(self._kept) > KEPT_SCREENERS:
+            self._kept.popitem(last=False)
+        return screener
+
+
+class _Seeing(Screener):
+    """Keeps a small copy of the first picture that it judges."""
+
+    first_picture: NDArray[np.uint8] | None = None
+
+    def scan(self, source: Any, on_progress: OnProgress | None = None, frame_transform: FrameTransform | None = None) -> Verdict:
+        return super().scan(source, on_progress, self._look)
+
+    def _look(self, frame: Frame) -> Frame:
+        if self.first_picture is None:
+            step = max(1, max(frame.size_wh) // (2 * THUMBNAIL_PX))
+            self.first_picture = np.ascontiguousarray(frame.picture_rgb[::step, ::step])
+        return frame
+
+
+class _Telling(QuietProgress):
+    """Progress that goes to the server, a few times a second; ends a scan that was called off."""
+
+    def __init__(self, scan_id: str, server: Server) -> None:
+        self._scan_id, self._server = scan_id, server
+        self._begun = self._told = time.monotonic()
+
+    def advance(self, frames_done: int, expected_frames: int | None = None) -> None:
+        """Frames judged so far, of how many that are expected, None where that is not known."""
+        if self._server.is_cancelled(self._scan_id):
+            raise Cancelled
+        now = time.monotonic()
+        if now - self._told < PROGRESS_SECONDS and frames_done > 1:
+            return
+        self._told = now
+        left = (expected_frames - frames_done) * (now - self._begun) / frames_done if expected_frames and frames_done else None
+        self._server.say(
+            progress=self._scan_id,
+            frames=frames_done,
+            of=expected_frames or None,
+            seconds_left=None if left is None else round(max(0.0, left), 1),
+        )
+
+
+def source_of(job: dict[str, Any]) -> Source:
+    """The input that a scan names. An upload's own name is what the verdict calls it, not that of the file it lies in."""
+    if job["kind"] == "url":
+        return Source(str(job["target"]), "url", printable_name(masked(str(job["target"]))))
+    return file_source(str(job["target"]), str(job["name"]))
+
+
+def facts_of(verdict: Verdict) -> str:
+    """A hash of all that a verdict rests on besides the input and the settings."""
+    rests_on = {"schema_version": SCHEMA_VERSION, "checkpoint": verdict.checkpoint["sha256"], "versions": verdict.versions}
+    return hashlib.sha256(json.dumps(rests_on, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def summary_of(verdict: Verdict) -> dict[str, Any]:
+    """What lists of scans say of a verdict, with the sentences of its page."""
+    public, page = verdict.to_dict(), page_of(replace(verdict, frames=()))
+    taken = ("sha256", "outcome", "p_fake", "interval", "threshold", "coverage", "reasons", "warnings")
+    words = {
+        "headline": page.headline, "standfirst": page.standfirst, "certainty": list(page.certainty), "coverage": page.coverage,
+        "remarks": list(page.remarks), "not_proof": list(page.not_proof),
+    }  # fmt: skip
+    numbers = {
+        "genuine_below": verdict.operating_point.get("genuine_below"), "people": len(verdict.people),
+        "duration_seconds": public["video"]["duration_seconds"],
+    }  # fmt: skip
+    return {**{name: public[name] for name in taken}, **numbers, "words": words}
+
+
+def show(verdict: Verdict, first_picture: NDArray[np.uint8] | None, folder: Path) -> dict[str, Any]:
+    """Write report, crops and thumbnail of a scan; how many crops there are, and whether there is a thumbnail. Raises OutputError."""
+    make_folder(folder / "crops")
+    write_whole(folder / "report.html", rendered(page_of(verdict)), follow=False)
+    listed = []
+    for number, (person, score) in enumerate(telling_crops(verdict)):
+        assert score.thumbnail_rgb is not None
+        write_whole(folder / "crops" / f"{number}.jpg", jpeg_of(score.thumbnail_rgb), follow=False)
+        listed.append({"name": f"{number}.jpg", "person": person, **_of_crop(score)})
+    write_whole(folder / "crops.json", json.dumps(listed), follow=False)
+    if first_picture is not None:
+        write_whole(folder / "thumbnail.jpg", jpeg_of(first_picture, THUMBNAIL_PX), follow=False)
+    return {"crops": len(listed), "thumbnail": first_picture is not None}
+
+
+def telling_crops(verdict: Verdict) -> list[tuple[int, FaceScore]]:
+    """(number of the person, score) of the faces whose pictures are kept: the most suspicious person first, and of each the worst face."""
+    kept: dict[int, list[FaceScore]] = {}
+    for score in verdict.frames:
+        if score.thumbnail_rgb is not None:
+            kept.setdefault(score.track_id, []).append(score)
+    people = sorted(numbered(verdict), key=lambda one: by_suspicion(one[1]))
+    return [(number, score) for number, person in people for score in sorted(kept.get(person.track_id, []), key=lambda s: -s.p_fake)]
+
+
+def _of_crop(score: FaceScore) -> dict[str, Any]:
+    box = [round(float(value), 1) for value in score.box_xyxy]
+    return {"track_id": score.track_id, "seconds": round(score.pts_seconds, 3), "p_fake": round(score.p_fake, 4), "box_xyxy": box}
+
+
+def _judged(screener: Screener, source: Source, progress: _Telling) -> Verdict:
+    """By way of a run over one input, which makes a row also of an input that screener itself fails on."""
+    rows: list[Judged] = []
+    keep: Callable[[Judged], None] = rows.append
+    Batch([source], screener, progress).run(keep)
+    return rows[0].verdict
+
+
+def _given_up(screener: Screener, source: Source, words: str) -> Verdict:
+    row = screener.scan(SourceFailure(source.name, FAILED_HERE, f"{source.name}: {words}"))
+    return row if source.path is None else replace(row, sha256=sha256_of(source.path))

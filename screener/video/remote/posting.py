@@ -1,0 +1,39 @@
+"""A message to an http(s) address: goes where a look at all addresses of the host has allowed, and follows no redirect."""
+
+from __future__ import annotations
+
+import urllib.request
+from collections.abc import Mapping
+from http.client import HTTPException
+
+from screener.errors import SourceError
+from screener.video.remote.reaching import UrlGuard
+
+MOST_ANSWER_BYTES = 1 << 20
+
+
+def post(address: str, body: bytes, headers: Mapping[str, str], name: str, allow_private: bool, timeout_seconds: float) -> int:
+    """POST a body; the status of the answer, whatever it is. `name` is what messages call the address.
+
+    Certificates are checked. Raises SourceError: `refused_address` and the like as `UrlGuard`, `stream_lost` where no answer came.
+    """
+    reach = UrlGuard(address, name, allow_private, timeout_seconds, MOST_ANSWER_BYTES)
+    proxy = reach.options.get("http_proxy")
+    opener = urllib.request.OpenerDirector()
+    for handler in (
+        urllib.request.ProxyHandler({"http": proxy, "https": proxy} if proxy else None),
+        urllib.request.UnknownHandler(), urllib.request.HTTPHandler(), urllib.request.HTTPSHandler(),
+    ):  # fmt: skip
+        opener.add_handler(handler)
+    request = urllib.request.Request(reach.address, body, dict(headers), method="POST")
+    try:
+        with opener.open(request, timeout=timeout_seconds) as response:
+            status = int(response.status)
+    except (OSError, HTTPException, ValueError) as error:
+        raise reach.refusal() or SourceError("stream_lost", f"{name}: the connection failed ({type(error).__name__})") from error
+    finally:
+        reach.close()
+    refusal = reach.refusal()  # the relay's own answer, not that of the address
+    if refusal is not None:
+        raise refusal
+    return status
