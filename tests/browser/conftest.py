@@ -16,8 +16,9 @@ SLOW_MS = 60_000
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: it is in the extra `dev`")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[playwright.Browser]:
+    # For one module: while it is there an event loop runs in this thread, in which later tests could not run theirs.
     with playwright.sync_playwright() as engine:
         try:
             # The sandbox of Chromium does not work for root, as whom containers run.

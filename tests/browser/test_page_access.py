@@ -116,6 +116,7 @@ def test_who_has_no_session_signs_in_and_out(watched: Watched, server: Served) -
     page.get_by_label("Token").fill(server.token)
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Screen video for face forgery")).to_be_visible()
+    expect(page.get_by_label("Search names")).to_be_visible()
     watched.context.clear_cookies()
     page.get_by_label("Search names").fill("anything")
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()

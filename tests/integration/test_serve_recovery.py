@@ -39,7 +39,7 @@ def sent(server: Served, clip: Path, name: str) -> str:
 
 def judged(server: Served, scan_id: str) -> str:
     document = json.loads(server.verdict(scan_id))
-    for volatile in ("timing_seconds", "source", "detail"):
+    for volatile in ("timing_seconds", "scanned_at", "source", "detail"):
         del document[volatile]
     return json.dumps(document)
 
