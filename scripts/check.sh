@@ -22,6 +22,7 @@ fi
 # Held against pyproject.toml without asking any registry. What is installed here are the newest versions that fit, not the locked ones: that
 # way a release of a library that breaks something is noticed, and the mirror that is nearest is used. Hosted CI installs the locked ones.
 .venv/bin/uv lock --check --offline --quiet || { echo "uv.lock does not fit pyproject.toml: run uv lock, and commit it" >&2; exit 1; }
-# Much of what the tests do is waiting for commands, servers and streams. Each worker takes about 2 GB, with what it starts.
+# Much of what the tests do is waiting for commands, servers and streams: one worker more than cores. Each takes about 2 GB, with what it starts.
 # In the order of the files; the weekly job takes another order each time, and whoever runs `pytest` by hand as well.
-.venv/bin/python -m pytest -p no:randomly --numprocesses auto --maxprocesses 4 --dist loadfile
+workers=$(.venv/bin/python -c 'import os; print(min(4, (os.cpu_count() or 1) + 1))')
+.venv/bin/python -m pytest -p no:randomly --numprocesses "$workers" --dist loadfile
