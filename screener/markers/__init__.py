@@ -5,9 +5,9 @@ Knows verdicts, files and how such programs count frames. A further format is on
 
 from __future__ import annotations
 
-from screener.markers.folder import MarkerFolder
+from screener.markers.folder import MarkerFolder, write_markers
 from screener.markers.formats import FORMATS
 from screener.markers.marked import MarkedVideo, Marker, marked_video
 from screener.markers.timecode import Timebase
 
-__all__ = ["FORMATS", "MarkedVideo", "Marker", "MarkerFolder", "Timebase", "marked_video"]
+__all__ = ["FORMATS", "MarkedVideo", "Marker", "MarkerFolder", "Timebase", "marked_video", "write_markers"]

@@ -26,10 +26,18 @@ class MarkerFolder:
 
         path: of the file that was judged, None where it was none. Raises OutputError.
         """
-        video = marked_video(verdict, path)
-        if video is None:
-            return
-        stem = page_name(verdict).removesuffix(".html")
-        for ending, text in FORMATS.items():
-            write_whole(self._folder / f"{stem}.{ending}", text(video), follow=False)
-        self.written += 1
+        if write_markers(self._folder, page_name(verdict).removesuffix(".html"), verdict, path):
+            self.written += 1
+
+
+def write_markers(folder: Path, stem: str, verdict: Verdict, path: Path | None) -> bool:
+    """The markers of one video as `stem` with the ending of each format; False, and nothing is written, where there is no video to mark.
+
+    path: of the file that was judged, None where it was none. Raises OutputError.
+    """
+    video = marked_video(verdict, path)
+    if video is None:
+        return False
+    for ending, text in FORMATS.items():
+        write_whole(folder / f"{stem}.{ending}", text(video), follow=False)
+    return True

@@ -86,6 +86,13 @@ class CropView(BaseModel):
     box_xyxy: list[float]
 
 
+class MarkerView(BaseModel):
+    """A file of markers of the suspicious stretches."""
+
+    name: str
+    format: str = Field(description="`vtt` (WebVTT), `csv`, `edl` (CMX 3600), `fcpxml`, or `xml` (xmeml, which Premiere Pro reads)")
+
+
 def view_of(scan: Scan, position: int | None = None, progress: dict[str, Any] | None = None) -> dict[str, Any]:
     """The scan object of the API, as plain values."""
     return {

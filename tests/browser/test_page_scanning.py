@@ -96,6 +96,16 @@ def test_the_report_opens_in_a_tab_and_is_given_to_share(watched: Watched, serve
     assert not re.search(r"(?:src|href)=\"https?:", text), "it needs nothing from outside"
 
 
+def test_markers_are_offered_for_editing_programs(watched: Watched, server: Served, tmp_path: Path) -> None:
+    page = watched.open(server)
+    page.get_by_role("link", name=FAKE.name).click()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="WebVTT").click()
+    assert download.value.suggested_filename == f"{FAKE.name}.vtt"
+    download.value.save_as(tmp_path / "markers.vtt")
+    assert "Person 1: FAKE" in (tmp_path / "markers.vtt").read_text(encoding="utf-8")
+
+
 def test_the_history_is_filtered_and_searched(watched: Watched, server: Served) -> None:
     page = watched.open(server)
     expect(page.locator(".scan")).to_have_count(2)

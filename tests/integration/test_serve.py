@@ -90,13 +90,15 @@ def test_progress_is_told_and_the_stream_ends_with_the_verdict(server: Served, m
     events = told(server, f"api/v1/scans/{scan['id']}/events", "verdict")
     names = [name for name, _ in events]
     assert names[-1] == "verdict" and set(names) <= {"queued", "progress", "verdict"} and "progress" in names
-    frames = [data["progress"]["frames"] for name, data in events if name == "progress"]
+    # A stream that is opened in mid-scan begins with where it stands: `progress` is null until the first frame is judged.
+    frames = [data["progress"]["frames"] for name, data in events if name == "progress" and data["progress"]]
     assert frames == sorted(frames)
     assert events[-1][1]["id"] == scan["id"] and events[-1][1]["verdict"] is not None
 
 
 def test_what_is_not_there_is_not_found(server: Served) -> None:
-    for path in ("", "/events", "/verdict.json", "/report.html", "/thumbnail.jpg", "/crops/", "/crops/0.jpg"):
+    results = ("/verdict.json", "/report.html", "/thumbnail.jpg", "/crops/", "/crops/0.jpg", "/markers/", "/markers/markers.vtt")
+    for path in ("", "/events", *results):
         status, headers, body = server.request("GET", f"api/v1/scans/{'0' * 32}{path}")
         assert status == 404 and headers["content-type"] == "application/problem+json" and json.loads(body)["code"] == "not_found", path
 
@@ -112,6 +114,25 @@ def test_report_crops_and_thumbnail(server: Served, media: Path) -> None:
     for path in (f"{place}/crops/{crops[0]['name']}", f"{place}/thumbnail.jpg"):
         status, headers, picture = server.request("GET", path)
         assert status == 200 and headers["content-type"] == "image/jpeg" and picture.startswith(b"\xff\xd8\xff")
+
+
+def test_markers_are_those_of_the_command(server: Served, media: Path, checkpoint: Path, tmp_path: Path) -> None:
+    video = media / "pair.mp4"
+    scan = server.wait(server.send(video)["id"])
+    place = f"api/v1/scans/{scan['id']}/markers"
+    listed = {file["format"]: file["name"] for file in json.loads(server.request("GET", f"{place}/")[2])}
+    run_here("scan", video, "--checkpoint", checkpoint, "--markers", tmp_path)
+    written = {file.suffix[1:]: file for file in tmp_path.iterdir()}
+    assert listed.keys() == written.keys() and "vtt" in listed
+    status, headers, text = server.request("GET", f"{place}/{listed['csv']}")
+    assert status == 200 and text == written["csv"].read_bytes()
+    assert "attachment" in headers["content-disposition"] and "pair.mp4.csv" in headers["content-disposition"]
+    assert server.request("GET", f"{place}/markers.exe")[0] == 404
+
+
+def test_a_picture_has_no_markers(server: Served, media: Path) -> None:
+    scan = server.wait(server.send(media / "face.png")["id"])
+    assert json.loads(server.request("GET", f"api/v1/scans/{scan['id']}/markers/")[2]) == []
 
 
 def test_history_is_filtered_searched_and_paged(server: Served, media: Path) -> None:

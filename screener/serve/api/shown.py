@@ -13,11 +13,13 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from screener.serve.api.given import ScanId, ServiceGiven, found_scan, problems
 from screener.serve.problems import Refusal
 from screener.serve.service import Service
-from screener.serve.views import CropView
+from screener.serve.views import CropView, MarkerView
 
 router = APIRouter(prefix="/scans/{scan_id}", tags=["results"])
 
 _JPEG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}}}
+_BINARY = "application/octet-stream"
+_MARKERS: dict[int | str, dict[str, Any]] = {200: {"content": {_BINARY: {"schema": {"type": "string", "format": "binary"}}}}}
 _HTML: dict[int | str, dict[str, Any]] = {200: {"content": {"text/html": {"schema": {"type": "string"}}}}}
 _VERDICT: dict[int | str, dict[str, Any]] = {200: {"content": {"application/json": {"schema": {"type": "object"}}}}}
 
@@ -66,6 +68,23 @@ def crops(service: ServiceGiven, scan_id: ScanId) -> Response:
 def crop(service: ServiceGiven, scan_id: ScanId, name: Annotated[str, Path(pattern=r"^[0-9]{1,6}\.jpg$")]) -> Response:
     """One of these faces."""
     return _file(service, scan_id, f"crops/{name}", "image/jpeg")
+
+
+@router.get("/markers/", response_model=list[MarkerView], responses=problems(404, 422))
+def markers(service: ServiceGiven, scan_id: ScanId) -> Response:
+    """Files of markers of the suspicious stretches, for players and editing programs; none of a picture or of what cannot be read."""
+    scan = found_scan(service, scan_id)
+    if scan.state != "done":
+        raise Refusal("not_found", "This scan has no verdict yet.")
+    files = sorted((service.state.scan_folder(scan_id) / "markers").glob("markers.*"))
+    return JSONResponse([{"name": file.name, "format": file.suffix[1:]} for file in files])
+
+
+@router.get("/markers/{name}", response_class=Response, responses={**_MARKERS, **problems(404, 422)})
+def marker_file(service: ServiceGiven, scan_id: ScanId, name: Annotated[str, Path(pattern=r"^markers\.[a-z]{3,6}$")]) -> Response:
+    """One of these files, as an attachment under the name of the video."""
+    saved_as = f"{found_scan(service, scan_id).name}.{name.removeprefix('markers.')}"
+    return _file(service, scan_id, f"markers/{name}", _BINARY, {"Content-Disposition": _attachment(saved_as)})
 
 
 def _file(service: Service, scan_id: str, name: str, kind: str, headers: dict[str, str] | None = None) -> Response:

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from screener.errors import OutputError
+from screener.markers import write_markers
 from screener.records import SCHEMA_VERSION, FaceScore, Frame, Verdict
 from screener.report.html import rendered
 from screener.report.json_document import JsonWriter
@@ -175,8 +176,10 @@ def summary_of(verdict: Verdict) -> dict[str, Any]:
 
 
 def show(verdict: Verdict, first_picture: NDArray[np.uint8] | None, folder: Path) -> dict[str, Any]:
-    """Write report, crops and thumbnail of a scan; how many crops there are, and whether there is a thumbnail. Raises OutputError."""
+    """Write what is shown of a scan. How many crops there are, and whether there is a thumbnail. Raises OutputError."""
     make_folder(folder / "crops")
+    make_folder(folder / "markers")
+    write_markers(folder / "markers", "markers", verdict, None)  # an upload has no place that an editing program could find it at
     write_whole(folder / "report.html", rendered(page_of(verdict)), follow=False)
     listed = []
     for number, (person, score) in enumerate(telling_crops(verdict)):

@@ -10,6 +10,9 @@ import { Timeline } from "./timeline.js";
 import { progressWords, share } from "./under_way.js";
 import { score } from "./words.js";
 
+/** Names of the formats by the ending of their files. */
+const MARKER_FORMATS = { vtt: "WebVTT", csv: "CSV", edl: "EDL", fcpxml: "FCPXML", xml: "xmeml" };
+
 /** Builds the view of a scan; it follows the scan until it is taken away. */
 export function scanView(context, id) {
   const view = new ScanView(context, id);
@@ -124,6 +127,7 @@ class ScanView {
       el(`header.opening.${verdict.outcome}`, {}, kicker(this.scan), this.heading, parts.standfirst, atAGlance(this.scan.verdict ?? verdict), this.#actions()),
       stage, ...(parts.when ? [parts.when] : []), ...parts.rest);
     timeline?.linkCrops(this.body);
+    this.#offerMarkers(signal);
   }
 
   /** The place of the user's own video, with the findings drawn over it once there are some. */
@@ -143,6 +147,15 @@ class ScanView {
       shareButton(this.scan.name, report, this.context.notices),
       file && el("button.button", { type: "button", click: () => this.context.take([file], true) }, "Judge again"),
       this.#eraseButton());
+  }
+
+  /** Files that editing programs read; nothing of a picture, which has none. */
+  async #offerMarkers(signal) {
+    const files = await ask(`scans/${this.id}/markers/`, { signal }).catch(() => []);
+    if (signal.aborted || !files.length) return;
+    const links = files.map(({ name, format }) =>
+      el("a", { href: address(`scans/${this.id}/markers/${name}`), download: true }, MARKER_FORMATS[format] ?? format.toUpperCase()));
+    this.body.querySelector(".actions").after(el("p.markers", {}, "Markers for players and editing programs: ", ...links.flatMap((link) => [link, " "])));
   }
 
   #eraseButton() {
