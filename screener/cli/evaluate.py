@@ -139,6 +139,7 @@ def _evaluate(
     strengths: str | None = None,
 ) -> None:
     from screener.evaluation.assembly import evaluation_of
+    from screener.evaluation.mistaken import mistaken_faces
     from screener.evaluation.model_card import write_model_card
     from screener.evaluation.page import write_evaluation_page
     from screener.evaluation.results import RESULTS_NAME
@@ -155,7 +156,8 @@ def _evaluate(
         document["robustness"], sections, more = found.to_dict(), [robustness_section(found)], "\n" + robustness_text(found)
     if wanted.folder is not None:
         _write_json(wanted.folder / "evaluation.json", document)
-        write_evaluation_page(evaluation, wanted.folder / "evaluation.html", sections)
+        faces = mistaken_faces(evaluation, wanted.items, rows)
+        write_evaluation_page(evaluation, wanted.folder / "evaluation.html", sections, faces)
     if model_card is not None:
         from screener.checkpoint import load_checkpoint
 

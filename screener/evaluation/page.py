@@ -18,14 +18,13 @@ from screener.evaluation import wording
 from screener.evaluation.comparison import Comparison, Difference
 from screener.evaluation.figures import FIGURE_NAMES, KINDS, Evaluation, ItemScore, Tally
 from screener.evaluation.held_out import HELD_OUT_NAMES
+from screener.evaluation.mistaken import most_mistaken
 from screener.evaluation.plots import NEEDS_MATPLOTLIB, Chart, can_draw, charts_of, compared_roc
 from screener.evaluation.slices import HEADLINES
 from screener.evaluation.weaknesses import Weakness, weaknesses_of
 from screener.report.html import page_environment
 from screener.report.wording import capitalised, counted, spelt_out
 from screener.runtime.files import write_whole
-
-MOST_MISTAKEN = 5
 
 MOST_ITEMS = 5000
 """Rows of the table of items; the JSON has every item."""
@@ -73,9 +72,12 @@ class ComparisonPage:
     no_charts: str
 
 
-def write_evaluation_page(evaluation: Evaluation, path: Path, sections: Sequence[str] = ()) -> None:
-    """The page of an evaluation, whole or not at all. sections: more of it, as HTML that is sound already. Raises OutputError."""
-    write_whole(path, evaluation_html(evaluation, sections))
+def write_evaluation_page(evaluation: Evaluation, path: Path, sections: Sequence[str] = (), faces: Mapping[str, str] | None = None) -> None:
+    """The page of an evaluation, whole or not at all. Raises OutputError.
+
+    sections: more of it, as HTML that is sound already. faces: from `mistaken_faces`, by the name of the item.
+    """
+    write_whole(path, evaluation_html(evaluation, sections, faces))
 
 
 def write_comparison_page(comparison: Comparison, path: Path) -> None:
@@ -83,9 +85,10 @@ def write_comparison_page(comparison: Comparison, path: Path) -> None:
     write_whole(path, comparison_html(comparison))
 
 
-def evaluation_html(evaluation: Evaluation, sections: Sequence[str] = ()) -> str:
-    """The whole page as text. sections: see `write_evaluation_page`."""
-    return _environment().get_template("evaluation.html.j2").render(page=_evaluation_page(evaluation), sections=sections)
+def evaluation_html(evaluation: Evaluation, sections: Sequence[str] = (), faces: Mapping[str, str] | None = None) -> str:
+    """The whole page as text. sections, faces: see `write_evaluation_page`."""
+    page = _evaluation_page(evaluation)
+    return _environment().get_template("evaluation.html.j2").render(page=page, sections=sections, faces=faces or {})
 
 
 def comparison_html(comparison: Comparison) -> str:
@@ -95,10 +98,7 @@ def comparison_html(comparison: Comparison) -> str:
 
 def _evaluation_page(evaluation: Evaluation) -> EvaluationPage:
     headline = evaluation.headline
-    families = HEADLINES.get(headline.name, ())
-    scored = [item for item in evaluation.items if item.p_fake is not None]
-    reals = sorted((i for i in scored if i.label == "real"), key=lambda item: -(item.p_fake or 0.0))
-    fakes = sorted((i for i in scored if i.family in families), key=lambda item: item.p_fake or 0.0)
+    reals, fakes = most_mistaken(evaluation)
     ordered = sorted(evaluation.items, key=lambda item: (item.label, item.method, item.name))
     return EvaluationPage(
         evaluation=evaluation,
@@ -113,8 +113,8 @@ def _evaluation_page(evaluation: Evaluation) -> EvaluationPage:
             *((part.name, part.fake_outcomes) for part in evaluation.slices.get("family", ())),
         ),
         operating_point=f"With {wording.weights(evaluation)}. If that point was chosen on these same videos, the table flatters.",
-        reals_above=tuple(reals[:MOST_MISTAKEN]),
-        fakes_below=tuple(fakes[:MOST_MISTAKEN]),
+        reals_above=reals,
+        fakes_below=fakes,
         coverage=capitalised(wording.coverage(evaluation)),
         data_facts=tuple(_data_facts(evaluation)),
         checkpoint_facts=tuple(_flat(evaluation.checkpoint)),

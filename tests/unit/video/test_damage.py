@@ -70,9 +70,12 @@ def test_cut_short(tmp_path: Path, name: str, codec: str, pixels: str, container
 )
 def test_wrong_bytes_in_the_middle(tmp_path: Path, name: str, codec: str, pixels: str, container_options: dict[str, str]) -> None:
     def scramble(data: bytearray) -> bytearray:
-        draw = random.Random(1)
+        draw, start, end = random.Random(1), int(len(data) * 0.4), int(len(data) * 0.6)
+        if name == "frag.mp4":  # within the pictures of one fragment: with wrong sizes of boxes, a demuxer may refuse the file, or not
+            start = data.find(b"mdat", start) + len(b"mdat")
+            end = data.find(b"moof", start) - 4
         for _ in range(40):
-            data[draw.randrange(int(len(data) * 0.4), int(len(data) * 0.6))] = draw.randrange(256)
+            data[draw.randrange(start, end)] = draw.randrange(256)
         return data
 
     frames, facts = screened(damage(clip(tmp_path / name, codec, pixels, container_options), scramble))

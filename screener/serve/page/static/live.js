@@ -73,7 +73,7 @@ class LiveView {
     this.events = el("ol.live-events");
     this.nothing = el("p.note", {}, "Nothing yet.");
     this.header = el("header.opening", {},
-      el("p.kicker", {}, "Watched for face forgery: ", el("b", {}, el("bdi", {}, this.source.name))),
+      el("p.kicker", {}, el("span", {}, "Watched for face forgery: ", el("b", {}, el("bdi", {}, this.source.name)))),
       el("div", { role: "status" }, this.heading, this.state));
     this.body.replaceChildren(
       sources.length > 1 ? el("nav.sources", { "aria-label": "Sources" }, el("ul", {}, links)) : "",

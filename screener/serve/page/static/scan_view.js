@@ -196,5 +196,5 @@ function atAGlance(verdict) {
 
 function kicker({ name, created }) {
   const moment = new Date(created).toLocaleString("en-GB", { dateStyle: "long", timeStyle: "short" });
-  return el("p.kicker", {}, "Screened for face forgery: ", el("b", {}, el("bdi", {}, name)), ", ", el("time", { datetime: created }, moment));
+  return el("p.kicker", {}, el("span", {}, "Screened for face forgery: ", el("b", {}, el("bdi", {}, name))), el("time", { datetime: created }, moment));
 }
