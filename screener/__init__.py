@@ -58,6 +58,8 @@ _HOMES = {
     "live": "watching.watch",
 }
 
+_WITH_PYTORCH = {"checkpoint", "scanning.screener", "scanning.one_input", "watching.watch"}
+
 __all__ = sorted(_HOMES)
 
 
@@ -68,6 +70,10 @@ def __getattr__(name: str) -> Any:
         return versions()["screener"]
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if _HOMES[name] in _WITH_PYTORCH:
+        from screener.runtime.current_folder import require_current_folder
+
+        require_current_folder()
     return getattr(importlib.import_module(f"screener.{_HOMES[name]}"), name)
 
 

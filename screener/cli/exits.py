@@ -9,7 +9,8 @@ import traceback
 from collections.abc import Iterator
 from typing import NoReturn
 
-from screener.errors import ExitStatus, OutputError, ScreenerError, SourceError
+from screener.errors import ExitStatus, OutputError, ScreenerError
+from screener.runtime.current_folder import require_current_folder
 from screener.runtime.stop_signals import Terminated
 
 
@@ -17,7 +18,7 @@ from screener.runtime.stop_signals import Terminated
 def exits() -> Iterator[None]:
     """Turns every end that is not a result into its exit status and one clear line on standard error."""
     try:
-        _require_folder()
+        require_current_folder()
         yield
     except ScreenerError as error:
         _fail(str(error), ExitStatus.COULD_NOT_RUN)
@@ -40,14 +41,6 @@ def exits() -> Iterator[None]:
         # Left to Python, this would exit 1, which says that an input is fake.
         traceback.print_exc()
         _fail(f"stopped by a fault of its own ({type(error).__name__}); please report it with the lines above", ExitStatus.COULD_NOT_RUN)
-
-
-def _require_folder() -> None:
-    """PyTorch ends the process with a message of its own where the current folder is gone."""
-    try:
-        os.getcwd()
-    except OSError as error:
-        raise SourceError("not_found", "the current folder no longer exists; change to another one") from error
 
 
 def _fail(message: str, status: ExitStatus) -> NoReturn:

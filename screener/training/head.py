@@ -29,6 +29,7 @@ from screener.scoring import choose_dtype
 from screener.settings import TrainSettings
 from screener.training.feature_batches import FeatureBatch, batch_count, judging_batches, order_of, training_batches
 from screener.training.fold_parts import FoldParts, Part
+from screener.training.head_checkpoint import as_stored
 from screener.training.head_figures import figures
 from screener.training.head_state import PENALISED, HeadState, State, best_epoch, has_stalled, new_state, weights_of
 from screener.training.optimisation import add_l1_gradient, class_weights, l1_term, learning_rate, mix, row_losses, update_average
@@ -176,7 +177,7 @@ class _Loop:
     def _judge(self, started: float) -> None:
         """Validate the epoch that has just ended and add it to the history."""
         settings, state, part = self._settings, self.state, self._job.parts.validation
-        found = figures(part.labels, head_logits(state.judged, part, settings, self._workers), [row.name for row in part.rows])
+        found = figures(part.labels, head_logits(self._as_stored(), part, settings, self._workers), [row.name for row in part.rows])
         row = EpochFigures(
             fold=self._job.number,
             epoch=state.epoch + 1,
@@ -194,6 +195,13 @@ class _Loop:
             state.best = weights_of(state.judged)
         state.epoch, state.step, state.loss_sum = state.epoch + 1, 0, 0.0
         self._watch.epoch(row)
+
+    def _as_stored(self) -> Head:
+        """The head that is judged as it would be read back, so that an epoch has the same figures here as in the report."""
+        judged = self.state.judged
+        head = Head(self._job.architecture, self._settings.dropout)
+        head.load_state_dict(as_stored(weights_of(judged)))
+        return head.to(device=self._workers.device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
     def _save(self, only_in_time: bool) -> None:
         """Save the state; with `only_in_time` only if the last save was long enough ago."""

@@ -78,6 +78,18 @@ def test_a_folder_that_is_gone_is_said(tmp_path: Path, media: Path) -> None:
     assert ended.stderr == "screener: the current folder no longer exists; change to another one\n"
 
 
+def test_a_folder_that_is_gone_is_said_to_programs_too(tmp_path: Path) -> None:
+    """PyTorch would end the program, with nothing that it could catch."""
+    code = (
+        "import os, sys; os.chdir(sys.argv[1]); os.rmdir(sys.argv[1]); import screener\n"
+        "try: screener.scan\nexcept screener.SourceError as error: print(error)"
+    )
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    ended = subprocess.run([sys.executable, "-c", code, gone], env=environment(), capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.stdout, ended.stderr) == ("the current folder no longer exists; change to another one\n", "")
+
+
 def test_version_names_every_library_that_results_depend_on() -> None:
     ended = run_here("version")
     assert ended.status == 0

@@ -92,6 +92,15 @@ def run(output: Path, checkpoint: Path | None, settings: TrainSettings = QUICK, 
     return report
 
 
+def test_an_epoch_has_the_same_figures_in_the_log_as_in_the_report(folds: list[FeatureFold], tiny_checkpoint: Path, tmp_path: Path) -> None:
+    """Both are of the weights as they are stored."""
+    notes = Notes()
+    report = run(tmp_path / "head.safetensors", tiny_checkpoint, watch=notes)
+    for fold in report.folds:
+        (told,) = [row for row in notes.epochs if (row.fold, row.epoch) == (fold.number, fold.epoch)]
+        assert (told.validation_loss, told.validation_auc) == (fold.validation["log_loss"], fold.validation["auc"])
+
+
 def test_the_best_fold_is_written_with_all_that_was_measured(folds: list[FeatureFold], tiny_checkpoint: Path, tmp_path: Path) -> None:
     watch = Notes()
     report = run(tmp_path / "out" / "head.safetensors", tiny_checkpoint, watch=watch)
