@@ -33,6 +33,7 @@ def live(
     snapshot: Annotated[Path | None, typer.Option("--snapshot", help="Folder for the faces that raised an alarm.")] = None,
     jsonl: Annotated[bool, typer.Option("--jsonl", help="One line of JSON per event, as it happens.")] = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write there instead of standard output; the file grows.")] = None,
+    report: Annotated[Path | None, typer.Option("--report", help="Folder for a web page on the whole watch, once it has ended.")] = None,
     exec_: Annotated[
         str | None, typer.Option("--exec", metavar="CMD", help="Run this on an alarm, without a shell; the event comes on standard input.")
     ] = None,
@@ -40,6 +41,9 @@ def live(
         str | None, typer.Option("--webhook", metavar="URL", help="POST the event there on an alarm (http or https).")
     ] = None,
     duration: Annotated[float | None, typer.Option("--duration", help="End by itself after so many seconds.")] = None,
+    heartbeat: Annotated[
+        float | None, typer.Option("--heartbeat", help="Say so often, in seconds, that the watch goes on: an event.")
+    ] = None,
     window: Annotated[float | None, typer.Option("--window", help="Judge each person over so many last seconds (10).")] = None,
     judged_fps: Annotated[float | None, typer.Option("--judged-fps", help="Judge at most so many frames per second (10).")] = None,
     fpr: Annotated[
@@ -69,8 +73,8 @@ def live(
     A recording or snapshot that cannot be written any more does not end the watch; its exit status is then 2.
     """
     given = {
-        "duration_seconds": duration, "window_seconds": window, "judged_fps": judged_fps, "fpr": fpr, "threshold": threshold,
-        "min_face_px": min_face_px, "allow_private": allow_private, "device": device, "dtype": dtype,
+        "duration_seconds": duration, "heartbeat_seconds": heartbeat, "window_seconds": window, "judged_fps": judged_fps,
+        "fpr": fpr, "threshold": threshold, "min_face_px": min_face_px, "allow_private": allow_private, "device": device, "dtype": dtype,
     }  # fmt: skip
     with exits():
         log_to(verbose, log_file)
@@ -78,7 +82,7 @@ def live(
             _list_cameras()
             sys.exit(ExitStatus.GENUINE)
         settings = _settings(config, {name: value for name, value in given.items() if value is not None})
-        wishes = Wishes(jsonl, output, show, record, snapshot, exec_, webhook, quiet)
+        wishes = Wishes(jsonl, output, show, record, snapshot, exec_, webhook, quiet, report)
         sys.exit(_watch(source, realtime, settings, checkpoint, wishes, allow_incomplete))
 
 
@@ -121,6 +125,8 @@ def _watch(argument: str, realtime: bool, settings: LiveSettings, checkpoint: Pa
             from screener.report import WRITERS
 
             outputs.write(WRITERS["text"](1, False, None).one(verdict))
+        if verdict is not None:
+            outputs.report(verdict, watch.scores)
     for error in outputs.failures.values():
         tell(f"not everything was kept: {error}")
     if status is not None:

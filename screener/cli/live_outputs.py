@@ -7,9 +7,9 @@ event lines and results go nowhere does it end. Does not watch anything, and doe
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from screener.records import FaceScore, Verdict
     from screener.watching.records import LiveEvent, LiveUpdate
     from screener.watching.view import LiveView
 
@@ -42,6 +43,7 @@ class Wishes:
     command: str | None = None
     webhook: str | None = None
     quiet: bool = False
+    report: Path | None = None
 
     @property
     def pictures(self) -> bool:
@@ -57,9 +59,10 @@ class LiveOutputs:
         self._source_name = source_name
         self._stack = ExitStack()
         self.failures: dict[str, OutputError] = {}
-        """What was wished for and could not be kept whole, `record` or `snapshot`; final once everything is closed."""
+        """What was wished for and could not be kept whole, `record`, `snapshot` or `report`; final once everything is closed."""
 
     def __enter__(self) -> LiveOutputs:
+        from screener.report import ReportFolder
         from screener.watching.notifying import Notifier
         from screener.watching.recording import Recorder
         from screener.watching.snapshots import Snapshots
@@ -70,6 +73,7 @@ class LiveOutputs:
             self._view: LiveView | None = None
             self._out = opening.enter_context(open_lines(wishes.output)) if wishes.output is not None else None
             self._snapshots = Snapshots(wishes.snapshots) if wishes.snapshots is not None else None
+            self._report = ReportFolder(wishes.report) if wishes.report is not None else None
             self._recorder = Recorder(wishes.record) if wishes.record is not None else None
             opening.callback(self._close_recording)
             self._window = opening.enter_context(Window(f"screener live: {self._source_name}")) if wishes.show else None
@@ -97,6 +101,18 @@ class LiveOutputs:
             self._view.show(update)
         key = self._draw(update)
         return not QUIT_KEYS & set(key or "") and not QUIT_KEYS & set(self._keys.pressed())
+
+    def report(self, verdict: Verdict, scores: Sequence[FaceScore]) -> None:
+        """Write the page on the whole watch, if one is wished for. scores: from the watch."""
+        if self._report is None:
+            return
+        try:
+            page = self._report.add(replace(verdict, frames=tuple(scores)))
+            self._report.finish()
+        except OutputError as error:
+            self._lack("report", error)
+        else:
+            tell(f"report: {page}")
 
     def hurry(self) -> None:
         """The user does not want to wait for notifications that are still on their way; which these are outlasts the view."""

@@ -22,6 +22,7 @@ class LiveSettings:
         judged_fps: maximum number of frames judged per second; a slow machine judges fewer, but always current ones.
         picture_fps: maximum number of frames passed on per second. Further frames are decoded, counted and dropped.
         duration_seconds: the watch ends after this time; None watches until the source ends or the user stops it.
+        heartbeat_seconds: an event says this often that the watch goes on, and how; None says nothing while nothing happens.
     Steadiness:
         min_frames, min_seconds: judged frames, and time between the first and last of them, needed before an outcome is shown.
         margin: a person called fake stays so until the pooled score is this much below the threshold.
@@ -41,6 +42,7 @@ class LiveSettings:
     judged_fps: float = 10.0
     picture_fps: float = 15.0
     duration_seconds: float | None = None
+    heartbeat_seconds: float | None = None
     min_frames: int = 4
     min_seconds: float = 1.0
     margin: float = 0.05
@@ -72,6 +74,8 @@ class LiveSettings:
         for name in ("stale_seconds", "frozen_seconds", "timeout_seconds", "healthy_seconds"):
             if getattr(self, name) is None:
                 raise SettingsError(f"{name}: expected a number above 0, got None")
+        if self.heartbeat_seconds is not None:
+            within("heartbeat_seconds", self.heartbeat_seconds, 0.5, 3600)
         within("min_seconds", self.min_seconds, 0, self.window_seconds / 2)
         within("margin", self.margin, 0, 0.5)
         within("hold_seconds", self.hold_seconds, 0, 60)

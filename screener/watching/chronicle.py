@@ -45,7 +45,7 @@ class Thinned:
 
 
 class _Presence:
-    """One person: times, sizes, flaws and scores, and the strongest fake verdict while an alarm was on."""
+    """One person: times, sizes, flaws, scores; of alarms the strongest fake verdict while one was on, and the faces of the strongest."""
 
     def __init__(self, track_id: int, seconds: float) -> None:
         self.track_id = track_id
@@ -54,6 +54,7 @@ class _Presence:
         self.face_px = Thinned(1)
         self.scores = Thinned(5)
         self.alarm: TrackVerdict | None = None
+        self.faces: tuple[FaceScore, ...] = ()
 
     def add(self, seconds: float, sight: Sight) -> None:
         self.last_seconds = seconds
@@ -103,9 +104,12 @@ class Chronicle:
             del self._people[least.track_id]
             self.forgotten += 1
 
-    def alarm(self, verdict: TrackVerdict) -> None:
-        """Count an alarm, and keep the verdict that raised it."""
+    def alarm(self, verdict: TrackVerdict, faces: Sequence[FaceScore] = ()) -> None:
+        """Count an alarm, and keep the verdict that raised it. faces: that raised it, with their crops; kept of the strongest alarm."""
         self.alarms += 1
+        person = self._people.get(verdict.track_id)
+        if person is not None and faces and (not person.faces or faces[0].p_fake > person.faces[0].p_fake):
+            person.faces = tuple(faces)
         self.strengthen(verdict)
 
     def strengthen(self, verdict: TrackVerdict) -> None:
@@ -113,6 +117,17 @@ class Chronicle:
         person = self._people.get(verdict.track_id)
         if person is not None and (person.alarm is None or (verdict.p_fake or 0.0) > (person.alarm.p_fake or 0.0)):
             person.alarm = verdict
+
+    def scores(self) -> tuple[FaceScore, ...]:
+        """Scores of everyone, in order of time: all of them, or a sample of those of a long watch. Only faces that raised an alarm have a
+        box and a picture.
+        """
+        found: list[FaceScore] = []
+        for person in self._people.values():
+            pictured = {face.pts_seconds for face in person.faces}
+            plain = [_score(person.track_id, row) for row in person.scores.rows() if row[0] not in pictured]
+            found += [*plain, *person.faces]
+        return tuple(sorted(found, key=lambda score: (score.pts_seconds, score.track_id)))
 
     def people(self, limits: Limits) -> tuple[TrackVerdict, ...]:
         """The verdict on everyone over the whole watch, in order of their ids."""

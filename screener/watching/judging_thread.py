@@ -210,7 +210,7 @@ class Judge:
         self._chronicle.see(seconds, sights)
         for happening in happenings:
             if happening.kind == "alarm":
-                self._chronicle.alarm(happening.verdict)
+                self._chronicle.alarm(happening.verdict, happening.faces)
         for person in people:
             if person.alarmed:
                 self._chronicle.strengthen(person.verdict)

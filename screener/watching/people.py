@@ -29,13 +29,18 @@ CROPS_KEPT = 4
 class Happening:
     """kind: "person", "alarm" or "cleared". cause: of a `cleared`, "doubted", "gone", "stale", "frozen" or "lost".
 
-    crops_rgb: of an alarm, the most telling face crops of the window, (S, S, 3) uint8 each.
+    faces: of an alarm, the most telling scores of the window, highest first, each with its crop as `thumbnail_rgb`.
     """
 
     kind: str
     verdict: TrackVerdict
     cause: str = ""
-    crops_rgb: tuple[NDArray[np.uint8], ...] = ()
+    faces: tuple[FaceScore, ...] = ()
+
+    @property
+    def crops_rgb(self) -> tuple[NDArray[np.uint8], ...]:
+        """(S, S, 3) uint8 each, in the order of `faces`."""
+        return tuple(face.thumbnail_rgb for face in self.faces if face.thumbnail_rgb is not None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +106,7 @@ class _Person:
         self._steady = steady
         self.glances: deque[_Glance] = deque()
         self.box_xyxy: NDArray[np.float32] | None = None
-        self._telling: list[tuple[float, float, NDArray[np.uint8]]] = []
+        self._telling: list[FaceScore] = []
         self._history: deque[tuple[float, float]] = deque(maxlen=HISTORY_POINTS)
         self._verdict: TrackVerdict | None = None
 
@@ -109,12 +114,13 @@ class _Person:
         self.box_xyxy = sight.box_xyxy
         self.glances.append(_Glance(seconds, sight.face_px, sight.flaw, sight.score))
         if sight.score is not None and sight.crop_rgb is not None:
-            self._telling.append((sight.score.p_fake, seconds, sight.crop_rgb))
+            self._telling.append(replace(sight.score, thumbnail_rgb=sight.crop_rgb))
 
     def forget(self, oldest: float) -> None:
         while self.glances and self.glances[0].seconds < oldest:
             self.glances.popleft()
-        self._telling = sorted((kept for kept in self._telling if kept[1] >= oldest), key=lambda kept: -kept[0])[:CROPS_KEPT]
+        recent = [face for face in self._telling if face.pts_seconds >= oldest]
+        self._telling = sorted(recent, key=lambda face: -face.p_fake)[:CROPS_KEPT]
 
     def judge(self, now: float, limits: Limits) -> list[Happening]:
         scores = [glance.score for glance in self.glances if glance.score is not None]
@@ -131,7 +137,7 @@ class _Person:
         if before is not None and before.outcome == after.outcome:
             return []
         if after.outcome == "fake":
-            return [Happening("alarm", after, crops_rgb=tuple(crop for _, _, crop in self._telling))]
+            return [Happening("alarm", after, faces=tuple(self._telling))]
         if before is not None and before.outcome == "fake":
             return [Happening("cleared", after, "doubted")]
         return [Happening("person", after)]

@@ -20,7 +20,7 @@ STATES = ("opening", "live", "frozen", "stale", "lost", "ended")
 the connection is lost and being retried. ended: the watch is over.
 """
 
-EVENTS = ("start", "person", "alarm", "cleared", "lost", "reconnected", "stale", "summary")
+EVENTS = ("start", "person", "alarm", "cleared", "lost", "reconnected", "stale", "heartbeat", "summary")
 
 
 @dataclass(frozen=True, eq=False)

@@ -86,8 +86,9 @@ class _Screen:
         with self._lock:
             changed = self._update is None or _essence(update) != _essence(self._update)
             self._update, self._heard_seconds = update, time.monotonic()
-            self._events.extend(update.events)
-        if changed or update.events:
+            told = [event for event in update.events if event.kind != "heartbeat"]  # the view itself shows that the watch goes on
+            self._events.extend(told)
+        if changed or told:
             self._live.refresh()
 
     def note(self, text: str) -> None:

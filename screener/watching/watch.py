@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any
 
 from screener.checkpoint import Checkpoint
-from screener.records import Verdict
+from screener.records import FaceScore, Verdict
 from screener.scanning.models import Models
 from screener.settings import LiveSettings
 from screener.verdict.judging import judge_video
@@ -62,10 +62,12 @@ class Watch:
         self._last_arrival: float | None = None
         self._source_ended_at: float | None = None
         self._finished = False
-        self._started = 0.0
+        self._started = self._last_beat = 0.0
         self._moment = (0.0, "")
         self.verdict: Verdict | None = None
-        """The verdict on the whole watch, once it has ended."""
+        """The verdict on the whole watch, once it has ended. Its `frames` are empty: see `scores`."""
+        self.scores: tuple[FaceScore, ...] = ()
+        """Scores behind that verdict, in order of time; of a long watch an even sample. Faces that raised alarms have pictures."""
 
     def __iter__(self) -> Iterator[LiveUpdate]:
         return self
@@ -103,7 +105,7 @@ class Watch:
         lost = self._outages.seconds(now)
         facts = WatchFacts(self._moment[0], lost, self._outage_count, status, news.counts, self._judge.overall_delay())
         verdict = summary_verdict(self._models, self._source, self._settings, self._judge.chronicle, facts)
-        self.verdict = verdict
+        self.verdict, self.scores = verdict, self._judge.chronicle.scores()
         summary = self._event("summary", **summary_details(verdict, self._judge.chronicle, facts))
         events = (*self._told(news.before), *changes, *self._told(news.after), summary)
         crops = crops_of([*news.before, *news.after])
@@ -118,7 +120,7 @@ class Watch:
         self._judge.close()
 
     def _start(self) -> LiveUpdate:
-        self._started = self._clock()
+        self._started = self._last_beat = self._clock()
         self._begin_update()
         self._feed.start()
         self._judge.start()
@@ -159,10 +161,21 @@ class Watch:
         outcome, reasons = self._outcome(state, judgement, status)
         picture = newest.frame.picture_rgb if newest is not None and self._pictures and state in ("live", "stale", "frozen") else None
         people = self._people(judgement, picture)
+        events += self._heartbeat(now, state, outcome, status, news.counts)
         crops = crops_of([*news.before, *news.after])
         return self._composed(
             state, message, status, news.counts, people, outcome, reasons, events, picture=picture, scores=news.scores, crops_rgb=crops
         )
+
+    def _heartbeat(self, now: float, state: str, outcome: str, status: FeedStatus, counts: Counts) -> tuple[LiveEvent, ...]:
+        every = self._settings.heartbeat_seconds
+        if every is None or now - self._last_beat < every:
+            return ()
+        # Due at fixed moments, so that updates that come a little late do not add up; after a long silence, not all that were missed.
+        self._last_beat = max(self._last_beat + every, now - every)
+        stats = stats_of(status, counts)
+        numbers = {name: getattr(stats, name) for name in ("frames_received", "frames_judged", "received_fps", "judged_fps")}
+        return (self._event("heartbeat", state=state, outcome=outcome, **numbers, delay_median_seconds=stats.delay_median_seconds),)
 
     def _state_of(self, status: FeedStatus, newest: LiveFrame | None, now: float) -> tuple[str, str]:
         if status.phase != "ended":

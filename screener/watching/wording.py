@@ -124,5 +124,6 @@ _EVENTS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "lost": lambda details: _with_message("lost", details),
     "reconnected": _reconnected,
     "stale": lambda details: _with_message(str(details.get("state", "stale")), details),
+    "heartbeat": lambda details: f"going on: {details.get('state', '')}, {str(details.get('outcome', '')).upper()}",
     "summary": lambda details: f"ended: {str(details.get('outcome', '')).upper()}",
 }

@@ -15,6 +15,7 @@ from jsonschema import Draft202012Validator
 from live_media import LIVE_RATE, JpegServer, PipeWriter, person, transport_chunks
 from live_updates import live_schema
 from live_watching import Event, kinds, watching
+from web_pages import read, words
 
 from screener import LiveSettings, ScanSettings, Screener
 from screener.video.live.one_source import live_source
@@ -242,6 +243,17 @@ def test_a_file_says_a_line_and_exits_as_a_scan_does(media: Path, checkpoint: Pa
     assert ended.status == 1, ended.err
     assert ended.out.startswith(f"FAKE        {media / 'one.mp4'}  ")
     assert "played at its own speed" in ended.err
+
+
+def test_the_page_of_a_watch_shows_who_raised_an_alarm(media: Path, checkpoint: Path, patient: Path, tmp_path: Path) -> None:
+    options = ("--threshold", str(FAILS_ALL), "--checkpoint", checkpoint, "--device", "cpu", "--quiet", "--config", patient)
+    ended = run_here("live", media / "one.mp4", "--report", tmp_path / "report", *options)
+    assert ended.status == 1, ended.err
+    (page,) = (tmp_path / "report").glob("one.mp4-*.html")
+    assert f"report: {page}" in ended.err and (tmp_path / "report" / "index.html").is_file()
+    text = page.read_text(encoding="utf-8")
+    assert "Judged fake" in words(text)
+    assert [tag for tag, attributes in read(text).elements if tag == "img" and str(attributes["src"]).startswith("data:image/jpeg")]
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from builders import limits, person
@@ -62,3 +64,18 @@ def test_of_too_many_people_those_with_least_evidence_go_and_never_an_alarm() ->
     assert len(found) == MOST_PEOPLE
     assert chronicle.forgotten == 11
     assert (found[0].track_id, found[0].outcome) == (1, "fake")
+
+
+def test_the_scores_of_a_watch_are_in_order_and_those_of_the_strongest_alarm_have_their_faces() -> None:
+    chronicle = Chronicle()
+    faces = {}
+    for number in range(20):
+        pair = [sight(number / 10, 0.1, 2), sight(number / 10, 0.5 + number / 50, 1)]
+        chronicle.see(number / 10, pair)
+        faces[number] = replace(pair[1].score, thumbnail_rgb=pair[1].crop_rgb)
+    chronicle.alarm(person("fake", 0.7, track_id=1), [faces[10]])
+    chronicle.alarm(person("fake", 0.8, track_id=1), [faces[19], faces[18]])
+    chronicle.alarm(person("fake", 0.6, track_id=1), [faces[5]])
+    found = chronicle.scores()
+    assert [(score.pts_seconds, score.track_id) for score in found] == [(n / 10, track) for n in range(20) for track in (1, 2)]
+    assert [score.pts_seconds for score in found if score.thumbnail_rgb is not None] == [1.8, 1.9]

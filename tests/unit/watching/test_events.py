@@ -24,6 +24,16 @@ REAL: dict[str, LiveEvent] = {
     "lost": event("lost", message="the connection was reset", reason="stream_lost", retry_seconds=1.1),
     "reconnected": event("reconnected", lost_seconds=7.3, segment=2),
     "stale": event("stale", message="no new frame for 2.1 s", state="stale"),
+    "heartbeat": event(
+        "heartbeat",
+        state="live",
+        outcome="genuine",
+        frames_received=60,
+        frames_judged=40,
+        received_fps=25.0,
+        judged_fps=10.0,
+        delay_median_seconds=None,
+    ),
     "summary": summary_event(verdict(checkpoint=CHECKPOINT, people=(person("genuine", 0.1),))),
 }
 
