@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @app.command()
 def live(
     source: Annotated[
-        str, typer.Argument(metavar="SOURCE", help="Camera index, /dev/video0, named pipe, http(s) or rtsp URL, or a file.")
+        str, typer.Argument(metavar="SOURCE", help="Camera index, /dev/video0, screen:0, named pipe, http(s) or rtsp URL, or a file.")
     ] = "0",
     list_: Annotated[bool, typer.Option("--list", help="Show the cameras, and which of them open.")] = False,
     realtime: Annotated[bool, typer.Option("--realtime", help="Play a file at its own speed.")] = False,

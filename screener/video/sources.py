@@ -11,8 +11,8 @@ from pathlib import Path
 class Source:
     """One input.
 
-    target: absolute path of a file, address of a stream, index of a camera, or the ordered pictures of a sequence.
-    kind: "file", "sequence", "url", "camera", or "frames" for pictures in memory. name: safe to print, without passwords.
+    target: absolute path of a file, address of a stream, index of a camera, name of a screen, or the ordered pictures of a sequence.
+    kind: "file", "sequence", "url", "camera", "screen", or "frames" for pictures in memory. name: safe to print, without passwords.
     path: of a file, else None.
     """
 

@@ -1,4 +1,4 @@
-"""Decodes a live source frame by frame: a camera, an address, a named pipe, or a file at its own speed.
+"""Decodes a live source frame by frame: a camera, a screen, an address, a named pipe, or a file at its own speed.
 
 Unlike a scan's readers, it opens a source once, buffers nothing, decodes without waiting for later frames, and converts only the frames
 that are asked for. Does not know processes, nor what the frames are for; see `live_worker`.
@@ -9,8 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import av
 import numpy as np
@@ -24,8 +23,10 @@ from screener.settings import LiveSettings
 from screener.video.container.facts import HDR_TRANSFERS
 from screener.video.container.opening import FILE_FORMATS, check_pixels, first_video
 from screener.video.ledger import Complaints
+from screener.video.live.arrivals import Arrival, LiveDecoding
 from screener.video.live.pacing import Pace, hold_back
 from screener.video.live.reconnecting import NothingToRetry
+from screener.video.live.screen_capture import ScreenCapture
 from screener.video.readers.careful import CarefulReader
 from screener.video.readers.choice import decode
 from screener.video.readers.opencv import OpenCVReader
@@ -48,49 +49,6 @@ _LOOK_AHEAD = {"analyzeduration": "2000000", "probesize": "5000000", "resync_siz
 # Playlists of segments are followed over http(s) only: the white lists give no access to files.
 _LIVE_ADDRESS_OPTIONS = {**ADDRESS_OPTIONS, "format_whitelist": f"{ADDRESS_OPTIONS['format_whitelist']},hls,webvtt", **_LOOK_AHEAD}
 _PIPE_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": f"{FILE_FORMATS},mpjpeg", **_LOOK_AHEAD}
-
-
-@dataclass(frozen=True, eq=False)
-class Arrival:
-    """A decoded frame. index: counts all frames, from 0. pts_seconds: the source's own time, or None.
-
-    picture: returns the (H, W, 3) uint8 RGB picture, upright, with square pixels; None if it is damaged or cannot be converted. Valid only
-    until the next arrival. is_sound: no damage was reported so far.
-    """
-
-    index: int
-    pts_seconds: float | None
-    picture: Callable[[], NDArray[np.uint8] | None]
-    is_sound: bool = True
-
-
-class LiveDecoding(Protocol):
-    """One opened live source. fps: as stated by the source, 0 if unknown. reader: name of the reader."""
-
-    fps: float
-    reader: str
-
-    @property
-    def finite(self) -> bool:
-        """Whether the source has an end; if it was reached, it was the stated one."""
-
-    @property
-    def reasons(self) -> tuple[str, ...]:
-        """Why it was not read completely."""
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """Warnings of its decoding."""
-
-    @property
-    def lost(self) -> int:
-        """Number of damaged frames that were held back, besides those that arrived as not sound."""
-
-    def arrivals(self) -> Iterator[Arrival]:
-        """Yield each frame as it arrives or is due."""
-
-    def close(self) -> None:
-        """Release the source."""
 
 
 def decode_live(source: Source, settings: LiveSettings, complaints: Complaints, alive: Callable[[], None] = lambda: None) -> LiveDecoding:
@@ -313,6 +271,7 @@ def _comes_to_an_end(reach: UrlGuard, name: str, timeout_seconds: float) -> bool
 
 _OPENED: dict[str, Callable[[Source, LiveSettings, Complaints, Callable[[], None]], LiveDecoding]] = {
     "camera": CameraDecoding,
+    "screen": ScreenCapture,
     "file": PlayedFile,
     "pipe": StreamPlaying,
     "url": StreamPlaying,

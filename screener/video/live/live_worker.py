@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 from screener.errors import SourceError
 from screener.settings import LiveSettings
 from screener.video.ledger import Complaints
-from screener.video.live.decoding import Arrival, LiveDecoding, decode_live
+from screener.video.live.arrivals import Arrival, LiveDecoding
+from screener.video.live.decoding import decode_live
 from screener.video.live.reconnecting import NothingToRetry
 from screener.video.masking import scrubbed
 from screener.video.sandbox.limits import confine

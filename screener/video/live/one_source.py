@@ -1,4 +1,5 @@
-"""Turns what the user named into the one source of a live watch: a camera, a named pipe, an address, or a file at its own speed.
+"""Turns what the user named into the one source of a live watch: a camera, a screen, a named pipe, an address, or a file at its own
+speed.
 
 Looks only at names and kinds of files, and opens nothing.
 """
@@ -14,6 +15,7 @@ from screener.errors import SourceError
 from screener.video.container.gate import check_file
 from screener.video.inputs.expanding import expand_sources
 from screener.video.inputs.standard_input import WATCHED, handed_down, is_handed_down
+from screener.video.live.screen_area import ScreenArea
 from screener.video.masking import masked
 from screener.video.sources import Source, SourceFailure, file_source, printable_name
 
@@ -21,9 +23,9 @@ _VIDEO_DEVICE = re.compile(r"/dev/video(\d+)")
 
 
 def live_source(source: Source | str | int | Path) -> Source:
-    """The source for a camera index, device path, pipe, address or file. Raises SourceError for anything else.
+    """The source for a camera index, `screen:0`, device path, pipe, address or file. Raises SourceError for anything else.
 
-    The source's kind is "camera", "pipe", "url" or "file".
+    The source's kind is "camera", "screen", "pipe", "url" or "file".
     """
     if isinstance(source, Source):
         return source
@@ -32,6 +34,8 @@ def live_source(source: Source | str | int | Path) -> Source:
         return _handed_down(text)
     if os.path.lexists(text):
         return _from_path(text)
+    if ScreenArea.named(text) is not None:
+        return Source(text, "screen", text)
     found = expand_sources([text])
     if len(found) != 1:
         raise SourceError("not_found", f"{printable_name(masked(text))}: names {len(found)} inputs; a live watch has one source")
