@@ -15,8 +15,9 @@ author = "the screener contributors"
 project_copyright = "2026, the screener contributors"
 release = version = versions()["screener"]
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "generated_reference", "plain_docstrings", "repository_pages"]
-source_suffix = {".md": "markdown"}
+extensions = ["myst_nb", "sphinx.ext.autodoc", "generated_reference", "plain_docstrings", "repository_pages"]
+source_suffix = {".md": "myst-nb", ".ipynb": "myst-nb"}
+nb_execution_mode = "off"  # `scripts/make_notebook.py` runs it, and keeps what it printed
 exclude_patterns = ["_extensions", "_build"]
 nitpicky = False
 

@@ -34,7 +34,11 @@ class Screener(Models):
         on_progress: OnProgress | None = None,
         frame_transform: FrameTransform | None = None,
     ) -> Verdict:
-        """Judge one input. Never raises for a bad input: the verdict is then undecided, coverage none, with the reason."""
+        """Judge one input. Never raises for a bad input: the verdict is then undecided, coverage none, with the reason.
+
+        on_progress: called after each frame with how many were looked at, and how many are expected in all, None where that is not known.
+        An exception that it raises calls the scan off: it comes out of here, and the decoding process ends.
+        """
         found = as_source(source)
         if isinstance(found, SourceFailure):
             failure = SourceError(found.reason, found.message)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command_line import PASSES_ALL
+from command_line import JUDGED_FRAMES, PASSES_ALL
 
 import screener
 from screener import ScanSettings, SettingsError, SourceError, Verdict
@@ -104,6 +104,25 @@ def test_a_stream_may_be_left_before_its_end(loaded: screener.Screener, media: P
     scores.close()  # type: ignore[attr-defined]
     assert first.frame_index >= 0
     assert loaded.scan(media / "face.png").coverage == "complete"
+
+
+def test_progress_is_told_and_an_exception_in_it_calls_the_scan_off(loaded: screener.Screener, media: Path) -> None:
+    class Cancelled(Exception):
+        pass
+
+    told: list[tuple[int, int | None]] = []
+
+    def on_progress(frames: int, expected: int | None) -> None:
+        told.append((frames, expected))
+        if frames == 3:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        loaded.scan(media / "one.mp4", on_progress)
+    assert [frames for frames, _ in told] == [1, 2, 3]
+    told.clear()
+    assert loaded.scan(media / "one.mp4", lambda frames, expected: told.append((frames, expected))).coverage == "complete"
+    assert told[-1] == (JUDGED_FRAMES, JUDGED_FRAMES)
 
 
 def test_every_public_name_is_there() -> None:
