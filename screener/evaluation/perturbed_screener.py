@@ -12,7 +12,7 @@ from pathlib import Path
 
 from screener.encoding.h264 import write_h264
 from screener.errors import SettingsError, SourceError
-from screener.evaluation.perturbations import PERTURBATIONS, STRENGTHS, VERSION, Perturbation, random_numbers
+from screener.perturbation.kinds import PERTURBATIONS, STRENGTHS, VERSION, Perturbation, random_numbers
 from screener.records import Frame, Verdict
 from screener.runtime.file_hash import sha256_of
 from screener.scanning.screener import Screener, as_source
