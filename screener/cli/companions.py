@@ -9,6 +9,7 @@ from screener.annotation.folders import CopyFolder, StillsFolder
 from screener.cli.wishes import Wishes
 from screener.errors import SourceError
 from screener.markers import MarkerFolder
+from screener.perturbation.applied import STRESS
 from screener.report import counted, visible
 from screener.video import Source
 
@@ -54,6 +55,12 @@ class Companions:
             folder.add(verdict, source)
         except SourceError as error:
             _tell(f"{error}; it was judged, and cannot be shown")
+
+
+def tell_cost() -> None:
+    """What a stress test costs, before it is made."""
+    changes = "; ".join(applied.words for applied in STRESS)
+    _tell(f"--stress judges each face {len(STRESS)} more times: after {changes}")
 
 
 def _tell(text: str) -> None:

@@ -91,6 +91,10 @@ def scan(
     trust_anchors: Annotated[
         Path | None, typer.Option("--trust-anchors", help="PEM file of the signers whose content credentials (C2PA) are trusted.")
     ] = None,
+    stress: Annotated[
+        bool | None,
+        typer.Option("--stress", help="Judge each face again, re-compressed, smaller and blurred, and say whether the outcome holds."),
+    ] = None,
     batch_size: Annotated[int | None, typer.Option("--batch-size", help="Faces scored together (16).")] = None,
     workers: Annotated[int, typer.Option("--workers", min=1, help="Inputs judged at once, with one set of models.")] = 1,
     detect_every: Annotated[
@@ -121,7 +125,7 @@ def scan(
         "frames": frames, "fps": fps, "all_frames": all_frames, "until_sure": until_sure, "budget_seconds": budget,
         "fpr": fpr, "threshold": threshold, "min_face_px": min_face_px, "time_limit_seconds": time_limit, "allow_private": allow_private,
         "stream_seconds": stream_seconds, "batch_size": batch_size, "detect_every": detect_every, "device": device, "dtype": dtype,
-        "engine": engine, "decoder": decoder, "trust_anchors": trust_anchors,
+        "engine": engine, "decoder": decoder, "trust_anchors": trust_anchors, "stress": stress,
     }  # fmt: skip
     with exits():
         log_to(verbose, log_file)
@@ -173,13 +177,15 @@ def _scan(
         raise SettingsError(f"{' '.join(arguments)}: names no input; an empty list judges nothing")
     start_decoder(settings)  # before PyTorch is loaded, which takes as long
 
-    from screener.cli.companions import Companions
+    from screener.cli.companions import Companions, tell_cost
     from screener.journal import Journal
     from screener.report import WRITERS, ReportFolder, progress_for, visible
     from screener.scanning.batch import scan_all
 
     if left_out:
         _tell_left_out(left_out)
+    if settings.stress and not quiet:
+        tell_cost()
     with Journal(places.journal) if places.journal else contextlib.nullcontext() as journal:
         folder = ReportFolder(places.report, len(left_out)) if places.report else None
         # The document of a single input has no place for what was left out.

@@ -13,6 +13,7 @@ from screener.report.outline import legend, outline_of
 from screener.report.page_facts import Fact, checkpoint_facts, file_facts, run_facts
 from screener.report.provenance import provenance_facts
 from screener.report.score_chart import Timeline, timeline
+from screener.report.stress import StressTable, stress_table
 from screener.report.thumbnails import data_uri
 from screener.report.whole_frame import WholeFrame, whole_frame
 from screener.report.wording import (
@@ -110,6 +111,7 @@ class Page:
     thumbnail: str
     scale: Scale | None
     certainty: tuple[str, str]
+    stress: StressTable | None
     coverage: str
     remarks: tuple[str, ...]
     timeline: Timeline | None
@@ -143,6 +145,7 @@ def page_of(verdict: Verdict) -> Page:
         thumbnail=thumbnail_of(verdict),
         scale=scale_of(verdict, verdict),
         certainty=_certainty(verdict),
+        stress=stress_table(verdict),
         coverage=_coverage(verdict),
         remarks=tuple(capitalised(why) + "." for why in spelt_out(verdict.warnings)),
         timeline=timeline(verdict),
