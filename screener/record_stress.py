@@ -57,7 +57,7 @@ class StressedPerson:
 
 @dataclass(frozen=True)
 class Stressed:
-    """The verdict after one change. kind, level: the change, such as `blur` and 13. words: the same for readers. people: those judged."""
+    """The verdict after one change. kind, level: the change, such as `blur` and 9. words: the same for readers. people: those judged."""
 
     kind: str
     level: float
@@ -75,7 +75,7 @@ class Stressed:
 
     @property
     def name(self) -> str:
-        """`blur 13`."""
+        """`blur 9`."""
         return f"{self.kind} {self.level:g}"
 
     def of(self, track_id: int) -> StressedPerson:

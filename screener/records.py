@@ -250,7 +250,7 @@ class Verdict:
     scanned_at: when judging began, ISO 8601 in UTC, to the second; empty if unknown. scene: the frame in which the deciding person scored
     highest, for the report; None if nobody was judged, or no crops are kept.
     provenance: what the file states about its origin; it has no part in the score. Empty if the input is no file.
-    stress: the verdict after each change of a stress test; empty if none was asked for, or nobody could be judged.
+    stress: the verdict after each change of a stress test; empty if none was asked for, or nobody could be judged. size_bytes: of the file.
     """
 
     source: str
@@ -275,6 +275,7 @@ class Verdict:
     scene: Scene | None = field(default=None, repr=False, compare=False)
     provenance: dict[str, Any] = field(default_factory=dict)
     stress: tuple[Stressed, ...] = ()
+    size_bytes: int | None = None
 
     def __post_init__(self) -> None:
         check.one_of(self, "outcome", OUTCOMES)
@@ -291,6 +292,7 @@ class Verdict:
             "schema_version": SCHEMA_VERSION,
             "source": self.source,
             "sha256": self.sha256,
+            "size_bytes": self.size_bytes,
             "scanned_at": self.scanned_at,
             "outcome": self.outcome,
             "p_fake": rounded_score(self.p_fake),

@@ -31,6 +31,7 @@ def from_plain(values: dict[str, Any]) -> Verdict:
         whole["video"] = _record(VideoFacts, whole["video"])
         whole["people"] = tuple(_person(person) for person in whole["people"])
         whole["frames"] = tuple(_face(face) for face in whole["frames"])
+        whole.setdefault("size_bytes", None)
         whole["stress"] = tuple(_stressed(one) for one in whole.get("stress", ()))
         return _record(Verdict, whole)
     except (TypeError, KeyError, AttributeError) as error:

@@ -48,7 +48,9 @@ class Applied:
         return lambda frame: replace(frame, picture_rgb=self.picture(frame.picture_rgb, file_name, frame.index))
 
 
-STRESS = tuple(Applied(kind, strength) for kind in ("h264", "downscale", "blur") for strength in (1, 3))
-"""What a copy goes through on its way to a viewer, lightly and as platforms and messengers do: H.264 at CRF 23 and 32, 1.25 and 2 times
-smaller, blur with kernels of 7 and 13 pixels.
+STRESS = tuple(Applied(kind, strength) for kind in ("h264", "downscale", "blur") for strength in (1, 2))
+"""What gentle copies of a recording go through: H.264 at CRF 23 and 28, 1.25 and 1.5 times smaller, blur with kernels of 7 and 9 pixels.
+
+Stronger ones mostly leave nothing to judge: after strength 3 of blur, 101 of 187 development clips are less sharp than the default weights
+were calibrated for.
 """

@@ -46,7 +46,7 @@ def test_the_json_holds_the_schema_and_says_what_holds(stressed: tuple[Path, End
 
 def test_the_cost_is_said_before_unless_quiet(stressed: tuple[Path, Ended], media: Path, checkpoint: Path) -> None:
     before, _, after = stressed[1].err.partition("--stress judges each face 6 more times")
-    assert after and "blur, kernel 13" in after and "judged" not in before
+    assert after and "blur, kernel 9" in after and "judged" not in before
     assert "more times" not in scanned(checkpoint, media / "face.png", "--stress", "-q").err
 
 

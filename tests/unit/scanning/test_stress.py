@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from builders import TINY_PREPROCESSING, box, face_crop, limits, person, sighting
@@ -34,8 +35,11 @@ def test_a_changed_crop_is_that_of_the_changed_frame(number: int) -> None:
 
     if STRESS[number].kind == "h264":  # blocks lie elsewhere, so errors are others, as large
         assert 0.6 < away(untouched) / away(untouched, expected) < 1.6
-    else:
-        assert away(expected) < 2.5 and away(expected) < 0.7 * away(untouched) + 0.5
+    else:  # crops lie on whole pixels of a smaller picture, so up to half of one apart
+        coarse, expected_coarse = (cv2.GaussianBlur(crop, (0, 0), 2) for crop in (changed.crop_rgb, expected))
+        assert away(expected_coarse, coarse) < 4
+        assert 0.8 < sharpness(changed.crop_rgb) / sharpness(expected) < 1.25
+        assert sharpness(changed.crop_rgb) < 0.9 * sharpness(untouched)
     assert changed.face_px == pytest.approx(FACE.size_px * scale, rel=0.01)
     assert changed.sharpness == sharpness(changed.crop_rgb) and changed.fate == "crop"
 
@@ -43,7 +47,7 @@ def test_a_changed_crop_is_that_of_the_changed_frame(number: int) -> None:
 def test_a_face_that_a_change_makes_too_small_or_too_blurred_is_not_judged() -> None:
     frame = Frame(PORTRAIT, 0.0, 0)
     fates = [changed.fate for changed in Changes(TINY_PREPROCESSING, 70, 0.0)(frame, FACE)]
-    assert fates == ["too_small" if STRESS[n].kind == "downscale" and STRESS[n].level == 2 else "crop" for n in range(len(STRESS))]
+    assert fates == ["too_small" if STRESS[n].kind == "downscale" and STRESS[n].level == 1.5 else "crop" for n in range(len(STRESS))]
     blurred = Changes(TINY_PREPROCESSING, 40, 0.0)(frame, FACE)[-1].sharpness
     assert [changed.fate for changed in Changes(TINY_PREPROCESSING, 40, blurred + 1)(frame, FACE)][-1] == "too_blurred"
 
@@ -82,7 +86,7 @@ def test_each_person_is_judged_after_each_change_and_the_video_by_all_of_them() 
     before = [person("fake", 0.9), person("genuine", 0.1, track_id=2), person("undecided", None, track_id=3, frames_judged=0)]
     found = stressed(before, after, "complete", 6, 0.6)
     assert [one.outcome for one in found] == ["fake", "genuine", "undecided", "fake", "fake", "fake"]
-    assert [one.name for one in tipping(found, "fake")] == ["h264 32", "downscale 1.25"]
-    assert [one.name for one in tipping(found, "genuine", 2)] == ["blur 7", "blur 13"]
+    assert [one.name for one in tipping(found, "fake")] == ["h264 28", "downscale 1.25"]
+    assert [one.name for one in tipping(found, "genuine", 2)] == ["blur 7", "blur 9"]
     assert all([p.track_id for p in one.people] == [1, 2] for one in found)
     assert stressed(before[2:], after, "complete", 6, 0.6) == ()
