@@ -65,6 +65,9 @@ def scan(
         typer.Option("--annotate", help="Folder for copies with boxes, numbers and scores drawn in; videos with their sound."),
     ] = None,
     stills: Annotated[Path | None, typer.Option("--stills", help="Folder for the frames that decided, whole, the face marked.")] = None,
+    sign: Annotated[
+        Path | None, typer.Option("--sign", help="SSH key to sign what -o and --report write with; the signature of FILE is FILE.sig.")
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Keep a journal beside -o or --report; repeated after any stop, judge only what it lacks.")
     ] = False,
@@ -133,7 +136,9 @@ def scan(
             given["trust_anchors"] = _certificates(trust_anchors)
         settings = scan_settings(config, {name: value for name, value in given.items() if value is not None})
         format_name = one_of({"json": json_, "jsonl": jsonl, "csv": csv, "people-csv": people_csv})
-        places = Places(output, report, _journal_path(resume, journal, output, report), Wishes(markers, annotate, stills))
+        places = Places(output, report, _journal_path(resume, journal, output, report), Wishes(markers, annotate, stills, sign))
+        if sign is not None and output is None and report is None:
+            raise SettingsError("--sign signs files; name one with -o, or a folder with --report")
         sys.exit(_scan(sources, settings, checkpoint, format_name, places, workers, allow_incomplete, quiet, not no_frames))
 
 
@@ -204,6 +209,7 @@ def _scan(
         _tell_totals(run.summary, places.output)
     if index is not None and not quiet:
         sys.stderr.write(f"screener: report: {visible(str(index))}\n")
+    companions.sign([*([places.output] if places.output else []), *(folder.written if folder else [])])
     if not quiet:
         companions.tell()
     if status is not None:

@@ -17,6 +17,7 @@ from screener.checkpoint import load_checkpoint
 from screener.errors import DatasetError
 from screener.records import Verdict
 from screener.runtime.file_hash import sha256_of
+from screener.runtime.signatures import checked, signature_of
 from screener.runtime.versions import versions
 from screener.scanning.screener import Screener
 from screener.settings import ScanSettings
@@ -64,12 +65,17 @@ def claims_of(report: Path) -> list[Claim]:
     return found
 
 
-def verified(report: Path, checkpoint: Path | None = None, rerun: bool = False) -> Iterator[Finding]:
-    """Check every claim, one after the other.
+def verified(
+    report: Path, checkpoint: Path | None = None, rerun: bool = False, signature: Path | None = None, signers: Path | None = None
+) -> Iterator[Finding]:
+    """Check the signature, and every claim, one after the other.
 
-    checkpoint: the weights that should have judged; the default weights if left out. Raises DatasetError and CheckpointError.
+    checkpoint: the weights that should have judged; the default weights if left out. signature: of the report; that beside it, if there is
+    one, if left out. signers: who may have signed (`signatures.checked`). Raises DatasetError, CheckpointError and SettingsError.
     """
     claims = claims_of(report)
+    if signature or signers or signature_of(report).exists():
+        yield _signed(report, signature or signature_of(report), signers)
     weights = load_checkpoint(checkpoint)
     for claim in claims:
         held = _input(report, claim)
@@ -81,6 +87,13 @@ def verified(report: Path, checkpoint: Path | None = None, rerun: bool = False) 
             yield _versions(claim)
         if rerun:
             yield from _judged_again(report, claim, checkpoint, bool(held.holds) and same)
+
+
+def _signed(report: Path, signature: Path, signers: Path | None) -> Finding:
+    if not signature.exists():
+        return Finding(str(report), "signature", None, f"there is none: no {signature.name} beside it; name it with --signature")
+    check = checked(report, signature, signers)
+    return Finding(str(report), "signature", check.holds, check.words)
 
 
 def _objects(report: Path, text: str) -> list[Any]:
