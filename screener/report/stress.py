@@ -41,6 +41,9 @@ class StressTable:
     rows: tuple[StressRow, ...]
 
 
+NEAR = "near_threshold"
+"""A reason that an undecided score tells by itself."""
+
 MOST_COLUMNS = 4
 """People that the table has columns for, those who tip first."""
 
@@ -65,8 +68,17 @@ def stress_sentence(verdict: Verdict) -> str:
     tipped = tipping(verdict.stress, verdict.outcome)
     if not tipped:
         return f"The outcome, {verdict.outcome}, holds after all {changes}: {_kinds(verdict.stress)}."
-    into = "; ".join(f"{one.outcome} after {one.words}" for one in tipped)
-    return f"The outcome, {verdict.outcome}, does not hold: {into}. It holds after {len(verdict.stress) - len(tipped)} of {changes}."
+    into = {outcome: [one for one in tipped if one.outcome == outcome] for outcome in dict.fromkeys(one.outcome for one in tipped)}
+    if len(into) == 1 and len(tipped) == len(verdict.stress):
+        return f"The outcome, {verdict.outcome}, does not hold: it is {tipped[0].outcome} after each of {changes}."
+    fell = "; ".join(f"{outcome} after {listed([_in_brackets(one.words) for one in such])}" for outcome, such in into.items())
+    return f"The outcome, {verdict.outcome}, does not hold: {fell}. It holds after {len(verdict.stress) - len(tipped)} of {changes}."
+
+
+def _in_brackets(words: str) -> str:
+    """`blur, kernel 7` -> `blur (kernel 7)`, for lists that have commas themselves."""
+    kind, _, level = words.partition(", ")
+    return f"{kind} ({level})" if level else kind
 
 
 def stress_lines(verdict: Verdict) -> list[str]:
@@ -121,5 +133,5 @@ def _shown(verdict: Verdict) -> list[tuple[int, TrackVerdict]]:
 
 
 def _cell(found: Stressed | StressedPerson, outcome: str) -> StressCell:
-    why = "; ".join(spelt_out(found.reasons))
+    why = "; ".join(spelt_out(reason for reason in found.reasons if reason != NEAR))
     return StressCell(found.outcome, "" if found.p_fake is None else score(found.p_fake), why, found.outcome != outcome)

