@@ -76,13 +76,13 @@ def face_px(verdict: Verdict) -> float:
 
 def print_slices(found: Sequence[tuple[dict[str, str], Verdict]]) -> None:
     """A row for each slice."""
-    print(f"{'slice':<28}{'clips':>6}{'all hold':>10}{'decided':>9}{'all hold':>10}{'lost':>6}{'reversed':>10}")
+    print(f"{'slice':<32}{'clips':>6}{'all hold':>12}{'decided':>9}{'all hold':>10}{'lost':>6}{'reversed':>10}")
     for name, verdicts in {**slices(found), "all": [verdict for _, verdict in found]}.items():
         tested = [verdict for verdict in verdicts if verdict.stress]
         decided = [verdict for verdict in tested if verdict.outcome in DECIDED]
         lost = sum(any(one.outcome == "undecided" for one in verdict.stress) for verdict in decided)
         turned = sum(any(one.outcome in DECIDED for one in tipping(verdict.stress, verdict.outcome)) for verdict in decided)
-        print(f"{name:<28}{len(tested):>6}{held(tested):>10}{len(decided):>9}{held(decided):>10}{lost:>6}{turned:>10}")
+        print(f"{name:<32}{len(tested):>6}{held(tested):>12}{len(decided):>9}{held(decided):>10}{lost:>6}{turned:>10}")
 
 
 def held(verdicts: Sequence[Verdict]) -> str:
