@@ -172,9 +172,14 @@ def _holds(verdict: Verdict) -> str:
 def _weight(verdict: Verdict) -> str:
     """How much more often a fake is called fake than a genuine video is, with the ends of both intervals put against each other."""
     point = verdict.operating_point
-    if not point.get("fakes_found") or not point.get("reals_called_fake"):
+    if "fakes_found" not in point or not point["fake_videos"]:
         return " How much weight that has was not measured."
     fakes, reals = (int(point["fakes_found"]), int(point["fake_videos"])), (int(point["reals_called_fake"]), int(point["real_videos"]))
+    if not fakes[0] or not reals[0]:
+        return (
+            f" On the videos these weights were measured on, {fakes[0]} of {fakes[1]} manipulated and {reals[0]} of {reals[1]} genuine ones "
+            "got such a verdict."
+        )
     (low, high), (low_real, high_real) = (wilson_interval(count / videos, videos) for count, videos in (fakes, reals))
     ratio = (fakes[0] / fakes[1]) / (reals[0] / reals[1])
     return (

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from command_line import PASSES_ALL, Ended, run_here
 from jsonschema import Draft202012Validator
+from PIL import Image
 
 import screener
 from screener import ScanSettings, SettingsError
@@ -97,5 +99,8 @@ def test_from_python(media: Path, checkpoint: Path) -> None:
     verdict = screener.scan(media / "face.png", settings, checkpoint)
     assert [one.outcome for one in verdict.stress] == ["genuine"] * len(STRESS)
     assert screener.scan(media / "notes.txt", settings, checkpoint).to_dict()["stress"] is None
+    frame = np.ascontiguousarray(np.asarray(Image.open(media / "face.png").convert("RGB")), np.uint8)
+    given = screener.scan_frames([frame], settings=settings, checkpoint=checkpoint)
+    assert [one.p_fake for one in given.stress] == [one.p_fake for one in verdict.stress]
     with pytest.raises(SettingsError, match="use scan with stress"):
         next(screener.scan_stream(media / "one.mp4", settings, checkpoint))

@@ -88,6 +88,8 @@ def test_what_was_not_measured_is_said_so(verdicts: dict[str, Verdict]) -> None:
     by_hand = statement_of(of_shipped(fake, operating_point={}))
     assert by_hand.known_errors == ("How often a threshold set by hand is wrong was not measured.",)
     assert "How much weight that has was not measured." in by_hand.conclusion
+    spotless = statement_of(of_shipped(fake, operating_point={**POINT, "reals_called_fake": 0})).conclusion
+    assert "10 of 41 manipulated and 0 of 114 genuine ones got such a verdict." in spotless
     assert measured_for(of_shipped(fake, operating_point={**POINT, "fpr": 0.1})) is None
     assert "is not on record here" in statement_of(verdicts["genuine"]).conclusion
     assert "Only part of the input was judged" in statement_of(of_shipped(verdicts["partial_fake"])).conclusion
