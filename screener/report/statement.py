@@ -177,8 +177,8 @@ def _weight(verdict: Verdict) -> str:
     fakes, reals = (int(point["fakes_found"]), int(point["fake_videos"])), (int(point["reals_called_fake"]), int(point["real_videos"]))
     if not fakes[0] or not reals[0]:
         return (
-            f" On the videos these weights were measured on, {fakes[0]} of {fakes[1]} manipulated and {reals[0]} of {reals[1]} genuine ones "
-            "got such a verdict."
+            f" On the videos these weights were measured on, {fakes[0]} of {fakes[1]} manipulated and {reals[0]} of {reals[1]} genuine "
+            "ones got such a verdict."
         )
     (low, high), (low_real, high_real) = (wilson_interval(count / videos, videos) for count, videos in (fakes, reals))
     ratio = (fakes[0] / fakes[1]) / (reals[0] / reals[1])
