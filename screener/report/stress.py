@@ -96,6 +96,9 @@ def _fall(verdict: Verdict, person: TrackVerdict | None = None) -> str:
     tipped = tipping(verdict.stress, outcome, track_id)
     if not tipped:
         return f"stable, {outcome} after all {counted(len(verdict.stress), 'change')} ({_kinds(verdict.stress)})"
+    fallen = {_of(one, track_id).outcome for one in tipped}
+    if len(tipped) == len(verdict.stress) and len(fallen) == 1:
+        return f"tips: {fallen.pop()} after each of {counted(len(tipped), 'change')} ({_kinds(tipped)})"
     into = [f"{found.outcome}{_scored(found)} after {one.words}" for one in tipped for found in [_of(one, track_id)]]
     return f"tips: {'; '.join(into)}"
 

@@ -18,6 +18,7 @@ from screener.records import Verdict
 from screener.report.html import page_html
 from screener.report.measured import measured_for
 from screener.report.statement import statement_of
+from screener.report.stress import stress_lines
 
 CARD = (Path(__file__).parents[3] / "weights" / "MODEL_CARD.md").read_text(encoding="utf-8")
 KNOWN = json.loads(resources.files("screener.report").joinpath("measured.json").read_text(encoding="utf-8"))
@@ -105,6 +106,13 @@ def test_a_stress_test_takes_part_in_the_findings_and_weighs(verdicts: dict[str,
     steady, tipping = (replace(verdicts["genuine"], stress=after("genuine", second)) for second in ("genuine", "fake"))
     assert "holds after 2 of 2 slight changes" in statement_of(steady).findings
     assert "less weight" not in statement_of(steady).conclusion and "less weight" in statement_of(tipping).conclusion
+    falling = replace(verdicts["genuine"], stress=after("undecided", "undecided"))
+    lines = [stress_lines(one) for one in (steady, tipping, falling)]
+    assert lines == [
+        ["stress: stable, genuine after all 2 changes (blur)"],
+        ["stress: tips: fake (p 0.50) after blur, kernel 8"],
+        ["stress: tips: undecided after each of 2 changes (blur)"],
+    ]
     page = words(page_html(tipping))
     assert "The outcome, genuine, does not hold: fake after blur (kernel 8). It holds after 1 of 2 changes." in page
     assert "Blur, kernel 8 0.50 fake tips" in page
