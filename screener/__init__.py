@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     __version__: str
     from screener.checkpoint import Checkpoint as Checkpoint
     from screener.checkpoint import load_checkpoint as load_checkpoint
+    from screener.comparison import Comparison as Comparison
+    from screener.comparison import compare as compare
     from screener.errors import CheckpointError as CheckpointError
     from screener.errors import DeviceError as DeviceError
     from screener.errors import ScreenerError as ScreenerError
@@ -41,6 +43,8 @@ logging.getLogger(__name__).addHandler(logging.NullHandler())  # silent, unless 
 _HOMES = {
     "Checkpoint": "checkpoint",
     "load_checkpoint": "checkpoint",
+    "Comparison": "comparison",
+    "compare": "comparison",
     "CheckpointError": "errors",
     "DeviceError": "errors",
     "ScreenerError": "errors",

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from screener import record_checks as check
 from screener.errors import REASONS, WARNINGS
+from screener.record_stress import ChangedCrop, Stressed, stress_dict
 from screener.record_views import (
     frame_dict,
     frame_table,
@@ -107,6 +108,7 @@ class FaceCrop:
 
     crop_rgb: (S, S, 3) uint8. frame_index, pts_seconds: of its frame. sharpness: see `preprocessing.sharpness`.
     scene: reduced copy of its frame, shared by all faces of the frame; None if no report will show it.
+    changed: the face after each change of a stress test, in their order; empty if there is none.
     """
 
     crop_rgb: NDArray[np.uint8]
@@ -116,6 +118,7 @@ class FaceCrop:
     track_id: int
     sharpness: float
     scene: Scene | None = None
+    changed: tuple[ChangedCrop, ...] = ()
 
     def __post_init__(self) -> None:
         check.square_picture(self, "crop_rgb")
@@ -247,6 +250,7 @@ class Verdict:
     scanned_at: when judging began, ISO 8601 in UTC, to the second; empty if unknown. scene: the frame in which the deciding person scored
     highest, for the report; None if nobody was judged, or no crops are kept.
     provenance: what the file states about its origin; it has no part in the score. Empty if the input is no file.
+    stress: the verdict after each change of a stress test; empty if none was asked for, or nobody could be judged. size_bytes: of the file.
     """
 
     source: str
@@ -270,6 +274,8 @@ class Verdict:
     scanned_at: str = field(default="", compare=False)
     scene: Scene | None = field(default=None, repr=False, compare=False)
     provenance: dict[str, Any] = field(default_factory=dict)
+    stress: tuple[Stressed, ...] = ()
+    size_bytes: int | None = None
 
     def __post_init__(self) -> None:
         check.one_of(self, "outcome", OUTCOMES)
@@ -286,6 +292,7 @@ class Verdict:
             "schema_version": SCHEMA_VERSION,
             "source": self.source,
             "sha256": self.sha256,
+            "size_bytes": self.size_bytes,
             "scanned_at": self.scanned_at,
             "outcome": self.outcome,
             "p_fake": rounded_score(self.p_fake),
@@ -301,6 +308,7 @@ class Verdict:
             "people": [person_dict(person, self.video.frame_rate) for person in self.people],
             "frames": [frame_dict(score) for score in self.frames],
             "checkpoint": self.checkpoint,
+            **({"stress": stress_dict(self.stress, self.outcome, self.people)} if self.settings.get("stress") else {}),
             "settings": self.settings,
             "versions": self.versions,
             "timing_seconds": {name: rounded_seconds(value) for name, value in self.timing_seconds.items()},

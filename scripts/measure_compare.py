@@ -5,7 +5,8 @@ against copies of itself that are encoded anew here, with other codecs, sizes, r
 
     python scripts/measure_compare.py DATA [--copies-of 1] [--only GROUP]
 
-Prints a line per comparison and the figures; nothing of any picture is kept.
+Prints a line per comparison and the figures; nothing of any picture is kept. The last figure judges each scene by a threshold that was
+chosen on the other scenes alone: the geometric middle between the copies that differ most and the replaced faces that differ least.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import cv2
 import numpy as np
 
 from screener.comparison import Comparison, compare
+from screener.comparison.records import LEAST_MOMENTS
 from screener.records import Frame
 from screener.settings import ScanSettings
 from screener.video import file_source, open_video
@@ -96,6 +98,40 @@ def said(name: str, found: Comparison) -> str:
     return found.outcome
 
 
+def reach(found: Comparison) -> float:
+    """The highest threshold at which some face of a comparison would count as replaced; 0 without a face."""
+    reached = 0.0
+    for person in found.people:
+        differences = [moment.difference for moment in person.moments]
+        padded = [differences[0], *differences, differences[-1]]
+        steady = [float(np.median(padded[place : place + 3])) for place in range(len(differences))]
+        runs = [min(steady[place : place + LEAST_MOMENTS]) for place in range(len(steady) - LEAST_MOMENTS + 1)]
+        reached = max([reached, *runs])
+    if found.outcome == "replaced" and reached < found.threshold:
+        raise AssertionError(f"a face counts as replaced at {found.threshold}, and its reach is {reached}")
+    return reached
+
+
+def leave_one_scene_out(reaches: dict[str, dict[bool, list[float]]]) -> None:
+    """Print how every scene fares under a threshold of the others. reaches: scene -> whether replaced -> reach of each comparison."""
+    thresholds, found, alarms = [], 0, 0
+    for left_out, mine in reaches.items():
+        others = [of for group, of in reaches.items() if group != left_out]
+        highest = max(value for of in others for value in of[False])
+        lowest = min(value for of in others for value in of[True] if value > 0)
+        threshold = float(np.sqrt(highest * lowest))
+        thresholds.append(threshold)
+        found += sum(value >= threshold for value in mine[True])
+        alarms += sum(value >= threshold for value in mine[False])
+    fakes, copies = (sum(len(of[kind]) for of in reaches.values()) for kind in (True, False))
+    print(f"\nLeaving one scene out: thresholds {min(thresholds):.2f} to {max(thresholds):.2f}")
+    print(f"  replaced {found} of {fakes} pairs, {alarms} of {copies} copies")
+    least = sorted(value for of in reaches.values() for value in of[True] if value > 0)[:3]
+    most = sorted(value for of in reaches.values() for value in of[False])[-3:]
+    for name, values in (("pairs that differ least", least), ("copies that differ most", most)):
+        print(f"  {name}: {', '.join(f'{value:.2f}' for value in values)}")
+
+
 def scenes_of(folder: Path) -> dict[str, tuple[Path, list[tuple[str, Path]]]]:
     groups: dict[str, list[dict[str, str]]] = defaultdict(list)
     with (folder / "manifest.csv").open(encoding="utf-8", newline="") as file:
@@ -119,23 +155,30 @@ def main() -> None:
     pairs: dict[str, Counter[str]] = defaultdict(Counter)
     copies: dict[str, Counter[str]] = defaultdict(Counter)
     unrelated: Counter[str] = Counter()
+    reaches: dict[str, dict[bool, list[float]]] = defaultdict(lambda: {True: [], False: []})
     reals = [real for real, _ in scenes.values()]
     with tempfile.TemporaryDirectory() as folder:
         for number, (group, (real, fakes)) in enumerate(scenes.items()):
             for method, fake in fakes:
-                pairs[method][said(f"{group}: {method}", compare(real, fake))] += 1
+                held = compare(real, fake)
+                pairs[method][said(f"{group}: {method}", held)] += 1
+                reaches[group][True].append(reach(held))
             other = reals[(number + 1) % len(reals)]
             if other != real:
                 unrelated[said(f"{group}: unrelated", compare(real, other))] += 1
             for name, copy in COPIES.items() if number % arguments.copies_of == 0 else ():
                 made = encode(real, Path(folder) / f"copy{copy.suffix}", copy)
-                copies[name][said(f"{group}: {name}", compare(real, made))] += 1
+                held = compare(real, made)
+                copies[name][said(f"{group}: {name}", held)] += 1
+                reaches[group][False].append(reach(held))
     for title, table in (("Pairs", pairs), ("Copies", copies)):
         print(f"\n{title}")
         for name, counts in table.items():
             print(f"  {name:<40} " + ", ".join(f"{outcome} {count}" for outcome, count in counts.most_common()))
         total = sum(table.values(), Counter())
         print(f"  {'all':<40} " + ", ".join(f"{outcome} {count}" for outcome, count in total.most_common()))
+    if len(reaches) > 1:
+        leave_one_scene_out(reaches)
     print("\nUnrelated: " + ", ".join(f"{outcome} {count}" for outcome, count in unrelated.most_common()))
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from screener.annotation.folders import CopyFolder, StillsFolder
 from screener.cli.wishes import Wishes
 from screener.errors import SourceError
 from screener.markers import MarkerFolder
+from screener.perturbation.applied import STRESS
 from screener.report import counted, visible
+from screener.runtime.signatures import Signer
 from screener.video import Source
 
 if TYPE_CHECKING:
@@ -19,10 +22,12 @@ if TYPE_CHECKING:
 
 
 class Companions:
-    """Opens what was asked for. Raises OutputError."""
+    """Opens what was asked for. Raises OutputError, and SettingsError for a key that cannot sign."""
 
     def __init__(self, wishes: Wishes, settings: ScanSettings) -> None:
         self._wishes = wishes
+        self._signer = Signer(wishes.sign) if wishes.sign else None
+        self._signed = 0
         self._markers = MarkerFolder(wishes.markers) if wishes.markers else None
         self._copies = CopyFolder(wishes.annotate, settings) if wishes.annotate else None
         self._stills = StillsFolder(wishes.stills, settings) if wishes.stills else None
@@ -38,8 +43,15 @@ class Companions:
             if folder is not None:
                 self._add_pictures(folder, judged.verdict, source)
 
+    def sign(self, paths: list[Path]) -> None:
+        """Sign what was written, if that was asked for. Raises OutputError."""
+        if self._signer is not None:
+            self._signed += self._signer.sign(paths)
+
     def tell(self) -> None:
         """Where it all is, on standard error."""
+        if self._signer is not None:
+            _tell(f"{counted(self._signed, 'signature')}, each beside its file as .sig")
         if self._markers is not None:
             _tell(f"markers of {counted(self._markers.written, 'video')}: {self._wishes.markers}")
         for folder, path, noun in ((self._copies, self._wishes.annotate, "annotated"), (self._stills, self._wishes.stills, "still")):
@@ -54,6 +66,12 @@ class Companions:
             folder.add(verdict, source)
         except SourceError as error:
             _tell(f"{error}; it was judged, and cannot be shown")
+
+
+def tell_cost() -> None:
+    """What a stress test costs, before it is made."""
+    changes = "; ".join(applied.words for applied in STRESS)
+    _tell(f"--stress judges each face {len(STRESS)} more times: after {changes}")
 
 
 def _tell(text: str) -> None:

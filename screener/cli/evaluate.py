@@ -75,7 +75,9 @@ def evaluate(
     with exits():
         _refuse_contradictions(given, config, results, compare, checkpoint, model_card)
         check_perturb(perturb, strengths, {"--results": results, "--compare": compare})
-        settings = scan_settings(config, {**{name: value for name, value in given.items() if value is not None}, "thumbnails": 0})
+        settings = scan_settings(
+            config, {**{name: value for name, value in given.items() if value is not None}, "thumbnails": 0, "stress": False}
+        )
         items, name = _items(data, layout, split, limit_per_method)
         wanted = Wanted(items, name, settings, _made(output), json_, quiet)
         if compare is not None:

@@ -37,7 +37,7 @@ StrengthsOption = Annotated[str | None, typer.Option("--strengths", help="Of --p
 
 def check_perturb(kinds: str | None, strengths: str | None, rivals: dict[str, object]) -> None:
     """Raise SettingsError before anything is judged. rivals: other options that --perturb cannot go with, and what was given."""
-    from screener.evaluation.perturbations import chosen_kinds, chosen_strengths
+    from screener.perturbation.kinds import chosen_kinds, chosen_strengths
 
     if kinds is None:
         if strengths is not None:
@@ -60,9 +60,9 @@ def perturbed(
     quiet: bool,
 ) -> Robustness:
     """Judge the items after each perturbation. clean: their results as they are. folder: of the evaluation, to go on after a stop."""
-    from screener.evaluation.perturbations import chosen_kinds, chosen_strengths
     from screener.evaluation.perturbed_screener import PerturbedScreener
     from screener.evaluation.robustness import perturbed_evaluation
+    from screener.perturbation.kinds import chosen_kinds, chosen_strengths
     from screener.report import progress_for
     from screener.runtime.files import make_folder
 

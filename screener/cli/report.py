@@ -22,9 +22,13 @@ _WORDS = {True: "holds", False: "DIFFERS", None: "unknown"}
 def verify(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="JSON or JSON lines of a scan, or the web page of one input.")],
     checkpoint: CheckpointOption = None,
+    signature: Annotated[Path | None, typer.Option("--signature", help="Signature of FILE (FILE.sig, if that is there).")] = None,
+    signer: Annotated[
+        Path | None, typer.Option("--signer", help="Who should have signed: a public SSH key, or a list of signers (man ssh-keygen).")
+    ] = None,
     rerun: Annotated[bool, typer.Option("--rerun", help="Judge the inputs again with the same settings, and compare.")] = False,
 ) -> None:
-    """Check a report against its inputs and the weights, by their hashes.
+    """Check a report against its inputs and the weights, by their hashes, and its signature.
 
     Exit status: 0 everything holds, 3 something differs or cannot be told, 2 could not run, 130 interrupted.
     """
@@ -33,7 +37,7 @@ def verify(
         from screener.scanning.receipt import verified
 
         every = True
-        for finding in verified(file, checkpoint, rerun):
+        for finding in verified(file, checkpoint, rerun, signature, signer):
             sys.stdout.write(f"{_WORDS[finding.holds]:<8} {finding.what:<11}{visible(finding.source)}: {visible(finding.words)}\n")
             every &= finding.holds is True or finding.what == "versions"
         sys.exit(ExitStatus.GENUINE if every else ExitStatus.INCOMPLETE)

@@ -65,6 +65,9 @@ def scan(
         typer.Option("--annotate", help="Folder for copies with boxes, numbers and scores drawn in; videos with their sound."),
     ] = None,
     stills: Annotated[Path | None, typer.Option("--stills", help="Folder for the frames that decided, whole, the face marked.")] = None,
+    sign: Annotated[
+        Path | None, typer.Option("--sign", help="SSH key to sign what -o and --report write with; the signature of FILE is FILE.sig.")
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Keep a journal beside -o or --report; repeated after any stop, judge only what it lacks.")
     ] = False,
@@ -90,6 +93,10 @@ def scan(
     stream_seconds: Annotated[float | None, typer.Option("--stream-seconds", help="How long to watch an endless stream (30).")] = None,
     trust_anchors: Annotated[
         Path | None, typer.Option("--trust-anchors", help="PEM file of the signers whose content credentials (C2PA) are trusted.")
+    ] = None,
+    stress: Annotated[
+        bool | None,
+        typer.Option("--stress", help="Judge each face again, re-compressed, smaller and blurred, and say whether the outcome holds."),
     ] = None,
     batch_size: Annotated[int | None, typer.Option("--batch-size", help="Faces scored together (16).")] = None,
     workers: Annotated[int, typer.Option("--workers", min=1, help="Inputs judged at once, with one set of models.")] = 1,
@@ -121,7 +128,7 @@ def scan(
         "frames": frames, "fps": fps, "all_frames": all_frames, "until_sure": until_sure, "budget_seconds": budget,
         "fpr": fpr, "threshold": threshold, "min_face_px": min_face_px, "time_limit_seconds": time_limit, "allow_private": allow_private,
         "stream_seconds": stream_seconds, "batch_size": batch_size, "detect_every": detect_every, "device": device, "dtype": dtype,
-        "engine": engine, "decoder": decoder, "trust_anchors": trust_anchors,
+        "engine": engine, "decoder": decoder, "trust_anchors": trust_anchors, "stress": stress,
     }  # fmt: skip
     with exits():
         log_to(verbose, log_file)
@@ -129,7 +136,9 @@ def scan(
             given["trust_anchors"] = _certificates(trust_anchors)
         settings = scan_settings(config, {name: value for name, value in given.items() if value is not None})
         format_name = one_of({"json": json_, "jsonl": jsonl, "csv": csv, "people-csv": people_csv})
-        places = Places(output, report, _journal_path(resume, journal, output, report), Wishes(markers, annotate, stills))
+        places = Places(output, report, _journal_path(resume, journal, output, report), Wishes(markers, annotate, stills, sign))
+        if sign is not None and output is None and report is None:
+            raise SettingsError("--sign signs files; name one with -o, or a folder with --report")
         sys.exit(_scan(sources, settings, checkpoint, format_name, places, workers, allow_incomplete, quiet, not no_frames))
 
 
@@ -173,13 +182,15 @@ def _scan(
         raise SettingsError(f"{' '.join(arguments)}: names no input; an empty list judges nothing")
     start_decoder(settings)  # before PyTorch is loaded, which takes as long
 
-    from screener.cli.companions import Companions
+    from screener.cli.companions import Companions, tell_cost
     from screener.journal import Journal
     from screener.report import WRITERS, ReportFolder, progress_for, visible
     from screener.scanning.batch import scan_all
 
     if left_out:
         _tell_left_out(left_out)
+    if settings.stress and not quiet:
+        tell_cost()
     with Journal(places.journal) if places.journal else contextlib.nullcontext() as journal:
         folder = ReportFolder(places.report, len(left_out)) if places.report else None
         # The document of a single input has no place for what was left out.
@@ -198,6 +209,7 @@ def _scan(
         _tell_totals(run.summary, places.output)
     if index is not None and not quiet:
         sys.stderr.write(f"screener: report: {visible(str(index))}\n")
+    companions.sign([*([places.output] if places.output else []), *(folder.written if folder else [])])
     if not quiet:
         companions.tell()
     if status is not None:

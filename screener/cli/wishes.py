@@ -8,8 +8,9 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Wishes:
-    """Folders to write to; None for none."""
+    """Folders to write to, and the key to sign with; None for none."""
 
     markers: Path | None = None
     annotate: Path | None = None
     stills: Path | None = None
+    sign: Path | None = None

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import tempfile
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from screener.encoding.h264 import write_h264
-from screener.errors import SettingsError, SourceError
-from screener.evaluation.perturbations import PERTURBATIONS, STRENGTHS, VERSION, Perturbation, random_numbers
-from screener.records import Frame, Verdict
+from screener.errors import SourceError
+from screener.perturbation.applied import Applied
+from screener.perturbation.kinds import VERSION
+from screener.records import Verdict
 from screener.runtime.file_hash import sha256_of
 from screener.scanning.screener import Screener, as_source
 from screener.scanning.single_pass import OnProgress
@@ -24,39 +25,6 @@ from screener.video.container.gate import check_file
 
 SETTING = "perturbation"
 """Key in the settings of verdicts on perturbed items, so that results of two conditions are never mixed."""
-
-
-@dataclass(frozen=True)
-class Applied:
-    """A perturbation at one strength."""
-
-    kind: str
-    strength: int
-
-    def __post_init__(self) -> None:
-        if self.kind not in PERTURBATIONS:
-            raise SettingsError(f"perturbation: expected one of {', '.join(PERTURBATIONS)}, got {self.kind!r}")
-        if self.strength not in STRENGTHS:
-            raise SettingsError(f"strength: expected one of {', '.join(map(str, STRENGTHS))}, got {self.strength!r}")
-
-    @property
-    def perturbation(self) -> Perturbation:
-        """The kind, from `PERTURBATIONS`."""
-        return PERTURBATIONS[self.kind]
-
-    @property
-    def words(self) -> str:
-        """`JPEG re-compression, quality 50`."""
-        return f"{self.perturbation.words}, {self.perturbation.described(self.strength)}"
-
-    def transform(self, file_name: str) -> FrameTransform:
-        """The transform for the frames of a file; the same in every run."""
-
-        def transform(frame: Frame) -> Frame:
-            rng = random_numbers(self.kind, file_name, frame.index)
-            return replace(frame, picture_rgb=self.perturbation.apply(frame.picture_rgb, self.perturbation.level(self.strength), rng))
-
-        return transform
 
 
 class PerturbedScreener(Screener):

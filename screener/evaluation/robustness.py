@@ -20,14 +20,15 @@ from screener.evaluation.assembly import calibration_of, pooling_of
 from screener.evaluation.figures import SCHEMA_VERSION, Figure, to_plain
 from screener.evaluation.measurement import RESAMPLES, SEED, Sample
 from screener.evaluation.metrics import Floats, Labels, Metric
-from screener.evaluation.perturbations import PERTURBATIONS, STRENGTHS
-from screener.evaluation.perturbed_screener import Applied, PerturbedScreener
+from screener.evaluation.perturbed_screener import PerturbedScreener
 from screener.evaluation.resampling import draws, strata_of
 from screener.evaluation.results import Origin, Row
 from screener.evaluation.run import Guard, judge
 from screener.evaluation.same_files import each_once
 from screener.evaluation.slices import headline_of
 from screener.evaluation.videos import scores_of
+from screener.perturbation.applied import Applied
+from screener.perturbation.kinds import PERTURBATIONS, STRENGTHS
 from screener.report import ScanProgress
 
 Clean = tuple[list[Row], Origin]

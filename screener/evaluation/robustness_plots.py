@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from screener.evaluation.perturbations import PERTURBATIONS
 from screener.evaluation.plots import FAKE, INK, QUIET, REAL, RULE, Chart, can_draw, drawn
 from screener.evaluation.robustness import Condition, Robustness
+from screener.perturbation.kinds import PERTURBATIONS
 from screener.report.wording import capitalised
 
 if TYPE_CHECKING:

@@ -10,11 +10,11 @@ from functools import cache
 from jinja2 import Environment, PackageLoader
 
 from screener.evaluation.figures import Figure
-from screener.evaluation.perturbations import PERTURBATIONS
 from screener.evaluation.plots import NEEDS_MATPLOTLIB, can_draw
 from screener.evaluation.robustness import AS_IT_IS, Condition, Robustness
 from screener.evaluation.robustness_plots import robustness_charts
 from screener.evaluation.wording import between, number, percent, signed
+from screener.perturbation.kinds import PERTURBATIONS
 from screener.report.html import page_environment
 from screener.report.wording import capitalised, counted
 

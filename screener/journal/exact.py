@@ -11,6 +11,7 @@ from typing import Any, TypeVar, get_args, get_type_hints
 
 import numpy as np
 
+from screener.record_stress import Stressed, StressedPerson
 from screener.records import FaceScore, Segment, TrackVerdict, Verdict, VideoFacts
 
 Kind = TypeVar("Kind")
@@ -20,7 +21,7 @@ def to_plain(verdict: Verdict) -> dict[str, Any]:
     """Only dictionaries, lists, texts and numbers, ready for JSON."""
     bare = replace(verdict, frames=tuple(replace(face, thumbnail_rgb=None, blend_map=None) for face in verdict.frames), scene=None)
     plain: dict[str, Any] = _plain(asdict(bare))
-    return plain
+    return plain if verdict.stress else {name: value for name, value in plain.items() if name != "stress"}
 
 
 def from_plain(values: dict[str, Any]) -> Verdict:
@@ -30,6 +31,8 @@ def from_plain(values: dict[str, Any]) -> Verdict:
         whole["video"] = _record(VideoFacts, whole["video"])
         whole["people"] = tuple(_person(person) for person in whole["people"])
         whole["frames"] = tuple(_face(face) for face in whole["frames"])
+        whole.setdefault("size_bytes", None)
+        whole["stress"] = tuple(_stressed(one) for one in whole.get("stress", ()))
         return _record(Verdict, whole)
     except (TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"no verdict: {error}") from error
@@ -37,6 +40,10 @@ def from_plain(values: dict[str, Any]) -> Verdict:
 
 def _person(values: dict[str, Any]) -> TrackVerdict:
     return _record(TrackVerdict, {**values, "segments": tuple(_record(Segment, segment) for segment in values["segments"])})
+
+
+def _stressed(values: dict[str, Any]) -> Stressed:
+    return _record(Stressed, {**values, "people": tuple(_record(StressedPerson, person) for person in values["people"])})
 
 
 def _face(values: dict[str, Any]) -> FaceScore:
@@ -65,6 +72,6 @@ def _holds_tuple(hint: Any) -> bool:
 
 _TUPLES: dict[type[Any], dict[str, bool]] = {
     kind: {name: _holds_tuple(hint) for name, hint in get_type_hints(kind).items()}
-    for kind in (Verdict, VideoFacts, TrackVerdict, Segment, FaceScore)
+    for kind in (Verdict, VideoFacts, TrackVerdict, Segment, FaceScore, Stressed, StressedPerson)
 }
 """Type of record -> name of each field -> whether it holds a tuple."""

@@ -70,6 +70,7 @@ class ReportFolder:
         self._folder = folder
         self._rows: list[IndexRow] = []
         self._summary = Summary(left_out=left_out)
+        self._finished = False
 
     def add(self, verdict: Verdict) -> Path:
         """Writes the page of one input and returns its path. Raises OutputError."""
@@ -96,12 +97,19 @@ class ReportFolder:
         except OSError:
             return None
 
+    @property
+    def written(self) -> list[Path]:
+        """The pages of this run's inputs, and the index if it is there already."""
+        index = self._folder / INDEX_NAME
+        return [*(self._folder / row.page for row in self._rows), *([index] if self._finished else [])]
+
     def finish(self) -> Path:
         """Writes the index of all pages added, with links to those of earlier runs, and returns its path. Raises OutputError."""
         path = self._folder / INDEX_NAME
         mine = {row.page for row in self._rows}
         earlier = sorted(page.name for page in self._folder.glob(f"*{_ENDING}") if page.name not in mine)
         _write_index_rows(self._rows, self._summary, path, earlier)
+        self._finished = True
         return path
 
 

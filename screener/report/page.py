@@ -13,6 +13,8 @@ from screener.report.outline import legend, outline_of
 from screener.report.page_facts import Fact, checkpoint_facts, file_facts, run_facts
 from screener.report.provenance import provenance_facts
 from screener.report.score_chart import Timeline, timeline
+from screener.report.statement import NOT_PROOF, Statement, statement_of
+from screener.report.stress import StressTable, stress_table
 from screener.report.thumbnails import data_uri
 from screener.report.whole_frame import WholeFrame, whole_frame
 from screener.report.wording import (
@@ -41,13 +43,6 @@ MOST_PORTRAYED = 12
 
 THUMBNAIL_PX = 64
 """Side of the picture that stands for an input in the index, and in the tab of a browser."""
-
-NOT_PROOF = (
-    "A score is not proof. It is a machine\u2019s estimate, and it can be wrong in both directions.",
-    "Only faces were judged: not the voice, the caption, the setting, or whether the recording shows what it is said to show.",
-    "\u201cGenuine\u201d means that this checkpoint found nothing suspicious, not that the recording is authentic.",
-    "The interval covers chance in the frames looked at. It does not cover kinds of forgery that the checkpoint never learned from.",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +105,7 @@ class Page:
     thumbnail: str
     scale: Scale | None
     certainty: tuple[str, str]
+    stress: StressTable | None
     coverage: str
     remarks: tuple[str, ...]
     timeline: Timeline | None
@@ -122,6 +118,7 @@ class Page:
     provenance: tuple[Fact, ...]
     checkpoint_facts: tuple[Fact, ...]
     not_proof: tuple[str, ...]
+    statement: Statement
     run_facts: tuple[Fact, ...]
     frames: tuple[FrameRow, ...]
     frames_left_out: int
@@ -143,6 +140,7 @@ def page_of(verdict: Verdict) -> Page:
         thumbnail=thumbnail_of(verdict),
         scale=scale_of(verdict, verdict),
         certainty=_certainty(verdict),
+        stress=stress_table(verdict),
         coverage=_coverage(verdict),
         remarks=tuple(capitalised(why) + "." for why in spelt_out(verdict.warnings)),
         timeline=timeline(verdict),
@@ -155,6 +153,7 @@ def page_of(verdict: Verdict) -> Page:
         provenance=provenance_facts(verdict.provenance),
         checkpoint_facts=checkpoint_facts(verdict),
         not_proof=NOT_PROOF,
+        statement=statement_of(verdict),
         run_facts=run_facts(verdict),
         frames=tuple(
             FrameRow(clock(s.pts_seconds, 2), numbers.get(s.track_id, ""), s, s.p_fake >= verdict.threshold)

@@ -26,6 +26,7 @@ def file_facts(verdict: Verdict) -> tuple[Fact, ...]:
     facts = [
         ("Name", visible(verdict.source)),
         ("SHA-256", verdict.sha256 or "not known"),
+        ("Size", "" if verdict.size_bytes is None else f"{verdict.size_bytes:,} bytes"),
         ("Kind", "still picture" if video.is_still else "video" if video.frames_decoded else ""),
         (
             "Length",

@@ -10,6 +10,7 @@ import textwrap
 
 from screener.records import TrackVerdict, Verdict
 from screener.report.provenance import manifest_line
+from screener.report.stress import stress_lines
 from screener.report.summary import Summary
 from screener.report.wording import (
     by_suspicion,
@@ -219,4 +220,5 @@ def _remarks(verdict: Verdict) -> list[list[str]]:
     covered = coverage_in_words(verdict)
     reasons = [] if verdict.outcome == "undecided" else [f"{covered}: {why}" for why in spelt_out(verdict.reasons)]
     warnings = [f"note: {why}" for why in spelt_out(verdict.warnings)]
-    return [[line] for line in [*reasons, *warnings, *filter(None, [detail(verdict), manifest_line(verdict.provenance)])]]
+    said = filter(None, [detail(verdict), manifest_line(verdict.provenance)])
+    return [[line] for line in [*reasons, *warnings, *said, *stress_lines(verdict)]]

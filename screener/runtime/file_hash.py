@@ -1,4 +1,4 @@
-"""SHA-256 of a file: directly, or in a thread beside other work. Knows bytes, not media."""
+"""SHA-256 and size of a file; the hash directly, or in a thread beside other work. Knows bytes, not media."""
 
 from __future__ import annotations
 
@@ -17,6 +17,14 @@ def sha256_of(path: Path) -> str | None:
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
+
+
+def size_of(path: Path) -> int | None:
+    """Bytes of a file, or None when it cannot be asked."""
+    try:
+        return os.stat(path).st_size
     except OSError:
         return None
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from screener.errors import SourceError
 from screener.records import FaceScore, TrackVerdict, Verdict, VideoFacts
+from screener.runtime.file_hash import size_of
 from screener.runtime.moments import begun_at
 from screener.runtime.versions import versions
 from screener.scanning.models import Models
@@ -28,7 +29,7 @@ class Findings:
 
     started: start of the pass, by `time.perf_counter`. sha256: of the file, None if there is none. scores: in the order of the report.
     evidence: the crops that the report shows. failure: the error that ended reading early. seconds: time that each stage took.
-    origin: what the file states about its origin.
+    origin: what the file states about its origin. after_changes: everyone's verdict after each change of a stress test.
     """
 
     source: Source
@@ -41,6 +42,7 @@ class Findings:
     failure: SourceError | None = None
     seconds: Mapping[str, float] = field(default_factory=lambda: _NO_STAGE_SECONDS)
     origin: Mapping[str, Any] = field(default_factory=dict)
+    after_changes: Sequence[tuple[TrackVerdict, ...]] = ()
 
 
 def verdict_on(models: Models, found: Findings) -> Verdict:
@@ -55,6 +57,11 @@ def verdict_on(models: Models, found: Findings) -> Verdict:
     coverage = coverage_of(facts)
     outcome, reasons = judge_video(found.people, coverage, facts.frames_sampled, models.limits.threshold)
     verdict = _row(models, replace(found, facts=facts), outcome, coverage, tuple(dict.fromkeys((*facts.reasons, *reasons))))
+    if found.after_changes:
+        from screener.scanning.stress import stressed
+
+        after = stressed(found.people, found.after_changes, coverage, facts.frames_sampled, models.limits.threshold)
+        verdict = replace(verdict, stress=after)
     _log(verdict)
     return verdict
 
@@ -78,6 +85,7 @@ def _row(models: Models, found: Findings, outcome: str, coverage: str, reasons: 
     return Verdict(
         source=found.source.name,
         sha256=found.sha256,
+        size_bytes=None if found.sha256 is None or found.source.path is None else size_of(found.source.path),
         outcome=outcome,
         p_fake=leader.p_fake if leader else None,
         interval=leader.interval if leader else None,

@@ -16,6 +16,7 @@ import numpy as np
 
 from screener.faces import FaceDetector
 from screener.model.preprocessing import Preprocessing, crop_face, sharpness
+from screener.record_stress import ChangedCrop
 from screener.records import FaceBox, FaceCrop, Frame, Scene
 from screener.runtime.side_by_side import side_by_side
 from screener.tracking.tracker import Observation, Tracker, observe
@@ -76,15 +77,16 @@ class Cropper:
         min_sharpness: float,
         detect_every: int = 1,
         keeps_scenes: bool = False,
+        changes: Callable[[Frame, FaceBox], tuple[ChangedCrop, ...]] | None = None,
     ) -> None:
         """min_face_px, min_sharpness: a face below either is counted and not cropped. detect_every: if frames are at most an instant apart,
         the whole picture is searched only in every n-th; in the others the known faces are followed. keeps_scenes: whether crops carry a
-        small copy of their frame.
+        small copy of their frame. changes: makes the changed crops of a stress test.
         """
         self._detector, self._contract = detector, contract
         self._min_face_px, self._min_sharpness = min_face_px, min_sharpness
         self._detect_every = detect_every
-        self._keeps_scenes = keeps_scenes
+        self._keeps_scenes, self._changes = keeps_scenes, changes
         self._followed = 0
         self._last: tuple[Frame, list[FaceBox]] | None = None
         self._following = Following()
@@ -151,7 +153,8 @@ class Cropper:
         sharp = sharpness(picture)
         if sharp < self._min_sharpness:
             return "too_blurred", None
-        return "crop", FaceCrop(picture, box, frame.index, frame.pts_seconds, place, sharp)
+        changed = () if self._changes is None else self._changes(frame, box)
+        return "crop", FaceCrop(picture, box, frame.index, frame.pts_seconds, place, sharp, changed=changed)
 
 
 def _scene(frame: Frame) -> Scene:

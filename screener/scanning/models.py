@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from screener.checkpoint import Checkpoint, load_checkpoint, localisation_of, rates_of
 from screener.errors import CheckpointError, SettingsError
@@ -21,6 +21,9 @@ from screener.scanning.engines import build_scorer
 from screener.scoring import keep_float32_whole
 from screener.settings import ScanSettings
 from screener.verdict.judging import POOLING, Limits
+
+if TYPE_CHECKING:
+    from screener.scanning.stress import StressTest
 
 _LOG = logging.getLogger(__name__)
 
@@ -55,10 +58,21 @@ class Models:
     def new_cropper(self) -> Cropper:
         """A cropper for one video, or for frames without gaps: it remembers faces."""
         settings, contract = self.settings, self.checkpoint.contract
-        return Cropper(
-            self.detector, contract.preprocessing, settings.min_face_px, self.least_sharpness, settings.detect_every,
-            keeps_scenes=settings.thumbnails > 0,
-        )  # fmt: skip
+        limits = contract.preprocessing, settings.min_face_px, self.least_sharpness
+        changes = None
+        if settings.stress:
+            from screener.scanning.stress import Changes  # which loads codecs
+
+            changes = Changes(*limits)
+        return Cropper(self.detector, *limits, settings.detect_every, keeps_scenes=settings.thumbnails > 0, changes=changes)
+
+    def new_stress_test(self) -> StressTest | None:
+        """Takes the changed crops that a cropper makes under `stress`; None without that setting."""
+        if not self.settings.stress:
+            return None
+        from screener.scanning.stress import StressTest
+
+        return StressTest(self.scorer, self.checkpoint.contract.calibration)
 
     def glances(self, cropper: Cropper, frames: Iterator[Frame]) -> Generator[tuple[Glances, float]]:
         """The faces found in the frames, a few frames at a time, in order, and the seconds it took.

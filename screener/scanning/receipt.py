@@ -15,7 +15,9 @@ from typing import Any
 
 from screener.checkpoint import load_checkpoint
 from screener.errors import DatasetError
+from screener.records import Verdict
 from screener.runtime.file_hash import sha256_of
+from screener.runtime.signatures import checked, signature_of
 from screener.runtime.versions import versions
 from screener.scanning.screener import Screener
 from screener.settings import ScanSettings
@@ -63,12 +65,17 @@ def claims_of(report: Path) -> list[Claim]:
     return found
 
 
-def verified(report: Path, checkpoint: Path | None = None, rerun: bool = False) -> Iterator[Finding]:
-    """Check every claim, one after the other.
+def verified(
+    report: Path, checkpoint: Path | None = None, rerun: bool = False, signature: Path | None = None, signers: Path | None = None
+) -> Iterator[Finding]:
+    """Check the signature, and every claim, one after the other.
 
-    checkpoint: the weights that should have judged; the default weights if left out. Raises DatasetError and CheckpointError.
+    checkpoint: the weights that should have judged; the default weights if left out. signature: of the report; that beside it, if there is
+    one, if left out. signers: who may have signed (`signatures.checked`). Raises DatasetError, CheckpointError and SettingsError.
     """
     claims = claims_of(report)
+    if signature or signers or signature_of(report).exists():
+        yield _signed(report, signature or signature_of(report), signers)
     weights = load_checkpoint(checkpoint)
     for claim in claims:
         held = _input(report, claim)
@@ -79,7 +86,14 @@ def verified(report: Path, checkpoint: Path | None = None, rerun: bool = False) 
         if claim.rest is not None:
             yield _versions(claim)
         if rerun:
-            yield _judged_again(report, claim, checkpoint, bool(held.holds) and same)
+            yield from _judged_again(report, claim, checkpoint, bool(held.holds) and same)
+
+
+def _signed(report: Path, signature: Path, signers: Path | None) -> Finding:
+    if not signature.exists():
+        return Finding(str(report), "signature", None, f"there is none: no {signature.name} beside it; name it with --signature")
+    check = checked(report, signature, signers)
+    return Finding(str(report), "signature", check.holds, check.words)
 
 
 def _objects(report: Path, text: str) -> list[Any]:
@@ -136,15 +150,43 @@ def _versions(claim: Claim) -> Finding:
     return Finding(claim.source, "versions", True if not other else None, "; ".join(other) or "as they were")
 
 
-def _judged_again(report: Path, claim: Claim, checkpoint: Path | None, may: bool) -> Finding:
+def _judged_again(report: Path, claim: Claim, checkpoint: Path | None, may: bool) -> Iterator[Finding]:
     if claim.rest is None:
-        return Finding(claim.source, "again", None, "a page does not hold every setting; give the JSON")
+        yield Finding(claim.source, "again", None, "a page does not hold every setting; give the JSON")
+        return
     if not may:
-        return Finding(claim.source, "again", None, "not judged again: input or checkpoint are others")
+        yield Finding(claim.source, "again", None, "not judged again: input or checkpoint are others")
+        return
     known = {field.name for field in fields(ScanSettings)} - {"trust_anchors"}
     settings = ScanSettings.from_mapping({name: value for name, value in claim.rest["settings"].items() if name in known})
     verdict = Screener(settings, checkpoint).scan(_place(report, claim))
     before, after = claim.rest["p_fake"], verdict.p_fake
     close = before is after if before is None or after is None else abs(before - after) <= SAME_SCORE
     scores = f"{before} then, {None if after is None else round(after, 4)} now"
-    return Finding(claim.source, "again", claim.rest["outcome"] == verdict.outcome and close, f"{verdict.outcome}, p_fake {scores}")
+    yield Finding(claim.source, "again", claim.rest["outcome"] == verdict.outcome and close, f"{verdict.outcome}, p_fake {scores}")
+    if settings.stress:
+        yield _stressed_again(claim, verdict)
+
+
+def _stressed_again(claim: Claim, verdict: Verdict) -> Finding:
+    """Outcomes, not scores: those of single changes are not what anyone decides by."""
+    assert claim.rest is not None
+    then, now = (_outcomes(stress) for stress in (claim.rest.get("stress"), verdict.to_dict()["stress"]))
+    other = [
+        f"{name}: {then.get(name, 'none')} then, {now.get(name, 'none')} now" for name in {**then, **now} if then.get(name) != now.get(name)
+    ]
+    return Finding(claim.source, "stress", not other, "; ".join(other) or "the same outcome after each change")
+
+
+def _outcomes(stress: Any) -> dict[str, str]:
+    """Change -> outcome of the input and of each person, as the JSON has them; whatever else stands there is an outcome that differs."""
+    if not isinstance(stress, dict):
+        return {"stress test": "none"}
+    try:
+        changes = {
+            one["name"]: ", ".join([one["outcome"], *(f"{person['track_id']} {person['outcome']}" for person in one["people"])])
+            for one in stress["changes"]
+        }
+        return {**changes, "stable": str(stress["stable"]), "tipped by": ", ".join(stress["tipped_by"])}
+    except (TypeError, KeyError, AttributeError):
+        return {"stress test": "cannot be read"}

@@ -77,6 +77,8 @@ class Screener(Models):
             raise SourceError(found.reason, found.message)
         if self.settings.progressive:
             raise SettingsError("scan_stream gives scores in the order of frames; until_sure and budget_seconds have none: use scan")
+        if self.settings.stress:
+            raise SettingsError("scan_stream gives scores and no verdict that could hold or not: use scan with stress")
         looking = SinglePass(self, found)
         yield from looking.scores()
         if looking.failure is not None:

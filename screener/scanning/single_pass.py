@@ -43,7 +43,8 @@ class SinglePass:
         self._cropper = models.new_cropper()
         self._evidence = TellingCrops(models.settings.thumbnails)
         course = Course(self._cropper.followed, on_progress or (lambda looked_at, expected: None))
-        self._stages = Stages(models, self._cropper, self._evidence, course, frame_transform)
+        self._stress = models.new_stress_test()
+        self._stages = Stages(models, self._cropper, self._evidence, course, frame_transform, self._stress)
         self._facts = VideoFacts()
         self._origin: dict[str, Any] = {}
         self._started = time.perf_counter()
@@ -64,6 +65,7 @@ class SinglePass:
     def verdict(self) -> Verdict:
         """The verdict from everything scored so far."""
         facts = replace(self._facts, frames_judged=len(self._stages.judged_frames))
+        sightings, limits = self._cropper.sightings, self._models.limits
         return verdict_on(
             self._models,
             Findings(
@@ -77,6 +79,7 @@ class SinglePass:
                 failure=self.failure,
                 seconds=self._stages.seconds,
                 origin=self._origin,
+                after_changes=[] if self._stress is None else self._stress.people(sightings, limits, self._facts.is_still),
             ),
         )
 

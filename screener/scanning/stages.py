@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import repeat
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from screener.records import FaceCrop, FaceScore, Frame
 from screener.runtime.in_flight import in_flight
@@ -22,6 +22,9 @@ from screener.scanning.models import Models
 from screener.scoring import Begun
 from screener.verdict.evidence import TellingCrops
 from screener.verdict.judging import score_of
+
+if TYPE_CHECKING:
+    from screener.scanning.stress import StressTest
 
 FrameTransform = Callable[[Frame], Frame]
 """Applied to each sampled frame, at full size, before finding faces."""
@@ -71,10 +74,16 @@ class Stages:
     """The stages of one input, for one run after another; `scores`, `judged_frames` and `seconds` grow with each."""
 
     def __init__(
-        self, models: Models, cropper: Cropper, evidence: TellingCrops, course: Course, frame_transform: FrameTransform | None = None
+        self,
+        models: Models,
+        cropper: Cropper,
+        evidence: TellingCrops,
+        course: Course,
+        frame_transform: FrameTransform | None = None,
+        stress: StressTest | None = None,
     ) -> None:
         self._models, self._cropper, self._evidence, self._course = models, cropper, evidence, course
-        self._frame_transform = frame_transform
+        self._frame_transform, self._stress = frame_transform, stress
         self.scores: list[FaceScore] = []
         self.judged_frames: set[int] = set()
         self.seconds = {"faces": 0.0, "score": 0.0}
@@ -128,3 +137,7 @@ class Stages:
             self.judged_frames.add(crop.frame_index)
             self._evidence.offer(score, crop.crop_rgb, blend_map, crop.scene)
             yield score
+        if self._stress is not None:
+            started = time.perf_counter()
+            self._stress.take(crops)
+            self.seconds["stress"] = self.seconds.get("stress", 0.0) + time.perf_counter() - started

@@ -40,6 +40,7 @@ class ScanSettings:
         decoder_memory_mb: memory of the decoding process, in MiB. stall_seconds: how long a single step of the decoder may take.
         allow_private: whether addresses may lead into private networks or to this machine.
     Beside the verdict:
+        stress: whether each judged face is judged again after changes that a copy goes through, and the outcome held against those.
         provenance: whether files are asked where they come from. trust_anchors: certificates of the signers that are trusted, as PEM text.
     """
 
@@ -71,6 +72,7 @@ class ScanSettings:
     decoder_memory_mb: int = 4096
     stall_seconds: float = 60.0
     allow_private: bool = False
+    stress: bool = False
     provenance: bool = True
     trust_anchors: str | None = None
 
@@ -97,11 +99,16 @@ class ScanSettings:
             raise SettingsError(f"threshold: expected a probability between 0 and 1, got {self.threshold!r}")
         if self.min_sharpness is not None and not (is_number(self.min_sharpness) and 0 <= self.min_sharpness < float("inf")):
             raise SettingsError(f"min_sharpness: expected a number of at least 0, got {self.min_sharpness!r}")
-        for name in ("all_frames", "until_sure", "allow_private", "provenance"):
+        for name in ("all_frames", "until_sure", "allow_private", "stress", "provenance"):
             if not isinstance(getattr(self, name), bool):
                 raise SettingsError(f"{name}: expected true or false, got {getattr(self, name)!r}")
         if self.progressive and (self.all_frames or self.fps is not None):
             raise SettingsError("until_sure and budget_seconds choose the frames themselves; give neither fps nor all_frames with them")
+        if self.progressive and self.stress:
+            raise SettingsError(
+                "stress judges the frames of an even sample; until_sure and budget_seconds choose theirs by the scores, and after a change "
+                "would have chosen others: give frames, fps or all_frames with it"
+            )
         for name in ("pooling", "detector", "trust_anchors"):
             if not isinstance(getattr(self, name), str | None):
                 raise SettingsError(f"{name}: expected text, got {getattr(self, name)!r}")
@@ -122,9 +129,10 @@ class ScanSettings:
         return self.decoder == "cuda"
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values only, ready for JSON; certificates are named by their hash, as they are long."""
+        """Plain values only, ready for JSON; certificates are named by their hash, as they are long; `stress` only if it is on."""
         named = self.trust_anchors and f"sha256 {hashlib.sha256(self.trust_anchors.encode()).hexdigest()}"
-        return {**asdict(self), "trust_anchors": named}
+        values = {**asdict(self), "trust_anchors": named}
+        return {name: value for name, value in values.items() if name != "stress" or value}
 
     @classmethod
     def from_mapping(cls, values: dict[str, Any]) -> ScanSettings:

@@ -39,7 +39,7 @@ def test_the_verdict_says_who_when_how_sure_and_what_it_rests_on(watched: Watche
     expect(page.get_by_role("heading", level=1)).to_have_text(
         re.compile(r"^Judged fake: the only person in it, from 0:0\d\.\d to 0:0\d\.\d$")
     )
-    for title in ("When", "How sure", "How much was judged", "Who", "What this rests on"):
+    for title in ("When", "How sure", "How much was judged", "Who", "Statement"):
         expect(page.get_by_role("heading", name=title, exact=True)).to_be_visible()
     expect(page.get_by_text("A score is not proof.")).to_be_visible()
     expect(page.locator(".crops img").first).to_be_visible()

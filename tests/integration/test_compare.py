@@ -13,6 +13,8 @@ from command_line import Ended, run_here
 from jsonschema import Draft202012Validator
 from scene_media import RATE, encoded, scene, with_another_face
 
+import screener
+
 SCHEMA = Draft202012Validator(json.loads(resources.files("screener.comparison").joinpath("schema.json").read_text(encoding="utf-8")))
 FRAMES = 80
 PICTURES = [scene(number) for number in range(FRAMES)]
@@ -37,6 +39,16 @@ def test_a_replaced_face_is_found(original: Path, tmp_path: Path) -> None:
     (person,) = found["people"]
     assert person["replaced"] and person["difference"] > 3
     assert [(one["kind"], one["a_seconds"], one["b_seconds"]) for one in found["stretches"]] == [("replaced", [0.0, 4.0], [0.0, 4.0])]
+
+
+def test_from_python(original: Path, tmp_path: Path) -> None:
+    found = screener.compare(original, encoded(tmp_path / "fake.mp4", SWAPPED))
+    assert isinstance(found, screener.Comparison) and (found.outcome, found.threshold) == ("replaced", 2.2)
+    assert [person.replaced for person in found.people] == [True]
+    gone = screener.compare(original, tmp_path / "gone.mp4")
+    assert gone.outcome == "undecided" and "no such file" in gone.detail
+    with pytest.raises(screener.SettingsError):
+        screener.compare(original, "0")
 
 
 def test_in_either_order(original: Path, tmp_path: Path) -> None:

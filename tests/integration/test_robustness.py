@@ -16,8 +16,9 @@ from face_media import pair, portrait, stranger, write_clip, write_picture
 
 from screener import ScanSettings, Screener
 from screener.datasets import LabelledItem
-from screener.evaluation.perturbed_screener import SETTING, Applied, PerturbedScreener
+from screener.evaluation.perturbed_screener import SETTING, PerturbedScreener
 from screener.evaluation.robustness import perturbed_evaluation
+from screener.perturbation.applied import Applied
 from screener.records import Frame, Verdict
 from screener.report.progress import QuietProgress
 from screener.runtime.file_hash import sha256_of

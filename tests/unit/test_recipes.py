@@ -25,11 +25,11 @@ from screener.doctor.findings import Examination, Fault
 from screener.evaluation.figures import FIGURE_NAMES
 from screener.evaluation.measurement import VIDEO_METRICS, Sample, measure
 from screener.evaluation.metrics import Metric
-from screener.evaluation.perturbations import PERTURBATIONS, Perturbation, chosen_kinds
-from screener.evaluation.perturbed_screener import Applied
 from screener.evaluation.videos import scores_of
 from screener.faces import DETECTORS
 from screener.markers import FORMATS, MarkerFolder
+from screener.perturbation.applied import Applied
+from screener.perturbation.kinds import PERTURBATIONS, Perturbation, chosen_kinds
 from screener.records import FaceBox, Frame, Verdict
 from screener.report import WRITERS, Summary
 from screener.scanning.engines import ENGINES

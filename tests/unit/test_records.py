@@ -77,6 +77,7 @@ def test_the_json_of_a_verdict_by_hand() -> None:
         "schema_version": 1,
         "source": "a b/ü.mp4",
         "sha256": "ab" * 32,
+        "size_bytes": None,
         "scanned_at": "2026-11-29T02:11:03Z",
         "outcome": "fake",
         "p_fake": 0.9123,

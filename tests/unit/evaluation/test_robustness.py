@@ -15,11 +15,12 @@ from sklearn.metrics import roc_auc_score
 
 from screener.datasets import LabelledItem
 from screener.errors import DatasetError, SettingsError
-from screener.evaluation.perturbations import PERTURBATIONS
-from screener.evaluation.perturbed_screener import SETTING, Applied
+from screener.evaluation.perturbed_screener import SETTING
 from screener.evaluation.robustness import AS_IT_IS, Robustness, perturbed_evaluation
 from screener.evaluation.robustness_plots import robustness_charts
 from screener.evaluation.robustness_report import robustness_section, robustness_text
+from screener.perturbation.applied import Applied
+from screener.perturbation.kinds import PERTURBATIONS
 from screener.records import Frame, Verdict
 from screener.report.progress import QuietProgress
 from screener.runtime.file_hash import sha256_of

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from screener.journal.exact import from_plain, to_plain
+from screener.record_stress import Stressed, StressedPerson
 from screener.records import Segment, Verdict, VideoFacts
 from screener.report import WRITERS, Summary
 from screener.report.html import index_row
@@ -31,8 +32,10 @@ def full(p_fake: float = 1 / 3) -> Verdict:
     return verdict(
         source="a\udcff\n.mp4", sha256="0" * 64, outcome="fake", p_fake=p_fake, interval=(p_fake / 2, 1.0), coverage="partial",
         reasons=("corrupt",), warnings=("gap",), video=facts, people=people, frames=tuple(faces),
-        checkpoint={"sha256": "1" * 64, "training_data": ["one", "two"], "calibration": {"bias": 0.1}}, settings={"fps": None},
+        checkpoint={"sha256": "1" * 64, "training_data": ["one", "two"], "calibration": {"bias": 0.1}},
+        settings={"fps": None, "stress": True},
         versions={"numpy": "2"}, timing_seconds={"total": 1 / 3}, detail="a\udcff\n.mp4: \u202e",
+        stress=(Stressed("blur", 7, "blur", "fake", p_fake, ("too_small",), (StressedPerson(1, "undecided", None, ("corrupt",)),)),),
     )  # fmt: skip
 
 

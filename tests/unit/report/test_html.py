@@ -151,10 +151,10 @@ def test_sentences(verdicts: dict[str, Verdict], name: str, sentence: str) -> No
 @pytest.mark.parametrize(
     ("name", "heads"),
     [
-        ("three_people", ["How sure", "How much was judged", "When", "Who", "What this rests on"]),
-        ("still", ["How sure", "How much was judged", "Who", "What this rests on"]),
-        ("no_face", ["How sure", "How much was judged", "What this rests on"]),
-        ("unreadable", ["How much was judged", "What this rests on"]),
+        ("three_people", ["How sure", "How much was judged", "When", "Who", "Statement"]),
+        ("still", ["How sure", "How much was judged", "Who", "Statement"]),
+        ("no_face", ["How sure", "How much was judged", "Statement"]),
+        ("unreadable", ["How much was judged", "Statement"]),
     ],
 )
 def test_a_section_with_nothing_in_it_is_left_out(verdicts: dict[str, Verdict], name: str, heads: list[str]) -> None:

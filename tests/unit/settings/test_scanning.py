@@ -41,6 +41,7 @@ WRONG: dict[str, list[Any]] = {
     "decoder_memory_mb": [0, 1023, None, "4096"],
     "stall_seconds": [0, None, float("inf")],
     "allow_private": ["no", 1, None],
+    "stress": ["no", 1, None],
     "provenance": ["no", 1, None],
     "trust_anchors": [3, Path("signers.pem"), ["text"]],
 }
@@ -74,6 +75,7 @@ RIGHT: dict[str, list[Any]] = {
     "decoder_memory_mb": [1024, 65536],
     "stall_seconds": [0.5, 600],
     "allow_private": [True, False],
+    "stress": [True, False],
     "provenance": [True, False],
     "trust_anchors": [None, "-----BEGIN CERTIFICATE-----"],
 }

@@ -13,7 +13,7 @@ from PIL import Image
 from skimage.color import hsv2rgb, rgb2hsv
 
 from screener.errors import SettingsError
-from screener.evaluation.perturbations import (
+from screener.perturbation.kinds import (
     LEAST_SIDE_PX,
     PERTURBATIONS,
     STRENGTHS,
