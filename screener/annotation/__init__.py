@@ -1,4 +1,4 @@
-"""Copies of what was judged with the verdict drawn on it: videos, pictures, and the frames that decided.
+"""Copies of the judged inputs with the verdict drawn on them: videos, pictures, and the most suspicious frames.
 
-Knows verdicts, pictures and files. Judges nothing; a live watch draws with the same code.
+Knows verdicts, pictures and files. A live watch draws with the same code.
 """

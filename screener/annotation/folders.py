@@ -1,6 +1,6 @@
-"""Folders of annotated copies, and of the frames that decided. Knows files; what is drawn is decided elsewhere.
+"""Folders of annotated copies and of the most suspicious frames. Knows files, not what is drawn.
 
-A file is decoded once more for it, in a process of its own, as when it was judged. A source that cannot be read twice has no copy.
+A file is decoded again for this, in a separate process as when it was judged. A source that cannot be read twice has no copy.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ from screener.settings import ScanSettings
 from screener.video import Source, open_video, with_sound
 
 NEAR_LOSSLESS_CRF = 12
-"""x264's rate factor at which no difference is seen; 0 would be lossless, at ten times the size."""
+"""x264's rate factor without a visible difference; 0 would be lossless, at ten times the size."""
 
 STILLS_PER_PERSON = 3
 MOST_PEOPLE = 12
 
 
 class CopyFolder:
-    """Takes verdicts one after the other. written: how many copies there are. left_out: names of what could not be read twice."""
+    """Writes one annotated copy after another. written: number of copies. left_out: names of inputs that could not be read twice."""
 
     def __init__(self, folder: Path, settings: ScanSettings) -> None:
-        """Makes the folder if need be. Raises OutputError."""
+        """Create the folder if needed. Raises OutputError."""
         make_folder(folder)
         remove_leftovers(folder)
         self._folder, self._settings = folder, _every_frame(settings)
@@ -47,7 +47,7 @@ class CopyFolder:
         self.left_out: list[str] = []
 
     def add(self, verdict: Verdict, source: Source) -> None:
-        """The annotated copy of one input, under the name that its page in a report has. Raises OutputError."""
+        """Write the annotated copy of one input, named like its page in a report. Raises OutputError."""
         if not verdict.video.frames_decoded:
             return
         if source.kind not in ("file", "sequence"):
@@ -67,7 +67,7 @@ class CopyFolder:
         write_whole(self._folder / f"{stem}.png", _png(annotated(frame.picture_rgb, paths.at(0.0), verdict, None)), follow=False)
 
     def _video(self, verdict: Verdict, source: Source, stem: str) -> None:
-        # Names that `remove_leftovers` knows, should this be killed.
+        # Names that `remove_leftovers` recognises if this process is killed.
         made, whole = (self._folder / f".screener-{secrets.token_hex(8)}.part" for _ in range(2))
         try:
             write_h264(made, self._drawn(verdict, source), NEAR_LOSSLESS_CRF, verdict.video.fps)
@@ -83,21 +83,21 @@ class CopyFolder:
             whole.unlink(missing_ok=True)
 
     def _drawn(self, verdict: Verdict, source: Source) -> Iterator[Frame]:
-        """Every picture with what is known of its moment, at the size of the first; times begin at 0."""
+        """Every frame with the people at its time drawn on it, at the size of the first frame; times start at 0."""
         paths, size_wh = PathsOfFaces(verdict), (0, 0)
         with open_video(source, self._settings) as video:
             for frame in video.frames():
                 picture = annotated(frame.picture_rgb, paths.at(frame.pts_seconds), verdict, frame.pts_seconds)
                 size_wh = size_wh if size_wh[0] else frame.size_wh
-                if frame.pts_seconds >= 0:  # what an edit list hides has no place in the copy
+                if frame.pts_seconds >= 0:  # pictures hidden by an edit list are not copied
                     yield replace(frame, picture_rgb=fitted(picture, size_wh))
 
 
 class StillsFolder:
-    """The same for the frames that decided: of each person those with the highest scores, whole, with that face marked."""
+    """Writes the most suspicious frames: for each person the whole frames with the highest scores, with that face marked."""
 
     def __init__(self, folder: Path, settings: ScanSettings) -> None:
-        """Makes the folder if need be. Raises OutputError."""
+        """Create the folder if needed. Raises OutputError."""
         make_folder(folder)
         remove_leftovers(folder)
         self._folder, self._settings = folder, _every_frame(settings)
@@ -105,7 +105,7 @@ class StillsFolder:
         self.left_out: list[str] = []
 
     def add(self, verdict: Verdict, source: Source) -> None:
-        """The frames of one input, in a folder called as its page in a report. Raises OutputError."""
+        """Write the frames of one input, in a folder named like its page in a report. Raises OutputError."""
         wanted = _deciding(verdict)
         if not wanted:
             return
@@ -129,7 +129,7 @@ class StillsFolder:
 
 
 def _deciding(verdict: Verdict) -> list[tuple[int, FaceScore]]:
-    """Number of the person, and the face, of each frame that is kept; in the order of time."""
+    """Person number and face for each frame to write, in order of time."""
     faces: dict[int, list[FaceScore]] = {}
     for face in verdict.frames:
         faces.setdefault(face.track_id, []).append(face)
@@ -143,7 +143,7 @@ def _deciding(verdict: Verdict) -> list[tuple[int, FaceScore]]:
 def _frames_of(
     wanted: list[tuple[int, FaceScore]], source: Source, settings: ScanSettings
 ) -> Iterator[tuple[Frame, list[tuple[int, FaceScore]]]]:
-    """The first frame at or after the time of each face, with the faces it is wanted for."""
+    """The first frame at or after the time of each face, with the faces to mark on it."""
     left = list(wanted)
     with open_video(source, settings) as video:
         for frame in video.frames():

@@ -1,7 +1,7 @@
-"""Where the face of each person is at any moment, from the moments at which it was judged. Pure.
+"""The position of each person's face at any time, from the frames in which it was judged. Pure.
 
-Between two judged frames a box runs straight from the one to the other, if they are close; a box is never carried further than that, for
-nobody looked.
+Boxes are interpolated linearly between judged frames that are close in time, and never extrapolated further, because those frames were
+not examined.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from screener.records import FaceScore, Verdict
 from screener.report.wording import numbered
 
 LONGEST_SECONDS = 1.0
-"""Judged frames of a person that lie further apart do not tell where the face is between them."""
+"""Judged frames of a person that are further apart are not interpolated."""
 
 ALONE_SECONDS = 0.25
-"""How long a box stands before and after a judged frame that has no neighbour."""
+"""How long a box is shown before and after a judged frame without a close neighbour."""
 
 
 class PathsOfFaces:
-    """The people of a verdict, at any moment of its video."""
+    """The face boxes of a verdict's people at any time of its video."""
 
     def __init__(self, verdict: Verdict) -> None:
         self._people = {person.track_id: (number, person) for number, person in numbered(verdict)}
@@ -34,7 +34,7 @@ class PathsOfFaces:
         self._is_still = verdict.video.is_still
 
     def at(self, seconds: float) -> list[Shown]:
-        """Everyone whose face is known at a moment, with the outcome and the score of the whole video."""
+        """Everyone whose face position is known at a time, with their outcome and score over the whole video."""
         shown = []
         for track_id, faces in self._faces.items():
             box = faces[0].box_xyxy if self._is_still else _box_at(faces, seconds)

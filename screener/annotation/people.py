@@ -1,6 +1,6 @@
-"""People on a picture: boxes, numbers, outcomes and scores, in words and colour, as a live watch and annotated copies show them.
+"""Draws people on a picture: boxes, numbers, outcomes and scores, for live watches and annotated copies.
 
-Knows OpenCV's drawing only. Boxes of a person never cross the words of another, and words stay inside the picture.
+Knows OpenCV's drawing functions only. A box never crosses another person's label, and labels stay inside the picture.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from screener.report.wording import score, spelt_out
 
 Colour = tuple[int, int, int]
 
-# Okabe and Ito's palette, which people with any colour vision can tell apart.
+# Okabe and Ito's palette, which is safe for all types of colour vision.
 COLOURS: dict[str, Colour] = {"fake": (213, 70, 0), "genuine": (0, 140, 100), "undecided": (240, 200, 60)}
 WHITE: Colour = (255, 255, 255)
 BLACK: Colour = (16, 16, 16)
 BOLD, REGULAR = 700, 400
 Part = tuple[str, Colour, int]
-"""Words of a status bar, their colour and their weight."""
+"""Part of a status bar: text, colour and font weight."""
 
 _SMALLEST_TEXT_PX = 11
 
 
 @dataclass(frozen=True, eq=False)
 class Shown:
-    """One person on a picture. number: that reports call them by. p_fake: None where there is none. why: of an undecided one.
+    """One person on a picture. number: as in reports. p_fake: None if not scored. why: reason for an undecided outcome.
 
     box_xyxy: (4,) float32, pixels of the picture; may reach past its edge.
     """
@@ -43,7 +43,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class Plate:
-    """Words on a ground, ready to be drawn. x, y: upper left corner."""
+    """Text on a filled background, ready to be drawn. x, y: upper left corner."""
 
     words: tuple[str, ...]
     x: int
@@ -53,17 +53,17 @@ class Plate:
 
 
 def text_px(size_wh: tuple[int, int]) -> int:
-    """Size of the text for a picture: a thirtieth of its height, less where it is narrow, and never too small to read."""
+    """Text size in pixels for a picture: a thirtieth of its height, less for a narrow one, with a legible minimum."""
     width, height = size_wh
     return max(_SMALLEST_TEXT_PX, round(min(height, width * 3 / 4) / 30))
 
 
 def draw_people(picture: NDArray[np.uint8], people: Sequence[Shown]) -> None:
-    """Draw on (H, W, 3) uint8 RGB; the uppermost rows are left to a status bar."""
+    """Draw on (H, W, 3) uint8 RGB in place; the top rows are left to a status bar."""
     height, width = picture.shape[:2]
     size = text_px((width, height))
     taken = [Plate((), 0, 0, width, bar_height(size))]
-    # Boxes first, so that no box crosses the words of another; the fake ones last, on top.
+    # Boxes first, so that no box crosses another person's label; fake people last, on top.
     people = sorted(people, key=lambda person: person.outcome == "fake")
     for person in people:
         _box(picture, person, size)
@@ -76,7 +76,7 @@ def draw_people(picture: NDArray[np.uint8], people: Sequence[Shown]) -> None:
 
 
 def status_bar(picture: NDArray[np.uint8], word: str, colour: Colour, parts: Sequence[Part]) -> None:
-    """A row at the top: `word` on its colour at the left, then as many of the parts as there is room for, the most important first."""
+    """A bar at the top: `word` on its colour at the left, then as many of the parts as fit, the most important first."""
     height, width = picture.shape[:2]
     size = text_px((width, height))
     bar = bar_height(size)
@@ -94,23 +94,23 @@ def status_bar(picture: NDArray[np.uint8], word: str, colour: Colour, parts: Seq
 
 
 def bar_height(size: int) -> int:
-    """Rows of a status bar, for text of that size."""
+    """Height in pixels of a status bar with text of that size."""
     return round(1.8 * size)
 
 
 def ink_on(ground: Colour) -> Colour:
-    """Black or white, whichever stands out from the ground: ITU-R BT.601 luma against the middle."""
+    """Black or white, whichever contrasts with the background: ITU-R BT.601 luma compared with mid-grey."""
     red, green, blue = ground
     return BLACK if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else WHITE
 
 
 def ground(picture: NDArray[np.uint8], plate: Plate, colour: Colour) -> None:
-    """Fill a plate."""
+    """Fill a plate's background."""
     cv2.rectangle(picture, (plate.x, plate.y), (plate.x + plate.width - 1, plate.y + plate.height - 1), colour, cv2.FILLED)
 
 
 def write(picture: NDArray[np.uint8], plate: Plate, size: int, ink: Colour, weight: int = BOLD) -> None:
-    """The words of a plate, the first line in that weight."""
+    """Draw the text of a plate, the first line in that weight."""
     first = plate.y + (plate.height - round(1.25 * size * len(plate.words))) // 2
     for number, words in enumerate(plate.words):
         origin = plate.x + size // 2, first + round(1.25 * size * number) + size
@@ -118,24 +118,24 @@ def write(picture: NDArray[np.uint8], plate: Plate, size: int, ink: Colour, weig
 
 
 def shade(picture: NDArray[np.uint8], top: int, bottom: int, share: float) -> None:
-    """What is left of the picture's light between two rows: `share` of it."""
+    """Darken the rows from `top` to `bottom` to `share` of their brightness."""
     strip = picture[top:bottom]
     strip[:] = cv2.convertScaleAbs(strip, alpha=share)
 
 
 def put(picture: NDArray[np.uint8], text: str, origin: tuple[int, int], size: int, ink: Colour, weight: int) -> None:
-    """Text with its lower left corner at `origin`."""
+    """Draw text with its lower left corner at `origin`."""
     cv2.putText(picture, text, origin, ink, _font(), size, weight)
 
 
 def text_width(text: str, size: int, weight: int) -> int:
-    """Columns that a text takes."""
+    """Width of a text in pixels."""
     _, _, width, _ = cv2.getTextSize((0, 0), text, (0, 0), _font(), size, weight)
     return int(width)
 
 
 def _box(picture: NDArray[np.uint8], person: Shown, size: int) -> None:
-    """Fake: a double line. Genuine: a plain one. Undecided: corners only. So that the outcome shows without colour."""
+    """Double line for fake, single line for genuine, corners only for undecided, so that outcomes differ without colour."""
     limit = 4 * max(picture.shape)
     x0, y0, x1, y1 = (round(float(np.clip(v, -limit, limit))) for v in person.box_xyxy)
     outcome, line = person.outcome, max(1, round(size / 7))
@@ -161,7 +161,7 @@ def _corners(picture: NDArray[np.uint8], box: tuple[int, int, int, int], line: i
 
 
 def _label(person: Shown, size: int, width: int) -> tuple[str, ...]:
-    """`1 FAKE 0.93`, and why where it is undecided and there is room."""
+    """`1 FAKE 0.93`, and the reason for an undecided outcome if there is room."""
     p_fake = "" if person.p_fake is None else f"  {score(person.p_fake)}"
     first = f"{person.number}  {person.outcome.upper()}{p_fake}"
     why = spelt_out(person.why[:1])[0] if person.outcome == "undecided" and person.why else ""
@@ -169,7 +169,7 @@ def _label(person: Shown, size: int, width: int) -> tuple[str, ...]:
 
 
 def _placed(words: tuple[str, ...], person: Shown, size: int, taken: list[Plate], size_wh: tuple[int, int]) -> Plate:
-    """Above the box, else below it, else wherever up or down there is room; always inside the picture."""
+    """Above the box, else below it, else at another free height; always inside the picture."""
     x0, y0, _, y1 = (round(float(np.clip(v, -1e6, 1e6))) for v in person.box_xyxy)
     width = max(text_width(line, size, BOLD if i == 0 else REGULAR) for i, line in enumerate(words)) + size
     height, gap = round(size * (0.6 + 1.25 * len(words))), max(2, size // 3)
@@ -189,7 +189,7 @@ _FONT: list[cv2.FontFace] = []
 
 
 def _font() -> cv2.FontFace:
-    # The one that OpenCV carries inside itself, so that pictures are the same everywhere; made once, because that takes a while.
+    # OpenCV's built-in font, so that pictures are the same on every machine; created once, because that is slow.
     if not _FONT:
         _FONT.append(cv2.FontFace("sans"))
     return _FONT[0]

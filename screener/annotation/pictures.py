@@ -1,4 +1,4 @@
-"""One picture of what was judged, with the verdict drawn on it."""
+"""One annotated picture: a frame with the verdict drawn on it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from screener.report.wording import clock, score
 
 
 def annotated(picture_rgb: NDArray[np.uint8], people: Sequence[Shown], verdict: Verdict, seconds: float | None) -> NDArray[np.uint8]:
-    """(H, W, 3) uint8 RGB -> a new one with boxes, numbers and scores, and the outcome at the top. seconds: None for a picture."""
+    """(H, W, 3) uint8 RGB -> a copy with boxes, numbers, scores and a status bar. seconds: time of the frame, None for a picture."""
     made = np.array(picture_rgb, np.uint8, order="C")
     draw_people(made, people)
     parts: list[Part] = [] if seconds is None else [(clock(seconds, 2), WHITE, REGULAR)]

@@ -1,7 +1,7 @@
-"""Arguments in, text and an exit status out: parse, call the library, print, exit. The only place that prints or exits.
+"""Arguments in, text and an exit status out: parse, call the library, print, exit. The only package that prints or exits.
 
-One file for each command, called as the command is; `app` is what they register with, `exits` how they end. Heavy libraries are imported
-inside the commands, so that help answers at once.
+One module per command, with the command's name. `app` is the Typer application that they register with, `exits` maps errors to exit
+statuses. Heavy libraries are imported inside the commands, so that `--help` is fast.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ STOPPED = (ExitStatus.INTERRUPTED, ExitStatus.TERMINATED)
 
 
 def run() -> NoReturn:
-    """Entry point of the `screener` command: `main`, and out.
+    """Entry point of the `screener` command: `main`, then exit without cleanup.
 
-    Unloading the numerical libraries takes about a second after everything is done; whoever pressed Ctrl-C need not wait for it.
+    Unloading the numerical libraries takes about a second, which nobody should have to wait for after Ctrl-C.
     """
     status: int = ExitStatus.GENUINE
     mend()
     try:
         main()
     except SystemExit as end:
-        stops.ignore()  # a second Ctrl-C while libraries tidy up would only make them complain
+        stops.ignore()  # a second Ctrl-C during the libraries' cleanup would only print errors
         status = end.code if isinstance(end.code, int) else ExitStatus.COULD_NOT_RUN if end.code else ExitStatus.GENUINE
     atexit._run_exitfuncs()
     if not flushed() and status not in STOPPED:
@@ -40,7 +40,7 @@ def run() -> NoReturn:
 
 
 def main() -> NoReturn:
-    """The command, ending in SystemExit."""
+    """Run the command. Always raises SystemExit."""
     stops.listen()
     with exits():
         app(prog_name="screener")

@@ -1,4 +1,4 @@
-"""The application that every command registers with, the options that several commands share, and the stop signals that all obey."""
+"""The application that every command registers with, the options shared by several commands, and the handling of stop signals."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from typer.core import TyperGroup
 from screener.runtime.stop_signals import StopSignals
 
 UsageError: Any = typer.BadParameter.__base__
-"""What the parser raises for arguments that it cannot use; the library that Typer takes it from is its own affair."""
+"""The parser's error for invalid arguments, found through Typer so as not to depend on the library underneath."""
 
 ORDER = (
     "scan", "live", "serve", "compare", "report", "audit", "extract", "train", "evaluate", "calibrate", "export", "bench",
     "doctor", "weights", "config", "version",
 )  # fmt: skip
-"""Of the commands in the help: the way the work goes, not the way the modules are loaded."""
+"""Order of the commands in the help: that of a typical workflow, not of the imports."""
 
 
 NUMBERS: dict[Any, str] = {int: "a whole number", float: "a number"}
 
 
 class InOrder(TyperGroup):
-    """A group that lists its commands in the order above, each with its whole first sentence."""
+    """A command group that lists its commands in `ORDER`, each with its full first sentence."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Names of the commands, in the order of `ORDER`; others come last."""
         return sorted(self.commands, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
 
     def invoke(self, ctx: Any) -> Any:
-        """The parser quotes arguments that it cannot use, and they may be addresses with passwords."""
+        """Mask the parser's messages: they quote invalid arguments, which may be addresses with passwords."""
         try:
             return super().invoke(ctx)
         except UsageError as error:
@@ -46,16 +46,16 @@ class InOrder(TyperGroup):
             raise
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """The list of commands in the help, each with its whole first sentence."""
+        """The list of commands in the help, each with its full first sentence."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, self.commands[name].get_short_help_str(limit=500)) for name in self.list_commands(ctx)])
 
 
 def _in_own_words(error: Any, arguments: list[str]) -> str:
-    """What the parser says of arguments that it cannot use, in the words of this program where they are clearer."""
+    """The parser's message for invalid arguments, reworded where that is clearer."""
     message, param = str(error.message), getattr(error, "param", None)
     if message.startswith("No such command") and arguments and (os.path.lexists(arguments[0]) or "://" in arguments[0]):
-        return f"{arguments[0]!r} is no command; to judge it: screener scan {shlex.quote(arguments[0])}"
+        return f"{arguments[0]!r} is not a command; to judge it: screener scan {shlex.quote(arguments[0])}"
     wanted = NUMBERS.get(getattr(getattr(param, "type_descriptor", None), "annotation", None))
     if wanted is None:
         return message
@@ -65,7 +65,7 @@ def _in_own_words(error: Any, arguments: list[str]) -> str:
 
 
 def _value_of(options: list[str], arguments: list[str]) -> str:
-    """What was written behind an option, or behind its equals sign."""
+    """The argument after an option, or after its equals sign."""
     for argument, following in zip(arguments, [*arguments[1:], ""], strict=True):
         name, equals, value = argument.partition("=")
         if name in options:
@@ -94,27 +94,28 @@ def _say_version(wanted: bool) -> None:
 
 @app.callback()
 def _every_command(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="The version, and nothing else.")
-    ] = False,
+    version: Annotated[bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Print the version and exit.")] = False,
 ) -> None:
-    """Options that stand before the command."""
+    """Options before the command."""
 
 
 def _checkpoint(path: Path | None) -> Path | None:
-    """`default` names the weights that ship, as in settings, unless a file is called so."""
+    """`default` means the shipped weights, as in settings, unless there is a file of that name."""
     return None if path == Path("default") and not path.exists() else path
 
 
 CheckpointOption = Annotated[
     Path | None,
     typer.Option(
-        "--checkpoint", envvar="SCREENER_CHECKPOINT", callback=_checkpoint, help="Weights to use; `default`, which ship with screener."
+        "--checkpoint",
+        envvar="SCREENER_CHECKPOINT",
+        callback=_checkpoint,
+        help="Weights to use; `default` are those that ship with screener.",
     ),
 ]
 DeviceOption = Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda or mps.")]
 DecoderOption = Annotated[
-    str | None, typer.Option("--decoder", help="Where video files are decoded: auto (which is cpu), cpu, or cuda for an NVIDIA card.")
+    str | None, typer.Option("--decoder", help="Decode video files on: auto (the same as cpu), cpu, or cuda for an NVIDIA card.")
 ]
 
 stops = StopSignals()

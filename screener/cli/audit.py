@@ -1,4 +1,4 @@
-"""The audit command: what a data set's splits share, and what besides the face tells real from fake."""
+"""The audit command: leaks between a data set's splits, and facts other than the face that separate real from fake."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from screener.datasets.audit.incidental_facts import OnProgress
 
 MOST_EXAMPLES = 5
-"""Of each kind of leak, in the table; `--json` has them all."""
+"""Most examples of each kind of leak in the table; `--json` lists all."""
 
 WIDEST_VALUE = 28
 
@@ -30,15 +30,15 @@ WIDEST_VALUE = 28
 @app.command()
 def audit(
     data: Annotated[Path, typer.Argument(metavar="DATA", help="Folder or CSV manifest of labelled videos or pictures.")],
-    layout: Annotated[str | None, typer.Option("--layout", help="How DATA lies on disk; recognised when left out.")] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit 2 when something leaks or a fact tells the label.")] = False,
-    bound: Annotated[float | None, typer.Option("--bound", help="AUC from which a fact tells the label (0.65).")] = None,
-    json_: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    layout: Annotated[str | None, typer.Option("--layout", help="Layout of DATA on disk; detected by default.")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit 2 if there is a leak or a fact predicts the label.")] = False,
+    bound: Annotated[float | None, typer.Option("--bound", help="AUC from which a fact counts as predicting the label (0.65).")] = None,
+    json_: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on standard error.")] = False,
 ) -> None:
-    """Hold real and fake files against each other before training: what splits share, and what tells the label besides the face.
+    """Audit labelled data before training: leaks between splits, and facts other than the face that predict the label.
 
-    Exit status: 0 audited, 2 could not run, or with --strict something leaks or tells the label.
+    Exit status: 0 audited, 2 could not run, or with --strict a leak or a fact that predicts the label was found.
     """
     with exits():
         from screener.datasets.audit import audit as audit_items
@@ -54,12 +54,12 @@ def audit(
         require_clean(report, strict)
 
 
-StrictOption = Annotated[bool, typer.Option("--strict", help="Stop when the audit finds a leak, or a fact that tells the label.")]
+StrictOption = Annotated[bool, typer.Option("--strict", help="Stop if the audit finds a leak, or a fact that predicts the label.")]
 AuditOption = Annotated[bool, typer.Option("--audit/--no-audit", help="Look for leaks first; see `screener audit`.")]
 
 
 def warn_of_leaks(items: list[LabelledItem], strict: bool, quiet: bool) -> None:
-    """The audit before training: its warnings on standard error, or with `strict` a DatasetError."""
+    """Audit before training: print warnings on standard error, or with `strict` raise DatasetError."""
     from screener.datasets.audit import audit as audit_items
     from screener.datasets.audit import require_clean
 
@@ -69,7 +69,7 @@ def warn_of_leaks(items: list[LabelledItem], strict: bool, quiet: bool) -> None:
 
 
 def show_warnings(warnings: list[str]) -> None:
-    """Warnings of an audit on standard error, one a line."""
+    """Print the warnings of an audit on standard error, one per line."""
     from screener.report.wording import visible
 
     sys.stderr.write("".join(f"WARNING: {visible(warning)}\n" for warning in warnings))
@@ -102,9 +102,9 @@ def _table(report: AuditReport) -> str:
         rows = [confound for confound in report.confounds if confound.scope == scope]
         lines += ["", *_confound_rows("all files" if scope == EVERYWHERE else scope, rows, report.settings.auc_bound)]
     if not report.judged_together:
-        lines += ["", "The facts were judged one at a time; install scikit-learn to have them judged together."]
+        lines += ["", "The facts were tested one at a time; install scikit-learn to test them together as well."]
     lines += ["", *(f"WARNING: {warning}" for warning in report.warnings)]
-    lines += [] if report.warnings else ["Nothing found that would spoil training or testing."]
+    lines += [] if report.warnings else ["Nothing found that would invalidate training or testing."]
     return "".join(visible(line) + "\n" for line in lines)
 
 
@@ -113,7 +113,7 @@ def _head(report: AuditReport) -> list[str]:
 
     lines = [f"{report.counted(REAL):,} real and {report.counted(FAKE):,} fake files"]
     if not report.splits:
-        return [*lines, "no splits are given: copies in different groups count as leaks, for a split would part them"]
+        return [*lines, "no splits are given: copies in different groups count as leaks, because a split would separate them"]
     for split in (*report.splits, ""):
         real, fake = report.files.get((split, REAL), 0), report.files.get((split, FAKE), 0)
         if real or fake:
@@ -135,7 +135,7 @@ def _leak_rows(report: AuditReport) -> Iterator[str]:
 
 
 def _confound_rows(title: str, rows: list[Confound], bound: float) -> Iterator[str]:
-    yield f"{title}: how well a fact tells fake from real (AUC; 0.50 is not at all)"
+    yield f"{title}: how well each fact separates fake from real (AUC; 0.50 is chance)"
     yield f"  {'':<18}{'AUC':>5}  {'95 %':<12}{'in reals':<{WIDEST_VALUE}}  in fakes"
     for row in rows:
         low, high = row.interval

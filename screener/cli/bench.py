@@ -18,17 +18,17 @@ from screener.cli.exits import exits
 
 @app.command()
 def bench(
-    clip: Annotated[Path | None, typer.Argument(help="A clip with faces; one of a face in 720p is made if left out.")] = None,
-    repeats: Annotated[int, typer.Option("--repeats", min=1, help="How often each stage is run; medians are shown.")] = 5,
-    frames: Annotated[int | None, typer.Option("--frames", help="Judge so many evenly spaced frames (32).")] = None,
-    batch_size: Annotated[int | None, typer.Option("--batch-size", help="Faces scored together (16).")] = None,
+    clip: Annotated[Path | None, typer.Argument(help="A clip with faces; by default a 720p clip of one face is generated.")] = None,
+    repeats: Annotated[int, typer.Option("--repeats", min=1, help="Runs of each stage; medians are shown.")] = 5,
+    frames: Annotated[int | None, typer.Option("--frames", help="Number of evenly spaced frames to judge (32).")] = None,
+    batch_size: Annotated[int | None, typer.Option("--batch-size", help="Faces per batch (16).")] = None,
     checkpoint: CheckpointOption = None,
     device: DeviceOption = None,
     dtype: Annotated[str | None, typer.Option("--dtype", help="auto, float32 or bfloat16.")] = None,
     decoder: DecoderOption = None,
-    json_: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    json_: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Where the time goes on this machine: decode, faces, scoring, total, and the floor beside them."""
+    """Measure where the time goes on this machine: decoding, face detection, scoring, total, and the unavoidable part of it."""
     given = {"frames": frames, "batch_size": batch_size, "device": device, "dtype": dtype, "decoder": decoder}
     with exits():
         settings = scan_settings(None, {name: value for name, value in given.items() if value is not None})
@@ -39,7 +39,7 @@ def bench(
             if clip is None:
                 clip = Path(folder) / "one-person-720p.mp4"
                 make_clip(clip, SIZES_WH["720p"], 1, 10.0)
-                measured = replace(measure(clip, settings, checkpoint, repeats), clip=clip.name)  # where it lay says nothing
+                measured = replace(measure(clip, settings, checkpoint, repeats), clip=clip.name)  # the folder is irrelevant
             else:
                 measured = measure(clip, settings, checkpoint, repeats)
         sys.stdout.write(json.dumps(asdict(measured)) + "\n" if json_ else render(measured))

@@ -1,4 +1,4 @@
-"""The calibrate command: probabilities and thresholds of a checkpoint, fitted to labelled videos; its weights stay as they are."""
+"""The calibrate command: fits a checkpoint's probabilities and thresholds to labelled videos; its weights do not change."""
 
 from __future__ import annotations
 
@@ -22,39 +22,42 @@ if TYPE_CHECKING:
     from screener.evaluation.results import Row
 
 RANGES_LIFTED = ", valid ranges lifted"
-"""After the name of a checkpoint in the results of a scan that judged faces outside of its ranges too."""
+"""Appended to the checkpoint's name in the results of a scan that also judged faces outside of its valid ranges."""
 
 MOST_NAMED = 5
-"""Videos in which nobody could be judged that are printed; `--json` names them all."""
+"""Most unscored videos that are named; `--json` names them all."""
 
 
 @app.command()
 def calibrate(
     checkpoint: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="The weights to calibrate.")],
-    data: Annotated[Path, typer.Argument(metavar="DATA", help="Folder or CSV manifest of labelled videos that they never learned from.")],
-    output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="NEW_CHECKPOINT", help="Where to write; the same path replaces it when all is done.")
+    data: Annotated[
+        Path, typer.Argument(metavar="DATA", help="Folder or CSV manifest of labelled videos that the weights were not trained on.")
     ],
-    layout: Annotated[str | None, typer.Option("--layout", help="How DATA lies on disk; recognised when left out.")] = None,
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output", "-o", metavar="NEW_CHECKPOINT", help="File to write; may be CHECKPOINT itself, which is replaced at the end."
+        ),
+    ],
+    layout: Annotated[str | None, typer.Option("--layout", help="Layout of DATA on disk; detected by default.")] = None,
     results: Annotated[
         Path | None,
-        typer.Option("--results", help="What `scan --jsonl` or `evaluate` wrote of DATA; then nothing is scanned."),
+        typer.Option("--results", help="Results of `scan --jsonl` or `evaluate` for DATA, instead of scanning."),
     ] = None,
     fprs: Annotated[str | None, typer.Option("--fprs", help="False-positive rates to find thresholds for (0.01,0.05,0.10).")] = None,
     families: Annotated[
-        str | None, typer.Option("--families", help="blending: fit to fakes that put a made part into a real picture; all: to every fake.")
+        str | None, typer.Option("--families", help="blending: fit to fakes with a generated part in a real picture; all: to every fake.")
     ] = None,
-    missed: Annotated[
-        float | None, typer.Option("--missed", help="At most this share of fakes scores so low that it is called genuine (0.10).")
-    ] = None,
-    split: Annotated[str | None, typer.Option("--split", help="Of data that has splits, the one to fit to (validation).")] = None,
+    missed: Annotated[float | None, typer.Option("--missed", help="Largest share of fakes that may be called genuine (0.10).")] = None,
+    split: Annotated[str | None, typer.Option("--split", help="Split to fit to, if DATA has splits (validation).")] = None,
     device: DeviceOption = None,
-    json_: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    json_: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on standard error.")] = False,
 ) -> None:
-    """Fit temperature, bias and thresholds to labelled videos, and store them with how many videos stand behind each.
+    """Fit temperature, bias and thresholds to labelled videos, and store them with the number of videos behind each.
 
-    A false-positive rate that so few real videos cannot promise is refused by name. Exit status: 0 written, 2 could not run.
+    A false-positive rate for which there are too few real videos is refused. Exit status: 0 written, 2 could not run.
     """
     with exits():
         from screener.evaluation.recalibration import CalibrateSettings
@@ -82,7 +85,7 @@ def _calibrate(
     device: str | None,
     quiet: bool,
 ) -> tuple[Recalibration, dict[str, str]]:
-    """What was fitted, and what was read and written."""
+    """The fit, and the files read and written."""
     from screener.checkpoint import load_checkpoint, require_checkpoint_name, save_contract
     from screener.evaluation.recalibration import of_split, recalibrate, recalibrated
     from screener.evaluation.selection import data_name
@@ -102,7 +105,7 @@ def _calibrate(
 
 
 def _read(checkpoint: Checkpoint, items: list[LabelledItem], results: Path) -> tuple[list[Row], str]:
-    """The result of each item from a file, and the SHA-256 of the checkpoint that they come from: one with the same weights."""
+    """The results of all items from a file, and the SHA-256 of the checkpoint that made them, which must have the same weights."""
     from screener.checkpoint import scored_alike
     from screener.evaluation.run import read_results
 
@@ -116,13 +119,13 @@ def _read(checkpoint: Checkpoint, items: list[LabelledItem], results: Path) -> t
 
 
 def _scanned(checkpoint: Checkpoint, items: list[LabelledItem], results: Path, device: str | None, quiet: bool) -> tuple[list[Row], str]:
-    """The same from a scan, whose results are kept as they come, so that a run that was stopped goes on from them."""
+    """The same from a scan, which writes results as they come, so that a stopped run can be resumed."""
     from screener.evaluation.run import judge
     from screener.report import progress_for
     from screener.scanning.screener import Screener
     from screener.settings import ScanSettings
 
-    # Every face that can be scored counts: the ranges are what is to be found. The name says so, for whoever evaluates these results.
+    # Score every face, because the valid ranges are to be fitted. The name records this for later evaluations of these results.
     name = checkpoint.contract.name + (RANGES_LIFTED if checkpoint.contract.valid_range else "")
     unbounded = replace(checkpoint, contract=replace(checkpoint.contract, name=name, valid_range={}))
     screener = Screener(ScanSettings(threshold=0.5, device=device or "auto", thumbnails=0), unbounded)
@@ -166,7 +169,7 @@ def _on_left_out_folds(rates: Rates) -> str:
 
 
 def _shortfalls(found: Recalibration) -> list[tuple[str, str]]:
-    """Videos that nothing was fitted to."""
+    """Rows about videos that were not used."""
     from screener.report.wording import counted, visible
 
     rows = []

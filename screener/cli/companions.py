@@ -1,4 +1,4 @@
-"""What a scan writes besides its report, of each input as it is judged: markers, annotated copies, stills. Makes none of it itself."""
+"""The files a scan writes besides its report, for each input as it is judged: markers, annotated copies, stills, signatures."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Companions:
-    """Opens what was asked for. Raises OutputError, and SettingsError for a key that cannot sign."""
+    """Creates the requested outputs. Raises OutputError, and SettingsError for a key that cannot sign."""
 
     def __init__(self, wishes: Wishes, settings: ScanSettings) -> None:
         self._wishes = wishes
@@ -33,7 +33,7 @@ class Companions:
         self._stills = StillsFolder(wishes.stills, settings) if wishes.stills else None
 
     def add(self, judged: Judged) -> None:
-        """Write what goes with one verdict. Raises OutputError."""
+        """Write the files of one verdict. Raises OutputError."""
         source = judged.source
         if not isinstance(source, Source):
             return
@@ -44,12 +44,12 @@ class Companions:
                 self._add_pictures(folder, judged.verdict, source)
 
     def sign(self, paths: list[Path]) -> None:
-        """Sign what was written, if that was asked for. Raises OutputError."""
+        """Sign these files, if requested. Raises OutputError."""
         if self._signer is not None:
             self._signed += self._signer.sign(paths)
 
     def tell(self) -> None:
-        """Where it all is, on standard error."""
+        """Print on standard error what was written where."""
         if self._signer is not None:
             _tell(f"{counted(self._signed, 'signature')}, each beside its file as .sig")
         if self._markers is not None:
@@ -61,7 +61,7 @@ class Companions:
                 _tell(f"{made}: {path}{left_out}")
 
     def _add_pictures(self, folder: CopyFolder | StillsFolder, verdict: Verdict, source: Source) -> None:
-        """A file that has gone or changed since it was judged has none, which is said."""
+        """Skip a file that was removed or changed since it was judged, with a message."""
         try:
             folder.add(verdict, source)
         except SourceError as error:
@@ -69,7 +69,7 @@ class Companions:
 
 
 def tell_cost() -> None:
-    """What a stress test costs, before it is made."""
+    """Print the cost of a stress test before it starts."""
     changes = "; ".join(applied.words for applied in STRESS)
     _tell(f"--stress judges each face {len(STRESS)} more times: after {changes}")
 

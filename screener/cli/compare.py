@@ -23,12 +23,12 @@ _EXITS = {"identical": ExitStatus.GENUINE, "same": ExitStatus.GENUINE, "replaced
 def compare(
     a: Annotated[str, typer.Argument(metavar="A", help="One file.")],
     b: Annotated[str, typer.Argument(metavar="B", help="The other, such as the presumed original.")],
-    json_: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    json_: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write there instead of standard output.")] = None,
     report: Annotated[Path | None, typer.Option("--report", help="A web page with the faces side by side, as this file.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on standard error.")] = False,
 ) -> None:
-    """Hold two files of one scene against each other: what is the same, cut, or shown with another face.
+    """Compare two files of one scene: what is the same, cut, or shown with another face.
 
     Exit status: 0 the same, 1 a face was replaced, 3 cut, different or undecided, 2 could not run, 130 interrupted.
     """
@@ -62,7 +62,7 @@ def _write(found: Comparison, as_json: bool, output: Path | None, report: Path |
 
 
 class _Counter:
-    """Says now and then how far the reading is, on a terminal."""
+    """Prints the reading progress now and then, on a terminal."""
 
     def __init__(self, quiet: bool) -> None:
         self._shown = not quiet and sys.stderr.isatty()
@@ -75,6 +75,6 @@ class _Counter:
             sys.stderr.flush()
 
     def clear(self) -> None:
-        """Away with it."""
+        """Erase the progress line."""
         if self._shown:
             sys.stderr.write("\r\x1b[K")

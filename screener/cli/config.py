@@ -1,4 +1,4 @@
-"""The config command: a settings file to begin with, and what holds here and why."""
+"""The config command: a settings file to start from, and the settings in effect with their origins."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ KINDS: dict[str, Any] = {
     "train": TrainSettings,
     "end-to-end": EndToEndSettings,
 }
-"""What has settings; those of a scan lie in the outer table of a file."""
+"""Commands with settings; those of `scan` are in the outer table of a file."""
 
 config_app = typer.Typer(
-    cls=InOrder, help="Settings: a file to begin with, and what holds here.", no_args_is_help=True, rich_markup_mode=None
+    cls=InOrder, help="Settings: write a settings file, or show the settings in effect.", no_args_is_help=True, rich_markup_mode=None
 )
 app.add_typer(config_app, name="config")
 
 
 @config_app.command("init")
 def config_init(path: Annotated[Path, typer.Argument(help="The file to write.")] = Path(FILE_NAME)) -> None:
-    """Write a settings file in which every setting stands with its meaning and its built-in value, commented out."""
+    """Write a settings file that lists every setting with its meaning and its default, commented out."""
     with exits():
         from screener.runtime.files import write_whole
 
         if path.exists():
-            raise OutputError(f"{path}: is there already; name another file, or move it away")
+            raise OutputError(f"{path}: already exists; name another file, or move it away")
         write_whole(path, "".join(f"{line}\n" for line in template()))
         sys.stderr.write(f"screener: written: {path}\n")
 
@@ -48,9 +48,9 @@ def config_init(path: Annotated[Path, typer.Argument(help="The file to write.")]
 @config_app.command("show")
 def config_show(
     command: Annotated[str, typer.Argument(metavar="[COMMAND]", help=f"One of {', '.join(KINDS)}.")] = "scan",
-    config: Annotated[Path | None, typer.Option("--config", help="TOML file; else the one that is found by itself.")] = None,
+    config: Annotated[Path | None, typer.Option("--config", help="TOML file; by default the one found automatically.")] = None,
 ) -> None:
-    """Print the settings that a command would run with here, and where each comes from."""
+    """Print the settings a command would run with here, and where each comes from."""
     with exits():
         if command not in KINDS:
             raise SettingsError(f"{command}: has no settings; name one of {', '.join(KINDS)}")
@@ -64,7 +64,7 @@ def config_show(
 
 def template() -> Iterator[str]:
     """Lines of a settings file that changes nothing."""
-    yield "# Settings of screener. What stands here holds unless an environment variable (SCREENER_FRAMES) or an option says otherwise."
+    yield "# Settings of screener. Environment variables (such as SCREENER_FRAMES) and options override what is set here."
     for command, kind in KINDS.items():
         yield ""
         yield f"[screener{'' if command == 'scan' else '.' + command}]"
@@ -76,7 +76,7 @@ def template() -> Iterator[str]:
 
 
 def written(value: Any) -> str:
-    """A value as TOML writes it; `none` where a setting is not set, for which TOML has no word."""
+    """A value in TOML syntax; `none` for an unset setting, which TOML cannot express."""
     if value is None:
         return "none"
     if isinstance(value, dict):

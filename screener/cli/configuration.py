@@ -1,6 +1,6 @@
-"""Settings of a command: options over environment variables over a TOML file over what is built in.
+"""Settings of a command. Options override environment variables, which override a TOML file, which overrides the defaults.
 
-Knows files, the environment and the kinds of settings. Does not know the commands, nor what a setting is for.
+Knows files, the environment and the settings classes. Does not know the commands, nor what a setting is for.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from screener.errors import SettingsError
 from screener.settings import ScanSettings
 
 RIVALS = (("frames", "fps", "all_frames", ("budget_seconds", "until_sure")), ("fpr", "threshold"))
-"""Settings of which one overrules the others; those in brackets go together."""
+"""Mutually exclusive settings; those in brackets belong together."""
 
 OPTIONS = {"budget_seconds": "budget"}
-"""Settings whose option has another name."""
+"""Settings whose option has a different name."""
 
 FILE_NAME = "screener.toml"
-"""Is found by itself in the working folder, else in the folder of the user's settings."""
+"""Looked for in the working directory, then in the user's configuration folder."""
 
 VARIABLES = "SCREENER_"
-"""How environment variables begin that hold settings: SCREENER_FRAMES, SCREENER_LIVE_WINDOW_SECONDS."""
+"""Prefix of environment variables with settings: SCREENER_FRAMES, SCREENER_LIVE_WINDOW_SECONDS."""
 
 
 class Settings(Protocol):
-    """What the settings of every command have in common."""
+    """The interface of every settings class."""
 
     @classmethod
     def from_mapping(cls, values: dict[str, Any]) -> Self:
-        """Settings from a mapping; raises SettingsError naming a key that is no setting."""
+        """Settings from a mapping; raises SettingsError naming an unknown key."""
         ...
 
 
@@ -45,31 +45,31 @@ S = TypeVar("S", bound=Settings)
 
 @dataclass(frozen=True)
 class Layer:
-    """Settings that come from one place. origin: how messages name it."""
+    """Settings from one source. origin: its name in messages."""
 
     origin: str
     values: dict[str, Any]
 
 
 def scan_settings(config: Path | None, given: dict[str, Any]) -> ScanSettings:
-    """Settings of a scan: a layer overrides what weaker ones say, and what they say to the same question.
+    """Settings of a scan. A layer overrides weaker layers, including their settings that exclude its own.
 
-    config: the file, where one was named. given: the options. Raises SettingsError, which names the layer in which the fault is.
+    config: the file given, if any. given: the options. Raises SettingsError naming the layer with the error.
     """
     return combined(ScanSettings, layers(ScanSettings, "", config), given)
 
 
 def command_settings(kind: type[S], command: str, config: Path | None, given: dict[str, Any]) -> S:
-    """The same of another command, whose settings are in [tool.screener.COMMAND] or [screener.COMMAND] of the file."""
+    """The same for another command, whose settings are in [tool.screener.COMMAND] or [screener.COMMAND] of the file."""
     return combined(kind, layers(kind, command, config), given)
 
 
 def layers(kind: type[S], command: str, config: Path | None) -> list[Layer]:
-    """What the file and the environment say, weakest first. command: empty for a scan. Raises SettingsError."""
+    """The layers of file and environment, weakest first. command: empty for a scan. Raises SettingsError."""
     found = []
     if path := config or found_file():
         if config is None and path.name == os.fspath(path):
-            # Whoever scans in a folder of others' files should know that it steers the scan.
+            # Say so, because someone who scans a folder of other people's files may not expect settings there.
             sys.stderr.write(f"screener: settings from {path} in this folder\n")
         found.append(Layer(str(path), _command_table(path, command)))
     found.append(_environment(kind, command))
@@ -77,7 +77,7 @@ def layers(kind: type[S], command: str, config: Path | None) -> list[Layer]:
 
 
 def found_file() -> Path | None:
-    """The settings file that is found by itself, None where there is none."""
+    """The settings file found automatically, or None."""
     for path in (Path(FILE_NAME), Path(typer.get_app_dir("screener")) / FILE_NAME):
         if path.is_file():
             return path
@@ -85,7 +85,7 @@ def found_file() -> Path | None:
 
 
 def combined(kind: type[S], weaker: Sequence[Layer], given: dict[str, Any]) -> S:
-    """One kind of settings from layers, weakest first, and what overrides them all. Raises SettingsError."""
+    """Settings from layers, weakest first, and the options, which override all layers. Raises SettingsError."""
     kept = dict(given)
     settled = _answered(kept, _option)
     for layer in reversed(weaker):
@@ -94,14 +94,14 @@ def combined(kind: type[S], weaker: Sequence[Layer], given: dict[str, Any]) -> S
             settled |= _answered(fresh, str)
             kind.from_mapping({**fresh, **kept})
         except SettingsError as error:
-            kind.from_mapping(kept)  # raises if the fault is not this layer's
+            kind.from_mapping(kept)  # raises here if a stronger layer is at fault
             raise SettingsError(f"{layer.origin}: {error}") from error
         kept = {**fresh, **kept}
     return kind.from_mapping(kept)
 
 
 def origins(kind: type[S], weaker: Sequence[Layer]) -> dict[str, str]:
-    """Setting -> origin of the layer that decides it; what is not in it has its built-in value."""
+    """Setting -> origin of the layer that decides it; settings not in it have their default."""
     decided: dict[str, str] = {}
     settled: set[str] = set()
     for layer in reversed(weaker):
@@ -112,7 +112,7 @@ def origins(kind: type[S], weaker: Sequence[Layer]) -> dict[str, str]:
 
 
 def _environment(kind: type[Any], command: str) -> Layer:
-    """A value is written as in TOML; what is no TOML is text."""
+    """The environment's layer. Values are parsed as TOML; what is not valid TOML is text."""
     prefix = VARIABLES + (f"{command.upper().replace('-', '_')}_" if command else "")
     said = {field.name: os.environ[prefix + field.name.upper()] for field in fields(kind) if prefix + field.name.upper() in os.environ}
     names = ", ".join(prefix + name.upper() for name in sorted(said))
@@ -127,7 +127,7 @@ def _value(text: str) -> Any:
 
 
 def _answered(settings: dict[str, Any], name_of: Callable[[str], str]) -> set[str]:
-    """The settings whose question some of these answer. Raises SettingsError where two of them answer one differently."""
+    """The settings that these decide, each with its rivals. Raises SettingsError if two of them exclude each other."""
     answered: set[str] = set()
     for rivals in RIVALS:
         groups = [(group,) if isinstance(group, str) else group for group in rivals]
@@ -144,7 +144,7 @@ def _option(name: str) -> str:
 
 
 def _command_table(path: Path, command: str) -> dict[str, Any]:
-    """The settings of one command, [tool.screener.COMMAND] or [screener.COMMAND]; those of a scan lie in the outer table."""
+    """The settings of one command, [tool.screener.COMMAND] or [screener.COMMAND]; those of `scan` are in the outer table."""
     table = _config_table(path)
     if not command:
         return {name: value for name, value in table.items() if not isinstance(value, dict)}
@@ -170,8 +170,7 @@ def _config_table(path: Path) -> dict[str, Any]:
 
 
 def one_of(chosen: dict[str, bool]) -> str:
-    """The chosen report format, `text` where none was; raises SettingsError when several were. chosen: option name -> whether it was
-    given."""
+    """The chosen report format, `text` by default. Raises SettingsError for several. chosen: option name -> whether it was given."""
     names = [name for name, wanted in chosen.items() if wanted]
     if len(names) > 1:
         raise SettingsError(f"choose one of --{' and --'.join(names)}, not both")

@@ -1,4 +1,4 @@
-"""The evaluate command: the field's figures of a checkpoint on labelled data, and of two checkpoints held against each other."""
+"""The evaluate command: a checkpoint's figures on labelled data, and the comparison of two checkpoints."""
 
 from __future__ import annotations
 
@@ -33,31 +33,33 @@ def evaluate(
     data: Annotated[Path, typer.Argument(metavar="DATA", help="Folder or CSV manifest of labelled videos and pictures.")],
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FOLDER", help="For the JSON, the page, and results as they come, to go on after a stop."),
+        typer.Option(
+            "--output", "-o", metavar="FOLDER", help="Folder for the JSON, the page, and results as they come, to resume after a stop."
+        ),
     ] = None,
     layout: Annotated[
         str | None,
-        typer.Option("--layout", help="How DATA lies on disk: faceforensics, celeb-df, dfdc, manifest, folders; recognised when left out."),
+        typer.Option("--layout", help="Layout of DATA: faceforensics, celeb-df, dfdc, manifest or folders; detected by default."),
     ] = None,
     split: Annotated[str | None, typer.Option("--split", help="Only the items of this split: train, validation or test.")] = None,
     limit_per_method: Annotated[
-        int | None, typer.Option("--limit-per-method", help="At most so many items of each method, and so many reals of each kind.")
+        int | None, typer.Option("--limit-per-method", help="At most this many items of each method, and reals of each kind.")
     ] = None,
     results: Annotated[
-        Path | None, typer.Option("--results", help="What `scan --jsonl` or an earlier evaluation wrote of DATA; then nothing is scanned.")
+        Path | None, typer.Option("--results", help="Results of `scan --jsonl` or an earlier evaluation for DATA, instead of scanning.")
     ] = None,
     compare: Annotated[
         tuple[Path, Path] | None,
-        typer.Option("--compare", metavar="A B", help="Two checkpoints, or two files of results, and the difference of each figure."),
+        typer.Option("--compare", metavar="A B", help="Compare two checkpoints, or two files of results: the difference of each figure."),
     ] = None,
     perturb: PerturbOption = None,
     strengths: StrengthsOption = None,
     checkpoint: CheckpointOption = None,
     fpr: Annotated[
-        float | None, typer.Option("--fpr", help="Operating point, as a false-positive rate the checkpoint was measured at (0.05).")
+        float | None, typer.Option("--fpr", help="Operating point: a false-positive rate that the checkpoint was calibrated for (0.05).")
     ] = None,
-    threshold: Annotated[float | None, typer.Option("--threshold", help="Decide at this p_fake instead of an operating point.")] = None,
-    frames: Annotated[int | None, typer.Option("--frames", help="Judge so many evenly spaced frames of each video (32).")] = None,
+    threshold: Annotated[float | None, typer.Option("--threshold", help="Decide at this p_fake instead of at an operating point.")] = None,
+    frames: Annotated[int | None, typer.Option("--frames", help="Number of evenly spaced frames to judge in each video (32).")] = None,
     device: DeviceOption = None,
     dtype: Annotated[str | None, typer.Option("--dtype", help="auto, float32 or bfloat16.")] = None,
     config: Annotated[Path | None, typer.Option("--config", help="TOML file with a [tool.screener] table of settings.")] = None,
@@ -67,9 +69,9 @@ def evaluate(
     json_: Annotated[bool, typer.Option("--json", help="The whole evaluation as one JSON document.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on standard error.")] = False,
 ) -> None:
-    """Evaluate a checkpoint on labelled data: AUC and the other figures of the field, each with its interval.
+    """Evaluate a checkpoint on labelled data: AUC and the field's other figures, each with its interval.
 
-    Exit status: 0 done, 2 could not run, 130 interrupted; what was judged by then is kept in FOLDER, and the same command goes on.
+    Exit status: 0 done, 2 could not run, 130 interrupted; results so far are kept in FOLDER, and the same command resumes.
     """
     given = {"frames": frames, "fpr": fpr, "threshold": threshold, "device": device, "dtype": dtype}
     with exits():
@@ -88,7 +90,7 @@ def evaluate(
 
 @dataclass(frozen=True)
 class Wanted:
-    """What both ways of evaluating need. name: of the data. folder: for what is written, or None."""
+    """What evaluation and comparison both need. name: of the data. folder: for output files, or None."""
 
     items: list[LabelledItem]
     name: str
@@ -98,7 +100,7 @@ class Wanted:
     quiet: bool
 
     def file(self, name: str) -> Path | None:
-        """A file of the output folder; None where there is no folder."""
+        """A file in the output folder; None without a folder."""
         return None if self.folder is None else self.folder / name
 
 
@@ -182,7 +184,7 @@ def _compare(wanted: Wanted, a: Path, b: Path) -> None:
 
 
 def _side(wanted: Wanted, path: Path, kept: str) -> Side:
-    """A side from a file of results, or from a checkpoint that is scanned with now."""
+    """One side, from a file of results or by scanning with a checkpoint."""
     from screener.evaluation.comparison import Side
     from screener.evaluation.results import is_results
 
@@ -191,7 +193,7 @@ def _side(wanted: Wanted, path: Path, kept: str) -> Side:
 
 
 def _read(wanted: Wanted, results: Path, checkpoint: Path | None) -> tuple[list[Row], Origin]:
-    """The results of a file; those that do not say how frames were pooled, with what their checkpoint says."""
+    """The results in a file; if they do not state their pooling, the checkpoint's is used."""
     from screener.checkpoint import load_checkpoint
     from screener.evaluation.run import read_results
 
@@ -222,7 +224,7 @@ def _scanned(wanted: Wanted, checkpoint: Path | None, results: Path | None) -> t
 
 
 def _terminal() -> tuple[int, bool]:
-    """Columns, and whether colours may be used."""
+    """Width of the terminal, and whether colours may be used."""
     from screener.evaluation.table import PIPED_WIDTH
 
     if not sys.stdout.isatty():

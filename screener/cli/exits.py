@@ -1,4 +1,4 @@
-"""How a command ends: every error becomes its exit status and one clear line. The only place that catches ScreenerError."""
+"""How a command ends: every error becomes an exit status and a one-line message. The only place that catches ScreenerError."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from screener.runtime.stop_signals import Terminated
 
 @contextlib.contextmanager
 def exits() -> Iterator[None]:
-    """Turns every end that is not a result into its exit status and one clear line on standard error."""
+    """Turn every exception into an exit status and a one-line message on standard error."""
     try:
         require_current_folder()
         yield
     except ScreenerError as error:
         _fail(str(error), ExitStatus.COULD_NOT_RUN)
     except BrokenPipeError:
-        # Whoever read our output has seen enough; keep Python from complaining about it once more while it exits.
+        # The reader closed the pipe; keep Python from reporting that again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(ExitStatus.COULD_NOT_RUN)
     except ImportError as error:
@@ -38,13 +38,13 @@ def exits() -> Iterator[None]:
     except OSError as error:
         _fail(str(OutputError(error.strerror or str(error))), ExitStatus.COULD_NOT_RUN)
     except Exception as error:
-        # Left to Python, this would exit 1, which says that an input is fake.
+        # By default Python would exit with 1, which means that an input is fake.
         traceback.print_exc()
         _fail(f"stopped by a fault of its own ({type(error).__name__}); please report it with the lines above", ExitStatus.COULD_NOT_RUN)
 
 
 def _fail(message: str, status: ExitStatus) -> NoReturn:
-    # A message may name a file, and a file may be called anything. Without `report`, whose libraries may be what could not be loaded.
+    # A message may contain any file name, so it is escaped; without `report`, whose libraries may be what could not be loaded.
     shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in message)
     sys.stderr.write(f"screener: {shown}\n")
     sys.exit(status)

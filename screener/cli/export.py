@@ -25,18 +25,18 @@ DYNAMIC = "dynamic"
 @app.command()
 def export(
     clips: Annotated[
-        list[str] | None, typer.Argument(metavar="CLIP", help="With --int8: files, folders or globs whose faces it is calibrated on.")
+        list[str] | None, typer.Argument(metavar="CLIP", help="With --int8: files, folders or globs with faces to calibrate on.")
     ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="The .onnx file to write.")] = ...,  # type: ignore[assignment]
     checkpoint: CheckpointOption = None,
-    batch: Annotated[str, typer.Option("--batch", help="Crops at once: a number, or dynamic.")] = DYNAMIC,
-    int8: Annotated[bool, typer.Option("--int8", help="In 8 bits: a quarter of the size, and faster on most processors.")] = False,
+    batch: Annotated[str, typer.Option("--batch", help="Crops per batch: a number, or dynamic.")] = DYNAMIC,
+    int8: Annotated[bool, typer.Option("--int8", help="Quantise to 8 bits: a quarter of the size, and faster on most processors.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on standard error.")] = False,
 ) -> None:
-    """Write the network as ONNX for another engine, or in 8 bits for scan's --engine, and try it against the checkpoint.
+    """Export the network as ONNX, or in 8 bits for scan's --engine, and check it against the checkpoint.
 
-    A file made with --int8 and put beside its checkpoint as NAME.int8.onnx is what --engine onnxruntime finds; scan takes it unasked where
-    it needed a sixth less of the processor's time than PyTorch when it was made.
+    --engine onnxruntime uses a file made with --int8 that lies next to its checkpoint as NAME.int8.onnx. With --engine auto, scan uses it
+    too if it needed at least a sixth less processor time than PyTorch when it was exported.
     """
     with exits():
         from screener.checkpoint import load_checkpoint

@@ -1,4 +1,4 @@
-"""The extract command: labelled videos and pictures to feature folds."""
+"""The extract command: labelled videos and pictures -> feature folds."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from screener.training.extraction import ExtractionProgress, ExtractionReport, OnProgress
 
 LINE_EVERY_SECONDS = 30.0
-"""Where no bar can be drawn."""
+"""Seconds between progress lines where no bar can be drawn."""
 
 MOST_NAMED = 20
-"""Bad files that are printed; `fold.json` names them all."""
+"""Most bad files that are printed; `fold.json` names them all."""
 
 
 @app.command()
@@ -40,33 +40,35 @@ def extract(
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDS", help="Folder for the feature folds.")],
     layout: Annotated[
         str | None,
-        typer.Option("--layout", help="How DATA lies on disk: faceforensics, celeb-df, dfdc, manifest, folders; recognised when left out."),
+        typer.Option("--layout", help="Layout of DATA: faceforensics, celeb-df, dfdc, manifest or folders; detected by default."),
     ] = None,
-    folds: Annotated[int | None, typer.Option("--folds", help="How many folds, where DATA gives no validation split (1).")] = None,
-    validation_share: Annotated[float | None, typer.Option("--validation-share", help="Of one fold, held out of training (0.2).")] = None,
+    folds: Annotated[int | None, typer.Option("--folds", help="Number of folds, if DATA has no validation split (1).")] = None,
+    validation_share: Annotated[
+        float | None, typer.Option("--validation-share", help="Share held out for validation, with a single fold (0.2).")
+    ] = None,
     test_share: Annotated[
-        float | None, typer.Option("--test-share", help="Held out of all folds, where DATA gives no test split (0).")
+        float | None, typer.Option("--test-share", help="Share held out of all folds for testing, if DATA has no test split (0).")
     ] = None,
     augment: Annotated[int | None, typer.Option("--augment", help="Augmented copies of each training crop (0).")] = None,
-    frames: Annotated[int | None, typer.Option("--frames", help="Evenly spaced frames of each video (32).")] = None,
+    frames: Annotated[int | None, typer.Option("--frames", help="Number of evenly spaced frames of each video (32).")] = None,
     min_face_px: Annotated[int | None, typer.Option("--min-face-px", help="Leave out smaller faces (40).")] = None,
-    cropped: Annotated[bool | None, typer.Option("--cropped", help="The pictures are face crops already: look for no faces.")] = None,
+    cropped: Annotated[bool | None, typer.Option("--cropped", help="The pictures are face crops already: skip face detection.")] = None,
     checkpoint: CheckpointOption = None,
     backbone: Annotated[
         str | None, typer.Option("--backbone", help="Instead of a checkpoint: imagenet, or a .pth file of torchvision's weights.")
     ] = None,
     device: DeviceOption = None,
     dtype: Annotated[str | None, typer.Option("--dtype", help="auto, float32 or bfloat16.")] = None,
-    batch_size: Annotated[int | None, typer.Option("--batch-size", help="Crops that pass the backbone together (16).")] = None,
-    seed: Annotated[int | None, typer.Option("--seed", help="Of the splits and the copies (0).")] = None,
+    batch_size: Annotated[int | None, typer.Option("--batch-size", help="Crops per batch (16).")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Random seed of splits and augmentation (0).")] = None,
     config: Annotated[Path | None, typer.Option("--config", help="TOML file with a [tool.screener.extract] table of settings.")] = None,
     audit: AuditOption = True,
     strict: StrictOption = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on standard error.")] = False,
 ) -> None:
-    """Cut out the faces of labelled videos and pictures and keep the backbone's features of them, split for training.
+    """Crop the faces of labelled videos and pictures and store the backbone's features of them, split for training.
 
-    Bad files are counted and named, and the rest goes on. Stopped at any moment, the same command goes on where it was.
+    Bad files are counted and named, and do not stop the run. After an interruption, the same command resumes.
     """
     given = {
         "folds": folds, "validation_share": validation_share, "test_share": test_share, "augment": augment, "frames": frames,
@@ -102,7 +104,7 @@ def _extract(
 
     items, layout = read_labelled(data, layout)
     if audit is not None and not output.exists():
-        # An extraction that goes on has had its audit.
+        # A resumed extraction has been audited already.
         warn_of_leaks(items, quiet=quiet, **audit)
     with _progress(quiet) as on_progress:
         report = extract_items(items, backbone_named(backbone), settings, output, on_progress)
@@ -111,7 +113,7 @@ def _extract(
 
 @contextmanager
 def _progress(quiet: bool) -> Iterator[OnProgress | None]:
-    """A bar with the time left on a terminal, a line now and then elsewhere."""
+    """A bar with the remaining time on a terminal, a line now and then elsewhere."""
     if quiet:
         yield None
     elif sys.stderr.isatty():
@@ -141,7 +143,7 @@ def _bar() -> Iterator[OnProgress]:
 
         def show(progress: ExtractionProgress) -> None:
             rate = _rate(progress, time.monotonic() - started)
-            # What an earlier run did must not count as this one's speed.
+            # Work of an earlier run must not count towards this run's speed.
             if not tasks:
                 tasks.append(bar.add_task("", completed=progress.files_done, total=progress.files, rate=rate))
             bar.update(tasks[0], completed=progress.files_done, rate=rate)
@@ -191,7 +193,7 @@ def _summary(data: Path, layout: str, items: list[LabelledItem], report: Extract
         *_bad_files(report.bad_files),
     ]
     if report.left_out:
-        lines.append(f"{counted(report.left_out, 'file')} left out of some fold, for it would tie its splits together")
+        lines.append(f"{counted(report.left_out, 'file')} left out of some fold, because it would connect its splits")
     if report.crops_now:
         rate = report.crops_now / max(report.seconds, 1e-3)
         lines.append(f"{counted(report.crops_now, 'crop')} in {clock(report.seconds, 0)}, {rate:.1f} crops/s")

@@ -1,4 +1,4 @@
-"""Commands that look at the installation and at checkpoints: doctor, weights, version."""
+"""Commands that inspect the installation and checkpoints: doctor, weights, version."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from screener.cli.app import CheckpointOption, DeviceOption, InOrder, app
 from screener.cli.exits import exits
 from screener.errors import ExitStatus
 
-weights_app = typer.Typer(cls=InOrder, help="The checkpoint's contract.", no_args_is_help=True, rich_markup_mode=None)
+weights_app = typer.Typer(cls=InOrder, help="Show or verify a checkpoint's contract.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(weights_app, name="weights")
 
 
 @app.command()
 def doctor(checkpoint: CheckpointOption = None, device: DeviceOption = None) -> None:
-    """Prove on this machine that decoding, faces, weights, polarity and device work, and say what to do where they do not."""
+    """Check that decoding, face detection, weights, polarity and device work on this machine, and say how to fix what does not."""
     with exits():
         from screener.doctor import diagnose, render
 
@@ -28,13 +28,13 @@ def doctor(checkpoint: CheckpointOption = None, device: DeviceOption = None) -> 
 
 
 CheckpointArgument = Annotated[
-    Path | None, typer.Argument(metavar="[CHECKPOINT]", help="The same as --checkpoint; the default weights if both are left out.")
+    Path | None, typer.Argument(metavar="[CHECKPOINT]", help="The same as --checkpoint; the default weights if neither is given.")
 ]
 
 
 @weights_app.command("show")
 def weights_show(named: CheckpointArgument = None, checkpoint: CheckpointOption = None) -> None:
-    """What a checkpoint promises: shape, preprocessing, calibration, thresholds, training data, figures, licence."""
+    """Show a checkpoint's contract: shape, preprocessing, calibration, thresholds, training data, figures, licence."""
     with exits():
         from screener.checkpoint import describe, load_checkpoint
 
@@ -52,7 +52,7 @@ def weights_verify(named: CheckpointArgument = None, checkpoint: CheckpointOptio
 
 @app.command()
 def version() -> None:
-    """Versions of screener and of the libraries that its results depend on."""
+    """Show the versions of screener and of the libraries that its results depend on."""
     from screener.runtime.versions import versions
 
     _print_rows(list(versions().items()))

@@ -1,4 +1,4 @@
-"""Keys pressed in the terminal, one at a time and without Enter. Gives none where standard input is no terminal."""
+"""Key presses in the terminal, one at a time and without Enter. There are none if standard input is not a terminal."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 class Keys:
-    """A context manager; the terminal is left as it was. Signals such as Ctrl-C keep working."""
+    """A context manager that restores the terminal on exit. Signals such as Ctrl-C keep working."""
 
     def __init__(self) -> None:
         self._before: Any = None
@@ -21,7 +21,7 @@ class Keys:
             import tty
 
             descriptor = sys.stdin.fileno()
-            # A background job that touched the terminal would be stopped.
+            # A background job that changes the terminal would be stopped by SIGTTOU.
             if os.isatty(descriptor) and os.tcgetpgrp(descriptor) == os.getpgrp():
                 self._before = termios.tcgetattr(descriptor)
                 tty.setcbreak(descriptor)
@@ -37,7 +37,7 @@ class Keys:
             termios.tcsetattr(self._descriptor, termios.TCSADRAIN, self._before)
 
     def pressed(self) -> str:
-        """Those pressed since the last call; empty if none."""
+        """The keys pressed since the last call; empty if none."""
         import select
 
         found = b""

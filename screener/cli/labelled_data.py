@@ -1,4 +1,4 @@
-"""Labelled data as a command was given it: its items, and word of what lies beside them and is not taken."""
+"""Reads a command's labelled data: its items, and a message about files that do not belong to the layout."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from screener.datasets import LabelledItem
 
 MOST_NAMED = 5
-"""Places whose files are not taken that are told."""
+"""Most locations of ignored files that are named."""
 
 
 def read_labelled(data: Path, layout: str | None = None) -> tuple[list[LabelledItem], str]:
-    """The items, and the name of the layout. What is not taken is told also when quiet: figures look the same without it."""
+    """The items, and the name of the layout. Ignored files are reported even when quiet, because figures do not reveal them."""
     from screener.datasets import not_taken, read_data, recognise
 
     layout = layout or recognise(data)
@@ -39,6 +39,6 @@ def _in_words(data: Path, left: list[Path], layout: str) -> str:
 
 
 def _place(file: Path) -> str:
-    """The folder that a file lies in, two levels down at most; the file itself where it lies at the top."""
+    """The folder of a file, at most two levels deep; the file name itself at the top level."""
     folders = file.parts[:-1][:2]
     return f"{'/'.join(folders)}/" if folders else file.name

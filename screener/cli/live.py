@@ -26,33 +26,36 @@ def live(
     source: Annotated[
         str, typer.Argument(metavar="SOURCE", help="Camera index, /dev/video0, screen:0, named pipe, http(s) or rtsp URL, or a file.")
     ] = "0",
-    list_: Annotated[bool, typer.Option("--list", help="Show the cameras, and which of them open.")] = False,
-    realtime: Annotated[bool, typer.Option("--realtime", help="Play a file at its own speed.")] = False,
-    show: Annotated[bool, typer.Option("--show", help="A window with the picture; q closes it.")] = False,
-    record: Annotated[Path | None, typer.Option("--record", help="Write the picture, with what is said of it, to this mp4 file.")] = None,
+    list_: Annotated[bool, typer.Option("--list", help="List the cameras, and which of them open.")] = False,
+    realtime: Annotated[bool, typer.Option("--realtime", help="Play a file in real time.")] = False,
+    show: Annotated[bool, typer.Option("--show", help="Show the picture in a window; q closes it.")] = False,
+    record: Annotated[Path | None, typer.Option("--record", help="Record the annotated picture to this mp4 file.")] = None,
     snapshot: Annotated[Path | None, typer.Option("--snapshot", help="Folder for the faces that raised an alarm.")] = None,
-    jsonl: Annotated[bool, typer.Option("--jsonl", help="One line of JSON per event, as it happens.")] = False,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write there instead of standard output; the file grows.")] = None,
-    report: Annotated[Path | None, typer.Option("--report", help="Folder for a web page on the whole watch, once it has ended.")] = None,
+    jsonl: Annotated[bool, typer.Option("--jsonl", help="Print one line of JSON per event, as it happens.")] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write to this file, line by line, instead of standard output.")
+    ] = None,
+    report: Annotated[Path | None, typer.Option("--report", help="Folder for a web page on the whole watch, written at its end.")] = None,
     exec_: Annotated[
-        str | None, typer.Option("--exec", metavar="CMD", help="Run this on an alarm, without a shell; the event comes on standard input.")
+        str | None,
+        typer.Option("--exec", metavar="CMD", help="Run this command on an alarm, without a shell, with the event on standard input."),
     ] = None,
     webhook: Annotated[
-        str | None, typer.Option("--webhook", metavar="URL", help="POST the event there on an alarm (http or https).")
+        str | None, typer.Option("--webhook", metavar="URL", help="POST the event to this URL on an alarm (http or https).")
     ] = None,
-    duration: Annotated[float | None, typer.Option("--duration", help="End by itself after so many seconds.")] = None,
+    duration: Annotated[float | None, typer.Option("--duration", help="Stop after this many seconds.")] = None,
     heartbeat: Annotated[
-        float | None, typer.Option("--heartbeat", help="Say so often, in seconds, that the watch goes on: an event.")
+        float | None, typer.Option("--heartbeat", help="Seconds between heartbeat events, which show that the watch is running.")
     ] = None,
-    window: Annotated[float | None, typer.Option("--window", help="Judge each person over so many last seconds (10).")] = None,
-    judged_fps: Annotated[float | None, typer.Option("--judged-fps", help="Judge at most so many frames per second (10).")] = None,
+    window: Annotated[float | None, typer.Option("--window", help="Judge each person over the last this many seconds (10).")] = None,
+    judged_fps: Annotated[float | None, typer.Option("--judged-fps", help="Judge at most this many frames per second (10).")] = None,
     fpr: Annotated[
-        float | None, typer.Option("--fpr", help="Operating point, as a false-positive rate the checkpoint was measured at (0.05).")
+        float | None, typer.Option("--fpr", help="Operating point: a false-positive rate that the checkpoint was calibrated for (0.05).")
     ] = None,
-    threshold: Annotated[float | None, typer.Option("--threshold", help="Decide at this p_fake instead of an operating point.")] = None,
+    threshold: Annotated[float | None, typer.Option("--threshold", help="Decide at this p_fake instead of at an operating point.")] = None,
     min_face_px: Annotated[int | None, typer.Option("--min-face-px", help="Do not judge smaller faces (40).")] = None,
     allow_private: Annotated[
-        bool | None, typer.Option("--allow-private", help="Let a public address lead on into a private network.")
+        bool | None, typer.Option("--allow-private", help="Allow a public address to redirect into a private network.")
     ] = None,
     checkpoint: CheckpointOption = None,
     device: DeviceOption = None,
@@ -61,7 +64,7 @@ def live(
         Path | None, typer.Option("--config", help="TOML file with a [tool.screener.live] or [screener.live] table of settings.")
     ] = None,
     allow_incomplete: Annotated[
-        bool, typer.Option("--allow-incomplete", help="Exit 0, not 3, when something is undecided or partial.")
+        bool, typer.Option("--allow-incomplete", help="Exit 0 instead of 3 if something is undecided or partial.")
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No live view on standard error.")] = False,
     verbose: VerboseOption = 0,
@@ -70,7 +73,7 @@ def live(
     """Watch a camera or stream: a steady, current verdict on each person in view. q or Ctrl-C ends it.
 
     Exit status: 0 all genuine, 1 there was an alarm, 3 something is undecided or time was lost, 2 could not run, 130 interrupted.
-    A recording or snapshot that cannot be written any more does not end the watch; its exit status is then 2.
+    If a recording or snapshot cannot be written, the watch goes on, and the exit status is 2.
     """
     given = {
         "duration_seconds": duration, "heartbeat_seconds": heartbeat, "window_seconds": window, "judged_fps": judged_fps,
@@ -97,7 +100,7 @@ def _list_cameras() -> None:
 
     cameras = list_cameras()
     for camera in cameras:
-        state = "" if camera.opens else "  gives no picture: in use, or no camera"
+        state = "" if camera.opens else "  gives no picture: in use, or not a camera"
         sys.stdout.write(f"{camera.index}  {camera.name or 'camera'}{state}\n")
     if not cameras:
         sys.stderr.write("screener: no camera was found\n")
@@ -109,9 +112,9 @@ def _watch(argument: str, realtime: bool, settings: LiveSettings, checkpoint: Pa
     stops.only_first()
     source = live_source(argument)
     if realtime and source.kind != "file":
-        raise SettingsError(f"--realtime: {source.name} is no file; everything else runs at its own speed anyway")
+        raise SettingsError(f"--realtime: {source.name} is not a file; everything else runs in real time anyway")
     if not realtime and source.kind == "file" and not wishes.quiet:
-        sys.stderr.write(f"screener: {source.name} is a file: played at its own speed; `screener scan` reads files whole, and faster\n")
+        sys.stderr.write(f"screener: {source.name} is a file and is played in real time; `screener scan` reads files whole, and faster\n")
 
     from screener.scanning.models import Models
     from screener.watching.watch import Watch
@@ -138,11 +141,11 @@ def _watch(argument: str, realtime: bool, settings: LiveSettings, checkpoint: Pa
 
 
 def _follow(watch: Watch, outputs: LiveOutputs) -> ExitStatus | None:
-    """To the end of the watch; gives the status if it was a signal that ended it."""
+    """Run the watch to its end; the exit status if a signal ended it."""
     status, wanted = None, True
     try:
         while wanted:
-            # Held back for both: what the watch has told once it does not tell again. It waits for a quarter of a second at most.
+            # Signals are deferred for both steps, because the watch reports each update only once; that takes 0.25 s at most.
             with stops.held_back():
                 update = next(watch, None)
                 wanted = update is not None and outputs.show(update)

@@ -1,7 +1,7 @@
-"""Everything that is told and shown of a live watch, update by update: view, window, video, snapshots, event lines, notifications.
+"""The outputs of a live watch, update by update: terminal view, window, recording, snapshots, event lines, notifications.
 
-What cannot be shown or kept any more is told once, and the watch goes on: an alarm must not be missed for want of disk space. Only where
-event lines and results go nowhere does it end. Does not watch anything, and does not decide what an update says.
+An output that fails is reported once, and the watch goes on: an alarm must not be missed because a disk is full. Only if event lines or
+results cannot be written does it end. Does not watch anything, and does not decide what an update says.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 
 QUIT_KEYS = frozenset("qQ")
 LAST_NOTICES_SECONDS = 5.0
-"""For notifications that are on their way when the watch ends."""
+"""Seconds to wait at the end of the watch for notifications that are being sent."""
 
 
 @dataclass(frozen=True)
 class Wishes:
-    """What the user wants to see and have."""
+    """The outputs that the user asked for."""
 
     jsonl: bool = False
     output: Path | None = None
@@ -47,19 +47,19 @@ class Wishes:
 
     @property
     def pictures(self) -> bool:
-        """Whether anything that is wished for needs pictures."""
+        """Whether any of these outputs needs pictures."""
         return self.show or self.record is not None
 
 
 class LiveOutputs:
-    """A context manager that opens what is wished for, and closes it. Raises DeviceError, OutputError and SettingsError on entering."""
+    """A context manager that opens and closes the requested outputs. Raises DeviceError, OutputError and SettingsError on entry."""
 
     def __init__(self, wishes: Wishes, source_name: str) -> None:
         self._wishes = wishes
         self._source_name = source_name
         self._stack = ExitStack()
         self.failures: dict[str, OutputError] = {}
-        """What was wished for and could not be kept whole, `record`, `snapshot` or `report`; final once everything is closed."""
+        """Outputs that are incomplete: `record`, `snapshot` or `report`; final once everything is closed."""
 
     def __enter__(self) -> LiveOutputs:
         from screener.report import ReportFolder
@@ -77,7 +77,7 @@ class LiveOutputs:
             self._recorder = Recorder(wishes.record) if wishes.record is not None else None
             opening.callback(self._close_recording)
             self._window = opening.enter_context(Window(f"screener live: {self._source_name}")) if wishes.show else None
-            with stops.held_back():  # a terminal that is changed is also one that will be given back
+            with stops.held_back():  # a signal in between would leave the terminal changed
                 self._keys = opening.enter_context(Keys())
                 self._viewing = opening.enter_context(ExitStack())
                 self._view = self._viewing.enter_context(self._live_view()) if self._wants_view() else None
@@ -90,7 +90,7 @@ class LiveOutputs:
         self._stack.__exit__(kind, error, traceback)
 
     def show(self, update: LiveUpdate) -> bool:
-        """Hand on one update everywhere. False when the user wants no more of them."""
+        """Pass one update to all outputs. False if the user wants to stop."""
         for event in update.events:
             if event.kind == "alarm":
                 self._notifier.notify(event)
@@ -103,7 +103,7 @@ class LiveOutputs:
         return not QUIT_KEYS & set(key or "") and not QUIT_KEYS & set(self._keys.pressed())
 
     def report(self, verdict: Verdict, scores: Sequence[FaceScore]) -> None:
-        """Write the page on the whole watch, if one is wished for. scores: from the watch."""
+        """Write the page on the whole watch, if requested. scores: from the watch."""
         if self._report is None:
             return
         try:
@@ -115,17 +115,17 @@ class LiveOutputs:
             tell(f"report: {page}")
 
     def hurry(self) -> None:
-        """The user does not want to wait for notifications that are still on their way; which these are outlasts the view."""
+        """Do not wait for notifications that are being sent; which they are is still shown after the view is closed."""
         self.close_view()
         self._notifier.close(0.5)
 
     def close_view(self) -> None:
-        """Give the terminal back: what is written to it from here on stays there."""
+        """Restore the terminal: what is written to it afterwards stays visible."""
         self._view = None
         self._viewing.close()
 
     def write(self, text: str) -> None:
-        """To where results go."""
+        """Write to the file or stream for results."""
         from screener.report import Output
 
         if self._out is not None:
@@ -146,7 +146,7 @@ class LiveOutputs:
 
         picture = annotated(update)
         if self._recorder is not None and (update.picture_rgb is not None or update.state != "opening"):
-            # The size of the video is that of its first picture, so the wait for that one is not recorded.
+            # The first picture determines the size of the video, so nothing is recorded before it.
             try:
                 self._recorder.add(picture, update.seconds)
             except OutputError as error:
@@ -165,7 +165,7 @@ class LiveOutputs:
             return None
 
     def _keep_faces(self, event: LiveEvent, update: LiveUpdate) -> None:
-        """Each alarm anew: a disk that was full may have room again."""
+        """Try again on each alarm: a disk that was full may have space again."""
         if self._snapshots is None:
             return
         try:
@@ -187,7 +187,7 @@ class LiveOutputs:
             self._tell(f"{error}; watching goes on")
 
     def _wants_view(self) -> bool:
-        """Event lines on the same terminal say it all, and a screen would be drawn over them."""
+        """Whether to draw the view; not if event lines go to the same terminal, which it would overwrite."""
         wishes = self._wishes
         mixed = wishes.jsonl and wishes.output is None and sys.stdout.isatty() and sys.stderr.isatty()
         return not wishes.quiet and not mixed
@@ -200,7 +200,7 @@ class LiveOutputs:
         return LiveView(Console(stderr=True), self._source_name)
 
     def _tell(self, text: str) -> None:
-        """A message that no update carries; may come from any thread."""
+        """Show a message that is not part of an update. Thread-safe."""
         view = self._view
         if view is not None:
             view.note(text)
@@ -209,7 +209,7 @@ class LiveOutputs:
 
 
 def tell(text: str) -> None:
-    """On standard error. The text may name a file, and a file may be called anything."""
+    """Print on standard error, escaped because the text may contain any file name."""
     from screener.report.wording import visible
 
     sys.stderr.write(f"screener: {visible(text)}\n")
@@ -217,7 +217,7 @@ def tell(text: str) -> None:
 
 @contextmanager
 def open_lines(path: Path) -> Iterator[TextIO]:
-    """A file that grows line by line while it is watched. Raises OutputError."""
+    """A new file that is written line by line. Raises OutputError."""
     try:
         stream = path.open("w", encoding="utf-8", newline="")
     except OSError as error:
@@ -225,5 +225,5 @@ def open_lines(path: Path) -> Iterator[TextIO]:
     try:
         yield stream
     finally:
-        with suppress(OSError):  # each line was handed on when it was written; closing tries once more what has failed and was told
+        with suppress(OSError):  # each line was flushed when written; closing only retries a failure that was reported
             stream.close()

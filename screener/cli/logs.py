@@ -1,4 +1,4 @@
-"""Where the log of a run goes: nowhere, standard error, a file. Knows Python's logging; what is logged is for the rooms that log."""
+"""Where the log of a run goes: nowhere, standard error, or a file. Knows Python's logging, not what other packages log."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import typer
 
 from screener.errors import OutputError
 
-VerboseOption = Annotated[int, typer.Option("--verbose", "-v", count=True, help="Log to standard error what is done; -vv in detail.")]
-LogFileOption = Annotated[Path | None, typer.Option("--log-file", help="Add the log, in detail, to this file.")]
+VerboseOption = Annotated[int, typer.Option("--verbose", "-v", count=True, help="Log to standard error; -vv for details.")]
+LogFileOption = Annotated[Path | None, typer.Option("--log-file", help="Append the detailed log to this file.")]
 
 _FORM = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 class _OneLine(logging.Formatter):
-    """Messages name files, and a file may be called anything: nothing but a traceback breaks a line or hides."""
+    """Escapes messages, which may contain any file name, so that only tracebacks span several lines."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         text = super().formatMessage(record)
@@ -25,9 +25,9 @@ class _OneLine(logging.Formatter):
 
 
 def log_to(verbose: int, log_file: Path | None, warnings: bool = False) -> None:
-    """Have screener's log written from now on. warnings: those, and what is worse, go to standard error in any case.
+    """Start logging. warnings: log warnings and errors to standard error in any case.
 
-    Raises OutputError where the file cannot be written.
+    Raises OutputError if the file cannot be written.
     """
     logger = logging.getLogger("screener")
     handlers: list[logging.Handler] = []

@@ -1,4 +1,4 @@
-"""What `screener evaluate --perturb` does: every item once more after each perturbation, and how to ask for it."""
+"""`screener evaluate --perturb`: its options, and the evaluation of every item after each perturbation."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ if TYPE_CHECKING:
     from screener.settings import ScanSettings
 
 FOLDER = "perturbed"
-"""In the folder of the evaluation, for the results of each condition."""
+"""Subfolder of the evaluation's folder for the results of each condition."""
 
 PerturbOption = Annotated[
     str | None,
     typer.Option(
         "--perturb",
         metavar="KINDS",
-        help="Also judge DATA re-compressed, smaller, blurred and so on: all, or some of "
-        "jpeg, webp, h264, downscale, blur, noise, brightness, contrast, with commas between.",
+        help="Also judge DATA after perturbations: all, or a comma-separated list of "
+        "jpeg, webp, h264, downscale, blur, noise, brightness, contrast.",
     ),
 ]
-StrengthsOption = Annotated[str | None, typer.Option("--strengths", help="Of --perturb, from 1 to 5 (1,2,3,4,5).")]
+StrengthsOption = Annotated[str | None, typer.Option("--strengths", help="Strengths for --perturb, from 1 to 5 (1,2,3,4,5).")]
 
 
 def check_perturb(kinds: str | None, strengths: str | None, rivals: dict[str, object]) -> None:
-    """Raise SettingsError before anything is judged. rivals: other options that --perturb cannot go with, and what was given."""
+    """Raise SettingsError for invalid options. rivals: options that exclude --perturb, with their values."""
     from screener.perturbation.kinds import chosen_kinds, chosen_strengths
 
     if kinds is None:
         if strengths is not None:
-            raise SettingsError("--strengths: are those of --perturb; name the kinds with it")
+            raise SettingsError("--strengths: only with --perturb, which names the kinds")
         return
     chosen_kinds(kinds)
     chosen_strengths(strengths)
@@ -59,7 +59,7 @@ def perturbed(
     folder: Path | None,
     quiet: bool,
 ) -> Robustness:
-    """Judge the items after each perturbation. clean: their results as they are. folder: of the evaluation, to go on after a stop."""
+    """Judge the items after each perturbation. clean: their results without one. folder: of the evaluation, to resume after a stop."""
     from screener.evaluation.perturbed_screener import PerturbedScreener
     from screener.evaluation.robustness import perturbed_evaluation
     from screener.perturbation.kinds import chosen_kinds, chosen_strengths

@@ -1,4 +1,4 @@
-"""The report command: reports that were written, checked."""
+"""The report command: verifies existing reports."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from screener.cli.app import CheckpointOption, InOrder, app
 from screener.cli.exits import exits
 from screener.errors import ExitStatus
 
-report_app = typer.Typer(cls=InOrder, help="Reports that were written before.", no_args_is_help=True, rich_markup_mode=None)
+report_app = typer.Typer(cls=InOrder, help="Verify existing reports.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(report_app, name="report")
 
 _WORDS = {True: "holds", False: "DIFFERS", None: "unknown"}
@@ -22,15 +22,15 @@ _WORDS = {True: "holds", False: "DIFFERS", None: "unknown"}
 def verify(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="JSON or JSON lines of a scan, or the web page of one input.")],
     checkpoint: CheckpointOption = None,
-    signature: Annotated[Path | None, typer.Option("--signature", help="Signature of FILE (FILE.sig, if that is there).")] = None,
+    signature: Annotated[Path | None, typer.Option("--signature", help="Signature of FILE (FILE.sig if it exists).")] = None,
     signer: Annotated[
-        Path | None, typer.Option("--signer", help="Who should have signed: a public SSH key, or a list of signers (man ssh-keygen).")
+        Path | None, typer.Option("--signer", help="Expected signer: a public SSH key, or an allowed-signers file (man ssh-keygen).")
     ] = None,
     rerun: Annotated[bool, typer.Option("--rerun", help="Judge the inputs again with the same settings, and compare.")] = False,
 ) -> None:
-    """Check a report against its inputs and the weights, by their hashes, and its signature.
+    """Check a report against the hashes of its inputs and the weights, and check its signature.
 
-    Exit status: 0 everything holds, 3 something differs or cannot be told, 2 could not run, 130 interrupted.
+    Exit status: 0 everything matches, 3 something differs or cannot be checked, 2 could not run, 130 interrupted.
     """
     with exits():
         from screener.report import visible

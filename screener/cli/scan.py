@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class Places(NamedTuple):
-    """Where a run writes. output: None for standard output. report, journal: None for none. wishes: what goes with the verdicts."""
+    """Where a run writes. output: None for standard output. report, journal: None for none. wishes: further files per verdict."""
 
     output: Path | None
     report: Path | None
@@ -43,65 +43,71 @@ def scan(
         list[str],
         typer.Argument(
             metavar="SOURCE",
-            help="File, folder, glob, list file (@list.txt; @- on standard input, @-0 of names that end in NUL), http(s) or rtsp URL, "
-            "camera index, - for a file on standard input.",
+            help="File, folder, glob, list of names (@list.txt; @- reads it from standard input, @-0 NUL-separated), http(s) or rtsp URL, "
+            "camera index, or - for a file on standard input.",
         ),
     ],
-    json_: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
-    jsonl: Annotated[bool, typer.Option("--jsonl", help="One line of JSON per input, as each is done.")] = False,
-    csv: Annotated[bool, typer.Option("--csv", help="One table row per input.")] = False,
-    people_csv: Annotated[bool, typer.Option("--people-csv", help="One table row per person.")] = False,
-    no_frames: Annotated[bool, typer.Option("--no-frames", help="Leave the scores of single frames out of JSON.")] = False,
+    json_: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    jsonl: Annotated[bool, typer.Option("--jsonl", help="Print one line of JSON per input, as soon as it is judged.")] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Print a CSV table with a row per input.")] = False,
+    people_csv: Annotated[bool, typer.Option("--people-csv", help="Print a CSV table with a row per person.")] = False,
+    no_frames: Annotated[bool, typer.Option("--no-frames", help="Omit the scores of single frames from JSON.")] = False,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write there instead of standard output; the file appears when the run ends.")
+        Path | None, typer.Option("--output", "-o", help="Write to this file instead of standard output; it appears when the run ends.")
     ] = None,
-    report: Annotated[Path | None, typer.Option("--report", help="Folder for one web page per input and an index.")] = None,
+    report: Annotated[Path | None, typer.Option("--report", help="Folder for a web page per input and an index.")] = None,
     markers: Annotated[
         Path | None,
-        typer.Option("--markers", help="Folder for suspicious stretches as markers: WebVTT, CSV, EDL, FCPXML and xmeml of each video."),
+        typer.Option("--markers", help="Folder for markers of suspicious intervals: WebVTT, CSV, EDL, FCPXML and xmeml for each video."),
     ] = None,
     annotate: Annotated[
         Path | None,
-        typer.Option("--annotate", help="Folder for copies with boxes, numbers and scores drawn in; videos with their sound."),
+        typer.Option("--annotate", help="Folder for copies with boxes, numbers and scores drawn on them; videos keep their sound."),
     ] = None,
-    stills: Annotated[Path | None, typer.Option("--stills", help="Folder for the frames that decided, whole, the face marked.")] = None,
+    stills: Annotated[
+        Path | None, typer.Option("--stills", help="Folder for the most suspicious frames of each person, with the face marked.")
+    ] = None,
     sign: Annotated[
-        Path | None, typer.Option("--sign", help="SSH key to sign what -o and --report write with; the signature of FILE is FILE.sig.")
+        Path | None, typer.Option("--sign", help="Sign the files of -o and --report with this SSH key; the signature of FILE is FILE.sig.")
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Keep a journal beside -o or --report; repeated after any stop, judge only what it lacks.")
+        bool,
+        typer.Option("--resume", help="Keep a journal next to -o or --report; after an interruption, judge only the remaining inputs."),
     ] = False,
-    journal: Annotated[Path | None, typer.Option("--journal", help="The same, with the journal kept in this file.")] = None,
-    frames: Annotated[int | None, typer.Option("--frames", help="Judge so many evenly spaced frames (32).")] = None,
-    fps: Annotated[float | None, typer.Option("--fps", help="Judge so many frames per second of video instead.")] = None,
+    journal: Annotated[Path | None, typer.Option("--journal", help="The same as --resume, with the journal in this file.")] = None,
+    frames: Annotated[int | None, typer.Option("--frames", help="Number of evenly spaced frames to judge (32).")] = None,
+    fps: Annotated[float | None, typer.Option("--fps", help="Judge this many frames per second of video instead.")] = None,
     all_frames: Annotated[bool | None, typer.Option("--all-frames", help="Judge every frame.")] = None,
     until_sure: Annotated[
-        bool | None, typer.Option("--until-sure", help="Look at few frames of a file first, at more only until everyone's score is clear.")
+        bool | None,
+        typer.Option("--until-sure", help="Start with few frames of a file, and judge more only until every person's score is clear."),
     ] = None,
     budget: Annotated[
-        float | None, typer.Option("--budget", help="Seconds to answer in for each file; the more time, the more frames are judged.")
+        float | None, typer.Option("--budget", help="Time budget per file in seconds; as many frames are judged as fit in.")
     ] = None,
     fpr: Annotated[
-        float | None, typer.Option("--fpr", help="Operating point, as a false-positive rate the checkpoint was measured at (0.05).")
+        float | None, typer.Option("--fpr", help="Operating point: a false-positive rate that the checkpoint was calibrated for (0.05).")
     ] = None,
-    threshold: Annotated[float | None, typer.Option("--threshold", help="Decide at this p_fake instead of an operating point.")] = None,
+    threshold: Annotated[float | None, typer.Option("--threshold", help="Decide at this p_fake instead of at an operating point.")] = None,
     min_face_px: Annotated[int | None, typer.Option("--min-face-px", help="Do not judge smaller faces (40).")] = None,
-    time_limit: Annotated[float | None, typer.Option("--time-limit", help="Seconds that one input may take.")] = None,
+    time_limit: Annotated[float | None, typer.Option("--time-limit", help="Time limit per input, in seconds.")] = None,
     allow_private: Annotated[
-        bool | None, typer.Option("--allow-private", help="Follow addresses into private networks and to this machine.")
+        bool | None, typer.Option("--allow-private", help="Allow addresses in private networks and on this machine.")
     ] = None,
-    stream_seconds: Annotated[float | None, typer.Option("--stream-seconds", help="How long to watch an endless stream (30).")] = None,
+    stream_seconds: Annotated[float | None, typer.Option("--stream-seconds", help="Seconds to watch an endless stream (30).")] = None,
     trust_anchors: Annotated[
-        Path | None, typer.Option("--trust-anchors", help="PEM file of the signers whose content credentials (C2PA) are trusted.")
+        Path | None, typer.Option("--trust-anchors", help="PEM file with the certificates whose content credentials (C2PA) are trusted.")
     ] = None,
     stress: Annotated[
         bool | None,
-        typer.Option("--stress", help="Judge each face again, re-compressed, smaller and blurred, and say whether the outcome holds."),
+        typer.Option(
+            "--stress", help="Judge each face again after re-compression, down-scaling and blur, and say whether the outcome holds."
+        ),
     ] = None,
-    batch_size: Annotated[int | None, typer.Option("--batch-size", help="Faces scored together (16).")] = None,
-    workers: Annotated[int, typer.Option("--workers", min=1, help="Inputs judged at once, with one set of models.")] = 1,
+    batch_size: Annotated[int | None, typer.Option("--batch-size", help="Faces per batch (16).")] = None,
+    workers: Annotated[int, typer.Option("--workers", min=1, help="Inputs judged in parallel, with one set of models.")] = 1,
     detect_every: Annotated[
-        int | None, typer.Option("--detect-every", help="Of close frames, search every so many for faces and follow them between (1).")
+        int | None, typer.Option("--detect-every", help="In dense sampling, detect faces in every Nth frame and track them in between (1).")
     ] = None,
     checkpoint: CheckpointOption = None,
     device: DeviceOption = None,
@@ -114,7 +120,7 @@ def scan(
         Path | None, typer.Option("--config", help="TOML file with a [tool.screener] or [screener] table of settings.")
     ] = None,
     allow_incomplete: Annotated[
-        bool, typer.Option("--allow-incomplete", help="Exit 0, not 3, when something is undecided or partial.")
+        bool, typer.Option("--allow-incomplete", help="Exit 0 instead of 3 if something is undecided or partial.")
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on standard error.")] = False,
     verbose: VerboseOption = 0,
@@ -153,13 +159,13 @@ def _certificates(path: Path) -> str:
 
 
 def _journal_path(resume: bool, journal: Path | None, output: Path | None, report: Path | None) -> Path | None:
-    """Beside the output, where the command that is repeated finds it again; its name says whose it is."""
+    """The journal's path: next to the output and named after it, so that the repeated command finds it."""
     if resume and journal is None:
         if (beside := output or report) is None:
             raise SettingsError("--resume keeps its journal beside the output; name one with -o or --report, or the journal with --journal")
         journal = beside.absolute().with_name(f"{beside.absolute().name}.journal")
     if journal is not None and output is not None and os.path.realpath(journal) == os.path.realpath(output):
-        raise SettingsError(f"{journal}: named both by --journal and by -o; they are two files")
+        raise SettingsError(f"{journal}: given for both --journal and -o; they must be two files")
     return journal
 
 
@@ -180,7 +186,7 @@ def _scan(
     inputs = expand_sources(arguments, left_out.append)
     if not inputs:
         raise SettingsError(f"{' '.join(arguments)}: names no input; an empty list judges nothing")
-    start_decoder(settings)  # before PyTorch is loaded, which takes as long
+    start_decoder(settings)  # before PyTorch is loaded, so that both start in parallel
 
     from screener.cli.companions import Companions, tell_cost
     from screener.journal import Journal
@@ -193,7 +199,7 @@ def _scan(
         tell_cost()
     with Journal(places.journal) if places.journal else contextlib.nullcontext() as journal:
         folder = ReportFolder(places.report, len(left_out)) if places.report else None
-        # The document of a single input has no place for what was left out.
+        # The document of a single input has no field for left-out files.
         writer = WRITERS[format_name](None if left_out else len(inputs), *_terminal(places.output))
         companions = Companions(places.wishes, settings)
         with _output(places.output) as out:
@@ -222,16 +228,16 @@ def _scan(
 
 
 def _terminal(output: Path | None) -> tuple[bool, int | None]:
-    """Whether results may hold colours, and how many columns they have; none where they do not go to a terminal."""
+    """Whether results may be coloured, and the width of the terminal, None if they do not go to one."""
     if output is not None or not sys.stdout.isatty():
         return False, None
     return not os.environ.get("NO_COLOR"), shutil.get_terminal_size().columns
 
 
 def _write_rows(run: Batch, writer: Writer, out: Output, with_frames: bool, accompany: Callable[[Judged], None]) -> ExitStatus | None:
-    """Judge and write until all is done, or a signal says to stop, which then is the exit status. No further signal changes anything.
+    """Judge and write until all inputs are done or a signal arrives, whose exit status is returned. Further signals are ignored.
 
-    accompany: writes what goes with a verdict, before its row.
+    accompany: writes a verdict's other files, before its row.
     """
 
     def write(judged: Judged) -> None:
@@ -252,18 +258,18 @@ def _write_rows(run: Batch, writer: Writer, out: Output, with_frames: bool, acco
 
 
 def _tell_left_out(paths: list[str]) -> None:
-    """Also when quiet: rows do not say it, and nothing was looked at."""
+    """Report left-out files, even when quiet, because no row mentions them."""
     from screener.report import counted, visible
 
     shown = ", ".join([*map(visible, paths[:3]), *(["..."] if len(paths) > 3 else [])])
     files = counted(len(paths), "file")
     sys.stderr.write(
-        f"screener: {files} left out, named and beginning like neither video nor picture: {shown}; name a file itself to have it tried\n"
+        f"screener: {files} left out, neither video nor picture by name and first bytes: {shown}; name a file itself to have it tried\n"
     )
 
 
 def _tell_totals(summary: Summary, output: Path) -> None:
-    """What came of all inputs, for whoever has only seen their progress."""
+    """Print the totals when results went to a file and only progress was shown."""
     from screener.report import counted, visible
 
     outcomes = f"{summary.fake} fake, {summary.genuine} genuine, {summary.undecided} undecided"
@@ -272,7 +278,7 @@ def _tell_totals(summary: Summary, output: Path) -> None:
 
 
 def _tell_stop(status: ExitStatus, judged: int, inputs: int, places: Places) -> None:
-    """Also when quiet: a result that lacks inputs looks like one of a run that was given no more."""
+    """Report an interruption, even when quiet, because an incomplete result looks like a complete one."""
     word = "terminated" if status is ExitStatus.TERMINATED else "interrupted"
     advice = "the same command judges the rest" if places.journal else "the result lacks the rest; with --resume a run can go on"
     sys.stderr.write(f"screener: {word} after {judged} of {inputs} inputs; {advice}\n")
@@ -281,7 +287,7 @@ def _tell_stop(status: ExitStatus, judged: int, inputs: int, places: Places) -> 
 def _show_fault(fault: Exception) -> None:
     from screener.report import visible
 
-    lines = [*"".join(traceback.format_exception(fault)).splitlines(), "screener: failed itself on this input; please report these lines"]
+    lines = [*"".join(traceback.format_exception(fault)).splitlines(), "screener: internal error on this input; please report these lines"]
     sys.stderr.write("".join(f"{visible(line)}\n" for line in lines))
 
 

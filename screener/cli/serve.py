@@ -25,52 +25,57 @@ EXTRA = "pip install 'screener-video[serve]', or in a checkout: pip install '.[s
 
 @app.command()
 def serve(
-    host: Annotated[str, typer.Option("--host", help="Address to listen at; any but this machine's own needs --token-file.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", help="Port to listen at; 0 takes a free one.")] = 8000,
+    host: Annotated[str, typer.Option("--host", help="Address to listen on; any but a loopback address needs --token-file.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", help="Port to listen on; 0 chooses a free one.")] = 8000,
     no_open: Annotated[bool, typer.Option("--no-open", help="Do not open the page in a browser.")] = False,
-    state: Annotated[Path | None, typer.Option("--state", help="Folder of everything that is kept: uploads, verdicts, secrets.")] = None,
-    base_path: Annotated[str, typer.Option("--base-path", metavar="/x", help="Prefix under which a proxy shows the page.")] = "",
+    state: Annotated[
+        Path | None, typer.Option("--state", help="Folder for everything the server keeps: uploads, verdicts, secrets.")
+    ] = None,
+    base_path: Annotated[str, typer.Option("--base-path", metavar="/x", help="Path prefix under which a proxy serves the page.")] = "",
     trusted_proxies: Annotated[
-        str, typer.Option("--trusted-proxies", metavar="LIST", help="Proxies whose X-Forwarded headers are believed, with commas between.")
+        str, typer.Option("--trusted-proxies", metavar="LIST", help="Comma-separated proxies whose X-Forwarded headers are trusted.")
     ] = "",
     allow_host: Annotated[
-        list[str] | None, typer.Option("--allow-host", metavar="NAME", help="A further name by which the server may be called.")
+        list[str] | None, typer.Option("--allow-host", metavar="NAME", help="Additional host name that the server answers to.")
     ] = None,
     token_file: Annotated[
-        Path | None, typer.Option("--token-file", help="File with the token that programs show; else one is made in the state folder.")
+        Path | None, typer.Option("--token-file", help="File with the access token; by default one is created in the state folder.")
     ] = None,
-    allow_urls: Annotated[bool, typer.Option("--allow-urls", help="Let scans name addresses.")] = False,
+    allow_urls: Annotated[bool, typer.Option("--allow-urls", help="Allow scans of http(s) and rtsp URLs.")] = False,
     allow_path: Annotated[
-        list[Path] | None, typer.Option("--allow-path", metavar="DIR", help="Let scans name files of this machine inside a folder.")
+        list[Path] | None,
+        typer.Option("--allow-path", metavar="DIR", help="Allow scans of files inside this folder of the server's machine."),
     ] = None,
-    max_upload: Annotated[str, typer.Option("--max-upload", metavar="SIZE", help="Largest file that is taken.")] = "2GiB",
-    min_free: Annotated[str, typer.Option("--min-free", metavar="SIZE", help="Of the disk, leave so much free.")] = "256MiB",
-    max_queue: Annotated[int, typer.Option("--max-queue", min=1, help="Scans that may wait.")] = 100,
-    workers: Annotated[int, typer.Option("--workers", min=1, help="Processes that judge, each with models of its own.")] = 1,
-    keep_days: Annotated[float | None, typer.Option("--keep-days", help="Erase what was finished so many days ago.")] = None,
+    max_upload: Annotated[str, typer.Option("--max-upload", metavar="SIZE", help="Largest file accepted.")] = "2GiB",
+    min_free: Annotated[str, typer.Option("--min-free", metavar="SIZE", help="Disk space to leave free.")] = "256MiB",
+    max_queue: Annotated[int, typer.Option("--max-queue", min=1, help="Most scans that may wait.")] = 100,
+    workers: Annotated[int, typer.Option("--workers", min=1, help="Worker processes, each with its own models.")] = 1,
+    keep_days: Annotated[float | None, typer.Option("--keep-days", help="Erase scans this many days after they finished.")] = None,
     keep_videos: Annotated[bool, typer.Option("--keep-videos", help="Keep uploads after their verdict.")] = False,
     live: Annotated[
-        list[str] | None, typer.Option("--live", metavar="SOURCE", help="Watch a camera or stream, as `screener live` does, on the page.")
+        list[str] | None, typer.Option("--live", metavar="SOURCE", help="Watch a camera or stream on the page, as `screener live` does.")
     ] = None,
     checkpoint: CheckpointOption = None,
     device: DeviceOption = None,
     config: Annotated[
-        Path | None, typer.Option("--config", help="TOML file with a [tool.screener] or [screener] table: how scans judge.")
+        Path | None, typer.Option("--config", help="TOML file with a [tool.screener] or [screener] table of scan settings.")
     ] = None,
     verbose: VerboseOption = 0,
     log_file: LogFileOption = None,
 ) -> None:
-    """Serve the web page and the HTTP API: drop a clip on the page and share the result. Ctrl-C ends it; what was accepted is kept."""
+    """Serve the web page and the HTTP API: drop a clip on the page and share the result. Ctrl-C stops it; accepted scans are kept."""
     with exits():
         _require_extra()
-        log_to(verbose, log_file, warnings=True)  # whoever runs it sees nothing else of what fails
+        log_to(verbose, log_file, warnings=True)  # otherwise the operator would see no errors
         given = {} if device is None else {"device": device}
         settings_for = partial(combined, ScanSettings, [*layers(ScanSettings, "", config), Layer("options", given)])
         from screener.serve.options import base_path_of, folders_of, is_loopback, size_in_bytes
         from screener.serve.state_folder import StateFolder
 
         if not is_loopback(host) and token_file is None:
-            raise SettingsError(f"--host {host}: others can reach this address, so name the token that they must show with --token-file")
+            raise SettingsError(
+                f"--host {host}: other machines can reach this address, so an access token is required; give one with --token-file"
+            )
         with StateFolder(state or _default_state()) as folder:
             options = _options(
                 folder, token_file, host=host, port=port, base_path=base_path_of(base_path), trusted_proxies=_listed(trusted_proxies),

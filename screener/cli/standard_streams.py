@@ -1,4 +1,4 @@
-"""The standard streams as commands use them, also where whoever started the program closed one."""
+"""The standard streams, usable even if the parent process closed one of them."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from screener.runtime.standard_streams import hold
 
 
 def mend() -> None:
-    """Streams in the place of those that are closed: what is told goes nowhere, and a result that has nowhere to go is an error.
+    """Replace closed streams: messages are discarded, and writing a result raises an error.
 
-    Python has none at all for them, and the first write would end in a fault.
+    Python sets closed streams to None, so that the first write would raise AttributeError.
     """
     closed = hold()
     if 0 in closed:
         sys.stdin = _stream(0, "r")
     if 1 in closed:
-        # Open for reading alone: every write fails, as it must when a result cannot be delivered.
+        # Opened read-only, so that every write fails, as it must if a result cannot be delivered.
         descriptor = os.open(os.devnull, os.O_RDONLY)
         os.dup2(descriptor, 1)
         os.close(descriptor)
@@ -29,7 +29,7 @@ def mend() -> None:
 
 
 def flushed() -> bool:
-    """Whether everything that was written to standard output went out; what was told does not count."""
+    """Whether everything written to standard output was delivered; messages on standard error do not count."""
     with contextlib.suppress(OSError, ValueError):
         sys.stderr.flush()
     try:

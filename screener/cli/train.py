@@ -1,4 +1,4 @@
-"""The train command: the head on feature folds, or backbone and head together on pictures."""
+"""The train command: trains the head on feature folds, or backbone and head together on pictures."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from screener.training.head_run import HeadReport
 
 FIGURES_SHOWN = ("auc", "accuracy", "f1")
-"""Of each fold, in the table that is printed at the end."""
+"""Figures of each fold in the table printed at the end."""
 
 ONLY_HEAD = "only for training on feature folds"
 ONLY_WHOLE = "only with --end-to-end"
 
 
 class Leaks(NamedTuple):
-    """audit: look for leaks first. strict: stop when one is found."""
+    """audit: check for leaks first. strict: stop if one is found."""
 
     audit: bool
     strict: bool
@@ -34,92 +34,104 @@ class Leaks(NamedTuple):
 @app.command()
 def train(
     data: Annotated[Path, typer.Argument(metavar="FOLDS|DATA", help="Feature folds; with --end-to-end a folder of labelled pictures.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The checkpoint to write; it appears when it is whole.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Checkpoint to write; it appears once it is complete.")],
     end_to_end: Annotated[bool, typer.Option("--end-to-end", help="Train backbone and head together from pictures.")] = False,
     checkpoint: Annotated[
         Path | None,
-        typer.Option("--checkpoint", help="Holds the backbone that the folds come from; the default one ships with screener."),
+        typer.Option(
+            "--checkpoint", help="Checkpoint with the backbone that the folds were made with; by default the one that ships with screener."
+        ),
     ] = None,
     backbone: Annotated[
         str | None, typer.Option("--backbone", help="Instead of a checkpoint: imagenet, or a .pth file of torchvision's weights.")
     ] = None,
     preset: Annotated[str | None, typer.Option("--preset", help="Settings to start from: published (the default) or improved.")] = None,
     fold: Annotated[
-        int | None, typer.Option("--fold", help="Train this fold alone; else all, and keep the best by validation AUC.")
+        int | None, typer.Option("--fold", help="Train only this fold; by default all, keeping the best by validation AUC.")
     ] = None,
     epochs: Annotated[int | None, typer.Option("--epochs", help="Passes over the training rows (10).")] = None,
-    batch_size: Annotated[int | None, typer.Option("--batch-size", help="Features in a step (120).")] = None,
-    learning_rate: Annotated[float | None, typer.Option("--learning-rate", help="At its peak (0.001; end to end 0.0005).")] = None,
-    weight_decay: Annotated[float | None, typer.Option("--weight-decay", help="Pull of every weight towards zero (0.1).")] = None,
-    l1_factor: Annotated[float | None, typer.Option("--l1-factor", help="Times the sum of |w|, added to the loss (0.001).")] = None,
-    l1_scope: Annotated[str | None, typer.Option("--l1-scope", help="Weights that the sum is over: head or answer.")] = None,
-    dropout: Annotated[float | None, typer.Option("--dropout", help="Before the linear layer (0.5).")] = None,
-    optimiser: Annotated[str | None, typer.Option("--optimiser", help="adam, adamw or sgd.")] = None,
-    schedule: Annotated[str | None, typer.Option("--schedule", help="Of the learning rate: constant or cosine.")] = None,
-    warm_up_epochs: Annotated[float | None, typer.Option("--warm-up-epochs", help="Epochs in which the learning rate rises (0).")] = None,
-    head_start: Annotated[
-        str | None, typer.Option("--head-start", help="From the checkpoint: layer4, or its linear layer too (checkpoint); or random.")
+    batch_size: Annotated[int | None, typer.Option("--batch-size", help="Samples per step (120).")] = None,
+    learning_rate: Annotated[float | None, typer.Option("--learning-rate", help="Peak learning rate (0.001; end to end 0.0005).")] = None,
+    weight_decay: Annotated[float | None, typer.Option("--weight-decay", help="Weight decay (0.1).")] = None,
+    l1_factor: Annotated[float | None, typer.Option("--l1-factor", help="Factor of the L1 penalty added to the loss (0.001).")] = None,
+    l1_scope: Annotated[
+        str | None, typer.Option("--l1-scope", help="Weights in the L1 penalty: head, or answer for the linear layer only.")
     ] = None,
-    keep: Annotated[str | None, typer.Option("--keep", help="Weights of the last epoch, or of the best by validation AUC.")] = None,
+    dropout: Annotated[float | None, typer.Option("--dropout", help="Dropout before the linear layer (0.5).")] = None,
+    optimiser: Annotated[str | None, typer.Option("--optimiser", help="adam, adamw or sgd.")] = None,
+    schedule: Annotated[str | None, typer.Option("--schedule", help="Learning rate schedule: constant or cosine.")] = None,
+    warm_up_epochs: Annotated[float | None, typer.Option("--warm-up-epochs", help="Epochs of learning rate warm-up (0).")] = None,
+    head_start: Annotated[
+        str | None,
+        typer.Option("--head-start", help="Initial head: layer4 of the checkpoint, checkpoint for its linear layer as well, or random."),
+    ] = None,
+    keep: Annotated[
+        str | None, typer.Option("--keep", help="Keep the weights of the last epoch, or of the best by validation AUC: last or best.")
+    ] = None,
     patience: Annotated[
-        int | None, typer.Option("--patience", help="Stop after so many epochs without a better one; 0 never does.")
+        int | None, typer.Option("--patience", help="Stop after this many epochs without improvement; 0 to disable.")
     ] = None,
     class_balance: Annotated[
-        bool | None, typer.Option("--class-balance/--no-class-balance", help="Both classes weigh the same in the loss.")
+        bool | None, typer.Option("--class-balance/--no-class-balance", help="Weight both classes equally in the loss.")
     ] = None,
-    label_smoothing: Annotated[float | None, typer.Option("--label-smoothing", help="Share of the label spread over both (0).")] = None,
-    mixup: Annotated[float | None, typer.Option("--mixup", help="Mix pairs of features by Beta(X, X); 0 for none.")] = None,
-    average_decay: Annotated[float | None, typer.Option("--average-decay", help="Of the running average of weights; 0 for none.")] = None,
+    label_smoothing: Annotated[float | None, typer.Option("--label-smoothing", help="Label smoothing (0).")] = None,
+    mixup: Annotated[float | None, typer.Option("--mixup", help="Mixup of features with Beta(X, X); 0 to disable.")] = None,
+    average_decay: Annotated[
+        float | None, typer.Option("--average-decay", help="Decay of the moving average of weights; 0 to disable.")
+    ] = None,
     validation_share: Annotated[
-        float | None, typer.Option("--validation-share", help="Held out where a fold has no validation split (0.2).")
+        float | None, typer.Option("--validation-share", help="Share held out for validation if a fold has no validation split (0.2).")
     ] = None,
     init: Annotated[
-        str | None, typer.Option("--init", help="End to end, start from: default, random, imagenet, a checkpoint or a .pth file.")
+        str | None, typer.Option("--init", help="End to end: initial weights: default, random, imagenet, a checkpoint or a .pth file.")
     ] = None,
-    minutes: Annotated[float | None, typer.Option("--minutes", help="End to end: how long (60).")] = None,
-    input_size: Annotated[int | None, typer.Option("--input-size", help="End to end: side of the crops at the end, pixels (224).")] = None,
-    pairs: Annotated[int | None, typer.Option("--pairs", help="End to end: pairs of a real and a fake picture in a batch (16).")] = None,
-    grow: Annotated[bool | None, typer.Option("--grow/--no-grow", help="End to end: begin with smaller pictures.")] = None,
-    hold: Annotated[
-        float | None, typer.Option("--hold", help="End to end: share of the time before the learning rate begins to fall (0).")
-    ] = None,
+    minutes: Annotated[float | None, typer.Option("--minutes", help="End to end: training time in minutes (60).")] = None,
+    input_size: Annotated[int | None, typer.Option("--input-size", help="End to end: final side of the crops, in pixels (224).")] = None,
+    pairs: Annotated[int | None, typer.Option("--pairs", help="End to end: real and fake pairs per batch (16).")] = None,
+    grow: Annotated[bool | None, typer.Option("--grow/--no-grow", help="End to end: start with smaller pictures.")] = None,
+    hold: Annotated[float | None, typer.Option("--hold", help="End to end: share of the time before the learning rate decays (0).")] = None,
     share: Annotated[
         list[str] | None,
-        typer.Option("--share", metavar="SOURCE=X", help="End to end: how often fakes come from a source; may be repeated."),
+        typer.Option("--share", metavar="SOURCE=X", help="End to end: share of fakes from a source; may be repeated."),
     ] = None,
     decoder: Annotated[
         list[str] | None,
-        typer.Option("--decoder", metavar="NAME[=SECONDS]", help="End to end: what draws faces for fakes first; may be repeated."),
+        typer.Option(
+            "--decoder", metavar="NAME[=SECONDS]", help="End to end: decoder that redraws faces before they are blended; may be repeated."
+        ),
     ] = None,
-    autoencoder: Annotated[
-        str | None, typer.Option("--autoencoder", help="End to end: folder of the autoencoder's two files, for its passes.")
-    ] = None,
+    autoencoder: Annotated[str | None, typer.Option("--autoencoder", help="End to end: folder with the autoencoder's two files.")] = None,
     hardness: Annotated[
         tuple[float, float] | None,
-        typer.Option("--hardness", help="End to end: of the way to the viewer, at first and last (0.25 0.55)."),
+        typer.Option("--hardness", help="End to end: strength of degradations at start and end (0.25 0.55)."),
     ] = None,
     strength: Annotated[
-        tuple[float, float] | None, typer.Option("--strength", help="End to end: of the mismatch in fakes, at first and last (1.0 0.8).")
+        tuple[float, float] | None,
+        typer.Option("--strength", help="End to end: strength of the mismatch in fakes at start and end (1.0 0.8)."),
     ] = None,
-    video: Annotated[float | None, typer.Option("--video", help="End to end: share of pairs through a video codec (0.7).")] = None,
-    tone: Annotated[float | None, typer.Option("--tone", help="End to end: share of pictures softened or sharpened whole (0.35).")] = None,
+    video: Annotated[float | None, typer.Option("--video", help="End to end: share of pairs encoded with a video codec (0.7).")] = None,
+    tone: Annotated[
+        float | None, typer.Option("--tone", help="End to end: share of pictures blurred or sharpened as a whole (0.35).")
+    ] = None,
     same_route: Annotated[
-        float | None, typer.Option("--same-route", help="End to end: share of pairs of which both go the same way (0.5).")
+        float | None, typer.Option("--same-route", help="End to end: share of pairs whose two pictures get the same degradations (0.5).")
     ] = None,
     moments: Annotated[int | None, typer.Option("--moments", help="End to end: pairs taken from one clip (1).")] = None,
-    seed: Annotated[int | None, typer.Option("--seed", help="Of everything that is random (0).")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Random seed (0).")] = None,
     device: DeviceOption = None,
     dtype: Annotated[str | None, typer.Option("--dtype", help="auto, float32 or bfloat16.")] = None,
-    save_every: Annotated[float | None, typer.Option("--save-every", help="Seconds of work that a stop may cost (120).")] = None,
-    tensorboard: Annotated[Path | None, typer.Option("--tensorboard", help="Folder for TensorBoard, if it is installed.")] = None,
+    save_every: Annotated[
+        float | None, typer.Option("--save-every", help="Seconds between saves, and so the most work lost by a stop (120).")
+    ] = None,
+    tensorboard: Annotated[Path | None, typer.Option("--tensorboard", help="Folder for TensorBoard logs, if it is installed.")] = None,
     config: Annotated[Path | None, typer.Option("--config", help="TOML file with a [tool.screener.train] table of settings.")] = None,
     audit: AuditOption = True,
     strict: StrictOption = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on standard error.")] = False,
 ) -> None:
-    """Train a head on feature folds, or with --end-to-end the whole network on pictures, into a checkpoint.
+    """Train a head on feature folds, or with --end-to-end the whole network on pictures, and write a checkpoint.
 
-    Beside it: a CSV file of every epoch and, with matplotlib, the curves. Stopped at any moment, the same command goes on where it was.
+    Also writes a CSV file with every epoch and, with matplotlib, the curves. After an interruption, the same command resumes.
     On several graphics cards: torchrun --nproc-per-node 4 -m screener train FOLDS -o CHECKPOINT.
     """
     shared = {"learning_rate": learning_rate, "seed": seed, "device": device}
@@ -150,7 +162,7 @@ def train(
 
 
 def _numbers(option: str, words: list[str] | None, default: float | None = None) -> dict[str, float] | None:
-    """`NAME=NUMBER` words -> numbers by name; a bare name has the default, where there is one."""
+    """`NAME=NUMBER` words -> numbers by name; a bare name gets the default, if there is one."""
     if not words:
         return None
     found: dict[str, float] = {}

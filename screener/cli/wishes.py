@@ -1,4 +1,4 @@
-"""What a user wants written besides a report. Apart from `companions`, whose libraries take a while to load."""
+"""The files a user wants besides a report. Separate from `companions`, whose libraries are slow to load."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Wishes:
-    """Folders to write to, and the key to sign with; None for none."""
+    """Folders to write to, and the key to sign with; None if not requested."""
 
     markers: Path | None = None
     annotate: Path | None = None

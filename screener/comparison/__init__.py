@@ -1,7 +1,7 @@
-"""Two files of one scene, such as a suspected fake and its presumed original: which stretches are the same, cut or replaced, and whose face
-differs.
+"""Compares two files of one scene, such as a suspected fake and its presumed original: which intervals are the same, cut or replaced, and
+whose face differs.
 
-Puts decoding, face detection and tracking together. No network judges here and no checkpoint is needed: pictures are held against pictures.
+Combines decoding, face detection and tracking. It compares pixels with pixels, so it needs neither the network nor a checkpoint.
 """
 
 from screener.comparison.comparing import compare

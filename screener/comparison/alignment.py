@@ -1,8 +1,8 @@
-"""Two recordings as fingerprints with times -> which stretch of one shows what which stretch of the other shows. Pure.
+"""Two recordings as fingerprints with times -> pairs of intervals that show the same. Pure.
 
-Stretches keep their distance in time: a cut, an insertion or another order changes it, and begins a stretch of its own. The few distances
-that explain most of the recordings compete for each picture; changing from one to another costs, so that a picture that looks like many
-does not tear a stretch (a Viterbi path over distances, and over showing nothing of the other). Does not know pixels or faces.
+Within a matching interval the time offset between the recordings is constant; a cut, an insertion or a changed order starts a new one. The
+few offsets that explain most of the recordings are candidates for each picture. A Viterbi path over these offsets, and a state for "no
+match", penalises changes, so that one ambiguous picture does not split an interval. Does not know pixels or faces.
 """
 
 from __future__ import annotations
@@ -16,32 +16,32 @@ from numpy.typing import NDArray
 from screener.comparison.fingerprints import Float32, movements
 
 LEAST_LIKENESS = 0.85
-"""Correlation from which two pictures may show the same: a replaced face leaves 0.9 and more, another scene rarely reaches 0.8."""
+"""Correlation from which two pictures may match: with a replaced face it is 0.9 or more, between different scenes rarely 0.8."""
 
 LEAST_AGREEMENT = 0.25
-"""Correlation of what moves, from which two recordings are of one event: those of one studio are near 0."""
+"""Correlation of movement from which two recordings show one event; for different recordings in one studio it is near 0."""
 
 STILL = 0.02
-"""Movement below which there is nothing to agree on, as a root mean square of fingerprints."""
+"""Movement, as a root mean square over fingerprints, below which its correlation is not used."""
 
 SHORTEST_SECONDS = 0.4
 MOST_OFFSETS = 12
 APART_SECONDS = 0.2
-"""Distances in time that are closer than this are one: the better of them."""
+"""Of time offsets closer together than this, only the best is kept."""
 
 _CHANGE_COST = 2.0
 _MOVEMENT_WEIGHT = 0.5
 
 Float64 = NDArray[np.float64]
 Pairing = tuple[NDArray[np.int64], NDArray[np.int64]]
-"""Numbers of pictures of A, and of their partners in B."""
+"""Indices of pictures of A, and of the matching pictures of B."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """Pictures of A that show what pictures of B show. a, b: (n,) their numbers, of the same moments. likeness: median correlation.
+    """Matching pictures of A and B. a, b: (n,) their indices, in pairs. likeness: median correlation.
 
-    agreement: of what moves; None where nothing does.
+    agreement: correlation of movement; None if nothing moves.
     """
 
     a: NDArray[np.int64]
@@ -52,14 +52,14 @@ class Run:
 
 @dataclass(frozen=True, eq=False)
 class Recording:
-    """seconds: (n,) rising. fingerprints: (n, d)."""
+    """One recording. seconds: (n,) ascending. fingerprints: (n, d)."""
 
     seconds: Float64
     fingerprints: Float32
 
 
 def matching_runs(a: Recording, b: Recording) -> list[Run]:
-    """The stretches that both show, in the order of A; empty for recordings that have nothing in common."""
+    """The intervals that match, in the order of A; empty if the recordings have nothing in common."""
     if not len(a.seconds) or not len(b.seconds):
         return []
     step = _step(a, b)
@@ -84,7 +84,7 @@ def _is_one(run: Run) -> bool:
 
 
 def _each_once(stretches: Sequence[Pairing], scores: Float32) -> list[Pairing]:
-    """No picture of B stands for two moments of A: the stretch that fits best has it. In the order of A."""
+    """Assign each picture of B to one picture of A at most: the interval with the best score gets it. In the order of A."""
     taken = np.zeros(scores.shape[1], np.bool_)
     kept: list[Pairing] = []
     for rows, columns in sorted(stretches, key=lambda pairing: -float(scores[pairing[0], pairing[1]].sum())):
@@ -96,37 +96,37 @@ def _each_once(stretches: Sequence[Pairing], scores: Float32) -> list[Pairing]:
 
 
 def _step(a: Recording, b: Recording) -> float:
-    """Seconds between two pictures of the recording that has more of them."""
+    """Seconds between two pictures of the recording with the higher frame rate."""
     steps = [float(np.median(np.diff(one.seconds))) for one in (a, b) if len(one.seconds) > 1]
     return max(1e-3, min(steps, default=0.04))
 
 
 def _movement_likeness(a: Float32, b: Float32) -> Float32:
-    """(n, m) correlation of what moves, damped where hardly anything does."""
+    """(n, m) correlation of movement, damped where hardly anything moves."""
     strength_a, strength_b = np.linalg.norm(a, axis=1), np.linalg.norm(b, axis=1)
     return np.asarray((a @ b.T) / (strength_a[:, None] * strength_b[None, :] + STILL**2), np.float32)
 
 
 def _offsets(a_seconds: Float64, b_seconds: Float64, scores: Float32, step: float) -> list[float]:
-    """The distances in time that explain most: B's time less A's."""
+    """The time offsets (B minus A) that explain most of the recordings."""
     bins = np.rint((b_seconds[None, :] - a_seconds[:, None]) / step).astype(np.int64)
     low = int(bins.min())
     gained = np.bincount((bins - low).ravel(), weights=np.maximum(scores, 0).ravel().astype(np.float64))
     lost = np.bincount((bins - low).ravel(), weights=np.minimum(scores, 0).ravel().astype(np.float64))
-    # Where most of a diagonal does not fit, what does is still a stretch: losses count little.
+    # Even if most of a diagonal does not match, the rest may be a real interval, so mismatches have a low weight.
     worth = gained + 0.1 * lost
     found: list[float] = []
     for place in np.argsort(-worth, kind="stable"):
         offset = float((place + low) * step)
         if worth[place] <= 0 or len(found) == MOST_OFFSETS:
             break
-        if all(abs(offset - known) >= APART_SECONDS for known in found):  # neighbours of a good one are nearly as good
+        if all(abs(offset - known) >= APART_SECONDS for known in found):  # neighbours of a good offset score nearly as well
             found.append(offset)
     return found
 
 
 def _partners(a_seconds: Float64, b_seconds: Float64, offset: float, step: float) -> NDArray[np.int64]:
-    """(n,) number of B's picture at the moment of each of A's, -1 where B has none."""
+    """(n,) index of B's picture at the time of each of A's, -1 if B has none."""
     wanted = a_seconds + offset
     right = np.clip(np.searchsorted(b_seconds, wanted), 0, len(b_seconds) - 1)
     left = np.maximum(right - 1, 0)
@@ -136,7 +136,7 @@ def _partners(a_seconds: Float64, b_seconds: Float64, offset: float, step: float
 
 
 def _path(scores: Float32, partners: NDArray[np.int64]) -> NDArray[np.int64]:
-    """(n,) which offset each picture of A goes by, -1 for none: the path of the highest sum, each change costing `_CHANGE_COST`."""
+    """(n,) offset of each picture of A, -1 for no match: the path with the highest score, minus `_CHANGE_COST` per change."""
     count, rows = len(partners), np.arange(scores.shape[0])
     gains = np.zeros((scores.shape[0], count + 1))
     for state, columns in enumerate(partners):
@@ -155,7 +155,7 @@ def _path(scores: Float32, partners: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _stretches(path: NDArray[np.int64]) -> list[tuple[int, int, int]]:
-    """(state, first, after the last) of each stretch of one offset."""
+    """(state, first index, index after the last) of each run of equal offsets."""
     edges = np.flatnonzero(np.diff(path)) + 1
     starts, ends = [0, *edges.tolist()], [*edges.tolist(), len(path)]
     return [(int(path[start]), start, end) for start, end in zip(starts, ends, strict=True) if path[start] >= 0]

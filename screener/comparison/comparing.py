@@ -1,4 +1,4 @@
-"""`compare`: two files -> whether both show the same, which stretches one of them lacks, and whose face differs."""
+"""`compare`: two files -> whether both show the same, which intervals one of them lacks, and whose face differs."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ from screener.settings import ScanSettings
 from screener.video import Source
 
 THRESHOLD = 2.2
-"""A face that differs this many times as much as the rest of the pictures was replaced. See docs/measurements.md."""
+"""A face whose difference is this many times the expected one counts as replaced. Measured in docs/measurements.md."""
 
 FEWEST_MOMENTS, MOST_MOMENTS, MOMENTS_PER_SECOND = 12, 48, 3.0
-"""Moments at which the pictures are held against each other."""
+"""Most moments at which pictures are compared."""
 
 SHOWN_MOMENTS = 3
 
 LEAST_LACK_SECONDS = 0.5
-"""What one of them lacks must last so long: copies lose a few pictures at their ends."""
+"""Missing intervals shorter than this are ignored, because copies lose a few pictures at their ends."""
 
 
 def compare(
     a: Source | str | Path, b: Source | str | Path, settings: ScanSettings | None = None, on_progress: Progress = lambda name, frames: None
 ) -> Comparison:
-    """Hold two files against each other: a suspected fake and its presumed original, in either order.
+    """Compare two files: a suspected fake and its presumed original, in either order.
 
-    Raises SettingsError for what is not two files. A file that cannot be read is an answer: undecided, with the reason in `detail`.
+    Raises SettingsError if an argument is not a single file. An unreadable file is a result: undecided, with the reason in `detail`.
     """
     settings = settings or ScanSettings()
     names = [one.name if isinstance(one, Source) else str(one) for one in (a, b)]
@@ -85,7 +85,7 @@ def _hold_against_each_other(
 
 
 def _moments(a: Recording, runs: Sequence[Run]) -> list[tuple[int, int]]:
-    """Numbers of the pictures of A and of B that are compared: evenly spaced over what both show."""
+    """Indices of the pictures of A and of B to compare: evenly spaced over the matching intervals."""
     matched = [(int(i), int(j)) for run in runs for i, j in zip(run.a, run.b, strict=True)]
     if not matched:
         return []
@@ -96,9 +96,9 @@ def _moments(a: Recording, runs: Sequence[Run]) -> list[tuple[int, int]]:
 
 
 def _person(number: int, moments: list[Moment], is_still: bool) -> Person:
-    """Replaced where the running median of three moments is above the threshold, so that one bad moment says nothing.
+    """A face is replaced where the running median over three moments exceeds the threshold, so that a single outlier has no effect.
 
-    is_still: there is but one moment.
+    is_still: there is only one moment.
     """
     differences = [moment.difference for moment in moments]
     padded = [differences[0], *differences, differences[-1]]
@@ -125,7 +125,7 @@ def _spans(seconds: Sequence[float], high: Sequence[bool]) -> tuple[Span, ...]:
 
 
 def _stretches(runs: Sequence[Run], a: Recording, b: Recording, people: Sequence[Person]) -> tuple[Stretch, ...]:
-    """What both show, cut where faces begin and cease to differ, and what one of them lacks; by A's time, then B's."""
+    """Matching intervals, split where faces start or stop differing, and intervals that one file lacks; by A's time, then B's."""
     replaced = sorted(span for person in people for span in person.spans)
     found: list[Stretch] = []
     for run in runs:
@@ -143,13 +143,13 @@ def _stretches(runs: Sequence[Run], a: Recording, b: Recording, people: Sequence
 
 
 def _within(seconds: float, start: float, end: float) -> float:
-    """A moment inside a run: one close to an end is that end, as nothing was compared between the two."""
+    """A time inside a run, snapped to the run's end if it is close, since nothing was compared in between."""
     near = 1.5 / MOMENTS_PER_SECOND
     return start if seconds < start + near else end if seconds > end - near else seconds
 
 
 def _joined(stretches: Sequence[Stretch]) -> list[Stretch]:
-    """Neighbours of one kind, without a jump in either recording, are one."""
+    """Merge neighbours of one kind that have no jump in either recording."""
     joined: list[Stretch] = []
     for one in stretches:
         last = joined[-1] if joined else None
@@ -163,7 +163,7 @@ def _joined(stretches: Sequence[Stretch]) -> list[Stretch]:
 
 
 def _lacks(seconds: NDArray[np.float64], matched: Sequence[NDArray[np.int64]]) -> list[Span]:
-    """Stretches of a recording that no run covers."""
+    """Intervals of a recording that no run covers."""
     lacks = np.ones(len(seconds), np.bool_)
     for numbers in matched:
         lacks[numbers.min() : numbers.max() + 1] = False
@@ -191,22 +191,22 @@ def _outcome(a: Side, b: Side, stretches: Sequence[Stretch], people: Sequence[Pe
 
 
 def _doubtful(people: Sequence[Person]) -> list[str]:
-    """Numbers of those whose face differs, in too few moments to say so."""
+    """Numbers of people whose face differs, but in too few moments to decide."""
     return [str(person.number) for person in people if not person.is_judged and person.difference >= THRESHOLD]
 
 
 def _limits(a: Side, b: Side, runs: Sequence[Run], people: Sequence[Person]) -> str:
-    """What a reader must know of the answer."""
+    """Limits of the answer that a reader must know."""
     if not runs:
         return (
-            "No stretch of one shows what the other shows. A copy that was cropped, mirrored, turned, sped up or set into another "
+            "No part of one shows what the other shows. A copy that was cropped, mirrored, rotated, sped up or inserted into another "
             "picture is not recognised."
         )
     said = []
     if not any(person.is_judged for person in people):
         said.append("No face was seen long enough in what both show, so none was compared.")
     if doubtful := _doubtful(people):
-        said.append(f"Seen too briefly to tell, but not alike: person {listed(doubtful)}.")
+        said.append(f"Different, but seen too briefly to decide: person {listed(doubtful)}.")
     if any(one.video.reasons for one in (a, b)):
         said.append("Parts of a file could not be read, and were not compared.")
     return " ".join(said)

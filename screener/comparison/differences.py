@@ -1,8 +1,8 @@
-"""Two pictures of one moment -> how much they differ, cell by cell, against what an encoder explains. Pure.
+"""Two pictures of one moment -> how much they differ, cell by cell, relative to the effect of encoding. Pure.
 
-Encoding changes a picture everywhere, and the more the livelier it is; whoever replaces a face changes it there alone. What encoding does
-is learnt from the rest of the same pictures: so much difference for so much liveliness. A face is then said to differ by a factor: 1 is
-what the rest leads one to expect. Does not know faces, time or files.
+Encoding changes a picture everywhere, and more so where it has more detail; replacing a face changes only the face. The effect of encoding
+is fitted on the rest of the same pictures: difference as a function of detail ("liveliness"). The difference of a face is then a factor,
+where 1 is what the rest of the picture predicts. Does not know faces, time or files.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ WORKING_PX = 640
 
 CELL_PX = 8
 _BLUR_PX = 1.2
-"""What is finer differs by encoding alone."""
+"""Sigma of the smoothing, because finer detail differs through encoding alone."""
 
 _LEVELS = 8
 LEAST_DIFFERENCE = 0.35
-"""Grey levels that are expected everywhere: two encodings of a flat wall differ by as much."""
+"""Smallest expected difference in grey levels, as between two encodings of a flat wall."""
 
 
 @dataclass(frozen=True, eq=False)
 class CellMap:
-    """differences, liveliness: (rows, columns) float32, grey levels. scale: cells for a pixel of the given pictures, x and y."""
+    """A picture in cells. differences, liveliness: (rows, columns) float32, grey levels. scale: cells per pixel of A's picture, x and y."""
 
     differences: Float32
     liveliness: Float32
@@ -38,22 +38,22 @@ class CellMap:
 
 
 def common_size(a_wh: tuple[int, int], b_wh: tuple[int, int]) -> tuple[int, int]:
-    """Width and height at which two pictures are held against each other: the smaller one's, in whole cells, and no larger than needed."""
+    """Width and height at which two pictures are compared: those of the smaller one, limited and rounded to whole cells."""
     width, height = min(a_wh, b_wh)
     scale = min(1.0, WORKING_PX / max(width, height))
     return tuple(max(2 * CELL_PX, round(side * scale / CELL_PX) * CELL_PX) for side in (width, height))  # type: ignore[return-value]
 
 
 def grid_shape(common_wh: tuple[int, int], a_wh: tuple[int, int]) -> tuple[tuple[int, int], tuple[float, float]]:
-    """Rows and columns of cells at a common size, and cells for a pixel of A's picture, x and y."""
+    """Rows and columns of cells at a common size, and cells per pixel of A's picture, x and y."""
     columns, rows = (side // CELL_PX for side in common_wh)
     return (rows, columns), (columns / a_wh[0], rows / a_wh[1])
 
 
 def cell_map(a_rgb: UInt8, b_rgb: UInt8, outside: NDArray[np.bool_] | None = None) -> CellMap:
-    """(H, W, 3) and (h, w, 3) uint8 of one moment, B moved onto A and brought to its levels.
+    """(H, W, 3) and (h, w, 3) uint8 of one moment -> their differences, after aligning B with A in position and in levels.
 
-    outside: (rows, columns) of the cells that may tell how levels and place go together; all of them if left out.
+    outside: (rows, columns) mask of the cells used for this alignment; all cells by default.
     """
     width, height = common_size((a_rgb.shape[1], a_rgb.shape[0]), (b_rgb.shape[1], b_rgb.shape[0]))
     a, b = (_smooth(picture, (width, height)) for picture in (a_rgb, b_rgb))
@@ -69,7 +69,7 @@ def cell_map(a_rgb: UInt8, b_rgb: UInt8, outside: NDArray[np.bool_] | None = Non
 def cells_of(
     box_xyxy: NDArray[np.floating], shape: tuple[int, int], scale: tuple[float, float], margin: float = 0.0
 ) -> tuple[slice, slice]:
-    """Rows and columns of the cells that a box of A's pixels covers, at least one of each; margin: of its size, on every side."""
+    """Rows and columns of the cells covered by a box in A's pixels, at least one of each. margin: on every side, as a share of its size."""
     x0, y0, x1, y1 = (float(v) for v in box_xyxy)
     dx, dy = margin * (x1 - x0), margin * (y1 - y0)
     columns = _span((x0 - dx) * scale[0], (x1 + dx) * scale[0], shape[1])
@@ -78,7 +78,7 @@ def cells_of(
 
 @dataclass(frozen=True)
 class Expectation:
-    """How much two encodings differ where a picture is so lively: a line through medians. Made by `learnt_from`."""
+    """Expected difference between two encodings as a function of liveliness: a line through medians. Made by `learnt_from`."""
 
     base: float
     slope: float
@@ -89,7 +89,7 @@ class Expectation:
 
 
 def learnt_from(differences: Float32, liveliness: Float32) -> Expectation:
-    """(n,) of cells where nothing was replaced -> what to expect elsewhere. Half of the cells may have been changed all the same."""
+    """Fit on (n,) cells outside of faces. Robust: up to half of the cells may have been changed."""
     if len(differences) < 2 * _LEVELS:
         return Expectation(float(np.median(differences)) if len(differences) else LEAST_DIFFERENCE, 0.0)
     order = np.array_split(np.argsort(liveliness), _LEVELS)
@@ -113,7 +113,7 @@ def _smooth(picture_rgb: UInt8, size_wh: tuple[int, int]) -> Float32:
 
 
 def _moved(a: Float32, b: Float32) -> Float32:
-    """B shifted by the fraction of a pixel that scaling and subsampled colours leave between two encodings."""
+    """B shifted to undo the sub-pixel offset that scaling and chroma subsampling leave between two encodings."""
     grey_a, grey_b = (cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in (a, b))
     window = cv2.createHanningWindow((a.shape[1], a.shape[0]), cv2.CV_32F)
     (dx, dy), response = cv2.phaseCorrelate(grey_a, grey_b, window)
@@ -126,7 +126,7 @@ def _moved(a: Float32, b: Float32) -> Float32:
 
 
 def _levelled(a: Float32, b: Float32, use: NDArray[np.bool_]) -> Float32:
-    """B with the brightness and contrast of A, channel by channel, told from the pixels in use."""
+    """B with the brightness and contrast of A, fitted per channel on the pixels in `use`."""
     levelled = np.empty_like(b)
     for channel in range(3):
         x, y = b[..., channel][use], a[..., channel][use]

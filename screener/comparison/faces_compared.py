@@ -1,6 +1,6 @@
-"""Moments of two recordings -> how much the face of each person differs there, as a multiple of what encoding explains.
+"""Moments of two recordings -> how much each person's face differs there, as a multiple of the effect of encoding.
 
-Puts finding, following and differences together. Does not know files.
+Combines face detection, tracking and differences. Does not know files.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ SMALLEST_PX = 24
 """A face with a shorter side is not compared: it covers too few cells."""
 
 AROUND = 0.35
-"""Share of a face box around it that says nothing of encoding either: a replaced face reaches into its surroundings."""
+"""Margin around a face box, as a share of its size, that is not used to fit encoding: a replaced face extends beyond its box."""
 
 LEAST_CELLS = 24
-"""Cells besides faces that are needed to tell what encoding does."""
+"""Cells outside of faces that are needed to fit the effect of encoding."""
 
 ASTRAY = 2.2
-"""Pictures that differ elsewhere by so many times as much as is usual are not of one moment, as at a cut, and tell nothing of faces."""
+"""Pictures whose background differs by this many times the median are not of one moment, as at a cut, and are ignored."""
 
 CLEARLY = 0.85
-"""A neighbour of a picture fits better if it differs by less than this share: clocks of two files may be a picture apart."""
+"""A neighbouring picture replaces the partner if its difference is below this share of it: two files' clocks may be one picture apart."""
 
 CROP_PX = 200
 _CROP_MARGIN = 1.4
@@ -40,7 +40,7 @@ _CROP_MARGIN = 1.4
 
 @dataclass(frozen=True, eq=False)
 class _Seen:
-    """One face at one moment. differences, liveliness: of its cells. elsewhere: of those beside faces, None where they are too few."""
+    """One face at one moment. differences, liveliness: of its cells. elsewhere: of cells outside of faces, None if there are too few."""
 
     track_id: int
     a_seconds: float
@@ -54,9 +54,9 @@ class _Seen:
 
 @dataclass
 class FacesCompared:
-    """Takes moments in the order of time; `by_person` says what came of them.
+    """Takes moments in order of time; `by_person` returns the results.
 
-    full_width: of A's own pictures, in whose pixels boxes are told. is_exact: all pictures were equal, pixel for pixel.
+    full_width: width of A's original pictures, whose pixels boxes are given in. is_exact: all pictures were equal, pixel for pixel.
     """
 
     detector: FaceDetector
@@ -68,7 +68,7 @@ class FacesCompared:
     _elsewhere: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = field(default_factory=list)
 
     def add(self, a: Frame, partner: Frame, neighbours: Sequence[Frame] = ()) -> None:
-        """a: of the one recording. partner: of the other at the same moment. neighbours: of those, one that clearly fits better counts."""
+        """a: picture of A. partner: B's picture at the same time. neighbours: of the partner; one that clearly fits better replaces it."""
         boxes = self.detector.detect(a.picture_rgb)
         tracks = self._tracker.follow(observe(a, boxes))
         faces = [(box, track_id) for box, track_id in zip(boxes, tracks, strict=True) if box.size_px >= SMALLEST_PX]
@@ -90,7 +90,7 @@ class FacesCompared:
             self._seen.append(_Seen(track_id, a.pts_seconds, b.pts_seconds, told, *of_face, elsewhere, crops))
 
     def by_person(self, shown: int) -> list[list[Moment]]:
-        """The moments of each person, in the order of time; of each, the `shown` that differ most have crops."""
+        """The moments of each person, in order of time; the `shown` that differ most have crops."""
         if not self._elsewhere:
             return []
         expectation = learnt_from(*(np.concatenate(values) for values in zip(*self._elsewhere, strict=True)))
@@ -103,7 +103,7 @@ class FacesCompared:
 
     @staticmethod
     def _map(a: Frame, b: Frame, boxes: Sequence[FaceBox]) -> tuple[CellMap, NDArray[np.bool_]]:
-        """The cells, and which of them tell of encoding: those beside faces, or all where these are too few."""
+        """The cells, and a mask of those used to fit encoding: outside of faces, or all if these are too few."""
         size_wh = common_size(a.size_wh, b.size_wh)
         shape, scale = grid_shape(size_wh, a.size_wh)
         outside = np.ones(shape, np.bool_)
@@ -115,7 +115,7 @@ class FacesCompared:
 
 
 def _difference(seen: _Seen, expectation: Expectation) -> float:
-    """Of the whole face or of its lower half, where lip-syncs work: whichever differs more."""
+    """The larger difference of the whole face and its lower half, which lip-syncs change."""
     lower = slice(len(seen.differences) // 2, None)
     return max(_ratio(seen.differences[rows], seen.liveliness[rows], expectation) for rows in (slice(None), lower))
 
@@ -133,7 +133,7 @@ def _moments(found: list[tuple[float, _Seen]], shown: int) -> list[Moment]:
 
 
 def _crops(a: Frame, b: Frame, box: FaceBox, cells: CellMap) -> tuple[NDArray[np.uint8], ...]:
-    """The same place of both, and a map of where they differ: dark where they do not."""
+    """The same region of both pictures, and a heat map of their differences, dark where they are equal."""
     x, y, side = square_around(box.box_xyxy, _CROP_MARGIN)
     as_large = b.picture_rgb
     if b.size_wh != a.size_wh:

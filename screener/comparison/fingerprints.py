@@ -1,7 +1,7 @@
-"""What a picture looks like to whoever asks whether two recordings are one: a small vector that outlasts encoding and scaling. Pure.
+"""Fingerprints of pictures: small vectors that are robust to encoding and scaling, to find matching pictures in two recordings. Pure.
 
-A fingerprint is the picture's brightness at SIDE x SIDE points, without its mean, at length 1: the inner product of two is their
-correlation. Codecs, sizes and levels hardly move it; another framing or another scene does.
+A fingerprint is the picture's brightness at SIDE x SIDE points, minus its mean, normalised to length 1, so that the inner product of two is
+their correlation. Codec, size and levels hardly change it; another framing or another scene does.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Float32 = NDArray[np.float32]
 
 
 def fingerprint(picture_rgb: NDArray[np.uint8]) -> Float32:
-    """(H, W, 3) uint8 -> (SIDE * SIDE,) float32 of length 1; of an even picture all zeros."""
+    """(H, W, 3) uint8 -> (SIDE * SIDE,) float32 of length 1; all zeros for a uniform picture."""
     small = cv2.resize(picture_rgb, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
     grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32).ravel()
     grey -= grey.mean()
@@ -25,8 +25,8 @@ def fingerprint(picture_rgb: NDArray[np.uint8]) -> Float32:
 
 
 def movements(fingerprints: Float32) -> Float32:
-    """(n, d) fingerprints of one recording in order -> (n, d) what each has that the usual picture of it lacks.
+    """(n, d) fingerprints of one recording in order -> (n, d) deviation of each from the recording's typical picture.
 
-    Two recordings in one studio look alike and move differently; a face that was replaced looks different and moves alike.
+    Two recordings in one studio look alike but move differently; a replaced face looks different but moves alike.
     """
     return np.asarray(fingerprints - np.median(fingerprints, 0), np.float32) if len(fingerprints) else fingerprints

@@ -1,6 +1,6 @@
-"""A comparison as one self-contained web page, in the style and under the policy of the report's pages.
+"""A comparison as one self-contained web page, with the style and the security policy of the report's pages.
 
-Decides what the page says; the template decides how it looks. Compares nothing.
+Decides what the page says; the template decides how it looks.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from screener.runtime.files import write_whole
 NOT_PROOF = (
     "That two recordings differ does not say which of them was changed: that must be known from where each comes from.",
     "A face that differs by less than an encoder changes it is not found, and neither is a voice that was replaced.",
-    "Pictures were held against each other at moments spread over the recordings, not at every frame.",
+    "Pictures were compared at moments spread over the recordings, not at every frame.",
 )
 
 
 @dataclass(frozen=True)
 class Beside:
-    """One face of both, and where it differs. a, b, heat: data URIs."""
+    """A face in A and in B, and a heat map of the differences. a, b, heat: data URIs."""
 
     a: str
     b: str
@@ -39,7 +39,7 @@ class Beside:
 
 @dataclass(frozen=True)
 class PersonShown:
-    """A person with the faces that differ most, in the order of time."""
+    """A person with the most different faces, in order of time."""
 
     person: Person
     line: str
@@ -48,17 +48,17 @@ class PersonShown:
 
     @property
     def tone(self) -> str:
-        """The outcome whose colour the tag has."""
+        """The outcome whose colour the tag takes."""
         return "fake" if self.person.replaced else "genuine" if self.person.is_judged else "undecided"
 
 
 def write_comparison_page(found: Comparison, path: Path) -> None:
-    """The page, whole or not at all. Raises OutputError."""
+    """Write the page atomically. Raises OutputError."""
     write_whole(path, comparison_html(found), follow=False)
 
 
 def comparison_html(found: Comparison) -> str:
-    """The whole page as text."""
+    """The page as HTML."""
     people = sorted(found.people, key=lambda person: (not person.replaced, person.number))
     return (
         _environment()

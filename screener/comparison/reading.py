@@ -1,6 +1,6 @@
-"""The two files, read: once for what they show from beginning to end, once more for the pictures that are held against each other.
+"""Reads the two files: a first pass for fingerprints of every picture, a second for the pictures to compare.
 
-Decoding is `video`'s, in a process of its own. Does not know what is compared or how.
+`video` decodes them in a separate process. Does not know what is compared or how.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from screener.settings import ScanSettings
 from screener.video import Source, SourceFailure, expand_sources, open_video
 
 MOST_FRAMES = 6000
-"""Of one recording: 200 seconds at 30 per second. Every picture is held against every other's fingerprint."""
+"""Most frames of a recording, 200 seconds at 30 per second, because alignment compares every pair of fingerprints."""
 
 KEPT_PX = 1280
-"""Longer side of the pictures that are kept until their partner has come."""
+"""Longer side of the pictures that are kept until their partner is decoded."""
 
 Progress = Callable[[str, int], None]
-"""Called with the name of a file and how many of its pictures were looked at."""
+"""Called with the name of a file and the number of its pictures read so far."""
 
 
 def as_source(argument: Source | str | Path) -> Source:
-    """A single file. Raises SettingsError for what is more than one or none, and SourceError for what is missing."""
+    """The argument as a single file. Raises SettingsError if it is not exactly one file, SourceError if it does not exist."""
     if isinstance(argument, Source):
         return argument
     found = expand_sources([str(argument)])
@@ -47,7 +47,7 @@ def as_source(argument: Source | str | Path) -> Source:
 
 
 def read(source: Source, settings: ScanSettings, on_progress: Progress) -> tuple[Side, Recording]:
-    """Every picture as a fingerprint. Raises SourceError where nothing can be read, and for a recording of more than MOST_FRAMES."""
+    """Facts about the file, and a fingerprint of every picture. Raises SourceError if it is unreadable or has more than MOST_FRAMES."""
     seconds, prints, facts = [], [], VideoFacts()
     with open_video(source, _every_frame(settings)) as video:
         if video.expected_frames is not None and video.expected_frames > MOST_FRAMES:
@@ -64,7 +64,7 @@ def read(source: Source, settings: ScanSettings, on_progress: Progress) -> tuple
 
 
 def pictures(source: Source, settings: ScanSettings, wanted: Collection[int]) -> Iterator[tuple[int, Frame]]:
-    """The pictures with these numbers, in order, each no larger than KEPT_PX. Nothing is decoded behind the last of them."""
+    """The pictures with these indices, in order, reduced to a longer side of KEPT_PX. Decoding stops after the last one."""
     last, left = max(wanted, default=-1), set(wanted)
     if not left:
         return

@@ -1,4 +1,4 @@
-"""What a comparison of two recordings says: frozen records of plain values, checked when they are made, and their JSON."""
+"""The result of a comparison: frozen records of plain values, checked at construction, and their JSON."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from screener.records import VideoFacts
 COMPARISON_VERSION = 1
 
 LEAST_MOMENTS = 3
-"""In a row, of one person, that must differ before a face counts as another one; who was compared in fewer is not judged."""
+"""Consecutive moments that must differ before a face counts as replaced; a person with fewer moments is not judged."""
 
 OUTCOMES = {
     "identical": "the two files are the same, byte for byte",
@@ -26,7 +26,7 @@ OUTCOMES = {
     "different": "the two show nothing of each other",
     "undecided": "it cannot be told",
 }
-"""What came of a comparison, and how to say it."""
+"""Outcome of a comparison -> its description."""
 
 KINDS = {
     "same": "shows the same",
@@ -34,7 +34,7 @@ KINDS = {
     "only_a": "is in A alone",
     "only_b": "is in B alone",
 }
-"""What a stretch is, and how to say it."""
+"""Kind of an interval -> its description."""
 
 Span = tuple[float, float]
 """Start and end, seconds."""
@@ -42,7 +42,7 @@ Span = tuple[float, float]
 
 @dataclass(frozen=True)
 class Stretch:
-    """A stretch of time, at its place in A and in B; None where it has none. likeness: median correlation of the pictures, else None."""
+    """An interval with its times in A and in B, None if it is missing there. likeness: median correlation of the pictures, else None."""
 
     kind: str
     a_seconds: Span | None
@@ -66,7 +66,7 @@ class Stretch:
 class Moment:
     """One face at one moment of both. difference: see `Person`. box_xyxy: (4,) float32, pixels of A's picture.
 
-    crops_rgb: (s, s, 3) uint8 of A and of B, and of how much they differ, for the page; empty for all but a few.
+    crops_rgb: (s, s, 3) uint8 of A, of B and of their difference, for the page; empty for all but a few.
     """
 
     a_seconds: float
@@ -92,10 +92,10 @@ class Moment:
 
 @dataclass(frozen=True, eq=False)
 class Person:
-    """One person of A beside whoever stands there in B.
+    """One person in A compared with the person at the same place in B.
 
-    difference: how many times as much the face differs as the rest of the same pictures leads one to expect; the median of the moments
-    that were compared. replaced: whether that is too much for encoding. spans: of A's time in which it is.
+    difference: difference of the face divided by what the rest of the same pictures predicts; median over the compared moments.
+    replaced: whether it is too large for encoding. spans: intervals of A's time in which it is.
     """
 
     number: int
@@ -106,7 +106,7 @@ class Person:
 
     @property
     def is_judged(self) -> bool:
-        """Whether there were moments enough to tell."""
+        """Whether there were enough moments to decide."""
         return self.replaced or len(self.moments) >= LEAST_MOMENTS
 
     def to_dict(self) -> dict[str, Any]:
@@ -122,7 +122,7 @@ class Person:
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two files. sha256: None where it has none."""
+    """One of the two files. sha256: None for an unreadable file."""
 
     source: str
     sha256: str | None
@@ -148,8 +148,8 @@ class Side:
 class Comparison:
     """The answer, with its evidence. detail: why it is undecided, or what limits it; "" if nothing does.
 
-    threshold: difference from which a face counts as replaced. reencoded: whether pictures that show the same differ in their pixels;
-    None where none were compared.
+    threshold: difference from which a face counts as replaced. reencoded: whether matching pictures differ in their pixels; None if none
+    were compared.
     """
 
     outcome: str

@@ -14,17 +14,16 @@ def headline(found: Comparison) -> str:
 
 
 def standfirst(found: Comparison) -> str:
-    """The sentences under it: how the pictures were encoded, and what limits the answer."""
+    """The sentences under the headline: how the pictures were encoded, and what limits the answer."""
     said = []
     if found.outcome not in ("identical", "undecided", "different") and found.reencoded is not None:
         same = "Outside of that, their" if found.outcome == "replaced" else "Their"
         if not found.reencoded:
             said.append("The pictures that were compared are equal, pixel for pixel.")
         else:
-            said.append(f"{same} pictures differ no more than encodings of one recording do.")
+            said.append(f"{same} pictures differ no more than two encodings of one recording.")
     if found.outcome == "same":
-        kept = "Everything that A shows, B shows, and the other way round."
-        said.insert(0, kept)
+        said.insert(0, "Neither lacks anything that the other shows.")
     return " ".join([*said, visible(found.detail)]).strip()
 
 
@@ -49,12 +48,12 @@ def stretch_line(stretch: Stretch) -> str:
 
 
 def between(span: Span) -> str:
-    """Two times."""
+    """`0:00.0–0:05.0`."""
     return f"{clock(span[0])}\u2013{clock(span[1])}"
 
 
 def side_facts(side: Side) -> tuple[tuple[str, str], ...]:
-    """Name, hash and what was read of one file, for a table."""
+    """Name, hash and facts of one file, for a table."""
     video = side.video
     facts = [
         ("Name", visible(side.source)),

@@ -1,6 +1,6 @@
-"""Suspicious stretches as markers that players and editing programs read, one file for each format.
+"""Suspicious intervals as markers for players and editing programs, one file per format.
 
-Knows verdicts, files and how such programs count frames. A further format is one function of a `MarkedVideo` and one line in `FORMATS`.
+Knows verdicts, files and timecode. To add a format, write a function of a `MarkedVideo` and add it to `FORMATS`.
 """
 
 from __future__ import annotations

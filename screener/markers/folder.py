@@ -1,4 +1,4 @@
-"""A folder of markers: of each video, a file in every format, whole or not at all. Knows files; what they hold is decided elsewhere."""
+"""A folder of markers: for each video, a file in every format, written atomically. Knows files, not their content."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from screener.runtime.files import make_folder, remove_leftovers, write_whole
 
 
 class MarkerFolder:
-    """Takes verdicts one after the other. `written`: how many videos have their markers there."""
+    """Writes the markers of one verdict after another. `written`: number of videos with markers in the folder."""
 
     def __init__(self, folder: Path) -> None:
-        """Makes the folder if need be. Raises OutputError."""
+        """Create the folder if needed. Raises OutputError."""
         make_folder(folder)
         remove_leftovers(folder)
         self._folder = folder
         self.written = 0
 
     def add(self, verdict: Verdict, path: Path | None) -> None:
-        """The markers of one video, under the name that its page in a report has; nothing of pictures and of what cannot be read.
+        """Write the markers of one video, named like its page in a report; nothing for pictures and unreadable inputs.
 
-        path: of the file that was judged, None where it was none. Raises OutputError.
+        path: the file that was judged, None if it was not a file. Raises OutputError.
         """
         if write_markers(self._folder, page_name(verdict).removesuffix(".html"), verdict, path):
             self.written += 1
 
 
 def write_markers(folder: Path, stem: str, verdict: Verdict, path: Path | None) -> bool:
-    """The markers of one video as `stem` with the ending of each format; False, and nothing is written, where there is no video to mark.
+    """Write the markers of one video as `stem` plus each format's ending. False, with nothing written, if it is not a readable video.
 
-    path: of the file that was judged, None where it was none. Raises OutputError.
+    path: the file that was judged, None if it was not a file. Raises OutputError.
     """
     video = marked_video(verdict, path)
     if video is None:

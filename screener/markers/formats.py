@@ -1,4 +1,4 @@
-"""Every format of markers, by the ending of its files."""
+"""The marker formats by file name ending."""
 
 from __future__ import annotations
 
@@ -9,4 +9,4 @@ from screener.markers.text_formats import csv, edl, webvtt
 from screener.markers.xml_formats import fcpxml, xmeml
 
 FORMATS: dict[str, Callable[[MarkedVideo], str]] = {"vtt": webvtt, "csv": csv, "edl": edl, "fcpxml": fcpxml, "xml": xmeml}
-"""Ending -> the text of the file; `xml` is xmeml, Final Cut Pro 7's form, which Premiere Pro reads."""
+"""Ending -> function that returns the text of the file. `xml` is xmeml, Final Cut Pro 7's format, which Premiere Pro reads."""

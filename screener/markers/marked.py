@@ -1,6 +1,6 @@
-"""What is to be marked in a video: a verdict -> its suspicious stretches, in seconds and in frames.
+"""A verdict -> the suspicious intervals to mark, in seconds and in frames.
 
-Knows verdicts and time bases. Does not know how any program writes markers.
+Knows verdicts and time bases. Does not know any marker format.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from screener.report.wording import headline, numbered, score, spelt_out, visibl
 
 @dataclass(frozen=True)
 class Marker:
-    """A stretch of one person. start_frame, end_frame: of the first frame and of the first behind it, so that one is at least marked."""
+    """An interval of one person. start_frame: first marked frame. end_frame: first frame after it, so at least one frame is marked."""
 
     person: int
     outcome: str
@@ -29,19 +29,19 @@ class Marker:
 
     @property
     def name(self) -> str:
-        """`Person 2: FAKE 0.97`, or `SUSPICIOUS` where the person was not judged fake."""
+        """`Person 2: FAKE 0.97`, or `SUSPICIOUS` if the person was not judged fake."""
         p_fake = "" if self.p_fake is None else f" {score(self.p_fake)}"
         return f"Person {self.person}: {'FAKE' if self.outcome == 'fake' else 'SUSPICIOUS'}{p_fake}"
 
     @property
     def frames(self) -> int:
-        """How many are marked."""
+        """Number of marked frames."""
         return self.end_frame - self.start_frame
 
 
 @dataclass(frozen=True)
 class MarkedVideo:
-    """One video and its markers, in order of time. uri: where it lies. size_wh: (0, 0) where it is not known. frames: its length."""
+    """One video and its markers, in order of time. uri: its location. size_wh: (0, 0) if unknown. frames: its length."""
 
     name: str
     uri: str
@@ -53,10 +53,10 @@ class MarkedVideo:
 
 
 def marked_video(verdict: Verdict, path: Path | None) -> MarkedVideo | None:
-    """The markers of a verdict; None for what has no frames to count: a picture, and what could not be read.
+    """The markers of a verdict; None for a picture or an unreadable input, which have no frames to count.
 
-    A person is marked where their scores look fake, and a fake person without such a stretch for as long as they are seen.
-    path: of the file, None where the video was not one.
+    A person is marked where their scores are suspicious; a fake person without such an interval for their whole time on screen.
+    path: the file that was judged, None if it was not a file.
     """
     if not verdict.video.frame_rate or verdict.video.is_still or not verdict.video.frames_decoded:
         return None

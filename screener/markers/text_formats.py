@@ -7,20 +7,20 @@ from screener.markers.timecode import hours_in
 from screener.report.csv_table import Cell, row_of
 
 FIRST_HOUR = 1
-"""A timeline begins at 01:00:00:00 in DaVinci Resolve, Avid and on tape, and an EDL means the timeline."""
+"""Timelines start at 01:00:00:00 in DaVinci Resolve, Avid and on tape, and an EDL refers to the timeline."""
 
 COLUMNS = (
     "person", "outcome", "p_fake", "start_seconds", "end_seconds", "start_frame", "end_frame", "start_timecode", "end_timecode",
     "frame_rate", "name", "note", "source",
 )  # fmt: skip
-"""Of the CSV. Frames and timecode count from the beginning of the video; an end is the first frame that is not marked any more."""
+"""Columns of the CSV. Frames and timecode count from the start of the video; an end is the first frame after the marker."""
 
 _COLOURS = {"fake": ("ResolveColorRed", "RED")}
 _OTHER_COLOURS = ("ResolveColorYellow", "YELLOW")
 
 
 def webvtt(video: MarkedVideo) -> str:
-    """W3C WebVTT: a cue for each marker, a note with the headline."""
+    """W3C WebVTT: a cue per marker, and a note with the headline."""
     head = f"WEBVTT\n\nNOTE\n{_vtt_text(video.name)}\n{_vtt_text(video.headline)}\n"
     cues = [
         f"\n{number}\n{_vtt_time(marker.start_seconds)} --> {_vtt_time(_end_of(marker))}\n{_vtt_text(marker.name)}\n"
@@ -59,7 +59,7 @@ def edl(video: MarkedVideo) -> str:
 
 
 def _end_of(marker: Marker) -> float:
-    """A cue ends after it starts."""
+    """The end of a cue, which must be after its start."""
     return max(marker.end_seconds, marker.start_seconds + 0.001)
 
 
@@ -73,5 +73,5 @@ def _vtt_text(text: str) -> str:
 
 
 def _edl_text(text: str) -> str:
-    """On one line, without the sign that parts fields."""
+    """On one line, without the field separator."""
     return " ".join(text.replace("|", "/").split())

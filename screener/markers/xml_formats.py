@@ -1,6 +1,6 @@
 """Markers as XML: FCPXML for Final Cut Pro, and xmeml, its older form, for Premiere Pro. Each is a function of a `MarkedVideo`.
 
-Both put the video on a timeline of its own rate, of the same length, and mark it there. Sound is not named: linking the media brings it.
+Both place the video on a timeline of the same rate and length, and mark it there. Audio is not listed: linking the media adds it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from screener.markers.marked import MarkedVideo, Marker
 from screener.markers.timecode import Timebase
 
 FCPXML_VERSION = "1.8"
-"""The last one whose media Final Cut Pro, DaVinci Resolve and OpenTimelineIO all find."""
+"""The newest version whose media Final Cut Pro, DaVinci Resolve and OpenTimelineIO all find."""
 
 XMEML_VERSION = "5"
 
@@ -109,7 +109,7 @@ def _text(parent: ElementTree.Element, tag: str, value: str | int) -> None:
 
 
 def _legal(text: str) -> str:
-    """What XML 1.0 cannot hold is left out; names come without control characters, and may hold lone surrogates."""
+    """Without the characters that XML 1.0 does not allow; names have no control characters, but may contain lone surrogates."""
     return "".join(c for c in text if c in "\t\n\r" or " " <= c <= "\ud7ff" or "\ue000" <= c <= "\ufffd" or c >= "\U00010000")
 
 

@@ -1,4 +1,4 @@
-"""What happens to a picture on its way to a viewer: re-compression, a smaller size, blur and others, each at graded strengths.
+"""Perturbations of a picture, such as re-compression, down-scaling and blur, each at five strengths.
 
-Evaluation applies them to whole data sets, a scan under `stress` to the faces of one input. Knows pixels and codecs only.
+Evaluation applies them to whole data sets, `scan --stress` to the faces of one input. Knows pixels and codecs only.
 """

@@ -1,4 +1,4 @@
-"""One perturbation at one strength, for whole frames; and those that `scan --stress` puts every face through."""
+"""One perturbation at one strength, for whole frames; and the list that `scan --stress` applies."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Applied:
 
     @property
     def level(self) -> float:
-        """What the strength means for this kind."""
+        """The kind's parameter at this strength."""
         return self.perturbation.level(self.strength)
 
     @property
@@ -39,18 +39,18 @@ class Applied:
         return f"{self.perturbation.words}, {self.perturbation.described(self.strength)}"
 
     def picture(self, picture_rgb: UInt8, file_name: str = "", frame_index: int = 0) -> UInt8:
-        """(H, W, 3) -> the perturbed picture, possibly of another size; the same in every run."""
+        """(H, W, 3) -> the perturbed picture, possibly of another size. Deterministic."""
         rng = random_numbers(self.kind, file_name, frame_index)
         return self.perturbation.apply(picture_rgb, self.level, rng)
 
     def transform(self, file_name: str) -> Callable[[Frame], Frame]:
-        """The transform for the frames of a file; the same in every run."""
+        """The transform for the frames of a file. Deterministic."""
         return lambda frame: replace(frame, picture_rgb=self.picture(frame.picture_rgb, file_name, frame.index))
 
 
 STRESS = tuple(Applied(kind, strength) for kind in ("h264", "downscale", "blur") for strength in (1, 2))
-"""What gentle copies of a recording go through: H.264 at CRF 23 and 28, 1.25 and 1.5 times smaller, blur with kernels of 7 and 9 pixels.
+"""Mild changes: H.264 at CRF 23 and 28, down-scaling by 1.25 and 1.5, blur with kernels of 7 and 9 pixels.
 
-Stronger ones mostly leave nothing to judge: after strength 3 of blur, 101 of 187 development clips are less sharp than the default weights
+Stronger ones mostly leave nothing to judge: after blur of strength 3, 101 of 187 development clips are less sharp than the default weights
 were calibrated for.
 """

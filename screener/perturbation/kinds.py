@@ -1,6 +1,6 @@
-"""Perturbations as on a video's way to a viewer, each kind at five strengths, applied to whole frames before faces are found.
+"""The kinds of perturbation, each at five strengths, applied to whole frames before face detection.
 
-Strengths follow published grades where they exist, so that figures can be compared: DeeperForensics-1.0 (Jiang et al. 2020,
+Strengths follow published scales where they exist, so that figures can be compared: DeeperForensics-1.0 (Jiang et al. 2020,
 arXiv:2001.03024, and its perturbation code), ImageNet-C (Hendrycks and Dietterich 2019, arXiv:1903.12261) and FaceForensics++ (Rössler et
 al. 2019, arXiv:1901.08971). Pure, except for the codecs; knows pixels only.
 """
@@ -26,15 +26,15 @@ STRENGTHS = (1, 2, 3, 4, 5)
 ALL = "all"
 
 LEAST_SIDE_PX = 16
-"""A frame is not reduced below this side."""
+"""A frame's sides are not reduced below this."""
 
 VERSION = 1
-"""Raise it when a perturbation changes, so that results of both versions are not mixed."""
+"""Increase it when a perturbation changes, so that results of different versions are not mixed."""
 
 
 @dataclass(frozen=True)
 class Perturbation:
-    """One kind. words: its description. parameter: name of its level. levels: one for each of STRENGTHS.
+    """One kind. words: its description. parameter: name of the level. levels: one for each of STRENGTHS.
 
     apply: (H, W, 3) RGB, level, random numbers -> the perturbed picture, possibly of another size.
     whole_clips: applied to a video as a whole, not picture by picture, with the level as x264's constant rate factor.
@@ -71,7 +71,7 @@ def h264(picture: UInt8, level: float, rng: Rng) -> UInt8:
 
 
 def downscale(picture: UInt8, level: float, rng: Rng) -> UInt8:
-    """Reduced by the factor `level` and left small, like a lower rendition of a stream."""
+    """Down-scaled by the factor `level` and not scaled up again, like a lower rendition of a stream."""
     height, width = picture.shape[:2]
     factor = min(level, max(1.0, min(height, width) / LEAST_SIDE_PX))
     return np.asarray(cv2.resize(picture, (round(width / factor), round(height / factor)), interpolation=cv2.INTER_AREA), np.uint8)
@@ -83,13 +83,13 @@ def blur(picture: UInt8, level: float, rng: Rng) -> UInt8:
 
 
 def noise(picture: UInt8, level: float, rng: Rng) -> UInt8:
-    """White Gaussian noise of variance `level` in each channel, of values in [0, 1]."""
+    """White Gaussian noise of variance `level` in each channel, for values in [0, 1]."""
     grain = rng.standard_normal(picture.shape, np.float32) * np.float32(255 * np.sqrt(level))
     return np.clip(np.rint(picture + grain), 0, 255).astype(np.uint8)
 
 
 def brightness(picture: UInt8, level: float, rng: Rng) -> UInt8:
-    """Add `level` to the value in HSV, of values in [0, 1]."""
+    """Add `level` to V in HSV, for values in [0, 1]."""
     hsv = cv2.cvtColor(picture.astype(np.float32) / 255, cv2.COLOR_RGB2HSV)
     hsv[..., 2] = np.minimum(hsv[..., 2] + level, 1.0)
     brighter = np.asarray(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB), np.float32)
@@ -104,10 +104,10 @@ def contrast(picture: UInt8, level: float, rng: Rng) -> UInt8:
 
 
 PERTURBATIONS: dict[str, Perturbation] = {
-    # From a camera's quality to worse than any messenger's; ImageNet-C starts at 25 and goes down to 7.
+    # From camera quality to below any messenger's; ImageNet-C goes from 25 down to 7.
     "jpeg": Perturbation("JPEG re-compression", "quality", (90, 70, 50, 30, 15), jpeg),
     "webp": Perturbation("WebP re-compression", "quality", (90, 70, 50, 30, 10), webp),
-    # The ends are c23 and c40 of FaceForensics++; DeeperForensics goes from 30 to 40.
+    # The first and last are c23 and c40 of FaceForensics++; DeeperForensics goes from 30 to 40.
     "h264": Perturbation("H.264 re-compression", "CRF", (23, 28, 32, 36, 40), h264, whole_clips=True),
     # 1080 lines become 864, 720, 540, 360 and 270.
     "downscale": Perturbation("down-scaling", "factor", (1.25, 1.5, 2, 3, 4), downscale),
@@ -133,7 +133,7 @@ def chosen_kinds(text: str) -> tuple[str, ...]:
 
 
 def chosen_strengths(text: str | None) -> tuple[int, ...]:
-    """`1,3,5` -> strengths, rising; all of them if None. Raises SettingsError."""
+    """`1,3,5` -> strengths in ascending order; all of them if None. Raises SettingsError."""
     words = ",".join(map(str, STRENGTHS)) if text is None else text
     names = [name.strip() for name in words.split(",") if name.strip()]
     if not names or any(name not in map(str, STRENGTHS) for name in names):

@@ -1,7 +1,7 @@
-"""Verdicts -> reports: text, JSON, CSV and web pages, one file each, and the places that they are written to.
+"""Verdicts -> reports: text, JSON, CSV and web pages, one module each, and the outputs they are written to.
 
-Knows the records and the errors only. Reports return text or write to a given path or stream; they never print and never exit. A further
-streaming format is one class with the methods of `Writer` and one line in `WRITERS`.
+Knows the records and the errors only. Reports return text or write to a given path or stream; they never print and never exit. To add a
+streaming format, write a class with the methods of `Writer` and add it to `WRITERS`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ WRITERS: dict[str, Callable[[int | None, bool, int | None], Writer]] = {
     "csv": CsvWriter,
     "people-csv": PeopleCsvWriter,
 }
-"""Every streaming report by name; each is made as `Writer` says."""
+"""Every streaming report by name; each implements `Writer`."""
 
 __all__ = [
     "WRITERS",

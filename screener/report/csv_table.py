@@ -1,6 +1,6 @@
 """The report as a CSV table (RFC 4180): a fixed header and one row per input, or one per person.
 
-Names are kept whole, line breaks included, within quotes. Does not know the stream it is written to.
+Names are kept unchanged, line breaks included, in quotes. Does not know the stream it is written to.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ COLUMNS = (
     "decode_errors",
     "sha256",
 )
-"""The header. Reasons and warnings are several words in one cell, separated by spaces; what is not known is an empty cell."""
+"""The header. Reasons and warnings share a cell, separated by spaces; an unknown value is an empty cell."""
 
 PEOPLE_COLUMNS = (
     "source",
@@ -49,19 +49,19 @@ PEOPLE_COLUMNS = (
     "face_px_median",
     "suspicious",
 )
-"""The header of the table of people. person: from 1, as in every report. suspicious: stretches such as 2.1-7.4, in seconds.
+"""The header of the table of people. person: from 1, as in every report. suspicious: intervals such as 2.1-7.4, in seconds.
 
-An input in which nobody was seen has one row with an empty person, so that none is missing."""
+An input without people has one row with an empty person, so that every input appears."""
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""A spreadsheet may run a cell that starts with one of these, the full-width forms included.
+"""A spreadsheet may evaluate a cell that starts with one of these, including the full-width forms.
 
 Source: OWASP, CSV Injection, https://owasp.org/www-community/attacks/CSV_Injection
 """
 
 
 class CsvWriter:
-    """Text that a spreadsheet could take for a formula gets an apostrophe in front; numbers are never touched."""
+    """One row per input. Text that a spreadsheet could evaluate as a formula is prefixed with an apostrophe; numbers are unchanged."""
 
     def __init__(self, inputs: int | None = None, colour: bool = False, columns: int | None = None) -> None:
         pass
@@ -80,14 +80,14 @@ class CsvWriter:
 
 
 class PeopleCsvWriter(CsvWriter):
-    """The same with a row for each person."""
+    """One row per person."""
 
     def begin(self) -> str:
         """The names of the columns."""
         return row_of(PEOPLE_COLUMNS)
 
     def one(self, verdict: Verdict) -> str:
-        """A row for each person, or one without any."""
+        """A row for each person, or a single row if there are no people."""
         rows = [_person_row(verdict, number, person) for number, person in numbered(verdict)]
         nobody: tuple[Cell, ...] = (*_of_input(verdict, None, verdict.outcome, None, None), " ".join(verdict.reasons), *(None,) * 6)
         return "".join(map(row_of, rows or [nobody]))
@@ -136,12 +136,12 @@ def _row(verdict: Verdict) -> tuple[Cell, ...]:
 
 
 def _cell(value: Cell) -> str:
-    """Quoted by hand: `csv.writer` leaves a lone carriage return bare before Python 3.13, which splits the row for most readers."""
+    """Quoted here, because before Python 3.13 `csv.writer` does not quote a lone carriage return, which most readers take as a new row."""
     if value is None:
         return ""
     if not isinstance(value, str):
         return str(value)
-    # Lone surrogates, which stand for bytes that are not UTF-8, have no form in a text file: they are spelt out.
+    # Lone surrogates, which represent bytes that are not UTF-8, cannot be encoded in a text file, so they are escaped.
     text = value.encode("utf-8", "backslashreplace").decode("utf-8")
     if text.startswith(_FORMULA_STARTS):
         text = "'" + text

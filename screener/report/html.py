@@ -1,7 +1,7 @@
 """The report as web pages: one self-contained page per input, and an index of them.
 
-A page needs no network and runs no script; the index runs one, which sorts and filters. Security policies hold the browser to that. Knows
-templates and files; what a page says is decided in `page`.
+A page needs no network and runs no script; the index runs one, which sorts and filters. A content security policy enforces this. Knows
+templates and files; `page` decides what a page says.
 """
 
 from __future__ import annotations
@@ -27,23 +27,23 @@ from screener.runtime.files import make_folder, remove_leftovers, write_whole
 INDEX_NAME = "index.html"
 
 _ENDING = "-" + "[0-9a-f]" * 10 + ".html"
-"""How the names of pages end, as a pattern."""
+"""Glob pattern for the end of a page's file name."""
 
 MOST_THUMBNAILS = 2000
-"""Inputs whose face the index shows: with tens of thousands it would be too long for a browser, and for memory."""
+"""Number of inputs whose face the index shows; tens of thousands would be too much for a browser, and for memory."""
 
 _HEAD_BYTES = 1 << 15
-"""Of a page, its head and the icon in it."""
+"""Bytes read from the start of a page to find its icon."""
 
 _SEVERITY = {"fake": 0, "undecided": 1, "genuine": 2}
 
 
 @dataclass(frozen=True, slots=True)
 class IndexRow:
-    """What the index keeps of one input: no frames and no pictures, so that thousands fit into memory.
+    """One input's entry in the index: no frames and no pictures, so that thousands fit into memory.
 
-    label: the outcome, or what kept the input from getting one. finding: the headline without its first word, which the label says.
-    thumbnail: data URI of the most suspicious face, "" without one.
+    label: the outcome, or why there is none. finding: the headline without its first word, which the label repeats.
+    thumbnail: data URI of the most suspicious face, "" if there is none.
     """
 
     source: str
@@ -58,10 +58,10 @@ class IndexRow:
 
 
 class ReportFolder:
-    """A folder with one page per input and, once `finish` is called, an index of them. No verdict is kept."""
+    """A folder with one page per input and, after `finish`, an index of them. Keeps no verdict in memory."""
 
     def __init__(self, folder: Path, left_out: int = 0) -> None:
-        """Makes the folder if need be, and clears away what a killed run left half-written in it. Raises OutputError.
+        """Create the folder if needed, and remove temporary files of a killed run. Raises OutputError.
 
         left_out: as in `Summary`.
         """
@@ -73,14 +73,14 @@ class ReportFolder:
         self._finished = False
 
     def add(self, verdict: Verdict) -> Path:
-        """Writes the page of one input and returns its path. Raises OutputError."""
+        """Write the page of one input and return its path. Raises OutputError."""
         path = self._folder / page_name(verdict)
         write_page(verdict, path, INDEX_NAME)
         self._enlist(verdict, thumbnail_of(verdict))
         return path
 
     def enlist(self, verdict: Verdict) -> None:
-        """Takes an input into the index whose page is there already. The page has the face that a kept verdict no longer has."""
+        """Add an input whose page already exists to the index. The face comes from the page, since a resumed verdict has no crops."""
         self._enlist(verdict, _icon_of(self._folder / page_name(verdict)))
 
     def _enlist(self, verdict: Verdict, thumbnail: str) -> None:
@@ -89,7 +89,7 @@ class ReportFolder:
         self._summary = self._summary.plus(verdict)
 
     def kept_page(self, source: str) -> tuple[str, str] | None:
-        """Name and SHA-256 of the page of the input so named, as it lies in the folder; None when there is none."""
+        """File name and SHA-256 of the existing page of the input with this name, or None."""
         name = _page_name(source)
         try:
             with (self._folder / name).open("rb") as file:
@@ -99,12 +99,12 @@ class ReportFolder:
 
     @property
     def written(self) -> list[Path]:
-        """The pages of this run's inputs, and the index if it is there already."""
+        """The pages of this run's inputs, and the index if it exists."""
         index = self._folder / INDEX_NAME
         return [*(self._folder / row.page for row in self._rows), *([index] if self._finished else [])]
 
     def finish(self) -> Path:
-        """Writes the index of all pages added, with links to those of earlier runs, and returns its path. Raises OutputError."""
+        """Write the index of all pages added, with links to those of earlier runs, and return its path. Raises OutputError."""
         path = self._folder / INDEX_NAME
         mine = {row.page for row in self._rows}
         earlier = sorted(page.name for page in self._folder.glob(f"*{_ENDING}") if page.name not in mine)
@@ -114,12 +114,12 @@ class ReportFolder:
 
 
 def write_page(verdict: Verdict, path: Path, index: str = "") -> None:
-    """The page of one input, whole or not at all. index: see `page_html`. Raises OutputError."""
+    """Write the page of one input atomically. index: see `page_html`. Raises OutputError."""
     write_whole(path, page_html(verdict, index), follow=False)
 
 
 def write_index(verdicts: Iterable[Verdict], path: Path) -> None:
-    """The index of inputs whose pages lie beside it under `page_name`, whole or not at all. Raises OutputError."""
+    """Write the index of inputs atomically; their pages are in the same folder, named by `page_name`. Raises OutputError."""
     rows, summary = [], Summary()
     for verdict in verdicts:
         rows.append(index_row(verdict, thumbnail_of(verdict)))
@@ -128,12 +128,12 @@ def write_index(verdicts: Iterable[Verdict], path: Path) -> None:
 
 
 def page_html(verdict: Verdict, index: str = "") -> str:
-    """The whole page as text. index: where the page of all inputs lies, relative to this one; "" without one."""
+    """The page as HTML. index: link to the index, relative to this page; "" if there is none."""
     return rendered(page_of(verdict), index)
 
 
 def rendered(page: Page, index: str = "") -> str:
-    """The text of a page whose content is there already. index: see `page_html`."""
+    """The HTML of a page with this content. index: see `page_html`."""
     return _environment().get_template("page.html.j2").render(page=page, index=index)
 
 
@@ -143,25 +143,25 @@ def page_style() -> str:
 
 
 def page_policy() -> str:
-    """The security policy that every page carries, for a server that gives pages out."""
+    """The content security policy of every page, for a server that sends it as a header."""
     return str(_environment().globals["policy"])
 
 
 def page_name(verdict: Verdict) -> str:
-    """The file name of an input's page: what can be read of its name, and a hash that keeps equal names in different folders apart."""
+    """The file name of an input's page: its readable name, and a hash that distinguishes equal names in different folders."""
     return _page_name(verdict.source)
 
 
 def _page_name(source: str) -> str:
     digest = hashlib.blake2s(source.encode("utf-8", "surrogatepass"), digest_size=5).hexdigest()
     last = re.split(r"[/\\]", source.rstrip("/\\"))[-1]
-    # Letters of every script stay; 60 of four bytes each fit into a file name.
+    # Letters of every script are kept; 60 of four bytes each fit into a file name.
     readable = re.sub(r"[^\w.-]+", "_", last).strip("._-")[:60].strip("._-")
     return f"{readable or 'input'}-{digest}.html"
 
 
 def index_row(verdict: Verdict, thumbnail: str = "") -> IndexRow:
-    """What the index says of one input. thumbnail: data URI of a face in it."""
+    """The index entry of one input. thumbnail: data URI of a face in it."""
     return IndexRow(
         source=visible(verdict.source),
         page=page_name(verdict),
@@ -176,7 +176,7 @@ def index_row(verdict: Verdict, thumbnail: str = "") -> IndexRow:
 
 
 def _icon_of(page: Path) -> str:
-    """The data URI of a page's icon, which is the face that decides; "" without one."""
+    """The data URI of a page's icon, which is the most suspicious face; "" if there is none."""
     try:
         with page.open("rb") as file:
             head = file.read(_HEAD_BYTES)
@@ -187,7 +187,7 @@ def _icon_of(page: Path) -> str:
 
 
 def _write_index_rows(rows: Iterable[IndexRow], summary: Summary, path: Path, earlier: Sequence[str] = ()) -> None:
-    """Fakes first, then the undecided; within each the highest score first. earlier: names of pages that other runs have written."""
+    """Sorted by outcome, fake first, then by score, highest first. earlier: names of pages written by other runs."""
     ordered = sorted(rows, key=lambda row: (_SEVERITY[row.outcome], -row.scale.p_fake if row.scale else 0.0, row.source))
     script = _index_script()
     policy = f"{_environment().globals['policy']}; script-src '{_digest(script)}'"
@@ -197,14 +197,14 @@ def _write_index_rows(rows: Iterable[IndexRow], summary: Summary, path: Path, ea
             .get_template("index.html.j2")
             .stream(rows=ordered, summary=summary, earlier=earlier, labels=_labels(ordered), script=script, policy=policy)
         )
-        # Jinja2 yields every few characters; larger pieces spare ten thousand small writes.
+        # Jinja2 yields every few characters; buffering avoids ten thousand small writes.
         stream.enable_buffering(512)
         for piece in stream:
             output.write(piece)
 
 
 def _labels(rows: Iterable[IndexRow]) -> list[str]:
-    """The kinds of outcome that there are, the most severe first, to filter by."""
+    """The outcomes that occur, the most severe first, for the filter."""
     return list(dict.fromkeys(row.label for row in rows))
 
 
@@ -220,7 +220,7 @@ def _environment() -> Environment:
 
 
 def page_environment(loader: BaseLoader, *style_names: str) -> Environment:
-    """Templates of pages that keep to the policy of this module; `style_names` are those of its style sheets, in their order."""
+    """A Jinja2 environment for pages under this module's security policy; `style_names` are the style sheets to inline, in order."""
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     style = "".join(loader.get_source(environment, name)[0] for name in style_names)
     environment.filters.update({"score": score, "visible": visible, "capitalised": capitalised})
@@ -229,11 +229,11 @@ def page_environment(loader: BaseLoader, *style_names: str) -> Environment:
 
 
 def _page_globals(style: str) -> dict[str, Any]:
-    """The style sheet, and a policy that allows it by its hash, pictures inside the page, and nothing else whatever."""
+    """The style sheet, and a policy that allows only it (by its hash) and pictures embedded in the page."""
     policy = f"default-src 'none'; img-src data:; style-src '{_digest(style)}'; base-uri 'none'; form-action 'none'"
     return {"style": style, "policy": policy}
 
 
 def _digest(text: str) -> str:
-    """As a security policy names a style sheet or a script."""
+    """The hash by which a content security policy allows a style sheet or a script."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")

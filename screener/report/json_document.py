@@ -1,6 +1,6 @@
-"""The report as one JSON document: the object of the input when one was asked for, else an object that holds all of them.
+"""The report as one JSON document: one input's object if one input was requested, else an object that contains all of them.
 
-Knows the public JSON only through `Verdict.to_json`. `schema.json` beside this file describes both forms.
+Knows the public JSON only through `Verdict.to_json`. `schema.json` in this folder describes both forms.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ def load_schema() -> dict[str, Any]:
 
 
 class JsonWriter:
-    """One input asked for: its object. More, or an unknown number: `{"schema_version": 1, "inputs": [...], "summary": {...}}`.
+    """For one input, its object. For more, or an unknown number: `{"schema_version": 1, "inputs": [...], "summary": {...}}`.
 
-    Written piece by piece, so no verdict is kept. All ASCII: names with lone surrogates survive as \\udcXX escapes.
+    Written incrementally, so no verdict is kept. ASCII only: lone surrogates in names become \\udcXX escapes.
     """
 
     def __init__(self, inputs: int | None = None, colour: bool = False, columns: int | None = None) -> None:
@@ -31,11 +31,11 @@ class JsonWriter:
         self._written = 0
 
     def begin(self) -> str:
-        """The opening of the document; nothing where one input was asked for."""
+        """The start of the document; nothing for a single input."""
         return "" if self._single else self._opening()
 
     def one(self, verdict: Verdict) -> str:
-        """The object of one input; raises ValueError for a second where one was promised."""
+        """The object of one input. Raises ValueError for a second input if `inputs` was 1."""
         self._written += 1
         if not self._single:
             return ("\n" if self._written == 1 else ",\n") + verdict.to_json(indent=2)
@@ -44,10 +44,10 @@ class JsonWriter:
         return verdict.to_json(indent=2) + "\n"
 
     def end(self, summary: Summary) -> str:
-        """The summary and the closing; nothing where one input was asked for and judged."""
+        """The summary and the end of the document; nothing for a single input that was judged."""
         if self._single and self._written:
             return ""
-        # A run that was cut short before its only input was judged still leaves a document that can be read.
+        # A run interrupted before its only input was judged must still leave valid JSON.
         opening = self._opening() if self._single else ""
         return f'{opening}\n], "summary": {json.dumps(summary.to_dict())}}}\n'
 

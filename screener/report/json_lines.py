@@ -1,4 +1,4 @@
-"""The report as JSON lines: one object per input, on one line, as soon as it is judged; nothing else, so that lines can be appended."""
+"""The report as JSON lines: one object per input, written as soon as it is judged, and nothing else, so that files can be appended to."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from screener.report.summary import Summary
 
 
 class JsonLinesWriter:
-    """Each line is the public JSON of one input. There is no summary: every line of the stream has the same form."""
+    """Each line is the public JSON of one input. There is no summary, so that all lines have the same form."""
 
     def __init__(self, inputs: int | None = None, colour: bool = False, columns: int | None = None) -> None:
         pass

@@ -1,7 +1,7 @@
-"""How weights that ship fared on labelled videos, by kind of forgery and by size of picture and face: the counts of the model card.
+"""Results of the shipped weights on labelled videos, by kind of forgery and by size of picture and face: the counts of the model card.
 
-Knows the counts and which of them are of videos like a given one. They are kept by the SHA-256 of the weights they are of, in
-`measured.json`; of other weights nothing is known here.
+Selects the counts that were measured on videos like a given one. `measured.json` holds them by the SHA-256 of the weights; for other
+weights there are none.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from screener.records import Verdict
 
 @dataclass(frozen=True)
 class Kind:
-    """Videos of one kind, and how many of them were called fake or genuine; the others were left undecided."""
+    """Number of videos of one kind, and how many were called fake or genuine; the rest were undecided."""
 
     name: str
     videos: int
@@ -28,7 +28,7 @@ class Kind:
 
 @dataclass(frozen=True)
 class Band:
-    """Videos that one number puts beside the given one. of: what it measures. low, high: in pixels."""
+    """Videos in the same size range as the given one. of: the measured quantity. low, high: ends of the range, pixels."""
 
     of: str
     low: float
@@ -41,7 +41,7 @@ class Band:
 
 @dataclass(frozen=True)
 class Measured:
-    """population: the videos, in words. real: the genuine ones among them. bands: those that the given input falls into."""
+    """Counts for one operating point. population: the videos, in words. real: the genuine ones. bands: the ranges the given input is in."""
 
     population: str
     real: Kind
@@ -50,7 +50,7 @@ class Measured:
 
 
 def measured_for(verdict: Verdict) -> Measured | None:
-    """What was measured of a verdict's weights at its operating point; None where nothing was."""
+    """The counts for a verdict's weights at its operating point; None if there are none."""
     found = _every().get(str(verdict.checkpoint.get("sha256")))
     if found is None or abs(verdict.operating_point.get("fpr", 0.0) - found["fpr"]) > 1e-9:
         return None

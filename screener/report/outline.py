@@ -1,6 +1,6 @@
-"""What a page draws and says of where a face is blended, and only where the checkpoint says that its map may be shown.
+"""Outlines of the blended region of a face, and their legend; only if the checkpoint states that its map may be shown.
 
-Knows the map beside a face, the checkpoint's entry in a verdict, and SVG paths. Does not know HTML or how the overlap was measured.
+Knows a face's blend map, the checkpoint's entry in a verdict, and SVG paths. Does not know HTML or how the overlap was measured.
 """
 
 from __future__ import annotations
@@ -15,27 +15,27 @@ from numpy.typing import NDArray
 from screener.records import FaceScore
 
 LOCALISATION = "localisation"
-"""Key of what the checkpoint says of its locator; it is there only if the map may be shown."""
+"""Key of the locator's figures in the checkpoint's entry; present only if the map may be shown."""
 
 VIEW_BOX = 100
 """Side of the square that a path is drawn in."""
 
 FINENESS = 16
-"""Points along one cell of the map: its values are taken to run straight from the middle of a cell to the next."""
+"""Points per cell of the map; values are interpolated linearly between the centres of cells."""
 
 ROUNDING = 0.4
-"""How far a path may run beside the outline, in units of the view box: less is not seen, more points only make the page longer."""
+"""Largest deviation of a path from the outline, in units of the view box. A smaller one is not visible and only makes the page longer."""
 
 
 def outline_of(face: FaceScore, checkpoint: Mapping[str, Any]) -> str:
-    """SVG path data around the region of a face that the locator points to, "" if there is none to show."""
+    """SVG path data around the region that the locator marks on a face, "" if there is none to show."""
     if face.blend_map is None or LOCALISATION not in checkpoint:
         return ""
     return outline_path(face.blend_map, checkpoint[LOCALISATION]["level"])
 
 
 def legend(checkpoint: Mapping[str, Any]) -> str:
-    """What the outlines mean, how well that was measured, and what they are not."""
+    """What the outlines mean, their measured accuracy, and what they do not mean."""
     found = checkpoint[LOCALISATION]
     low, high = found["interval"]
     return (
@@ -47,9 +47,9 @@ def legend(checkpoint: Mapping[str, Any]) -> str:
 
 
 def outline_path(blend_map: NDArray[np.float32], level: float) -> str:
-    """(h, w) map -> SVG path data around everything at or above `level`, in a VIEW_BOX x VIEW_BOX square; "" where nothing is.
+    """(h, w) map -> SVG path data around everything at or above `level`, in a VIEW_BOX x VIEW_BOX square; "" if nothing is.
 
-    Holes are paths of their own: fill by the even-odd rule.
+    Holes are separate subpaths: fill with the even-odd rule.
     """
     if blend_map.ndim != 2 or not blend_map.size:
         raise ValueError(f"blend_map: expected (h, w), got {blend_map.shape}")

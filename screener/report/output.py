@@ -1,7 +1,7 @@
-"""Where reports go: a stream, a file that appears only when it is whole, or a file of lines that grows.
+"""Outputs for reports: a stream, a file that is written atomically, or a file that lines are appended to.
 
-Knows text and paths, nothing of verdicts. Every failure to write is an OutputError, except a broken pipe: a reader that has seen enough
-is no failure, and the builtin BrokenPipeError is passed on.
+Knows text and paths, nothing of verdicts. Every failure to write is an OutputError, except a broken pipe: a reader that stops early is
+not a failure, so the builtin BrokenPipeError is passed on.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ _LINE_START = b'{"schema_version"'
 
 
 class Output:
-    """An open place for text. `write` hands everything on at once, so that a report can be followed while it grows."""
+    """An open text output. `write` flushes, so that a report can be followed while it grows."""
 
     def __init__(self, stream: TextIO, name: str, on_disk: bool = False) -> None:
-        """stream: open for writing; it is not closed here. name: how to call it in messages. on_disk: wait until each text is there."""
+        """stream: open for writing, not closed here. name: used in messages. on_disk: fsync after each text."""
         self._stream = stream
         self._name = name
         self._on_disk = on_disk
 
     def write(self, text: str) -> None:
-        """Write and flush. A character that the stream's encoding lacks is spelt out. Raises OutputError, BrokenPipeError."""
+        """Write and flush. Characters that the stream's encoding lacks are escaped. Raises OutputError, BrokenPipeError."""
         encoding = getattr(self._stream, "encoding", None) or "utf-8"
         with telling(self._name):
             self._stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
@@ -41,7 +41,7 @@ class Output:
 
 @contextmanager
 def atomic_output(path: Path, follow: bool = True) -> Iterator[Output]:
-    """An Output that becomes the file `path` when the block ends; all else is as for `whole_file`. Raises OutputError."""
+    """An Output that becomes the file `path` when the block ends; otherwise as `whole_file`. Raises OutputError."""
     with whole_file(path, follow) as file:
         stream = io.TextIOWrapper(file, encoding="utf-8", newline="")
         try:
@@ -53,9 +53,9 @@ def atomic_output(path: Path, follow: bool = True) -> Iterator[Output]:
 
 @contextmanager
 def appended_lines(path: Path) -> Iterator[Output]:
-    """An Output that adds JSON lines to the file `path`, which is made if need be: each is on the disk before the next is begun.
+    """An Output that appends JSON lines to the file `path`, created if needed. Each line is synced to disk before the next is written.
 
-    A last line that an earlier run left unfinished is cut off. Raises OutputError, also for a file that ends in something else.
+    An unfinished last line of an earlier run is cut off. Raises OutputError, also if the file ends in anything but a result line.
     """
     with telling(path):
         if path.is_file():
@@ -89,7 +89,7 @@ def _mend_last_line(path: Path) -> None:
 
 
 def _after_last_break(stream: BinaryIO, size: int) -> bytes:
-    """What follows the last line break of a file of `size` bytes, read from its end so that a long file costs nothing."""
+    """The bytes after the last line break of a file of `size` bytes, read backwards so that a long file costs nothing."""
     tail = b""
     while len(tail) < size and b"\n" not in tail:
         step = min(size - len(tail), 1 << 16)

@@ -1,6 +1,6 @@
-"""What a page says of one input, in the order in which it says it: a verdict turned into sentences, rows and drawings.
+"""The content of an input's page, in page order: a verdict turned into sentences, rows and drawings.
 
-Plain text throughout: the templates escape it. Does not know HTML, files or the other inputs of the run.
+All of it is plain text; the templates escape it. Does not know HTML, files or the other inputs of the run.
 """
 
 from __future__ import annotations
@@ -36,18 +36,18 @@ from screener.report.wording import (
 )
 
 MOST_FRAME_ROWS = 5000
-"""Rows of the table of frames; the JSON has every frame."""
+"""Most rows in the table of frames; the JSON has every frame."""
 
 MOST_PORTRAYED = 12
-"""People whose crops are shown; the most suspicious come first."""
+"""Most people whose crops are shown, the most suspicious first."""
 
 THUMBNAIL_PX = 64
-"""Side of the picture that stands for an input in the index, and in the tab of a browser."""
+"""Side of an input's thumbnail in the index, which is also the page's icon."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """A score between 0 and 1. genuine_below: below it genuine, from there to the threshold undecided; None where that is unknown."""
+    """A score in [0, 1] and the borders around it. genuine_below: lower end of the undecided range; None if unknown."""
 
     p_fake: float
     interval: tuple[float, float] | None
@@ -57,7 +57,7 @@ class Scale:
 
 @dataclass(frozen=True)
 class Crop:
-    """outline: SVG path data around the located region; "" where nothing was located, or nothing may be shown."""
+    """A face crop. outline: SVG path data around the located region; "" if nothing was located or nothing may be shown."""
 
     uri: str
     when: str
@@ -68,7 +68,7 @@ class Crop:
 
 @dataclass(frozen=True)
 class Person:
-    """What a page says of one person, and the person's crops, the most suspicious first."""
+    """One person on a page, with crops, the most suspicious first."""
 
     number: int
     verdict: TrackVerdict
@@ -81,7 +81,7 @@ class Person:
 
 @dataclass(frozen=True)
 class FrameRow:
-    """One judged frame in the table of a page, its time and number in words."""
+    """One judged frame in the table of a page, with its time and score as text."""
 
     when: str
     number: str
@@ -93,7 +93,7 @@ class FrameRow:
 class Page:
     """Everything the template shows. gallery: people with crops, the most suspicious first; others: everyone else. legend: of the outlines.
 
-    limits: what verdicts of these weights are worth. thumbnail: of the most suspicious face, "" without one.
+    limits: measured accuracy of these weights. thumbnail: data URI of the most suspicious face, "" if there is none.
     """
 
     verdict: Verdict
@@ -164,21 +164,21 @@ def page_of(verdict: Verdict) -> Page:
 
 
 def thumbnail_of(verdict: Verdict) -> str:
-    """The face that decides as a small picture of its own; "" where no crops are kept."""
+    """The most suspicious face as a data URI; "" if no crops were kept."""
     crops = [face for face in verdict.frames if face.thumbnail_rgb is not None]
     telling = max(crops, key=lambda face: face.p_fake, default=None)
     return "" if telling is None or telling.thumbnail_rgb is None else data_uri(telling.thumbnail_rgb, THUMBNAIL_PX)
 
 
 def scale_of(judged: Verdict | TrackVerdict, verdict: Verdict) -> Scale | None:
-    """What the drawing of a score shows; None where there is no score."""
+    """The scale that a score is drawn on; None without a score."""
     if judged.p_fake is None:
         return None
     return Scale(judged.p_fake, judged.interval, verdict.threshold, verdict.operating_point.get("genuine_below"))
 
 
 def _standfirst(verdict: Verdict) -> str:
-    """The sentence under the headline: everyone that the headline did not name, and what the reader ran into."""
+    """The sentences under the headline: people that the headline does not name, and problems with the input."""
     fakes = [(number, person) for number, person in numbered(verdict) if person.outcome == "fake"]
     sentences = []
     if len(fakes) > 1 and not verdict.video.is_still:
@@ -206,7 +206,7 @@ def _with_outcome(verdict: Verdict, outcome: str) -> list[TrackVerdict]:
 
 
 def _certainty(verdict: Verdict) -> tuple[str, str]:
-    """The score in words, and what the threshold means."""
+    """Two paragraphs: the score in words, and what the threshold means."""
     if verdict.p_fake is None:
         no_score = f"There is no score: no one in it could be judged. The threshold would have been {score(verdict.threshold)}."
         return no_score, _operating_point(verdict)

@@ -1,4 +1,4 @@
-"""The tables at the foot of a page: what the file is, what the weights are, and with what the run was made.
+"""The tables at the foot of a page: facts about the file, the weights and the run.
 
 Plain text: the templates escape it.
 """
@@ -20,7 +20,7 @@ _NAMES = {"sha256": "SHA-256", "licence": "Licence", "training_data": "Trained o
 
 
 def file_facts(verdict: Verdict) -> tuple[Fact, ...]:
-    """What the reader found out about the input; what is not known is left out."""
+    """What the reader found out about the input; unknown facts are left out."""
     video = verdict.video
     width, height = video.size_wh
     facts = [
@@ -43,7 +43,7 @@ def file_facts(verdict: Verdict) -> tuple[Fact, ...]:
 
 
 def checkpoint_facts(verdict: Verdict) -> tuple[Fact, ...]:
-    """The weights that the verdict rests on."""
+    """The weights that produced the verdict."""
     return tuple(_flat({key: value for key, value in verdict.checkpoint.items() if key != LOCALISATION}))
 
 

@@ -1,7 +1,6 @@
 """What a run shows on standard error while it works: a bar on a terminal, at most a line per input elsewhere, nothing when quiet.
 
-Knows names, counts and the finished verdict. Between `done` and the next `start` nothing moves on the terminal, so that results may be
-printed there meanwhile.
+Knows names, counts and the finished verdict. Nothing is drawn between `done` and the next `start`, so that results can be printed there.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from screener.report.wording import clock, counted, shortened, visible
 
 
 class ScanProgress(Protocol):
-    """One input at a time: `start`, any number of `advance`, `done`. A context manager that lets every exception through."""
+    """One input at a time: `start`, any number of `advance`, `done`. A context manager that suppresses no exception."""
 
     def __enter__(self) -> Self: ...
 
@@ -37,7 +36,7 @@ class ScanProgress(Protocol):
         ...
 
     def advance(self, frames_done: int, expected_frames: int | None = None) -> None:
-        """frames_done: of the present input, all together so far. expected_frames: how many there will be, None or 0 when not known."""
+        """frames_done: frames of this input so far. expected_frames: its total, None or 0 if unknown."""
         ...
 
     def done(self, verdict: Verdict) -> None:
@@ -45,7 +44,7 @@ class ScanProgress(Protocol):
         ...
 
     def known(self, verdict: Verdict) -> None:
-        """Instead of `done`: an earlier run has judged the input, and nothing was done now."""
+        """Instead of `done`, for an input that an earlier run has judged."""
         ...
 
 
@@ -64,32 +63,32 @@ class QuietProgress:
         pass
 
     def start(self, name: str) -> None:
-        """An input is begun."""
+        """A new input."""
 
     def advance(self, frames_done: int, expected_frames: int | None = None) -> None:
-        """Frames judged so far, of how many that are expected, None where that is not known."""
+        """Frames judged so far, and how many are expected, None if unknown."""
 
     def done(self, verdict: Verdict) -> None:
         """An input is judged."""
 
     def known(self, verdict: Verdict) -> None:
-        """An input was judged in an earlier run, and is told again."""
+        """An input that an earlier run has judged."""
 
 
 class _Pace:
-    """How long the rest of the inputs will take at the mean of those judged so far; those judged before took none."""
+    """Estimates the remaining time from the mean of the inputs judged so far; inputs judged by an earlier run do not count."""
 
     def __init__(self, inputs: int | None) -> None:
         self._inputs, self._ended, self._judged, self._seconds = inputs, 0, 0, 0.0
 
     def ended(self, seconds: float | None) -> None:
-        """seconds: that the input took; None where it was judged before."""
+        """seconds: time spent on the input; None if an earlier run has judged it."""
         self._ended += 1
         self._judged += seconds is not None
         self._seconds += seconds or 0.0
 
     def left(self) -> str:
-        """`, about 1:20 left`; empty where nothing is, or nothing can be said."""
+        """`, about 1:20 left`; empty if nothing is left or no estimate is possible."""
         waiting = (self._inputs or 0) - self._ended
         if waiting <= 0 or not self._judged:
             return ""
@@ -107,7 +106,7 @@ class PlainProgress(QuietProgress):
         self._last_done_seconds = time.monotonic()
 
     def __enter__(self) -> Self:
-        self._last_done_seconds = time.monotonic()  # only now are the models loaded
+        self._last_done_seconds = time.monotonic()  # the models have been loaded by now
         return self
 
     def done(self, verdict: Verdict) -> None:
@@ -118,7 +117,7 @@ class PlainProgress(QuietProgress):
         self._line(verdict, f"{counted(verdict.video.frames_judged, 'frame')} judged in {taken_seconds:.1f} s{self._pace.left()}")
 
     def known(self, verdict: Verdict) -> None:
-        """An input was judged in an earlier run, and is told again."""
+        """An input that an earlier run has judged."""
         self._last_done_seconds = time.monotonic()
         self._pace.ended(None)
         self._line(verdict, "judged before")
@@ -129,7 +128,7 @@ class PlainProgress(QuietProgress):
 
 
 class BarProgress(QuietProgress):
-    """A bar that is drawn while an input is worked on and removed when it is done."""
+    """A bar that is drawn while an input is judged, and removed afterwards."""
 
     def __init__(self, stream: TextIO, inputs: int | None = None) -> None:
         self._console = Console(file=stream, force_terminal=True)
@@ -151,7 +150,7 @@ class BarProgress(QuietProgress):
             yield
 
     def start(self, name: str) -> None:
-        """An input is begun."""
+        """A new input."""
         self._stop()
         self._begun_seconds = time.monotonic()
         self._bar = Progress(
@@ -163,7 +162,7 @@ class BarProgress(QuietProgress):
             TimeElapsedColumn(),
             console=self._console,
             transient=True,
-            # Results go to standard output, which may be a file: rich must not turn them aside to this console.
+            # Results go to standard output, which may be a file: rich must not redirect them to this console.
             redirect_stdout=False,
             redirect_stderr=False,
         )
@@ -173,7 +172,7 @@ class BarProgress(QuietProgress):
         self._bar.start()
 
     def advance(self, frames_done: int, expected_frames: int | None = None) -> None:
-        """Frames judged so far, of how many that are expected, None where that is not known."""
+        """Frames judged so far, and how many are expected, None if unknown."""
         if self._bar is not None:
             self._bar.update(self._task, completed=frames_done, total=expected_frames or None)
 
@@ -184,7 +183,7 @@ class BarProgress(QuietProgress):
         self._stop()
 
     def known(self, verdict: Verdict) -> None:
-        """An input was judged in an earlier run, and is told again."""
+        """An input that an earlier run has judged."""
         self._pace.ended(None)
         self._count += 1
         self._stop()
@@ -196,9 +195,9 @@ class BarProgress(QuietProgress):
 
 
 def progress_for(stream: TextIO | None, quiet: bool = False, inputs: int | None = None) -> ScanProgress:
-    """The progress that suits `stream`: a bar on a terminal that can draw one, else plain lines; nothing when quiet or without a stream.
+    """The progress display for `stream`: a bar on a terminal that supports it, else plain lines; nothing if quiet or without a stream.
 
-    inputs: how many the run was asked for, None when that is not known.
+    inputs: number of inputs of the run, None if unknown.
     """
     if quiet or stream is None:
         return QuietProgress()

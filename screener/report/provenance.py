@@ -1,7 +1,7 @@
-"""What a file says of where it comes from, in plain words: its signed manifest (C2PA), and what its container tells. Pure text.
+"""The stated origin of a file in plain words: its signed manifest (C2PA) and its container's metadata. Pure text.
 
-Three facts of a manifest are kept apart: that there is one, that it fits the file it lies in, and that its signer is trusted.
-None of them says whether a face was replaced, and none takes part in the score.
+Three facts about a manifest are reported separately: that it exists, that it matches its file, and that its signer is trusted.
+None of them says whether a face was replaced, and none affects the score.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 from screener.report.wording import counted, listed, visible
 
 UNTRUSTED = "signingCredential.untrusted"
-"""A fault that the line on trust has told."""
+"""A problem that the statement on trust already covers."""
 
 INSTALL = "pip install 'screener-video[provenance]'"
 
@@ -33,7 +33,7 @@ SOURCE_TYPES = {
     "screenCapture": "captured from a screen",
     "digitalCreation": "created by a person with a program",
 }
-"""IPTC's digital source types, as manifests state them."""
+"""IPTC's digital source types, as used in manifests."""
 
 ACTIONS = {
     "c2pa.created": "created",
@@ -57,7 +57,7 @@ Fact = tuple[str, str]
 
 
 def manifest_line(provenance: Mapping[str, Any]) -> str:
-    """One line for a terminal; "" where there is no manifest, or none was looked for."""
+    """One line for a terminal; "" if there is no manifest, or none was looked for."""
     manifest = provenance.get("c2pa", {})
     if not manifest.get("present"):
         return ""
@@ -65,7 +65,7 @@ def manifest_line(provenance: Mapping[str, Any]) -> str:
 
 
 def provenance_facts(provenance: Mapping[str, Any]) -> tuple[Fact, ...]:
-    """Rows for a page; none for what is no file."""
+    """Rows for a page; none if the input is not a file."""
     if not provenance:
         return ()
     manifest, container = provenance["c2pa"], provenance["container"]
@@ -88,7 +88,7 @@ def provenance_facts(provenance: Mapping[str, Any]) -> tuple[Fact, ...]:
 
 
 def _standing(manifest: Mapping[str, Any]) -> str:
-    """Whether there is a manifest, whether it fits, and whether its signer is trusted."""
+    """Whether there is a manifest, whether it matches the file, and whether its signer is trusted."""
     if not manifest["present"]:
         return "none" if manifest["checked"] else NOTES.get(manifest["note"], "not looked for")
     if manifest["remote"]:

@@ -1,6 +1,6 @@
 """The geometry of the timeline: scores of each person against time -> lanes of paths, marks and shaded stretches. Pure arithmetic.
 
-Across, everything is in per cent of the lane's width, so that one drawing fits a phone and a sheet of paper; up and down it is in pixels.
+Horizontal positions are in per cent of the lane's width, so that one drawing fits a phone and a printed page; vertical ones in pixels.
 Does not know SVG, colours or words.
 """
 
@@ -15,21 +15,21 @@ from screener.records import FaceScore, Segment, TrackVerdict, Verdict
 from screener.report.wording import by_suspicion, clock, numbered
 
 VIEW_WIDTH = 1000
-"""Units across the view box that paths are drawn in; stretched to the lane's width."""
+"""Width of the paths' view box in its own units; stretched to the lane's width."""
 
 MOST_LANES = 12
 MOST_MARKS = 80
-"""A person with more judged frames than this is drawn as a line alone: marks would run into each other on a phone."""
+"""A person with more judged frames than this is drawn as a line without marks, which would overlap on a phone."""
 
 MOST_POINTS = 600
-"""A line of more points is drawn from the lowest and the highest score of each of this many stretches of time."""
+"""A line of more points is reduced to the lowest and the highest score in each of this many equal intervals of time."""
 
 MOST_TICKS = 7
 GAP_FACTOR = 3.0
-"""A line breaks where the time between two judged frames is this many times the usual one."""
+"""A line breaks where the time between two judged frames is this many times the median."""
 
 SHAPES = ("circle", "square", "triangle", "diamond", "cross", "bar")
-"""Marks, one shape per person in turn, so that people differ without colour."""
+"""Shapes of marks, assigned to people in turn, so that they can be told apart without colour."""
 
 _STEPS_SECONDS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400)
 _HEIGHT_PX = {1: 200, 2: 140, 3: 110}
@@ -49,7 +49,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Shade:
-    """A suspicious stretch."""
+    """A suspicious interval."""
 
     x_percent: float
     width_percent: float
@@ -80,7 +80,7 @@ class Tick:
 class Timeline:
     """Lanes over one time axis, the most suspicious person first.
 
-    left_out: judged people without a lane. thinned: a line shows extremes instead of every frame.
+    left_out: number of judged people without a lane. thinned: whether a line shows extremes instead of every frame.
     """
 
     lanes: tuple[Lane, ...]
@@ -92,7 +92,7 @@ class Timeline:
 
 
 def timeline(verdict: Verdict) -> Timeline | None:
-    """The timeline of a verdict; None where there is no time to show: a still picture, or nothing judged."""
+    """The timeline of a verdict; None for a still picture, or if nothing was judged."""
     of_track: dict[int, list[FaceScore]] = {}
     for score in verdict.frames:
         of_track.setdefault(score.track_id, []).append(score)
@@ -115,7 +115,7 @@ def timeline(verdict: Verdict) -> Timeline | None:
 
 
 def time_ticks(end_seconds: float) -> tuple[Tick, ...]:
-    """At most MOST_TICKS round times from 0 to `end_seconds`, placed in per cent."""
+    """At most MOST_TICKS round times from 0 to `end_seconds`, at positions in per cent."""
     step = next((s for s in _STEPS_SECONDS if end_seconds / s <= MOST_TICKS - 1), end_seconds / (MOST_TICKS - 1))
     count = int(end_seconds / step + 1e-9) + 1
     decimals = 1 if step < 1 else 0
@@ -166,12 +166,12 @@ class _Axis:
             connected = last is not None and score.pts_seconds - last <= longest
             parts.append(f"{'L' if connected else 'M'}{self.x(score.pts_seconds) * VIEW_WIDTH / 100:.2f} {self.y(score.p_fake):.2f}")
             last = score.pts_seconds
-        # A point that stands alone is a line of no length, which round ends make visible.
+        # An isolated point is a line of zero length, visible through its round caps.
         return "".join(parts) + "h0"
 
 
 def thinned(ordered: Sequence[FaceScore], most: int) -> list[FaceScore]:
-    """Scores in time order -> all of them, or the lowest and the highest of each of `most` equal stretches of time, still in order."""
+    """Scores in time order -> all of them, or the lowest and the highest of each of `most` equal intervals of time, in time order."""
     if len(ordered) <= most:
         return list(ordered)
     start, length = ordered[0].pts_seconds, ordered[-1].pts_seconds - ordered[0].pts_seconds

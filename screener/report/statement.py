@@ -1,5 +1,6 @@
-"""What a page states for someone who has to answer for it: what was asked and examined, how, what was found, with which known errors, and
-what follows from it, in this order. A verdict turned into sentences; plain text, which the template escapes.
+"""The statement on a page, in the order of a forensic report: request, method, findings, known errors, conclusion.
+
+Turns a verdict into sentences; plain text, which the template escapes.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from screener.report.wording import counted, is_unreadable, listed, moment, numb
 from screener.verdict.proportion import wilson_interval
 
 MOST_NAMED = 12
-"""People whose findings are told one by one, the most suspicious first."""
+"""Most people whose findings are listed individually, the most suspicious first."""
 
 NOT_PROOF = (
     "A score is not proof. It is a machine\u2019s estimate, and it can be wrong in both directions.",
@@ -26,7 +27,7 @@ NOT_PROOF = (
 
 @dataclass(frozen=True)
 class Statement:
-    """The parts of a statement, in the order in which they are read; each a few sentences. known_errors: a point each."""
+    """The parts of a statement, in reading order, a few sentences each. known_errors: one entry per point."""
 
     request: str
     method: str
@@ -83,7 +84,7 @@ def _method(verdict: Verdict) -> str:
 
 
 def _sampling(settings: Mapping[str, Any], is_still: bool) -> str:
-    """In the order in which the settings overrule each other."""
+    """How frames were sampled, in words; the settings are tried in order of precedence."""
     if is_still:
         return "the picture"
     ways = (
@@ -170,7 +171,7 @@ def _holds(verdict: Verdict) -> str:
 
 
 def _weight(verdict: Verdict) -> str:
-    """How much more often a fake is called fake than a genuine video is, with the ends of both intervals put against each other."""
+    """The likelihood ratio of a fake verdict, and its range when the opposite ends of both rates' intervals are combined."""
     point = verdict.operating_point
     if "fakes_found" not in point or not point["fake_videos"]:
         return " How much weight that has was not measured."

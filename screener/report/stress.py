@@ -1,6 +1,6 @@
 """Whether an outcome holds after changes to the picture, in words, and as rows for a page. Pure text.
 
-Knows verdicts and what `scan --stress` found.
+Knows verdicts and the results of `scan --stress`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from screener.report.wording import counted, listed, numbered, score, spelt_out
 
 @dataclass(frozen=True)
 class StressCell:
-    """What became of one person, or of the video, after a change. why: of an undecided outcome, "" without a reason."""
+    """The outcome for one person, or the video, after a change. why: reason for an undecided outcome, or ""."""
 
     outcome: str
     score: str
@@ -34,7 +34,7 @@ class StressRow:
 
 @dataclass(frozen=True)
 class StressTable:
-    """Everything a page shows of a stress test. numbers: of the people that the columns are of; none if there is only one."""
+    """A stress test as a table. numbers: of the people with a column; empty if there is only one person."""
 
     sentence: str
     numbers: tuple[int, ...]
@@ -42,14 +42,14 @@ class StressTable:
 
 
 NEAR = "near_threshold"
-"""A reason that an undecided score tells by itself."""
+"""A reason that the score beside it makes obvious, so it is not repeated."""
 
 MOST_COLUMNS = 4
-"""People that the table has columns for, those who tip first."""
+"""Most people with a column, those whose outcome changes first."""
 
 
 def stress_table(verdict: Verdict) -> StressTable | None:
-    """The table of a verdict; None where no stress test was made, or nobody could be judged."""
+    """The table of a verdict; None without a stress test, or if nobody could be judged."""
     if not verdict.stress:
         return None
     shown = _shown(verdict)
@@ -61,7 +61,7 @@ def stress_table(verdict: Verdict) -> StressTable | None:
 
 
 def stress_sentence(verdict: Verdict) -> str:
-    """`The outcome holds after all 6 changes: ...`, or what tips it and into what; "" where no stress test was made."""
+    """`The outcome holds after all 6 changes: ...`, or which changes turn it into what; "" without a stress test."""
     if not verdict.stress:
         return ""
     changes = counted(len(verdict.stress), "change")
@@ -76,13 +76,13 @@ def stress_sentence(verdict: Verdict) -> str:
 
 
 def _in_brackets(words: str) -> str:
-    """`blur, kernel 7` -> `blur (kernel 7)`, for lists that have commas themselves."""
+    """`blur, kernel 7` -> `blur (kernel 7)`, for use in a comma-separated list."""
     kind, _, level = words.partition(", ")
     return f"{kind} ({level})" if level else kind
 
 
 def stress_lines(verdict: Verdict) -> list[str]:
-    """For a terminal: a line for the video, and one for each person of several whose outcome does not hold."""
+    """For a terminal: a line for the video and, if there are several people, one for each whose outcome does not hold."""
     if not verdict.stress:
         return ["stress: nobody was judged, so nothing could tip"] if verdict.settings.get("stress") else []
     several = [f"person {number}: {_fall(verdict, person)}" for number, person in _people(verdict) if _tips(verdict, person)]
@@ -91,7 +91,7 @@ def stress_lines(verdict: Verdict) -> list[str]:
 
 
 def _fall(verdict: Verdict, person: TrackVerdict | None = None) -> str:
-    """`stable after 6 changes`, or what tips it."""
+    """`stable after 6 changes`, or the changes that alter the outcome."""
     outcome, track_id = (verdict.outcome, None) if person is None else (person.outcome, person.track_id)
     tipped = tipping(verdict.stress, outcome, track_id)
     if not tipped:

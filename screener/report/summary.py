@@ -1,4 +1,4 @@
-"""The count of a run: how many inputs came out how. Grows one verdict at a time, so that no verdict has to be kept.
+"""Counts of a run's outcomes, updated one verdict at a time, so that no verdict has to be kept.
 
 Does not know how it is shown.
 """
@@ -16,9 +16,9 @@ from screener.report.wording import is_unreadable
 class Summary:
     """Counts over the inputs of one run.
 
-    inputs: all of them, the sum of fake, genuine and undecided. unreadable: of the undecided, those without a single decoded frame.
-    partial: those, of any outcome, that were read or judged only in part. frames_judged: over all inputs.
-    left_out: files of the folders that were named which are no inputs, being neither video nor picture by suffix and first bytes.
+    inputs: all of them, the sum of fake, genuine and undecided. unreadable: undecided inputs without a single decoded frame.
+    partial: inputs of any outcome that were read or judged only in part. frames_judged: over all inputs.
+    left_out: files in the given folders that are neither video nor picture by suffix and first bytes.
     elapsed_seconds: wall-clock time of the run.
     """
 
@@ -33,7 +33,7 @@ class Summary:
     elapsed_seconds: float = 0.0
 
     def plus(self, verdict: Verdict) -> Summary:
-        """This count and one verdict more."""
+        """These counts with one more verdict."""
         return replace(
             self,
             inputs=self.inputs + 1,
@@ -46,7 +46,7 @@ class Summary:
         )
 
     def lasting(self, elapsed_seconds: float) -> Summary:
-        """This count with the wall-clock time of the run."""
+        """These counts with the wall-clock time of the run."""
         return replace(self, elapsed_seconds=elapsed_seconds)
 
     def to_dict(self) -> dict[str, Any]:

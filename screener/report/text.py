@@ -1,7 +1,7 @@
-"""The report for a terminal: what became of each input, its people and remarks indented under it, and a summary at the end.
+"""The report for a terminal: a line per input, its people and remarks indented below it, and a summary at the end.
 
-Knows words, the columns of a terminal and, if told so, ANSI colours; the words alone carry the whole meaning. Does not know the stream it
-is written to.
+Knows words, the columns of a terminal and, if asked to, ANSI colours; nothing is said by colour alone. Does not know the stream it is
+written to.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _ANSI_END = "\x1b[0m"
 _LABEL_WIDTH = 12
 _INDENT = " " * _LABEL_WIDTH
 _WIDTH = 79
-"""Columns of paragraphs where no terminal says how many it has."""
+"""Width of paragraphs if no terminal is known."""
 
 _NARROWEST = 40
 _LEAD = "A score is a lead to follow, never proof; `screener weights show` says what these weights were measured to miss."
@@ -45,11 +45,11 @@ _MEASURED_LEAD = "A score is a lead to follow, never proof."
 class TextWriter:
     """`FAKE        clip.mp4  p 0.93 [0.86-0.97]  person 2 of 3 at 0:02.1-0:07.4  whole file read`.
 
-    One line per input unless a terminal is narrower, in which the line goes on under itself.
+    One line per input, wrapped with a hanging indent on a narrower terminal.
     """
 
     def __init__(self, inputs: int | None = None, colour: bool = False, columns: int | None = None) -> None:
-        """inputs, colour: see `Writer`. columns: of the terminal, None where there is none."""
+        """inputs, colour: see `Writer`. columns: width of the terminal, None if there is none."""
         self._colour = colour
         self._columns = None if columns is None else max(columns, _NARROWEST)
         self._single = inputs == 1
@@ -61,7 +61,7 @@ class TextWriter:
         return ""
 
     def one(self, verdict: Verdict) -> str:
-        """A line for the input, and lines for its people and what to know of it."""
+        """A line for the input, then its people and remarks."""
         unread = is_unreadable(verdict)
         said = [
             visible(verdict.source),
@@ -80,7 +80,7 @@ class TextWriter:
         return "\n".join(lines) + "\n"
 
     def end(self, summary: Summary) -> str:
-        """The counts where there were several inputs, what the scores mean, and where to read what the weights cannot do."""
+        """The counts if there were several inputs, what the scores mean, and the weights' limits."""
         words = [text for text in (self._legend, self._lead) if text]
         paragraphs = ["\n".join(textwrap.fill(text, self._width(), break_long_words=False) for text in words)]
         if not (self._single and summary.inputs):
@@ -92,11 +92,11 @@ class TextWriter:
         return "".join(f"\n{paragraph}\n" for paragraph in paragraphs if paragraph)
 
     def _width(self) -> int:
-        """Of paragraphs."""
+        """Width of paragraphs."""
         return _WIDTH if self._columns is None else self._columns - 1
 
     def _wrapped(self, start: str, parts: list[str]) -> list[str]:
-        """`start` and the parts, two spaces between; behind the last column it goes on under itself, between parts if possible."""
+        """`start` and the parts, separated by two spaces and wrapped to the terminal with a hanging indent, between parts if possible."""
         lines, parts = [start], [part for part in parts if part]
         for number, part in enumerate(parts):
             gap = "" if lines[-1] in (start, _INDENT) else "  "
@@ -104,7 +104,7 @@ class TextWriter:
                 lines[-1] += gap + part
                 continue
             room = self._columns - 1 - _LABEL_WIDTH
-            # A name is never broken: it is there to be copied.
+            # Names are never broken, so that they can be copied.
             pieces = [part] if number == 0 and start.strip() else textwrap.wrap(part, room, break_long_words=False, break_on_hyphens=False)
             if gap:
                 lines.append(_INDENT)
@@ -119,7 +119,7 @@ class TextWriter:
         return f"{_ANSI[outcome]}{word}{_ANSI_END}{line[len(word) :]}"
 
     def _people(self, verdict: Verdict) -> list[list[str]]:
-        # The first line has already said everything of one person with one suspicious stretch at most.
+        # The first line says everything about a single person with at most one suspicious interval.
         told = 1 if verdict.outcome == "fake" else 0
         if len(verdict.people) < 2 and not any(len(person.segments) > told for person in verdict.people):
             return []
@@ -141,7 +141,7 @@ def _borders(verdict: Verdict) -> tuple[float, ...]:
 
 
 def _legend(verdict: Verdict) -> str:
-    """What the scores of a run mean and which numbers decide; the same for all of its inputs."""
+    """What the scores of a run mean, and its thresholds; the same for all inputs."""
     below = verdict.operating_point.get("genuine_below", verdict.threshold)
     rate = verdict.operating_point.get("fpr")
     at = "" if rate is None else f", set for {rate:.0%} false positives"
@@ -150,19 +150,19 @@ def _legend(verdict: Verdict) -> str:
 
 
 def _lead(verdict: Verdict) -> str:
-    """What to think of a score: how often these weights were right, where that was measured."""
+    """How far to trust a score: the measured accuracy of these weights, if known."""
     measured = measured_limits(verdict)
     return f"{measured} {_MEASURED_LEAD}" if measured else _LEAD if verdict.checkpoint.get("limits") else ""
 
 
 def _number(border: float) -> str:
-    """As the JSON has it, to four places, without zeros at the end."""
+    """To four places as in the JSON, without trailing zeros."""
     return f"{border:.4f}".rstrip("0")
 
 
 def _counts(summary: Summary) -> list[tuple[str, str]]:
     unreadable = f", of which {summary.unreadable} could not be read" if summary.unreadable else ""
-    left_out = f"{counted(summary.left_out, 'file')} named and beginning like neither video nor picture"
+    left_out = f"{counted(summary.left_out, 'file')} that are neither video nor picture by name and first bytes"
     return [
         ("inputs", f"{summary.inputs}"),
         ("fake", f"{summary.fake}"),
@@ -187,10 +187,10 @@ def _times(person: TrackVerdict) -> list[str]:
 
 
 def _finding(verdict: Verdict) -> str:
-    """What the line of an input says besides its score."""
+    """The rest of an input's line after its score."""
     people = len(verdict.people)
     if verdict.outcome == "undecided":
-        # The label of a missing file has said it.
+        # The label already says that a file is missing.
         return "" if label(verdict) == "not found" else "; ".join(spelt_out(verdict.reasons))
     if verdict.outcome == "genuine":
         return f"{counted(people, 'person', 'people')}, {counted(verdict.video.frames_judged, 'frame')}"
@@ -204,7 +204,7 @@ def _finding(verdict: Verdict) -> str:
 
 
 def _frames_taken(verdict: Verdict) -> str:
-    """How many frames it took, where that was not settled beforehand; the line of a genuine input says it anyway."""
+    """The number of judged frames, if it was not fixed in advance; a genuine input's line always has it."""
     return counted(verdict.video.frames_sampled, "frame") if is_sparse(verdict) and verdict.outcome != "genuine" else ""
 
 
@@ -216,7 +216,7 @@ def _about(person: TrackVerdict, is_still: bool) -> list[str]:
 
 
 def _remarks(verdict: Verdict) -> list[list[str]]:
-    """What is left to say: reasons that the first line did not give, warnings, and the reader's own words."""
+    """Reasons that the first line did not give, warnings, and the reader's message."""
     covered = coverage_in_words(verdict)
     reasons = [] if verdict.outcome == "undecided" else [f"{covered}: {why}" for why in spelt_out(verdict.reasons)]
     warnings = [f"note: {why}" for why in spelt_out(verdict.warnings)]

@@ -1,4 +1,4 @@
-"""Pictures of faces -> JPEG, also as data URIs that a page carries inside itself. Knows OpenCV's encoder, nothing of verdicts."""
+"""Pictures of faces -> JPEG, also as data URIs to embed in a page. Knows OpenCV's encoder, nothing of verdicts."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ JPEG_QUALITY = 90
 
 
 def data_uri(picture_rgb: NDArray[np.uint8], longest_side_px: int = LONGEST_SIDE_PX) -> str:
-    """(H, W, 3) uint8 RGB -> `data:image/jpeg;base64,...` of what `jpeg_of` makes."""
+    """(H, W, 3) uint8 RGB -> `jpeg_of` as `data:image/jpeg;base64,...`."""
     return "data:image/jpeg;base64," + base64.b64encode(jpeg_of(picture_rgb, longest_side_px)).decode("ascii")
 
 
 def jpeg_of(picture_rgb: NDArray[np.uint8], longest_side_px: int = LONGEST_SIDE_PX) -> bytes:
-    """(H, W, 3) uint8 RGB -> JPEG, reduced so that no side is longer than that, without chroma subsampling. Raises ValueError.
+    """(H, W, 3) uint8 RGB -> JPEG without chroma subsampling, reduced to at most that longest side. Raises ValueError.
 
-    Colours are kept at full resolution because the colour fringes of a blended face are what a reader looks for.
+    Chroma keeps its full resolution because colour fringes are a sign of a blended face.
     """
     if picture_rgb.ndim != 3 or picture_rgb.shape[2] != 3 or picture_rgb.dtype != np.uint8:
         raise ValueError(f"picture_rgb: expected (H, W, 3) uint8, got {picture_rgb.shape} {picture_rgb.dtype}")

@@ -1,4 +1,4 @@
-"""The frame that decides, as a page shows it: a picture, and numbered boxes around the judged faces in it.
+"""The most suspicious frame, as a page shows it: a picture with numbered boxes around the judged faces.
 
 Knows verdicts. Does not know HTML.
 """
@@ -12,12 +12,12 @@ from screener.report.thumbnails import data_uri
 from screener.report.wording import clock, numbered
 
 LABELS_ACROSS = 26
-"""How many times the height of a number fits into the longer side of the whole frame."""
+"""Longer side of the frame divided by the height of a number drawn on it."""
 
 
 @dataclass(frozen=True)
 class BoxInScene:
-    """A face in the whole frame, in pixels of the frame. label_up: whether its number stands above the box, where there is room."""
+    """A face box, in pixels of the frame. label_up: whether its number is drawn above the box, if there is room."""
 
     number: int
     outcome: str
@@ -30,7 +30,7 @@ class BoxInScene:
 
 @dataclass(frozen=True)
 class WholeFrame:
-    """The frame in which the person who decides scored highest. label_px: height of a number drawn on it, pixels of the frame."""
+    """The frame in which the most suspicious person scored highest. label_px: height of the numbers on it, pixels of the frame."""
 
     uri: str
     size_wh: tuple[int, int]
@@ -40,7 +40,7 @@ class WholeFrame:
 
 
 def whole_frame(verdict: Verdict) -> WholeFrame | None:
-    """The verdict's scene with a box for each judged face in it; None where none was kept."""
+    """The verdict's kept frame with a box for each judged face in it; None if no frame was kept."""
     scene = verdict.scene
     if scene is None:
         return None

@@ -1,6 +1,6 @@
-"""How results are said in plain words: names shown safely, times, scores, people, reasons. Pure text, shared by every report for people.
+"""Results in plain words: names made safe to show, times, scores, people, reasons. Pure text, shared by every human-readable report.
 
-Does not know colours, HTML or where the words go: whoever prints them escapes them for the place they are printed to.
+Does not know colours, HTML or the output: the caller escapes the text for the format it writes.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ _COVERAGE_WORDS: dict[str, str] = {"complete": "complete", "partial": "partial",
 
 
 def visible(text: str) -> str:
-    """`text` on one line with nothing hidden in it: whatever does not print is escaped, such as \\n, \\x1b, \\u202e or \\udcff.
+    """`text` on one line, with non-printable characters escaped, such as \\n, \\x1b, \\u202e or \\udcff.
 
-    Control characters, line and paragraph separators, bidirectional and other format characters, lone surrogates, unassigned
-    characters and spaces other than the plain one do not print (`str.isprintable`).
+    Non-printable (`str.isprintable`) are control characters, line and paragraph separators, bidirectional and other format characters,
+    lone surrogates, unassigned characters, and spaces other than U+0020.
     """
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def shortened(text: str, width: int) -> str:
-    """`text` in at most `width` characters (3 or more); the middle of a longer one gives way to an ellipsis, so that its ending stays."""
+    """`text` in at most `width` characters (3 or more); an ellipsis replaces the middle of a longer one, so that its ending stays."""
     if len(text) <= width:
         return text
     head = (width - 1) // 2
@@ -44,7 +44,7 @@ def clock(seconds: float, decimals: int = 1) -> str:
 
 
 def score(p_fake: float) -> str:
-    """A probability to two places, and to as many as four where two would turn a value that is not certain into 0.00 or 1.00."""
+    """A probability to two places, or up to four if two would round a value that is not certain to 0.00 or 1.00."""
     for places in (2, 3, 4):
         text = f"{p_fake:.{places}f}"
         if float(text) not in (0.0, 1.0):
@@ -63,42 +63,42 @@ def listed(items: Sequence[str]) -> str:
 
 
 def spelt_out(names: Iterable[str]) -> list[str]:
-    """Reasons or warnings -> how to say them; a name that is on neither list is shown as it is."""
+    """Reasons or warnings -> their descriptions; an unknown name is returned unchanged."""
     return [REASONS.get(name) or WARNINGS.get(name) or visible(name) for name in names]
 
 
 def capitalised(sentence: str) -> str:
-    """With a capital first letter, and the rest as it is."""
+    """With a capital first letter, otherwise unchanged."""
     return sentence[:1].upper() + sentence[1:]
 
 
 def detail(verdict: Verdict) -> str:
-    """The reader's own words, without the name of the input that its messages open with: it stands right above, as the reasons do."""
+    """The reader's message without the input's name that it starts with, which the line above already shows."""
     words = visible(verdict.detail.removeprefix(f"{verdict.source}: "))
     return "" if words in spelt_out(verdict.reasons) else words
 
 
 def is_unreadable(verdict: Verdict) -> bool:
-    """True when not one frame of the input could be decoded."""
+    """True if no frame of the input could be decoded."""
     return verdict.outcome == "undecided" and verdict.video.frames_decoded == 0
 
 
 def label(verdict: Verdict) -> str:
-    """The outcome, or what kept the input from getting one: `not found`, `unreadable`."""
+    """The outcome, or why there is none: `not found`, `unreadable`."""
     if is_unreadable(verdict):
         return "not found" if verdict.reasons == ("not_found",) else "unreadable"
     return verdict.outcome
 
 
 def coverage_in_words(verdict: Verdict) -> str:
-    """How much of an input the answer stands on. A file of which single frames were looked at was not read whole."""
+    """How much of an input was read, in words. A file of which only single frames were decoded was not read whole."""
     if verdict.coverage != "complete" or verdict.sha256 is None or is_sparse(verdict):
         return _COVERAGE_WORDS[verdict.coverage]
     return "whole picture read" if verdict.video.is_still else "whole file read"
 
 
 def score_beside(p_fake: float, borders: Iterable[float]) -> str:
-    """A score in as many places as tell it from the borders that decide: 0.347 beside one of 0.350, where 0.35 would leave it open."""
+    """A score with enough decimals to tell it from the thresholds: 0.347 next to 0.350, where 0.35 would be ambiguous."""
     plain = score(p_fake)
     for places in (2, 3, 4):
         text = f"{p_fake:.{places}f}"
@@ -108,22 +108,22 @@ def score_beside(p_fake: float, borders: Iterable[float]) -> str:
 
 
 def is_sparse(verdict: Verdict) -> bool:
-    """True when only the judged frames were decoded, and how many those were is part of the answer."""
+    """True if only some frames were decoded, so that their number is part of the answer."""
     return "sparse" in verdict.warnings
 
 
 def numbered(verdict: Verdict) -> list[tuple[int, TrackVerdict]]:
-    """People and the numbers they go by in reports: their place in the verdict, from 1, because track ids may have gaps."""
+    """People with their numbers in reports: the position in the verdict, from 1, because track ids may have gaps."""
     return list(enumerate(verdict.people, 1))
 
 
 def moment(scanned_at: str) -> str:
-    """`2026-11-29T02:11:03Z` -> `2026-11-29 02:11 UTC`; "" where nobody noted it."""
+    """`2026-11-29T02:11:03Z` -> `2026-11-29 02:11 UTC`; "" if it is unknown."""
     return f"{scanned_at[:10]} {scanned_at[11:16]} UTC" if scanned_at else ""
 
 
 def measured_limits(verdict: Verdict) -> str:
-    """What the verdicts of these weights were worth on labelled videos, in a sentence; "" where that was not measured."""
+    """The measured accuracy of these weights on labelled videos, in a sentence; "" if it was not measured."""
     point = verdict.operating_point
     if "fakes_found" not in point or not point["fake_videos"]:
         return ""
@@ -136,18 +136,18 @@ def measured_limits(verdict: Verdict) -> str:
 
 
 def _of_a_hundred(count: float, videos: float) -> tuple[str, str]:
-    """The count for a hundred, and its 95 % interval."""
+    """The count scaled to a hundred videos, and its 95 % interval."""
     low, high = wilson_interval(count / videos, int(videos))
     return f"{100 * count / videos:.0f}", f"{100 * low:.0f} to {100 * high:.0f}"
 
 
 def by_suspicion(person: TrackVerdict) -> tuple[bool, float]:
-    """Sorting key: the fake ones first, the highest score first."""
+    """Sort key: fake first, then the highest score."""
     return person.outcome != "fake", -(person.p_fake or 0.0)
 
 
 def spans(person: TrackVerdict) -> list[tuple[float, float]]:
-    """Start and end, seconds, of each stretch in which the person looks fake; without any, of the time in which the person is seen."""
+    """Start and end in seconds of each suspicious interval of a person; if there is none, of the person's whole time on screen."""
     return [(s.start_seconds, s.end_seconds) for s in person.segments] or [(person.first_seconds, person.last_seconds)]
 
 
@@ -157,7 +157,7 @@ def person_in_words(number: int, people: int) -> str:
 
 
 def when_in_words(person: TrackVerdict) -> str:
-    """`from 0:02.1 to 0:07.4`, with the number of further stretches if there are any."""
+    """`from 0:02.1 to 0:07.4`, with the number of further intervals if there are any."""
     (start, end), *more = spans(person)
     seen = "" if person.segments else "seen "
     further = f" and {counted(len(more), 'more time', 'more times')}" if more else ""
@@ -165,7 +165,7 @@ def when_in_words(person: TrackVerdict) -> str:
 
 
 def headline(verdict: Verdict) -> str:
-    """The verdict in one line, for someone who has never heard of scores."""
+    """The verdict in one line, without scores."""
     return _HEADLINES[verdict.outcome](verdict)
 
 

@@ -1,4 +1,4 @@
-"""What every streaming report has in common: the contract `Writer`. Knows no format."""
+"""`Writer`, the interface of every streaming report. Knows no format."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from screener.report.summary import Summary
 
 
 class Writer(Protocol):
-    """A report that grows input by input. Each call returns the next piece of text, to be written at once; joined they are the report.
+    """A report that is written input by input. Each call returns the next piece of text, to be written immediately.
 
-    `begin` is called once before the first verdict, `one` for each, and `end` once after the last, also when a run was cut short: what
-    has been returned by then is a sound document of its format.
+    `begin` is called once before the first verdict, `one` for each, and `end` once after the last, also if the run was interrupted. The
+    pieces together are a valid document of the format.
     """
 
     def __init__(self, inputs: int | None = None, colour: bool = False, columns: int | None = None) -> None:
-        """inputs: how many the run was asked for, None when that is not known. colour: whether the text may hold ANSI colours.
+        """inputs: number of inputs of the run, None if unknown. colour: whether the text may contain ANSI colours.
 
-        columns: of the terminal that shows it, None where it goes elsewhere.
+        columns: width of the terminal, None if the output is not one.
         """
 
     def begin(self) -> str:
-        """What comes before the first verdict."""
+        """The text before the first verdict."""
         ...
 
     def one(self, verdict: Verdict) -> str:
@@ -30,5 +30,5 @@ class Writer(Protocol):
         ...
 
     def end(self, summary: Summary) -> str:
-        """What comes after the last verdict."""
+        """The text after the last verdict."""
         ...

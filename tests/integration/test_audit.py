@@ -46,7 +46,7 @@ def test_a_clean_set_passes_the_strict(clean: Path) -> None:
     ended = audited(clean, "--strict")
     assert (ended.status, ended.err) == (0, "")
     assert ended.out.startswith("60 real and 60 fake files\n")
-    assert ended.out.endswith("Nothing found that would spoil training or testing.\n")
+    assert ended.out.endswith("Nothing found that would invalidate training or testing.\n")
 
 
 def test_a_confound_is_warned_of_and_stops_the_strict(confounded: Path) -> None:

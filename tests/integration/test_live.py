@@ -242,7 +242,7 @@ def test_a_file_says_a_line_and_exits_as_a_scan_does(media: Path, checkpoint: Pa
     ended = run_here("live", media / "one.mp4", *options)
     assert ended.status == 1, ended.err
     assert ended.out.startswith(f"FAKE        {media / 'one.mp4'}  ")
-    assert "played at its own speed" in ended.err
+    assert "played in real time" in ended.err
 
 
 def test_the_page_of_a_watch_shows_who_raised_an_alarm(media: Path, checkpoint: Path, patient: Path, tmp_path: Path) -> None:

@@ -168,7 +168,7 @@ def test_a_file_where_the_report_should_go_is_named_as_that(scan_here: Any, inpu
 
 @pytest.mark.parametrize("quiet", [(), ("--quiet",)])
 def test_files_of_a_folder_that_are_no_inputs_are_told_and_counted(scan_here: Any, media: Path, quiet: tuple[str, ...]) -> None:
-    told = f"screener: 1 file left out, named and beginning like neither video nor picture: {media / 'notes.txt'}; "
+    told = f"screener: 1 file left out, neither video nor picture by name and first bytes: {media / 'notes.txt'}; "
     for form in ("--csv", "--jsonl"):
         ended = scan_here(form, "--frames", "1", *quiet, of=[media])
         assert told in ended.err and (not quiet or ended.err.count("\n") == 1)

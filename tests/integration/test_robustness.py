@@ -190,7 +190,7 @@ def test_a_killed_run_is_finished_by_repeating_it(data: Path, checkpoint: Path, 
     [
         (("--perturb", "fog"), "perturb: expected all or some of jpeg"),
         (("--perturb", "jpeg", "--strengths", "6"), "strengths: expected some of 1, 2, 3, 4, 5"),
-        (("--strengths", "1"), "--strengths: are those of --perturb"),
+        (("--strengths", "1"), "--strengths: only with --perturb"),
         (("--perturb", "jpeg", "--compare", "a", "b"), "choose one of --perturb and --compare"),
     ],
 )
