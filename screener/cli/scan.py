@@ -20,10 +20,11 @@ from screener.cli.exits import exits
 from screener.cli.logs import LogFileOption, VerboseOption, log_to
 from screener.cli.wishes import Wishes
 from screener.errors import ExitStatus, SettingsError
+from screener.runtime.importing import uncollected
 from screener.runtime.stop_signals import Terminated
 
 if TYPE_CHECKING:
-    from screener.report import Output, Summary, Writer
+    from screener.report import Output, ReportFolder, Summary, Writer
     from screener.scanning.batch import Batch, Judged
     from screener.settings import ScanSettings
 
@@ -182,17 +183,19 @@ def _scan(
         raise SettingsError(f"{' '.join(arguments)}: names no input; an empty list judges nothing")
     start_decoder(settings)  # before PyTorch is loaded, which takes as long
 
-    from screener.cli.companions import Companions, tell_cost
-    from screener.journal import Journal
-    from screener.report import WRITERS, ReportFolder, progress_for, visible
-    from screener.scanning.batch import scan_all
+    with uncollected():
+        from screener.cli.companions import Companions, tell_cost
+        from screener.journal import Journal
+        from screener.report import WRITERS, progress_for
+        from screener.report.wording import visible
+        from screener.scanning.batch import scan_all
 
     if left_out:
         _tell_left_out(left_out)
     if settings.stress and not quiet:
         tell_cost()
     with Journal(places.journal) if places.journal else contextlib.nullcontext() as journal:
-        folder = ReportFolder(places.report, len(left_out)) if places.report else None
+        folder = _report_folder(places.report, len(left_out))
         # The document of a single input has no place for what was left out.
         writer = WRITERS[format_name](None if left_out else len(inputs), *_terminal(places.output))
         companions = Companions(places.wishes, settings)
@@ -219,6 +222,14 @@ def _scan(
             f"screener: {run.known} of {len(inputs)} inputs were judged before and taken from {visible(str(places.journal))}\n"
         )
     return int(run.exit_status(allow_incomplete) if status is None else status)
+
+
+def _report_folder(path: Path | None, left_out: int) -> ReportFolder | None:
+    if path is None:
+        return None
+    from screener.report import ReportFolder
+
+    return ReportFolder(path, left_out)
 
 
 def _terminal(output: Path | None) -> tuple[bool, int | None]:

@@ -13,16 +13,20 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from screener.errors import ExitStatus, ScreenerError, SourceError, exit_status
 from screener.journal import GIVEN_UP_AFTER, InputKey, Journal, key_of
 from screener.records import SCHEMA_VERSION, Verdict
-from screener.report import ReportFolder, ScanProgress, Summary
+from screener.report.summary import Summary
 from screener.runtime.file_hash import sha256_of
 from screener.scanning.screener import Screener
 from screener.scanning.single_pass import OnProgress
 from screener.settings import ScanSettings
 from screener.video import Source, SourceFailure
+
+if TYPE_CHECKING:
+    from screener.report import ReportFolder, ScanProgress
 
 FAILED_HERE = "decoder_crash"
 """The reason of an input on which screener itself failed, not only its decoder."""
