@@ -100,7 +100,10 @@ def scan(
         typer.Option("--stress", help="Judge each face again, re-compressed, smaller and blurred, and say whether the outcome holds."),
     ] = None,
     batch_size: Annotated[int | None, typer.Option("--batch-size", help="Faces scored together (16).")] = None,
-    workers: Annotated[int, typer.Option("--workers", min=1, help="Inputs judged at once, with one set of models.")] = 1,
+    workers: Annotated[
+        str,
+        typer.Option("--workers", metavar="N", help="Inputs judged at once, with one set of models; auto for as many as fit the cores."),
+    ] = "1",
     detect_every: Annotated[
         int | None, typer.Option("--detect-every", help="Of close frames, search every so many for faces and follow them between (1).")
     ] = None,
@@ -140,7 +143,16 @@ def scan(
         places = Places(output, report, _journal_path(resume, journal, output, report), Wishes(markers, annotate, stills, sign))
         if sign is not None and output is None and report is None:
             raise SettingsError("--sign signs files; name one with -o, or a folder with --report")
-        sys.exit(_scan(sources, settings, checkpoint, format_name, places, workers, allow_incomplete, quiet, not no_frames))
+        sys.exit(_scan(sources, settings, checkpoint, format_name, places, _workers(workers), allow_incomplete, quiet, not no_frames))
+
+
+def _workers(given: str) -> int | None:
+    """None for `auto`."""
+    if given == "auto":
+        return None
+    if not given.isdecimal() or not 1 <= int(given) <= 1024:
+        raise SettingsError(f"--workers: expected auto, or a number from 1 to 1024, got {given}")
+    return int(given)
 
 
 def _certificates(path: Path) -> str:
@@ -170,7 +182,7 @@ def _scan(
     checkpoint: Path | None,
     format_name: str,
     places: Places,
-    workers: int,
+    workers: int | None,
     allow_incomplete: bool,
     quiet: bool,
     with_frames: bool,
