@@ -78,7 +78,10 @@ def __getattr__(name: str) -> Any:
         from screener.runtime.current_folder import require_current_folder
 
         require_current_folder()
-    return getattr(importlib.import_module(f"screener.{_HOMES[name]}"), name)
+    from screener.runtime.importing import uncollected
+
+    with uncollected():
+        return getattr(importlib.import_module(f"screener.{_HOMES[name]}"), name)
 
 
 def __dir__() -> list[str]:

@@ -6,16 +6,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from screener.annotation.folders import CopyFolder, StillsFolder
 from screener.cli.wishes import Wishes
 from screener.errors import SourceError
-from screener.markers import MarkerFolder
-from screener.perturbation.applied import STRESS
-from screener.report import counted, visible
-from screener.runtime.signatures import Signer
+from screener.report.wording import counted, visible
 from screener.video import Source
 
 if TYPE_CHECKING:
+    from screener.annotation.folders import CopyFolder, StillsFolder
     from screener.records import Verdict
     from screener.scanning.batch import Judged
     from screener.settings import ScanSettings
@@ -26,11 +23,25 @@ class Companions:
 
     def __init__(self, wishes: Wishes, settings: ScanSettings) -> None:
         self._wishes = wishes
-        self._signer = Signer(wishes.sign) if wishes.sign else None
         self._signed = 0
-        self._markers = MarkerFolder(wishes.markers) if wishes.markers else None
-        self._copies = CopyFolder(wishes.annotate, settings) if wishes.annotate else None
-        self._stills = StillsFolder(wishes.stills, settings) if wishes.stills else None
+        self._signer = self._markers = self._copies = self._stills = None
+        # Imported only when needed: most scans need none of these, and together they take 0.2 s.
+        if wishes.sign:
+            from screener.runtime.signatures import Signer
+
+            self._signer = Signer(wishes.sign)
+        if wishes.markers:
+            from screener.markers import MarkerFolder
+
+            self._markers = MarkerFolder(wishes.markers)
+        if wishes.annotate:
+            from screener.annotation.folders import CopyFolder
+
+            self._copies = CopyFolder(wishes.annotate, settings)
+        if wishes.stills:
+            from screener.annotation.folders import StillsFolder
+
+            self._stills = StillsFolder(wishes.stills, settings)
 
     def add(self, judged: Judged) -> None:
         """Write the files of one verdict. Raises OutputError."""
@@ -70,6 +81,8 @@ class Companions:
 
 def tell_cost() -> None:
     """Print the cost of a stress test before it starts."""
+    from screener.perturbation.applied import STRESS
+
     changes = "; ".join(applied.words for applied in STRESS)
     _tell(f"--stress judges each face {len(STRESS)} more times: after {changes}")
 

@@ -20,10 +20,11 @@ from screener.cli.exits import exits
 from screener.cli.logs import LogFileOption, VerboseOption, log_to
 from screener.cli.wishes import Wishes
 from screener.errors import ExitStatus, SettingsError
+from screener.runtime.importing import uncollected
 from screener.runtime.stop_signals import Terminated
 
 if TYPE_CHECKING:
-    from screener.report import Output, Summary, Writer
+    from screener.report import Output, ReportFolder, Summary, Writer
     from screener.scanning.batch import Batch, Judged
     from screener.settings import ScanSettings
 
@@ -100,14 +101,15 @@ def scan(
     ] = None,
     stress: Annotated[
         bool | None,
-        typer.Option(
-            "--stress", help="Judge each face again after re-compression, down-scaling and blur, and say whether the outcome holds."
-        ),
+        typer.Option("--stress", help="Judge each face again after re-compression, down-scaling and blur: does the outcome hold?"),
     ] = None,
     batch_size: Annotated[int | None, typer.Option("--batch-size", help="Faces per batch (16).")] = None,
-    workers: Annotated[int, typer.Option("--workers", min=1, help="Inputs judged in parallel, with one set of models.")] = 1,
+    workers: Annotated[
+        str,
+        typer.Option("--workers", metavar="N", help="Inputs judged in parallel, with shared models; auto for as many as fit the cores."),
+    ] = "1",
     detect_every: Annotated[
-        int | None, typer.Option("--detect-every", help="In dense sampling, detect faces in every Nth frame and track them in between (1).")
+        int | None, typer.Option("--detect-every", help="In dense sampling, detect faces in every Nth frame, and track them between (1).")
     ] = None,
     checkpoint: CheckpointOption = None,
     device: DeviceOption = None,
@@ -145,7 +147,16 @@ def scan(
         places = Places(output, report, _journal_path(resume, journal, output, report), Wishes(markers, annotate, stills, sign))
         if sign is not None and output is None and report is None:
             raise SettingsError("--sign signs files; name one with -o, or a folder with --report")
-        sys.exit(_scan(sources, settings, checkpoint, format_name, places, workers, allow_incomplete, quiet, not no_frames))
+        sys.exit(_scan(sources, settings, checkpoint, format_name, places, _workers(workers), allow_incomplete, quiet, not no_frames))
+
+
+def _workers(given: str) -> int | None:
+    """None for `auto`."""
+    if given == "auto":
+        return None
+    if not given.isdecimal() or not 1 <= int(given) <= 1024:
+        raise SettingsError(f"--workers: expected auto, or a number from 1 to 1024, got {given}")
+    return int(given)
 
 
 def _certificates(path: Path) -> str:
@@ -175,7 +186,7 @@ def _scan(
     checkpoint: Path | None,
     format_name: str,
     places: Places,
-    workers: int,
+    workers: int | None,
     allow_incomplete: bool,
     quiet: bool,
     with_frames: bool,
@@ -188,17 +199,19 @@ def _scan(
         raise SettingsError(f"{' '.join(arguments)}: names no input; an empty list judges nothing")
     start_decoder(settings)  # before PyTorch is loaded, so that both start in parallel
 
-    from screener.cli.companions import Companions, tell_cost
-    from screener.journal import Journal
-    from screener.report import WRITERS, ReportFolder, progress_for, visible
-    from screener.scanning.batch import scan_all
+    with uncollected():
+        from screener.cli.companions import Companions, tell_cost
+        from screener.journal import Journal
+        from screener.report import WRITERS, progress_for
+        from screener.report.wording import visible
+        from screener.scanning.batch import scan_all
 
     if left_out:
         _tell_left_out(left_out)
     if settings.stress and not quiet:
         tell_cost()
     with Journal(places.journal) if places.journal else contextlib.nullcontext() as journal:
-        folder = ReportFolder(places.report, len(left_out)) if places.report else None
+        folder = _report_folder(places.report, len(left_out))
         # The document of a single input has no field for left-out files.
         writer = WRITERS[format_name](None if left_out else len(inputs), *_terminal(places.output))
         companions = Companions(places.wishes, settings)
@@ -225,6 +238,14 @@ def _scan(
             f"screener: {run.known} of {len(inputs)} inputs were judged before and taken from {visible(str(places.journal))}\n"
         )
     return int(run.exit_status(allow_incomplete) if status is None else status)
+
+
+def _report_folder(path: Path | None, left_out: int) -> ReportFolder | None:
+    if path is None:
+        return None
+    from screener.report import ReportFolder
+
+    return ReportFolder(path, left_out)
 
 
 def _terminal(output: Path | None) -> tuple[bool, int | None]:

@@ -7,9 +7,9 @@ streaming format, write a class with the methods of `Writer` and add it to `WRIT
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from screener.report.csv_table import CsvWriter, PeopleCsvWriter
-from screener.report.html import ReportFolder, page_name, write_index, write_page
 from screener.report.json_document import JsonWriter, load_schema
 from screener.report.json_lines import JsonLinesWriter
 from screener.report.output import Output, appended_lines, atomic_output
@@ -18,6 +18,12 @@ from screener.report.summary import Summary
 from screener.report.text import TextWriter
 from screener.report.wording import counted, visible
 from screener.report.writer import Writer
+
+if TYPE_CHECKING:
+    from screener.report.html import ReportFolder, page_name, write_index, write_page
+
+_OF_PAGES = ("ReportFolder", "page_name", "write_index", "write_page")
+"""Loaded on first use: most scans write no page, and its templates take 0.1 s to import."""
 
 WRITERS: dict[str, Callable[[int | None, bool, int | None], Writer]] = {
     "text": TextWriter,
@@ -45,3 +51,11 @@ __all__ = [
     "write_index",
     "write_page",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _OF_PAGES:
+        from screener.report import html
+
+        return getattr(html, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -12,23 +12,32 @@ from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, replace
+from math import ceil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from screener.errors import ExitStatus, ScreenerError, SourceError, exit_status
 from screener.journal import GIVEN_UP_AFTER, InputKey, Journal, key_of
 from screener.records import SCHEMA_VERSION, Verdict
-from screener.report import ReportFolder, ScanProgress, Summary
+from screener.report.summary import Summary
 from screener.runtime.file_hash import sha256_of
 from screener.scanning.screener import Screener
 from screener.scanning.single_pass import OnProgress
 from screener.settings import ScanSettings
 from screener.video import Source, SourceFailure
 
+if TYPE_CHECKING:
+    from screener.report import ReportFolder, ScanProgress
+
 FAILED_HERE = "decoder_crash"
 """The reason of an input on which screener itself failed, not only its decoder."""
 
 LONGEST_WORDS = 300
 """Maximum length of an error's message in a row."""
+
+
+CORES_BUSY = 1.4
+MOST_WORKERS = 16
 
 
 @dataclass(frozen=True)
@@ -199,13 +208,22 @@ def scan_all(
     progress: ScanProgress,
     folder: ReportFolder | None = None,
     journal: Journal | None = None,
-    workers: int = 1,
+    workers: int | None = 1,
     left_out: int = 0,
 ) -> Batch:
-    """Load the models and return the run; nothing is judged until its `run` is called."""
+    """Load the models and return the run; nothing is judged until its `run` is called. workers: None for as many as fit the cores."""
     screener = Screener(settings, checkpoint)
+    if workers is None:
+        workers = fitting_workers(len(inputs), screener.cores)
     screener.cores = max(1, screener.cores // workers)
     return Batch(inputs, screener, progress, folder, journal, workers, left_out)
+
+
+def fitting_workers(inputs: int, cores: int) -> int:
+    """How many inputs to judge at once. One scan keeps about 1.4 cores busy (`screener bench`: its stages at once against the slowest
+    alone); more than that many would only take memory, 0.1 to 0.3 GB each.
+    """
+    return max(1, min(inputs, ceil(cores / CORES_BUSY), MOST_WORKERS))
 
 
 def _facts_of(screener: Screener) -> dict[str, object]:

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
 from screener.records import FaceCrop, FaceScore, Segment, TrackVerdict, VideoFacts
+from screener.verdict.student import t_quantile
 
 Floats = NDArray[np.float64]
 
@@ -124,10 +126,7 @@ def interval(p_fake: Floats, pooling: str) -> tuple[float, float] | None:
     centre = float(pool(p_fake))
     tail = (1 - INTERVAL_SHARE) / 2
     blocks = max(1, n // block - 1)
-    # Imported only for the first verdict, so that the first scores come sooner.
-    from scipy.special import stdtrit
-
-    widen = float(stdtrit(blocks, 1 - tail) / stdtrit(1e9, 1 - tail)) * np.sqrt(n / (n - 1))
+    widen = t_quantile(1 - tail, blocks) / NormalDist().inv_cdf(1 - tail) * np.sqrt(n / (n - 1))
     low, high = np.quantile(pooled, (tail, 1 - tail))
     return float(max(0.0, min(centre, centre + (low - centre) * widen))), float(min(1.0, max(centre, centre + (high - centre) * widen)))
 

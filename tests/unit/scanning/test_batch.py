@@ -17,7 +17,7 @@ from screener.records import Verdict
 from screener.report import ReportFolder
 from screener.report.progress import QuietProgress
 from screener.runtime.file_hash import sha256_of
-from screener.scanning.batch import Batch, Judged
+from screener.scanning.batch import MOST_WORKERS, Batch, Judged, fitting_workers
 from screener.video import Source, SourceFailure, file_source
 
 Answer = Callable[[Source], Verdict]
@@ -274,3 +274,10 @@ def test_a_journal_beside_several_repeats_nothing(clips: list[Source], tmp_path:
     with Journal(path) as journal:
         batch, kept = side_by_side([SourceFailure("gone.mp4", "not_found", "gone"), *clips], again, journal)
     assert again.asked == [] and batch.known == 3 and len(kept) == 4
+
+
+@pytest.mark.parametrize(
+    ("inputs", "cores", "workers"), [(1, 8, 1), (100, 1, 1), (100, 2, 2), (100, 4, 3), (2, 4, 2), (1000, 64, MOST_WORKERS), (0, 4, 1)]
+)
+def test_as_many_are_judged_at_once_as_there_are_inputs_and_cores_for(inputs: int, cores: int, workers: int) -> None:
+    assert fitting_workers(inputs, cores) == workers
