@@ -1,6 +1,6 @@
-"""The items that a checkpoint is most mistaken about, and a face of each to look at: an evaluation and its rows -> pictures.
+"""The items with the largest errors of a checkpoint, and a face of each: an evaluation and its rows -> pictures.
 
-Opens the files again, as results hold no pictures. Does not judge anything.
+Opens the files again, because results contain no pictures. Does not judge anything.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from screener.video import file_source, open_video
 MOST_MISTAKEN = 5
 
 LATEST_FRAME = 20_000
-"""A face that comes later in its video is not shown: everything before it would have to be decoded for it."""
+"""Faces later in their video are not shown, because everything before them would have to be decoded."""
 
 FACE_PX = 96
 MARGIN = 0.25
-"""Shown around a face, as a share of its box on each side."""
+"""Margin around a face, as a share of its box on each side."""
 
 
 def most_mistaken(evaluation: Evaluation) -> tuple[tuple[ItemScore, ...], tuple[ItemScore, ...]]:
@@ -42,7 +42,7 @@ def most_mistaken(evaluation: Evaluation) -> tuple[tuple[ItemScore, ...], tuple[
 def mistaken_faces(evaluation: Evaluation, items: Sequence[LabelledItem], rows: Sequence[Row]) -> dict[str, str]:
     """Pictures, as data URIs by name of item: the most suspicious face of each real of `most_mistaken`, the least of each fake.
 
-    items, rows: what was evaluated, in the same order. What can no longer be opened is left out.
+    items, rows: what was evaluated, in the same order. Files that can no longer be read are left out.
     """
     reals, fakes = most_mistaken(evaluation)
     wanted = {item.name: max if item.label == "real" else min for item in (*reals, *fakes)}
@@ -56,7 +56,7 @@ def mistaken_faces(evaluation: Evaluation, items: Sequence[LabelledItem], rows: 
 
 
 def _face(item: LabelledItem, frame: Mapping[str, Any]) -> NDArray[np.uint8] | None:
-    """(H, W, 3) RGB, the face with a margin; None if it cannot be read any more."""
+    """(H, W, 3) RGB, the face with a margin; None if it can no longer be read."""
     index = int(frame["frame_index"])
     if index > LATEST_FRAME:
         return None

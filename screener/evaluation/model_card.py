@@ -28,13 +28,13 @@ from screener.report.wording import capitalised, spelt_out, visible
 from screener.runtime.files import write_whole
 
 RECIPE = "recipe"
-"""Key in a contract's figures that says in words how the weights were made."""
+"""Key in a contract's figures for the description of how the weights were made."""
 
 NO_RECORDS = (RECIPE, CALIBRATION, LOCALISATION, SAME_WEIGHTS)
 """Keys in a contract's figures that are not training records."""
 
 FEW_VIDEOS = 200
-"""With fewer videos the card says that they are few."""
+"""With fewer videos the card adds a warning."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def _in_words(value: Any) -> str:
 
 
 def _flatters(contract: Contract, evaluation: Evaluation) -> str:
-    """What to think of outcomes at an operating point that may have been chosen on the same videos."""
+    """Whether outcomes are optimistic because the operating point was chosen on the same videos."""
     record = contract.figures.get(CALIBRATION)
     chosen_on = str(record.get("data", "")) if isinstance(record, Mapping) else ""
     if chosen_on and chosen_on == evaluation.data.name:

@@ -1,4 +1,4 @@
-"""An evaluation or a comparison as one self-contained web page, in the style and under the policy of the report's pages.
+"""An evaluation or a comparison as one self-contained web page, with the style and the security policy of the report's pages.
 
 Decides what the page says; the templates decide how it looks. Does not compute figures.
 """
@@ -27,7 +27,7 @@ from screener.report.wording import capitalised, counted, spelt_out
 from screener.runtime.files import write_whole
 
 MOST_ITEMS = 5000
-"""Rows of the table of items; the JSON has every item."""
+"""Most rows in the table of items; the JSON has every item."""
 
 NO_CHARTS = "There is nothing to draw: no item of both classes could be scored."
 
@@ -73,26 +73,26 @@ class ComparisonPage:
 
 
 def write_evaluation_page(evaluation: Evaluation, path: Path, sections: Sequence[str] = (), faces: Mapping[str, str] | None = None) -> None:
-    """The page of an evaluation, whole or not at all. Raises OutputError.
+    """Write the page of an evaluation atomically. Raises OutputError.
 
-    sections: more of it, as HTML that is sound already. faces: from `mistaken_faces`, by the name of the item.
+    sections: further sections, as safe HTML. faces: from `mistaken_faces`, by the name of the item.
     """
     write_whole(path, evaluation_html(evaluation, sections, faces))
 
 
 def write_comparison_page(comparison: Comparison, path: Path) -> None:
-    """The page of a comparison, whole or not at all. Raises OutputError."""
+    """Write the page of a comparison atomically. Raises OutputError."""
     write_whole(path, comparison_html(comparison))
 
 
 def evaluation_html(evaluation: Evaluation, sections: Sequence[str] = (), faces: Mapping[str, str] | None = None) -> str:
-    """The whole page as text. sections, faces: see `write_evaluation_page`."""
+    """The page as HTML. sections, faces: see `write_evaluation_page`."""
     page = _evaluation_page(evaluation)
     return _environment().get_template("evaluation.html.j2").render(page=page, sections=sections, faces=faces or {})
 
 
 def comparison_html(comparison: Comparison) -> str:
-    """The whole page as text."""
+    """The page as HTML."""
     return _environment().get_template("comparison.html.j2").render(page=_comparison_page(comparison))
 
 
@@ -193,7 +193,7 @@ def _tables(comparison: Comparison) -> Iterator[tuple[str, bool, tuple[Differenc
 
 
 def _flat(values: Mapping[str, Any], above: str = "") -> Iterator[Fact]:
-    """Names and values in words, nested mappings one after the other; a hash is named so that it is set as one."""
+    """Names and values in words, with nested mappings flattened; hashes are renamed so that the template recognises them."""
     for key, value in values.items():
         name = f"{above}{str(key).replace('_', ' ')}"
         if isinstance(value, Mapping):

@@ -34,7 +34,7 @@ STYLES: tuple[tuple[str, Any], ...] = ((REAL, (0, (6, 2))), (FAKE, (0, (2, 1.5))
 HISTOGRAM_BINS = 20
 
 CLOSE, LOW_LABEL, HIGH_LABEL = 0.07, 1.02, 1.07
-"""Labels above the axes that are closer than this across stand on two lines; where these are."""
+"""Labels above the axes that are closer than this horizontally alternate between two lines; the heights of these."""
 
 NEEDS_MATPLOTLIB = "The plots need matplotlib: pip install 'screener-video[train]', then make this page again from its results."
 
@@ -132,7 +132,7 @@ def _reliability(spread: Spread) -> Chart | None:
         axes.plot([said for said, _, _ in bins], [true for _, true, _ in bins], color=INK, linewidth=1.2)
         for said, true, count in bins:
             axes.plot(said, true, marker="o", markersize=4 + 2.2 * np.log10(count), color=INK)
-        # Above the axes, where no curve runs; every other one a line higher where two bins lie close.
+        # Above the axes, where there is no curve, and alternately one line higher where bins are close.
         for (said, _, count), height in zip(bins, count_heights([said for said, _, _ in bins]), strict=True):
             axes.text(said, height, str(count), transform=axes.get_xaxis_transform(), ha="center", color=QUIET, size=8.5)
         axes.set(xlabel="mean p_fake of the bin", ylabel="share of fakes in the bin", xlim=(-0.02, 1.02), ylim=(-0.06, 1.06))
@@ -147,7 +147,7 @@ def _reliability(spread: Spread) -> Chart | None:
 
 
 def count_heights(places: Sequence[float]) -> list[float]:
-    """Heights above the axes, in shares of their height, at which labels at these rising places across do not touch."""
+    """Heights above the axes, in shares of their height, so that labels at these ascending x positions do not overlap."""
     heights: list[float] = []
     for before, place in zip([-1.0, *places], places, strict=False):
         raised = bool(heights) and place - before < CLOSE and heights[-1] == LOW_LABEL

@@ -42,7 +42,7 @@ def robustness_text(robustness: Robustness) -> str:
 
 
 def robustness_section(robustness: Robustness) -> str:
-    """The same with its curves as a `<section>` for the page of an evaluation; everything in it is escaped."""
+    """Table and curves as a `<section>` for the page of an evaluation; everything in it is escaped."""
     tables = [(capitalised(PERTURBATIONS[kind].words), [robustness.clean, *robustness.of(kind)]) for kind in robustness.kinds]
     template = _environment().get_template("robustness.html.j2")
     charts = robustness_charts(robustness)

@@ -1,6 +1,6 @@
-"""A wish becomes a scan: its content is put on the disk, looked up in the ledger, and queued.
+"""Accepts scans: writes the content to disk, looks it up in the ledger, and queues it.
 
-Knows the service and bodies; does not know routes.
+Knows the service and request bodies; does not know routes.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from screener.serve.requests import Wish, checked_callback, checked_name, checke
 from screener.serve.service import Service
 
 FACTS_SECONDS = 20.0
-"""For the models to be loaded, before content that may be known is judged anew."""
+"""Seconds to wait for the models to load before content with an earlier verdict is judged again."""
 
 
 async def accept_body(service: Service, request: Request, wish: Wish) -> tuple[Scan, bool]:
-    """(the scan of a raw body, whether it is new). Raises Refusal; nothing is left of a body that did not come whole."""
+    """(the scan of a raw body, whether it is new). Raises Refusal; an incomplete body is removed."""
     settings = checked_settings(wish.settings, service.given.settings_for)
     callback = await asyncio.to_thread(checked_callback, wish.callback_url, service.allow_private)
     service.intake.check_size(announced_length(request))
@@ -53,7 +53,7 @@ async def accept_body(service: Service, request: Request, wish: Wish) -> tuple[S
 
 
 async def accept_upload(service: Service, wish: Wish) -> tuple[Scan, bool]:
-    """(the scan of an upload that is whole, whether it is new); asked twice, the same one. Raises Refusal."""
+    """(the scan of a complete upload, whether it is new). Idempotent. Raises Refusal."""
     settings = checked_settings(wish.settings, service.given.settings_for)
     callback = await asyncio.to_thread(checked_callback, wish.callback_url, service.allow_private)
     upload = await asyncio.to_thread(service.uploads.find, str(wish.upload_id))
@@ -75,7 +75,7 @@ async def accept_upload(service: Service, wish: Wish) -> tuple[Scan, bool]:
 
 
 async def accept_place(service: Service, wish: Wish) -> tuple[Scan, bool]:
-    """(the scan of an address or a path, True): what lies there may have changed, so it is never known. Raises Refusal."""
+    """(the scan of an address or a path, True): always new, because the content may have changed. Raises Refusal."""
     checked_settings(wish.settings, service.given.settings_for)
     callback = await asyncio.to_thread(checked_callback, wish.callback_url, service.allow_private)
     if wish.url is not None:
@@ -91,7 +91,7 @@ async def accept_place(service: Service, wish: Wish) -> tuple[Scan, bool]:
 
 @contextmanager
 def place_in_queue(service: Service) -> Iterator[None]:
-    """Held while a body comes in, so that nobody sends gigabytes for which there is no place any more. Raises Refusal."""
+    """Reserve a place in the queue while a body is received, so that no large upload is in vain. Raises Refusal."""
     check_queue(service)
     service.reserved += 1
     try:
@@ -101,7 +101,7 @@ def place_in_queue(service: Service) -> Iterator[None]:
 
 
 def check_queue(service: Service) -> None:
-    """Raises Refusal where no further scan may wait, or the server is ending."""
+    """Raises Refusal if the queue is full or the server is stopping."""
     if service.hub.stopping:
         raise Refusal("stopping", "The server is ending; ask again in a moment.")
     if service.scans.waiting() + service.reserved >= service.options.max_queue:
@@ -126,7 +126,7 @@ async def _queued(service: Service, new: NewScan, force: bool) -> tuple[Scan, bo
 
 
 async def _facts_known(service: Service, content: str) -> None:
-    """What a verdict of an earlier server rests on can be compared only once the models are loaded: a wait of seconds, after a start."""
+    """Wait for the models, which takes seconds after a start: whether an earlier verdict is still valid depends on their facts."""
     if service.dispatch.facts is None and await asyncio.to_thread(service.scans.has, content):
         with suppress(TimeoutError):
             async with asyncio.timeout(FACTS_SECONDS):

@@ -1,4 +1,4 @@
-"""The application: routes, how what goes wrong is said, and the gate around all of it."""
+"""The application: routes, error responses, and the gate around them."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _LOG = logging.getLogger(__name__)
 API = "/api/v1"
 _BY_STATUS = {status: code for code, status in reversed(CODES.items())}
 
-_ABOUT = """Judges videos for face forgery. Sign in with `Authorization: Bearer TOKEN`. What is refused is said as problem details
-(RFC 9457), with a `code` for programs. A score is a lead to follow, never proof."""
+_ABOUT = """Judges videos for face forgery. Sign in with `Authorization: Bearer TOKEN`. Errors are problem details (RFC 9457), with a
+`code` for programs. A score is a lead to follow, never proof."""
 
 
 def build(options: ServeOptions, service_made: Callable[[], Service], metrics: Metrics) -> Gate:
-    """The whole application. service_made: called in the event loop, before the first request."""
+    """The complete application. service_made: called in the event loop, before the first request."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -70,7 +70,7 @@ def _handle_errors(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
         wrong = [(".".join(str(step) for step in one["loc"]), str(one["msg"])) for one in error.errors()]
-        return problem("invalid", "The request asks for what there is not.", wrong)
+        return problem("invalid", "The request is invalid.", wrong)
 
     @app.exception_handler(HTTPException)
     async def failed(request: Request, error: HTTPException) -> Response:
@@ -88,7 +88,7 @@ def _handle_errors(app: FastAPI) -> None:
 
 
 def _describe(app: FastAPI) -> None:
-    """The form of problems is named once, and every route refers to it."""
+    """Define the schema of problems once in the OpenAPI document, for every route to refer to."""
     made = app.openapi
 
     def openapi() -> dict[str, object]:

@@ -1,7 +1,7 @@
-"""Callbacks: once a scan is done, its address is told, signed after Standard Webhooks (https://www.standardwebhooks.com).
+"""Callbacks: POST a finished scan to its callback URL, signed according to Standard Webhooks (https://www.standardwebhooks.com).
 
-What is to be told stands in the ledger with the verdict, and is tried for a day. Each connection goes where a look at all addresses of the
-host has allowed, and follows no redirect. Does not know HTTP servers.
+Pending messages are stored in the ledger together with the verdict, and retried for a day. Each connection goes to an address that passed
+the check of all addresses of its host, and follows no redirect. Does not know HTTP servers.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ from screener.video.remote.posting import post
 _LOG = logging.getLogger(__name__)
 
 PAUSES_SECONDS = (5.0, 30.0, 120.0, 600.0, 1800.0, 3600.0)
-"""After the first failed attempt, the second, and so on; from then on the last."""
+"""Seconds to wait after the first failed attempt, the second, and so on; the last value repeats."""
 
 LASTS_SECONDS = 24 * 3600.0
-"""After which a message is given up."""
+"""Seconds after which a message is given up."""
 
 TIMEOUT_SECONDS = 15.0
 AT_ONCE = 4
 GONE = 410
-"""The receiver wants no more."""
+"""HTTP status 410: the receiver wants no more messages."""
 
 
 class Callbacks:
-    """Sends what is due, some at a time."""
+    """Sends the messages that are due, several in parallel."""
 
     def __init__(self, outbox: Outbox, scans: Scans, metrics: Metrics, secret: str, allow_private: bool) -> None:
         self._outbox, self._scans, self._metrics, self._allow_private = outbox, scans, metrics, allow_private
@@ -46,15 +46,15 @@ class Callbacks:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin to send."""
+        """Start sending."""
         self._task = asyncio.create_task(self._work())
 
     def ring(self) -> None:
-        """Something is to be sent."""
+        """Signal that a message is due."""
         self._bell.set()
 
     async def close(self) -> None:
-        """What is not sent stays in the ledger."""
+        """Stop; unsent messages stay in the ledger."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -92,7 +92,7 @@ class Callbacks:
             _LOG.warning("callback to %s: %s", masked(message.url), why or f"answered {status}")
 
     def _attempt(self, message: Message) -> tuple[int, str]:
-        """(status, "") of the answer, or (0, what went wrong). Runs in a thread."""
+        """(HTTP status, "") or (0, error message). Runs in a thread."""
         scan = self._scans.find(message.scan_id)
         if scan is None:
             return GONE, "the scan was erased"

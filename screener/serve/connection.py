@@ -1,4 +1,4 @@
-"""One HTTP connection, bounded: how long a request may take to arrive, and how many connections there may be. Knows uvicorn."""
+"""Limits of HTTP connections: the time for a request to arrive, and the number of connections. Knows uvicorn."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 
 class BoundedConnection(H11Protocol):
-    """uvicorn's connection; one whose request does not come in time is closed.
+    """uvicorn's connection, closed if a request does not arrive in time.
 
-    Where there are too many, the one that has waited longest without a request makes room for the new one: whoever only holds connections
-    keeps nobody out. Header bytes and idle time between requests are bounded by uvicorn, bodies and answers by the application.
+    At the limit, a new connection replaces the one that has waited longest without a request, so that idle clients cannot lock others out.
+    uvicorn limits header sizes and idle time between requests, the application limits bodies and responses.
     """
 
     header_seconds: ClassVar[float] = 10.0
     most_connections: ClassVar[int] = 512
     waiting: ClassVar[dict[BoundedConnection, asyncio.TimerHandle]]
-    """Connections of which a request is to come, the one that waits longest first, and when it is closed."""
+    """Connections waiting for a request, the longest-waiting first, with the time at which each is closed."""
 
     def connection_made(self, transport: Any) -> None:
-        """A client is there."""
+        """A client connected."""
         super().connection_made(transport)
         self._expect()
         if len(self.connections) > self.most_connections:
             oldest = next(iter(self.waiting))
             oldest.transport.abort()
-            self.connections.discard(oldest)  # by now, for the count; the transport tells of its end only later
+            self.connections.discard(oldest)  # now, so that the count is right; the transport reports the end only later
             oldest._expect_no_more()
 
     def data_received(self, data: bytes) -> None:
-        """Bytes came; the clock of a request starts with its first byte, and is not set back by the next ones."""
+        """Bytes arrived; a request's timeout starts with its first byte and is not reset by later ones."""
         before = self.cycle
         super().data_received(data)
         if self.cycle is not before:
@@ -40,7 +40,7 @@ class BoundedConnection(H11Protocol):
             self._expect()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The client is gone."""
+        """The client disconnected."""
         self._expect_no_more()
         super().connection_lost(exc)
 
@@ -58,6 +58,6 @@ class BoundedConnection(H11Protocol):
 
 
 def bounded(header_seconds: float, most_connections: int) -> type[BoundedConnection]:
-    """The kind of connection of one server."""
+    """The connection class of one server, with these limits."""
     limits = {"header_seconds": header_seconds, "most_connections": most_connections, "waiting": {}}
     return type("BoundedConnection", (BoundedConnection,), limits)

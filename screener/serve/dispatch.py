@@ -1,6 +1,7 @@
-"""Scans that wait, given to workers one by one; what becomes of each goes into the ledger, and is told.
+"""Gives queued scans to workers one by one, records the results in the ledger, and publishes events.
 
-A scan whose worker dies is begun again; the third death is its verdict. Knows ledger, workers and hub; does not know HTTP.
+A scan whose worker dies is repeated; after the third death it gets a verdict that says so. Knows ledger, workers and hub; does not know
+HTTP.
 """
 
 from __future__ import annotations
@@ -25,17 +26,17 @@ from screener.settings import ScanSettings
 _LOG = logging.getLogger(__name__)
 
 AGAIN_SECONDS = 10.0
-"""Before a scan is judged anew whose verdict could not be written."""
+"""Seconds before a scan whose verdict could not be written is judged again."""
 
 MOST_TOLD = 200
-"""Scans in the queue that are told of each step forward."""
+"""Number of queued scans whose change of position is published."""
 
 SettingsFor = Callable[[dict[str, Any]], ScanSettings]
-"""The settings of a scan: the server's with changes laid over them. Raises SettingsError."""
+"""The settings of a scan: the server's, overridden by these changes. Raises SettingsError."""
 
 
 class Dispatch:
-    """All workers, and the scans that they are at."""
+    """All workers and their current scans."""
 
     def __init__(
         self,
@@ -55,40 +56,40 @@ class Dispatch:
         self._at_work: dict[str, Keeper] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self.fault: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        """Done once no worker can be started: what was wrong."""
+        """Resolved with the reason once no worker can be started."""
 
     @property
     def facts(self) -> str | None:
-        """What verdicts rest on besides input and settings; None until a worker was ready."""
+        """What verdicts depend on besides input and settings; None until a worker is ready."""
         return next((keeper.facts for keeper in self._keepers if keeper.facts), None)
 
     @property
     def state(self) -> str:
-        """Of the workers: `ready` if one is."""
+        """State of the workers: `ready` if one is."""
         states = [keeper.state for keeper in self._keepers]
         return "ready" if "ready" in states else states[0]
 
     @property
     def pids(self) -> list[int]:
-        """Of the workers that run."""
+        """Process IDs of the running workers."""
         return [keeper.pid for keeper in self._keepers if keeper.pid is not None]
 
     def start(self) -> None:
-        """Begin to judge what waits."""
+        """Start judging queued scans."""
         self._tasks = [asyncio.create_task(self._work(number)) for number in range(len(self._keepers))]
 
     def ring(self) -> None:
-        """A scan waits."""
+        """Signal that a scan is queued."""
         for bell in self._bells:
             bell.set()
 
     def cancel(self, scan_id: str) -> None:
-        """The scan is no longer wanted."""
+        """Cancel a scan that is being judged."""
         if keeper := self._at_work.get(scan_id):
             keeper.cancel(scan_id)
 
     async def close(self) -> None:
-        """End all workers; what they were at is begun again by the next server."""
+        """Stop all workers; the next server repeats their unfinished scans."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -143,7 +144,7 @@ class Dispatch:
             await self._postpone(scan, error)
 
     async def _postpone(self, scan: Scan, error: Exception) -> None:
-        """Its verdict cannot be written now; it waits at its old place until it can."""
+        """Put a scan whose verdict cannot be written back at its place in the queue."""
         _LOG.error("scan %s: its verdict cannot be written: %s", scan.id, error)
         await asyncio.sleep(AGAIN_SECONDS)
         with suppress(sqlite3.Error):
@@ -154,7 +155,7 @@ class Dispatch:
         if "judged" in answer:
             kept = self._keep_videos and scan.kind == "upload"
             done = await asyncio.to_thread(self._scans.finish, scan.id, answer["document"], answer["summary"], answer["facts"], kept)
-        if done is None:  # called off, perhaps while the verdict was on its way
+        if done is None:  # cancelled, perhaps while the verdict was being sent
             await asyncio.to_thread(self._state.erase_scan, scan.id)
         if scan.kind == "upload" and not (done is not None and done.kept):
             await asyncio.to_thread(self._state.erase_upload, scan.target)
@@ -183,7 +184,7 @@ class Dispatch:
             self._hub.tell("progress", view_of(scan, progress=progress))
 
     async def tell_queue(self) -> None:
-        """Where everyone in the queue stands now."""
+        """Publish the positions of queued scans."""
         if self._hub.has_listeners:
             waiting = [scan for scan in await asyncio.to_thread(self._scans.under_way) if scan.state == "queued"][:MOST_TOLD]
             for position, scan in enumerate(waiting, 1):
@@ -191,7 +192,7 @@ class Dispatch:
 
 
 async def _either(bell: asyncio.Event, keeper: Keeper) -> None:
-    """Until a scan waits, or the idle worker has ended."""
+    """Wait until a scan is queued, or the idle worker ends."""
     ringing = asyncio.create_task(bell.wait())
     ending = asyncio.create_task(keeper.ended())
     try:

@@ -1,7 +1,7 @@
-"""Who may ask at all: the first thing that every request meets, before any route.
+"""Access control: the middleware that every request passes before any route.
 
-Looks at the host, the origin and the caller's cookie or token, holds headers and answers within bounds, and adds the headers that tell a
-browser what the answer may do. Does not know what is asked for, except whether it is public.
+Checks the host, the origin and the cookie or token, limits headers and response times, and adds security headers to responses. Does not
+know what is requested, except whether it is public.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 PUBLIC = ("/healthz", "/readyz", "/login")
 MOST_HEADER_BYTES = 16 << 10
 SEND_SECONDS = 60.0
-"""For a client to take a piece of an answer; one that does not read is let go."""
+"""Seconds for a client to receive a piece of a response; one that does not read is disconnected."""
 
 POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
-"""Of everything that is no page: nothing may be run, loaded or framed."""
+"""Content security policy of everything that is not a page: nothing may be run, loaded or framed."""
 
 HEADERS = {
     "x-content-type-options": "nosniff",
@@ -44,7 +44,7 @@ HEADERS = {
     "cache-control": "no-store",
     "content-security-policy": POLICY,
 }
-"""Of every answer that does not say otherwise itself."""
+"""Default security headers of responses."""
 
 KnowsCookie = Callable[[str], bool]
 
@@ -56,7 +56,7 @@ class Gate:
         self._app, self._options, self._knows_cookie, self._metrics = app, options, knows_cookie, metrics
         self._token = options.token.encode()
         self.tries = Pace(10 / 60, 10)
-        """Wrong tokens."""
+        """Limits attempts with wrong tokens."""
         self._changes = Pace(50, 500)
         self.one_time = OneTimeKey()
 
@@ -83,7 +83,7 @@ class Gate:
                 await problem("timeout", "It took too long.")(scope, receive, answering.send)
 
     def _place(self, scope: Scope) -> None:
-        """Under its prefix, whether the proxy has left that in the path or taken it off."""
+        """Handle the base path, whether or not the proxy strips it."""
         prefix = self._options.base_path
         scope["root_path"] = prefix
         if prefix and scope["path"] != prefix and not scope["path"].startswith(prefix + "/"):
@@ -123,7 +123,7 @@ class Gate:
         self._changes.take(client)
 
     def _is_own(self, host: str) -> bool:
-        """A name that someone else's DNS leads here is none of ours; an IP address never is such a name."""
+        """Whether `Host` is one of the server's names, against DNS rebinding; if not local, any IP address, which cannot be rebound."""
         name = _host_name(host)
         if not name:
             return False
@@ -132,7 +132,7 @@ class Gate:
         return not self._options.is_local and (_is_ip(name) or name in (socket.gethostname().lower(), socket.getfqdn().lower()))
 
     def _check_origin(self, headers: Headers, host: str, unsafe: bool, by_cookie: bool) -> None:
-        """Whoever changes something by cookie must come from a page of ours; nobody may come from a foreign one."""
+        """Refuse foreign origins, and changes by cookie without an origin (CSRF)."""
         origin, site = headers.get("origin"), headers.get("sec-fetch-site")
         foreign = origin is not None and origin.partition("://")[2].lower() != host.lower()
         crossed = unsafe and site not in (None, "same-origin", "none")
@@ -152,15 +152,15 @@ class Gate:
         raise Refusal("unauthorised", "The token is wrong.", headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
 
     def is_token(self, given: str) -> bool:
-        """Whether it is the server's token; takes the same time whatever is wrong with it."""
+        """Whether this is the server's token; compared in constant time."""
         return hmac.compare_digest(given.encode("utf-8", "surrogateescape"), self._token)
 
     def count_refusal(self, code: str) -> None:
-        """A request was answered with this problem."""
+        """Count a request refused with this code."""
         self._metrics.refused.labels(code).inc()
 
     def cookie_of(self, headers: Headers) -> str | None:
-        """The session that a request names."""
+        """The session cookie of a request."""
         try:
             morsel = SimpleCookie(headers.get("cookie", "")).get(self.cookie_name)
         except CookieError:
@@ -169,12 +169,12 @@ class Gate:
 
     @property
     def cookie_name(self) -> str:
-        """With the port: browsers share cookies between the ports of a host."""
+        """Contains the port, because browsers share cookies between the ports of a host."""
         return f"screener_session_{self._options.port}"
 
 
 class _Answering:
-    """One answer: its headers, its time, its bounds."""
+    """One response: its headers, metrics and timeout."""
 
     def __init__(self, method: str, send: Send, metrics: Metrics) -> None:
         self._method, self._send, self._metrics = method, send, metrics
@@ -182,7 +182,7 @@ class _Answering:
         self.begun = False
 
     async def send(self, message: Message) -> None:
-        """A piece of the answer. Raises TimeoutError where the client does not take it."""
+        """Send a piece of the response. Raises TimeoutError if the client does not receive it."""
         if message["type"] == "http.response.start":
             self.begun = True
             headers = MutableHeaders(scope=message)
@@ -198,12 +198,12 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS"})
 
 
 def client_of(scope: Scope) -> str:
-    """The address that a request comes from; behind a trusted proxy, the one that it names."""
+    """The client's address; behind a trusted proxy, the one that the proxy forwards."""
     return str((scope.get("client") or ("",))[0])
 
 
 def _host_name(host: str) -> str:
-    """`Host` without its port, in lower case; empty for what is none."""
+    """`Host` without its port, in lower case; empty if it is invalid."""
     if host.startswith("["):
         return host[1 : host.find("]")].lower() if "]" in host else ""
     name, _, port = host.partition(":")
@@ -219,7 +219,7 @@ def _is_ip(name: str) -> bool:
 
 
 def set_cookie(response: Response, gate_cookie: str, value: str, options: ServeOptions, scheme: str, lasts_seconds: int) -> None:
-    """The session's cookie: for this server's pages alone, out of reach of scripts."""
+    """Set the session cookie: restricted to this server's pages and not readable by scripts."""
     response.set_cookie(
         gate_cookie, value, max_age=lasts_seconds, path=options.base_path or "/", secure=scheme == "https", httponly=True, samesite="strict"
     )

@@ -1,4 +1,4 @@
-"""What happens, told to whoever listens: each listener has the newest news of each scan, however slow it reads. Lives in the event loop.
+"""Publishes events to listeners; a slow listener skips outdated events of a scan. Used only in the event loop.
 
 Knows events by name and scan. Does not know HTTP.
 """
@@ -10,19 +10,19 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 STEPS = ("queued", "progress", "update")
-"""Events of which only the newest of a scan matters to a listener that lags."""
+"""Events of which a slow listener gets only the newest for each scan."""
 
 LAST = "stopping"
 """The event that ends all streams, also those of one scan."""
 
 MOST_WAITING = 10_000
-"""Events that may wait for one listener; one that is so far behind is let go, and asks anew."""
+"""Most events waiting for one listener; one that falls further behind is disconnected, and can reconnect."""
 
 Event = tuple[str, dict[str, Any]]
 
 
 class Listener:
-    """The events of one scan, or of all, in order; of steps that follow each other only the newest."""
+    """The events of one scan, or of all, in order; outdated progress is skipped."""
 
     def __init__(self, scan_id: str | None) -> None:
         self.scan_id = scan_id
@@ -32,7 +32,7 @@ class Listener:
         self.ended = False
 
     def tell(self, name: str, data: dict[str, Any]) -> None:
-        """An event for this listener."""
+        """Queue an event for this listener."""
         self._count += 1
         key: object = (data.get("id"), "step") if name in STEPS else self._count
         if name not in STEPS:
@@ -43,12 +43,12 @@ class Listener:
         self._bell.set()
 
     def end(self) -> None:
-        """Nothing more comes after what waits."""
+        """End the stream after the queued events."""
         self.ended = True
         self._bell.set()
 
     async def events(self, quiet_seconds: float) -> AsyncIterator[Event | None]:
-        """Every event as it comes; None after each such time without one."""
+        """Each event as it arrives, and None after every `quiet_seconds` without one."""
         while True:
             try:
                 async with asyncio.timeout(quiet_seconds):
@@ -65,12 +65,12 @@ class Listener:
 
 
 class Hub:
-    """Hands each event to the listeners that it concerns."""
+    """Passes each event to the listeners that it concerns."""
 
     def __init__(self) -> None:
         self._listeners: set[Listener] = set()
         self.progress: dict[str, dict[str, Any]] = {}
-        """Scan -> how far it is, while it is judged."""
+        """Scan ID -> progress, while it is judged."""
         self.stopping = False
 
     def listen(self, scan_id: str | None = None) -> Listener:
@@ -82,22 +82,22 @@ class Hub:
         return listener
 
     def leave(self, listener: Listener) -> None:
-        """It listens no more."""
+        """Remove a listener."""
         self._listeners.discard(listener)
 
     def tell(self, name: str, data: dict[str, Any]) -> None:
-        """An event of the scan `data["id"]`, or of the server, for those who listen to everything, where that is None."""
+        """Publish an event of the scan `data["id"]`; if that is None, of the server, for listeners to all scans."""
         for listener in self._listeners:
             if listener.scan_id is None or listener.scan_id == data["id"] or name == LAST:
                 listener.tell(name, data)
 
     @property
     def has_listeners(self) -> bool:
-        """Whether anyone would hear."""
+        """Whether there is any listener."""
         return bool(self._listeners)
 
     def stop(self) -> None:
-        """The server ends: so do all streams."""
+        """End all streams, because the server stops."""
         self.stopping = True
         self.tell(LAST, {"id": None})
         for listener in self._listeners:

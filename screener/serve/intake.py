@@ -1,4 +1,4 @@
-"""Bodies of requests onto the disk, hashed while they are written, in bounded memory and bounded time.
+"""Writes request bodies to disk and hashes them at the same time, with limits on memory and time.
 
 Knows files and bodies; does not know what they are for.
 """
@@ -22,10 +22,10 @@ from screener.serve.problems import Refusal
 from screener.serve.state_folder import StateFolder
 
 BLOCK_BYTES = 1 << 20
-"""Of a body that are in memory at a time."""
+"""Most bytes of a body in memory at a time."""
 
 LEAST_BYTES_PER_SECOND = 1024
-"""A body that comes slower, over any GRACE_SECONDS, is let go: else a few clients could hold all connections for ever."""
+"""Minimum rate of a body over any GRACE_SECONDS; slower clients are disconnected, as they could otherwise occupy all connections."""
 
 GRACE_SECONDS = 60.0
 
@@ -33,26 +33,26 @@ _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}")
 
 
 class Intake:
-    """Where bodies go. options: the limits."""
+    """Receives bodies within the limits of `options`."""
 
     def __init__(self, options: ServeOptions, state: StateFolder, metrics: Metrics) -> None:
         self._options, self._state, self._metrics = options, state, metrics
 
     def check_size(self, announced: int | None) -> None:
-        """Raises Refusal for a file that is too large, or does not fit on the disk."""
+        """Raises Refusal for a file that is too large or does not fit on the disk."""
         if announced is not None and announced > self._options.max_upload_bytes:
             raise Refusal("too_large", f"The file has {announced} bytes; this server takes up to {self._options.max_upload_bytes}.")
         self.check_disk(announced or 0)
 
     def check_disk(self, more: int) -> None:
-        """Raises Refusal where so many bytes more would not leave enough of the disk."""
+        """Raises Refusal if `more` bytes would leave too little disk space."""
         if self._state.free_bytes() - more < self._options.spare_bytes:
             raise Refusal(
                 "disk_full", "The disk of this server is almost full, so it takes no more files. Erase old scans, or ask its operator."
             )
 
     async def receive(self, request: Request, writing: Writing, most_bytes: int) -> None:
-        """All of a body, or as much as came; the rest raises Refusal, or ClientDisconnect. What came is on the disk in either case."""
+        """Write a body to disk. Raises Refusal or ClientDisconnect; the bytes received are on the disk in either case."""
         gathered = bytearray()
         try:
             async for piece in pieces(request, self._options.body_seconds):
@@ -78,10 +78,10 @@ class Intake:
 
 
 class Writing:
-    """A file that grows, and the hash of what is in it so far."""
+    """A growing file, and the hash of its content so far."""
 
     def __init__(self, path: Path, size: int = 0) -> None:
-        """size: bytes of it that count; what lies behind them is cut off. Raises OSError."""
+        """size: valid bytes of an existing file; it is truncated to these. Raises OSError."""
         self.size = size
         self._digest: Any = hashlib.sha256()
         self._file: BinaryIO = open(path, "r+b" if path.exists() else "x+b", buffering=0)  # noqa: SIM115
@@ -92,11 +92,11 @@ class Writing:
 
     @property
     def sha256(self) -> str:
-        """Of everything so far."""
+        """SHA-256 of the content so far."""
         return str(self._digest.hexdigest())
 
     def write(self, block: bytes | bytearray) -> None:
-        """At the end. Raises OSError; what was written of the block before is cut off then."""
+        """Append a block. Raises OSError, after removing a partly written block."""
         left = memoryview(block)
         try:
             while left:
@@ -109,16 +109,16 @@ class Writing:
         self.size += len(block)
 
     def settle(self) -> None:
-        """Everything is on the disk when this returns."""
+        """Sync the file to disk."""
         os.fsync(self._file.fileno())
 
     def close(self) -> None:
-        """Nothing more comes for now."""
+        """Close the file."""
         self._file.close()
 
 
 async def pieces(request: Request, silent_seconds: float) -> AsyncIterator[bytes]:
-    """The body as it comes. Raises Refusal for a client that falls silent or trickles, ClientDisconnect for one that is gone."""
+    """The body in pieces. Raises Refusal for a client that stalls or is too slow, ClientDisconnect for one that is gone."""
     stream, came, since = request.stream(), 0, time.monotonic()
     while True:
         try:
@@ -139,7 +139,7 @@ async def pieces(request: Request, silent_seconds: float) -> AsyncIterator[bytes
 
 
 async def small_body(request: Request, most_bytes: int, silent_seconds: float) -> bytes:
-    """A whole body that is to be small. Raises Refusal."""
+    """A complete body of at most `most_bytes`. Raises Refusal."""
     body = bytearray()
     try:
         async for piece in pieces(request, silent_seconds):
@@ -152,12 +152,12 @@ async def small_body(request: Request, most_bytes: int, silent_seconds: float) -
 
 
 def announced_length(request: Request) -> int | None:
-    """What `Content-Length` says, None where it says nothing."""
+    """The value of `Content-Length`, or None."""
     text = request.headers.get("content-length", "")
     return int(text) if text.isascii() and text.isdigit() else None
 
 
 def suffix_of(name: str) -> str:
-    """The suffix of a name, if it is one that a file may get: decoders take hints from it."""
+    """The suffix of a name if it is an allowed one, since decoders use it as a hint."""
     suffix = Path(name).suffix
     return suffix if _SUFFIX.fullmatch(suffix) else ""

@@ -1,4 +1,4 @@
-"""How often something may be tried: wrong tokens, requests that change something, the one-time link. Knows clocks and addresses only."""
+"""Rate limits for wrong tokens and for requests that change something, and the one-time key. Knows clocks and addresses only."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 MOST_CLIENTS = 4096
-"""Addresses that are remembered; the one that was quiet for longest is forgotten first."""
+"""Most addresses that are tracked; the least recently active is dropped first."""
 
 
 class OneTimeKey:
-    """Opens a session once: what stands in the link that `screener serve` shows."""
+    """The key in the sign-in link of `screener serve`, valid once."""
 
     def __init__(self) -> None:
         self.key = secrets.token_urlsafe(24)
         self._used = False
 
     def use(self, given: str) -> bool:
-        """Whether it is the key, for the first time."""
+        """Whether this is the key and it was not used before."""
         if self._used or not hmac.compare_digest(given.encode("utf-8", "surrogateescape"), self.key.encode()):
             return False
         self._used = True
@@ -28,18 +28,18 @@ class OneTimeKey:
 
 
 class Pace:
-    """So many at once, and so many a second on average, for each client: a token bucket."""
+    """A token bucket per client: `at_once` in a burst, `per_second` on average."""
 
     def __init__(self, per_second: float, at_once: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._per_second, self._at_once, self._clock = per_second, at_once, clock
         self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def spent(self, client: str) -> bool:
-        """Whether the client has none left now."""
+        """Whether the client's bucket is empty."""
         return self._of(client) < 1
 
     def take(self, client: str) -> None:
-        """One of the client's."""
+        """Take one token from the client's bucket."""
         self._left[client] = (max(0.0, self._of(client) - 1), self._clock())
         self._left.move_to_end(client)
         while len(self._left) > MOST_CLIENTS:

@@ -1,4 +1,4 @@
-"""Sources that are watched for as long as the server runs: a process each, its newest state and picture, and whoever looks.
+"""Sources that are watched while the server runs: a process per source, its newest state and picture, and its viewers.
 
 Does not know HTTP, nor how a source is watched.
 """
@@ -19,7 +19,7 @@ from screener.video.sources import printable_name
 _LOG = logging.getLogger(__name__)
 
 AGAIN_SECONDS = 10.0
-"""Before a source that could not be watched is tried again."""
+"""Seconds before a failed source is retried."""
 
 _OPENING: dict[str, Any] = {
     "state": "opening", "outcome": "undecided", "reasons": [], "people": [], "message": "", "seconds": 0.0, "threshold": None,
@@ -28,7 +28,7 @@ _OPENING: dict[str, Any] = {
 
 
 class LiveSource:
-    """One source. view: what is known of it now."""
+    """One source. view: its current state."""
 
     def __init__(self, number: int, source: str, start: Mapping[str, Any], hub: Hub) -> None:
         self.id = str(number)
@@ -43,11 +43,11 @@ class LiveSource:
 
     @property
     def view(self) -> dict[str, Any]:
-        """What is known of the source now, as plain values."""
+        """The current state of the source, as plain values."""
         return {"id": self.id, "name": self._name, **self._known}
 
     async def run(self) -> None:
-        """Watch it, again after a failure, until it has ended."""
+        """Watch the source until it ends, and restart after failures."""
         while True:
             self._pipe = await Pipe.opened("serve.worker.watching", self._start)
             self._say_viewers()
@@ -60,18 +60,18 @@ class LiveSource:
             await asyncio.sleep(AGAIN_SECONDS)
 
     async def close(self) -> None:
-        """End the watch."""
+        """Stop the watch."""
         self.stop()
         if self._pipe is not None:
             await self._pipe.close()
 
     def stop(self) -> None:
-        """Nobody gets pictures any more."""
+        """End all picture streams."""
         self._ended = True
         self._turn()
 
     async def pictures(self) -> AsyncIterator[bytes]:
-        """The newest picture, whenever there is another one, as JPEG; those that came while the viewer was busy are passed over."""
+        """Each new picture as JPEG; those that arrive while the viewer is busy are skipped."""
         self._viewers += 1
         self._say_viewers()
         shown = b""
@@ -88,7 +88,7 @@ class LiveSource:
             self._say_viewers()
 
     async def _follow(self, pipe: Pipe) -> str | None:
-        """To the end of a watch: None where the source has ended, else what went wrong."""
+        """Follow a watch to its end: None if the source ended, else the error."""
         while (said := await pipe.heard()) is not None:
             if "picture" in said:
                 self._picture = base64.b64decode(said["picture"])
@@ -108,7 +108,7 @@ class LiveSource:
         self._hub.tell("update", self.view)
 
     def _turn(self) -> None:
-        """Wake whoever waits for the next picture."""
+        """Wake the viewers waiting for the next picture."""
         self._changed.set()
         self._changed = asyncio.Event()
 
@@ -118,7 +118,7 @@ class LiveSource:
 
 
 class LiveSources:
-    """All sources of a server. hub: of what happens to them."""
+    """All sources of a server. hub: publishes their events."""
 
     def __init__(self, sources: Sequence[str], start: Mapping[str, Any]) -> None:
         self.hub = Hub()
@@ -126,15 +126,15 @@ class LiveSources:
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        """Begin to watch."""
+        """Start all watches."""
         self._tasks = [asyncio.create_task(source.run()) for source in self._sources]
 
     def views(self) -> list[dict[str, Any]]:
-        """What is known of each."""
+        """The current state of each source."""
         return [source.view for source in self._sources]
 
     def find(self, source_id: str) -> LiveSource | None:
-        """The source of that name."""
+        """The source with this ID."""
         return next((source for source in self._sources if source.id == source_id), None)
 
     def stop(self) -> None:
@@ -144,7 +144,7 @@ class LiveSources:
             source.stop()
 
     async def close(self) -> None:
-        """End all watches."""
+        """Stop all watches."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

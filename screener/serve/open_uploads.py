@@ -1,4 +1,4 @@
-"""Uploads between two pieces: the file stays open and its hash goes on, so that nothing is read again. Knows files, not requests."""
+"""Keeps files and hash states of uploads between pieces, so that nothing is read again. Knows files, not requests."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from screener.serve.intake import Writing
 from screener.serve.ledger import Upload
 
 MOST_OPEN = 256
-"""Files kept open; the hash of one that was closed is worked out anew when its next piece comes.
+"""Most files kept open; if one was closed, its hash is recomputed when its next piece arrives.
 
-Twice as many as come in at once, so that none of those is ever closed."""
+Twice the number of pieces received at a time, so that none of those is ever closed."""
 
 
 class OpenUploads:
@@ -24,7 +24,7 @@ class OpenUploads:
         self._lock = threading.Lock()
 
     def writing(self, upload: Upload) -> Writing:
-        """The file of an upload, with exactly what the ledger says has come. Raises OSError."""
+        """The open file of an upload, with exactly the bytes that the ledger records. Raises OSError."""
         with self._lock:
             writing = self._open.get(upload.id)
             if writing is not None and writing.size == upload.received:
@@ -40,13 +40,13 @@ class OpenUploads:
         return writing
 
     def close(self, upload_id: str) -> None:
-        """Nothing more comes for now."""
+        """Close the file of an upload."""
         with self._lock:
             writing = self._open.pop(upload_id, None)
         if writing is not None:
             writing.close()
 
     def close_all(self) -> None:
-        """The server ends."""
+        """Close all files."""
         for upload_id in list(self._open):
             self.close(upload_id)

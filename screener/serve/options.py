@@ -1,4 +1,4 @@
-"""What `screener serve` was told, checked once: where to listen, what to accept, what to keep."""
+"""The options of `screener serve`, checked at construction: where to listen, what to accept, what to keep."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:([kmgt])i?)?b?", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class ServeOptions:
-    """How the server runs.
+    """Options of the server.
 
-    state: folder of everything that it keeps. base_path: prefix under which a proxy shows it, empty or such as `/x`.
-    trusted_proxies: addresses whose `X-Forwarded-For` and `-Proto` are believed. hosts: names besides its own by which it may be called.
-    token: what programs and sign-ins must show. allow_paths: folders on this machine that scans may name files of.
-    max_upload_bytes: of one file. max_queue: scans that may wait. workers: processes that judge. keep_days: after which finished scans are
-    erased; None keeps them. keep_videos: whether uploads outlast their verdict. live: sources that are watched. spare_bytes: of the disk,
-    never filled. body_seconds: that a client may be silent in the middle of a body. connections: open at once, at most.
+    state: folder for everything that it keeps. base_path: prefix under which a proxy serves it, empty or such as `/x`.
+    trusted_proxies: addresses whose `X-Forwarded-For` and `-Proto` are trusted. hosts: additional host names that it answers to.
+    token: required from programs and for signing in. allow_paths: folders of this machine with files that may be scanned.
+    max_upload_bytes: largest file. max_queue: most waiting scans. workers: number of worker processes. keep_days: age at which finished
+    scans are erased; None keeps them. keep_videos: whether uploads are kept after their verdict. live: sources to watch. spare_bytes: disk
+    space that is never filled. body_seconds: longest pause within a body. connections: most open connections.
     """
 
     state: Path
@@ -62,12 +62,12 @@ class ServeOptions:
 
     @property
     def is_local(self) -> bool:
-        """Whether it can be reached from this machine alone."""
+        """Whether it can be reached only from this machine."""
         return is_loopback(self.host)
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a name or an IP address to listen at means this machine alone."""
+    """Whether a host name or an IP address is a loopback address."""
     if host == "localhost":
         return True
     try:
@@ -85,13 +85,13 @@ def size_in_bytes(text: str) -> int:
 
 
 def base_path_of(text: str) -> str:
-    """A prefix as it was given -> with a slash in front and none behind."""
+    """A prefix -> with a leading slash and without a trailing one."""
     bare = text.strip("/")
     return f"/{bare}" if bare else ""
 
 
 def folders_of(paths: list[Path]) -> tuple[Path, ...]:
-    """Folders that exist, without links in their paths. Raises SettingsError."""
+    """The real paths of existing folders. Raises SettingsError."""
     for path in paths:
         if not path.is_dir():
             raise SettingsError(f"--allow-path {path}: no such folder")

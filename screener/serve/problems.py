@@ -1,4 +1,4 @@
-"""What is refused, and how it is said: problem details after RFC 9457, with a code for programs and a sentence for people."""
+"""Error responses: problem details (RFC 9457) with a code for programs and a sentence for people."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ CODES = {
 """Code -> HTTP status."""
 
 RETRY_SECONDS = {"queue_full": 10, "stopping": 5, "too_many": 10}
-"""What `Retry-After` says."""
+"""Code -> value of `Retry-After`."""
 
 
 @dataclass
 class Refusal(Exception):
-    """A request that is answered with a problem. errors: (where, message) of each thing that is wrong with it."""
+    """Raised to answer a request with a problem. errors: (location, message) for each error in it."""
 
     code: str
     detail: str
@@ -31,14 +31,14 @@ class Refusal(Exception):
     status: int | None = None
 
     def response(self) -> JSONResponse:
-        """The answer."""
+        """The response."""
         return problem(self.code, self.detail, self.errors, self.headers, self.status)
 
 
 def problem(
     code: str, detail: str, errors: Sequence[tuple[str, str]] = (), headers: Mapping[str, str] | None = None, status: int | None = None
 ) -> JSONResponse:
-    """Problem details as an answer."""
+    """A response with problem details."""
     status = status or CODES[code]
     body: dict[str, Any] = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail, "code": code}
     if errors:

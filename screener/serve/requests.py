@@ -1,4 +1,4 @@
-"""What a request for a scan asks for, checked: settings, address, path, callback. Knows no ledger and opens nothing."""
+"""Validates requests for scans: settings, address, path, callback. Does not know the ledger and opens nothing."""
 
 from __future__ import annotations
 
@@ -24,30 +24,28 @@ CHANGEABLE = (
     "frames", "fps", "all_frames", "until_sure", "budget_seconds", "fpr", "threshold", "min_face_px", "min_frames", "min_sharpness",
     "pooling", "detect_every", "stream_seconds", "time_limit_seconds",
 )  # fmt: skip
-"""Settings that a request may change: how much is looked at, and how it is judged. Where it runs and what is distrusted stays."""
+"""Settings that a request may change: sampling and judging, but not devices or limits."""
 
 LONGEST_NAME = 255
 CALLBACK_SCHEMES = ("http", "https")
 
 
 class Wish(BaseModel):
-    """A scan that is asked for: exactly one of `upload_id`, `url` and `path`; none of them beside a raw body."""
+    """A requested scan: exactly one of `upload_id`, `url` and `path`; none of them with a raw body."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    upload_id: str | None = Field(None, description="Of an upload that is whole")
-    url: str | None = Field(None, max_length=8192, description="Where the server was started with --allow-urls")
-    path: str | None = Field(None, max_length=4096, description="Inside a folder given with --allow-path")
-    name: str | None = Field(
-        None, max_length=LONGEST_NAME, description="What the verdict calls it; of an upload, instead of the name it came with"
-    )
-    settings: dict[str, Any] = Field(default_factory=dict, description="Changes: " + ", ".join(CHANGEABLE))
-    force: bool = Field(False, description="Judge it anew though the verdict is known")
-    callback_url: str | None = Field(None, max_length=2048, description="Is sent the scan, signed, once it is done")
+    upload_id: str | None = Field(None, description="ID of a complete upload")
+    url: str | None = Field(None, max_length=8192, description="Address to scan, if the server was started with --allow-urls")
+    path: str | None = Field(None, max_length=4096, description="File inside a folder given with --allow-path")
+    name: str | None = Field(None, max_length=LONGEST_NAME, description="Name in the verdict; for an upload, instead of its own")
+    settings: dict[str, Any] = Field(default_factory=dict, description="Changed settings: " + ", ".join(CHANGEABLE))
+    force: bool = Field(False, description="Judge it again even if a verdict exists")
+    callback_url: str | None = Field(None, max_length=2048, description="Receives the signed scan by POST once it is done")
 
 
 def wish_of(text: bytes | str) -> Wish:
-    """A JSON object -> what it asks for. Raises Refusal."""
+    """Parse a JSON object. Raises Refusal."""
     try:
         return Wish.model_validate_json(text)
     except ValidationError as error:
@@ -55,16 +53,14 @@ def wish_of(text: bytes | str) -> Wish:
 
 
 def refusal_of(error: ValidationError) -> Refusal:
-    """What is wrong with a body, field by field."""
+    """The Refusal for an invalid body, with an error per field."""
     wrong = [(".".join(str(step) for step in one["loc"]), one["msg"]) for one in error.errors(include_url=False, include_input=False)]
     broken = any(one["type"] == "json_invalid" for one in error.errors(include_url=False, include_input=False))
-    return Refusal(
-        "invalid", "This is no JSON." if broken else "The request asks for what there is not.", wrong, status=400 if broken else 422
-    )
+    return Refusal("invalid", "The body is not valid JSON." if broken else "The request is invalid.", wrong, status=400 if broken else 422)
 
 
 def checked_settings(changes: dict[str, Any], settings_for: SettingsFor) -> ScanSettings:
-    """The settings of a scan with these changes. Raises Refusal."""
+    """The settings of a scan with the requested changes. Raises Refusal."""
     wrong = [(f"settings.{name}", "is not for requests to set") for name in changes if name not in CHANGEABLE]
     if wrong:
         raise Refusal("invalid", f"A request may set {', '.join(CHANGEABLE)}.", wrong)
@@ -79,19 +75,19 @@ def checked_settings(changes: dict[str, Any], settings_for: SettingsFor) -> Scan
 
 
 def content_of(sha256: str, suffix: str, settings: ScanSettings) -> str:
-    """By what an upload is known again: its bytes, the suffix that decoders take hints from, and how it is judged."""
+    """Key that identifies equal scans: the file's bytes, its suffix (a hint for decoders), and the settings."""
     whole = json.dumps([sha256, suffix.lower(), settings.to_dict()], sort_keys=True)
     return hashlib.sha256(whole.encode()).hexdigest()
 
 
 def checked_name(name: str | None, otherwise: str = "video") -> str:
-    """A name as a client gave it -> its last part, fit to be shown anywhere; never a path."""
+    """A name from a client -> its last component, safe to show; never a path."""
     last = (name or "").replace("\\", "/").rstrip("/").rpartition("/")[2].strip().strip("\0")
     return printable_name(last)[:LONGEST_NAME].strip() or otherwise
 
 
 def checked_url(url: str, options: ServeOptions, allow_private: bool) -> tuple[str, str]:
-    """(address, how it may be called). Resolves its host; raises Refusal for one that may not be followed."""
+    """(address, its name without secrets). Resolves its host; raises Refusal if it is not allowed."""
     if not options.allow_urls:
         raise Refusal("not_allowed", "This server judges no addresses; its operator can allow that with --allow-urls.")
     name = printable_name(masked(url))
@@ -102,7 +98,7 @@ def checked_url(url: str, options: ServeOptions, allow_private: bool) -> tuple[s
 
 
 def checked_callback(url: str | None, allow_private: bool) -> str | None:
-    """An address that may be told of the verdict. Resolves its host; raises Refusal."""
+    """An allowed callback URL. Resolves its host; raises Refusal."""
     if url is None:
         return None
     name = printable_name(masked(url))
@@ -113,7 +109,7 @@ def checked_callback(url: str | None, allow_private: bool) -> str | None:
 
 
 def checked_path(path: str, options: ServeOptions) -> Path:
-    """A regular file inside a folder that was allowed, links followed first. Raises Refusal, which does not say what lies elsewhere."""
+    """A regular file inside an allowed folder, after resolving links. Raises Refusal, which reveals nothing about other files."""
     if not options.allow_paths:
         raise Refusal("not_allowed", "This server judges no files of its machine; its operator can allow a folder with --allow-path.")
     outside = Refusal("not_allowed", "The path leads to no file in the folders that are allowed.", [("path", "outside")])

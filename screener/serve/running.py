@@ -1,4 +1,4 @@
-"""The server run to its end: the state folder opened, the socket bound, signals obeyed. Does not print."""
+"""Runs the server: opens the state folder, binds the socket, handles signals. Does not print."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from screener.serve.service import Given, Service
 from screener.serve.state_folder import StateFolder
 
 GRACEFUL_SECONDS = 2
-"""For requests that are under way when the server is told to end; uploads go on at the next one."""
+"""Seconds for running requests to finish when the server stops; uploads can be resumed after the next start."""
 
 OnReady = Callable[[str, str], None]
-"""Called with (address of the page, one-time link) once requests are answered."""
+"""Called with (address of the page, one-time link) once the server accepts requests."""
 
 
 def run(options: ServeOptions, state: StateFolder, given: Given, on_ready: OnReady) -> None:
-    """Serve until a signal ends it. Raises ScreenerError where it cannot begin, or no worker can."""
+    """Serve until a signal arrives. Raises ScreenerError if the server or its workers cannot start."""
     listening = _bound(options)
     options = replace(options, port=listening.getsockname()[1])
     database, metrics, hub = Database(state.ledger), Metrics(), Hub()
@@ -57,14 +57,14 @@ def run(options: ServeOptions, state: StateFolder, given: Given, on_ready: OnRea
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's server, which says when it is ready and ends its streams before it waits for them."""
+    """uvicorn's server, which reports when it is ready and ends its streams before waiting for them."""
 
     def __init__(self, config: uvicorn.Config, on_end: Callable[[], None], on_ready: Callable[[], None]) -> None:
         super().__init__(config)
         self._on_end, self._on_ready = on_end, on_ready
         self.was_ready = False
         self._loading: asyncio.Task[Any] | None = None
-        """What the first page needs, and the first answer need not wait for."""
+        """Imports needed by the first page, done after the server is ready."""
 
     def end(self) -> None:
         self.should_exit = True
@@ -78,7 +78,7 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: Any = None) -> None:
         self._on_end()
-        await asyncio.sleep(0)  # the streams' last words
+        await asyncio.sleep(0)  # lets the streams send their last event
         await super().shutdown(sockets)
 
 

@@ -1,4 +1,4 @@
-"""Everything that the routes share, put together once; opened before the first request, closed after the last."""
+"""The state shared by all routes, created once; opened before the first request, closed after the last."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from screener.serve.views import view_of
 from screener.serve.worker.keeper import Keeper
 
 TIDY_SECONDS = 3600.0
-"""Between looks for what is too old to be kept."""
+"""Seconds between removals of expired uploads and scans."""
 
 
 @dataclass(frozen=True)
 class Given:
-    """What the command hands over. start: what a worker is told first. live_start: the same for one that watches.
+    """Values from the command line. start: first message to a worker. live_start: the same for a worker that watches.
 
-    settings_for: the settings of a scan that changes some. settings: those that a request may change, with their values without it.
+    settings_for: returns the settings of a scan with changes. settings: those that a request may change, with their defaults.
     """
 
     settings_for: SettingsFor
@@ -40,7 +40,7 @@ class Given:
 
 
 class Service:
-    """The server's insides. Made in the event loop."""
+    """The shared state of the server. Created in the event loop."""
 
     def __init__(self, options: ServeOptions, state: StateFolder, database: Database, given: Given, metrics: Metrics, hub: Hub) -> None:
         self.options, self.state, self.given, self.hub = options, state, given, hub
@@ -57,15 +57,15 @@ class Service:
         self.live = LiveSources(options.live, given.live_start)
         self.open_uploads = OpenUploads(state.uploads)
         self.receiving: set[str] = set()
-        """Uploads of which a piece is coming in."""
+        """Uploads that are receiving a piece."""
         self.reserved = 0
-        """Scans whose bodies are coming in: they have a place in the queue already."""
+        """Number of scans whose bodies are being received; each has a place in the queue."""
         self.accepting = asyncio.Lock()
-        """Held while content is looked up and queued, so that the same content sent twice at once is one scan."""
+        """Held while content is looked up and queued, so that equal content sent twice at the same time becomes one scan."""
         self._tidying: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Take up where the last server ended."""
+        """Start, and continue the unfinished work of the previous server."""
         await asyncio.to_thread(self._take_up)
         self.dispatch.start()
         self.callbacks.start()
@@ -73,12 +73,12 @@ class Service:
         self._tidying = asyncio.create_task(self._tidy())
 
     def stop(self) -> None:
-        """End all streams: their clients are told, and ask again later."""
+        """End all streams; their clients are notified and reconnect later."""
         self.hub.stop()
         self.live.stop()
 
     async def close(self) -> None:
-        """End everything that runs; what was accepted is in the ledger."""
+        """Stop everything; accepted scans are in the ledger."""
         if self._tidying is not None:
             self._tidying.cancel()
         await asyncio.gather(self.dispatch.close(), self.callbacks.close(), self.live.close())
@@ -112,11 +112,11 @@ class Service:
         return old
 
     def erase(self, scan_id: str) -> bool:
-        """Rows, files, report and pictures of a scan, for good; False where there is none."""
+        """Delete rows, files, report and pictures of a scan permanently; False if there is none."""
         scan = self.scans.find(scan_id)
         if scan is None:
             return False
-        # Rows first: files without a row are swept at the next start, a row without its files would be a scan that is broken.
+        # Rows first: files without a row are removed at the next start, but a row without files would be a broken scan.
         gone = self.scans.erase(scan_id)
         if scan.kind == "upload":
             self.state.erase_upload(scan.target)
@@ -126,11 +126,11 @@ class Service:
         return gone
 
     def view(self, scan: Scan) -> dict[str, Any]:
-        """The scan object, with its place in the queue or how far it is."""
+        """The API's scan object, with its queue position or progress."""
         return view_of(scan, self.scans.position(scan), self.hub.progress.get(scan.id))
 
     def about(self) -> dict[str, Any]:
-        """What pages and programs want to know of this server."""
+        """Facts about this server for pages and programs."""
         options = self.options
         from screener.runtime.versions import versions
 

@@ -1,11 +1,11 @@
-"""The folder in which the server keeps everything: ledger, uploads, what is shown of each scan, secrets.
+"""The folder in which the server keeps everything: ledger, uploads, results of each scan, secrets.
 
-Knows files and folders. Does not know what stands in the ledger.
+Knows files and folders. Does not know the content of the ledger.
 
-    ledger.sqlite3      jobs, verdicts, uploads, sessions, outbox
-    uploads/            files being received, and those that wait for their verdict
-    scans/ID/           report.html, crops, thumbnail
-    token, webhook-secret   readable by their owner alone
+    ledger.sqlite3      scans, verdicts, uploads, sessions, outbox
+    uploads/            files being received, and files waiting for their verdict
+    scans/ID/           report.html, crops, thumbnail, markers
+    token, webhook-secret   readable only by their owner
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ network filesystem")."""
 
 
 class StateFolder:
-    """A folder that this process alone works in, for as long as it is open. A context manager."""
+    """The state folder, locked for this process while it is open. A context manager."""
 
     def __init__(self, path: Path) -> None:
-        """Makes the folder if need be, and locks it. Raises SettingsError for one on a network, OutputError for one that is in use."""
+        """Create the folder if needed, and lock it. Raises SettingsError if it is on a network, OutputError if it is in use."""
         self.path = path.absolute()
         make_folder(self.path)
         kind = file_system_of(self.path)
@@ -64,24 +64,24 @@ class StateFolder:
 
     @property
     def uploads(self) -> Path:
-        """Where files lie that were, or are being, received."""
+        """Folder of files that were, or are being, received."""
         return self.path / "uploads"
 
     @property
     def scans(self) -> Path:
-        """A folder for each scan, with what is shown of it."""
+        """Folder with a subfolder for the results of each scan."""
         return self.path / "scans"
 
     def scan_folder(self, scan_id: str) -> Path:
-        """Where the report and the pictures of a scan lie. scan_id: as made by the ledger, never as a client wrote it."""
+        """Folder of a scan's report and pictures. scan_id: from the ledger, never from a client."""
         return self.scans / scan_id
 
     def free_bytes(self) -> int:
-        """What is left of the disk for this user."""
+        """Free disk space for this user."""
         return shutil.disk_usage(self.path).free
 
     def secret(self, name: str, prefix: str = "") -> str:
-        """The secret of that name, made at its first use, in a file that its owner alone may read. Raises OutputError."""
+        """The secret with this name, created on first use in a file that only its owner can read. Raises OutputError."""
         path = self.path / name
         with telling(path), suppress(FileNotFoundError):
             if kept := path.read_text(encoding="utf-8").strip():
@@ -92,16 +92,16 @@ class StateFolder:
         return made
 
     def erase_scan(self, scan_id: str) -> None:
-        """Away with report and pictures of a scan."""
+        """Delete the report and pictures of a scan."""
         shutil.rmtree(self.scan_folder(scan_id), ignore_errors=True)
 
     def erase_upload(self, file_name: str | None) -> None:
-        """Away with a received file."""
+        """Delete a received file."""
         if file_name:
             (self.uploads / file_name).unlink(missing_ok=True)
 
     def sweep(self, scan_ids: Collection[str], upload_names: Collection[str]) -> None:
-        """Away with what belongs to nothing any more: a killed server was in the middle of receiving or erasing it."""
+        """Delete orphaned files, left by a server that was killed while receiving or erasing them."""
         for folder, known in ((self.scans, set(scan_ids)), (self.uploads, set(upload_names))):
             for entry in os.scandir(folder):
                 if entry.name not in known:
@@ -109,7 +109,7 @@ class StateFolder:
 
 
 def file_system_of(path: Path, mounts: Path = Path("/proc/self/mountinfo")) -> str:
-    """The kind of file system that a path lies on, as Linux calls it; empty where that cannot be told."""
+    """The type of the file system that contains a path, as Linux names it; empty if unknown."""
     if sys.platform == "win32":
         return "smb" if os.path.realpath(path).startswith("\\\\") else ""
     try:

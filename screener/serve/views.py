@@ -1,4 +1,4 @@
-"""A scan of the ledger as the API shows it. Pure."""
+"""Scans of the ledger as objects of the API. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from screener.serve.ledger import Scan
 
 
 class Words(BaseModel):
-    """Whole sentences, as the report has them."""
+    """Sentences of the report."""
 
     headline: str
     standfirst: str
@@ -22,15 +22,15 @@ class Words(BaseModel):
 
 
 class Finding(BaseModel):
-    """What the verdict says, without people and frames: those are in `verdict.json`."""
+    """The verdict without people and frames, which are in `verdict.json`."""
 
     outcome: str = Field(description="`fake`, `genuine` or `undecided`")
-    p_fake: float | None = Field(description="Probability that the most suspicious person is fake; null where nobody could be judged")
+    p_fake: float | None = Field(description="Probability that the most suspicious person is fake; null if nobody could be judged")
     interval: list[float] | None
     threshold: float
-    genuine_below: float | None = Field(description="Below it genuine, from there to the threshold undecided; null where that is not known")
-    coverage: str = Field(description="`complete`, `partial` or `none`: how much of what was asked for was judged")
-    reasons: list[str] = Field(description="Why it is undecided, or coverage is not complete")
+    genuine_below: float | None = Field(description="Below it genuine, from there to the threshold undecided; null if unknown")
+    coverage: str = Field(description="`complete`, `partial` or `none`: how much of the requested input was judged")
+    reasons: list[str] = Field(description="Why it is undecided, or why coverage is not complete")
     warnings: list[str]
     people: int
     duration_seconds: float
@@ -38,10 +38,10 @@ class Finding(BaseModel):
 
 
 class Progress(BaseModel):
-    """How far a running scan is."""
+    """Progress of a running scan."""
 
     frames: int
-    of: int | None = Field(description="null where that is not known")
+    of: int | None = Field(description="Expected total; null if unknown")
     seconds_left: float | None
 
 
@@ -57,9 +57,9 @@ class ScanView(BaseModel):
     created: str = Field(description="ISO 8601, UTC")
     started: str | None
     finished: str | None
-    attempts: int = Field(description="How often it was begun: once, unless a worker or the server ended meanwhile")
-    settings: dict[str, Any] = Field(description="Settings that the request changed")
-    position: int | None = Field(description="In the queue, from 1")
+    attempts: int = Field(description="Number of starts: one, unless a worker or the server ended meanwhile")
+    settings: dict[str, Any] = Field(description="Settings changed by the request")
+    position: int | None = Field(description="Position in the queue, from 1")
     progress: Progress | None
     verdict: Finding | None
     thumbnail: bool
@@ -71,12 +71,12 @@ class ScanPage(BaseModel):
     """Some scans, the newest first."""
 
     scans: list[ScanView]
-    next: str | None = Field(description="Give it as `cursor` for the next page; null on the last one")
-    total: int = Field(description="Scans that the filters leave")
+    next: str | None = Field(description="Value of `cursor` for the next page; null on the last page")
+    total: int = Field(description="Number of scans that match the filters")
 
 
 class CropView(BaseModel):
-    """A face picture that the verdict rests on."""
+    """A face picture that the verdict is based on."""
 
     name: str
     person: int
@@ -87,7 +87,7 @@ class CropView(BaseModel):
 
 
 class MarkerView(BaseModel):
-    """A file of markers of the suspicious stretches."""
+    """A file with markers of the suspicious intervals."""
 
     name: str
     format: str = Field(description="`vtt` (WebVTT), `csv`, `edl` (CMX 3600), `fcpxml`, or `xml` (xmeml, which Premiere Pro reads)")

@@ -1,1 +1,1 @@
-"""The routes under `/api/v1`, a file for each thing they are about. Each checks what it is asked, and calls the service."""
+"""The routes under `/api/v1`, one module per resource. Each route checks its request and calls the service."""

@@ -1,4 +1,4 @@
-"""What happens, as server-sent events: of one scan, or of all."""
+"""Server-sent events of one scan, or of all."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from screener.serve.views import iso
 router = APIRouter(tags=["events"])
 
 QUIET_SECONDS = 15.0
-"""After which a comment is sent, so that no proxy takes the stream for dead."""
+"""Seconds without an event after which a comment is sent, so that no proxy closes the stream."""
 
 RETRY_MS = 1000
 LAST = ("verdict", "cancelled", "erased", "stopping")
@@ -26,7 +26,7 @@ _NAMES = {"queued": "queued", "running": "progress", "done": "verdict", "cancell
 
 @router.get("/events", response_class=EventSourceResponse, responses=problems())
 async def of_all(service: ServiceGiven) -> AsyncIterable[ServerSentEvent]:
-    """`hello`, then all scans that are queued or running, then whatever happens to any scan."""
+    """`hello`, then all queued or running scans, then the events of all scans."""
 
     listener = service.hub.listen()
     try:
@@ -41,7 +41,7 @@ async def of_all(service: ServiceGiven) -> AsyncIterable[ServerSentEvent]:
 
 @router.get("/scans/{scan_id}/events", response_class=EventSourceResponse, responses=problems(404, 422))
 async def of_one(service: ServiceGiven, scan: ScanFound) -> AsyncIterable[ServerSentEvent]:
-    """Where a scan stands, then what happens to it; ends with `verdict`, `cancelled` or `erased`."""
+    """A scan's state, then its events; ends with `verdict`, `cancelled` or `erased`."""
     listener = service.hub.listen(scan.id)
     try:
         name, view = await _state(service, scan.id)
@@ -64,7 +64,7 @@ async def _state(service: Service, scan_id: str) -> Event:
 
 
 async def following(listener: Listener) -> AsyncIterable[ServerSentEvent]:
-    """What a listener hears, as it is sent."""
+    """A listener's events in the form in which they are sent."""
     async for event in listener.events(QUIET_SECONDS):
         yield ServerSentEvent(comment="") if event is None else _sent(event)
 

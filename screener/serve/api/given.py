@@ -1,4 +1,4 @@
-"""What several routes need: the service, and the problems they may answer with."""
+"""Dependencies shared by routes: the service, the scan in the path, and the problem responses."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from screener.serve.service import Service
 
 
 class Problem(BaseModel):
-    """What went wrong (RFC 9457)."""
+    """Problem details (RFC 9457)."""
 
     type: str = "about:blank"
     title: str
@@ -24,13 +24,13 @@ class Problem(BaseModel):
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """For the description of a route: the problems that it may answer with, and those that all may."""
+    """OpenAPI responses of a route: its own problem statuses and those common to all routes."""
     content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {status: {"description": "Problem", "content": content} for status in sorted({*statuses, 400, 401, 403, 421, 431})}
 
 
 def service_of(request: Request) -> Service:
-    """The server's insides."""
+    """The service of the application."""
     found: Service = request.app.state.service
     return found
 
@@ -40,16 +40,16 @@ ScanId = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="32 hexadecim
 
 
 def asked_scan(service: ServiceGiven, scan_id: ScanId) -> Scan:
-    """The scan that the path names. Raises Refusal."""
+    """The scan in the path. Raises Refusal."""
     return found_scan(service, scan_id)
 
 
 ScanFound = Annotated[Scan, Depends(asked_scan)]
-"""Looked for before anything is answered: a stream that has begun cannot say 404 any more."""
+"""Resolved before the response starts, because a stream that has started cannot return 404."""
 
 
 def found_scan(service: Service, scan_id: str) -> Scan:
-    """The scan of that name. Raises Refusal."""
+    """The scan with this ID. Raises Refusal."""
     scan = service.scans.find(scan_id)
     if scan is None:
         raise Refusal("not_found", "There is no such scan; it may have been erased.")

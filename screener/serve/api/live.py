@@ -1,4 +1,4 @@
-"""Sources that are watched without end: what is known of them, their pictures, what happens."""
+"""Continuously watched sources: their state, pictures and events."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SourceId = Annotated[str, Path(pattern="^[0-9]{1,4}$")]
 
 
 def found_source(service: ServiceGiven, source_id: SourceId) -> LiveSource:
-    """The source of that name. Raises Refusal."""
+    """The source with this ID. Raises Refusal."""
     source = service.live.find(source_id)
     if source is None:
         raise Refusal("not_found", "No such source is watched.")
@@ -29,7 +29,7 @@ def found_source(service: ServiceGiven, source_id: SourceId) -> LiveSource:
 
 
 SourceFound = Annotated[LiveSource, Depends(found_source)]
-"""Looked for before anything is answered: a stream that has begun cannot say 404 any more."""
+"""Resolved before the response starts, because a stream that has started cannot return 404."""
 
 _BOUNDARY = "picture"
 _MJPEG: dict[int | str, dict[str, Any]] = {
@@ -38,7 +38,7 @@ _MJPEG: dict[int | str, dict[str, Any]] = {
 
 
 class LiveView(BaseModel):
-    """A source, and what is known of it now."""
+    """A source and its current state."""
 
     id: str
     name: str
@@ -55,20 +55,20 @@ class LiveView(BaseModel):
 
 @router.get("", response_model=list[LiveView], responses=problems())
 async def sources(service: ServiceGiven) -> Any:
-    """What `--live` named."""
+    """The sources given by `--live`."""
     return JSONResponse(service.live.views())
 
 
 @router.get("/{source_id}/picture", response_class=StreamingResponse, responses={**_MJPEG, **problems(404, 422)})
 async def picture(source: SourceFound) -> StreamingResponse:
-    """Its pictures, with what is said of them drawn in, as JPEGs one after the other: always the newest."""
+    """The newest annotated pictures of a source, as a stream of JPEGs."""
     kind = f"multipart/x-mixed-replace; boundary={_BOUNDARY}"
     return StreamingResponse(_parts(source), media_type=kind)
 
 
 @router.get("/{source_id}/events", response_class=EventSourceResponse, responses=problems(404, 422))
 async def events(service: ServiceGiven, source: SourceFound) -> AsyncIterable[ServerSentEvent]:
-    """`update` with what is known now, a few times a second, and the events that `screener live --jsonl` writes."""
+    """`update` with the current state, a few times a second, and the events that `screener live --jsonl` writes."""
     listener = service.live.hub.listen(source.id)
     try:
         yield ServerSentEvent(data=source.view, event="update", retry=RETRY_MS)

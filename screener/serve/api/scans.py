@@ -1,4 +1,4 @@
-"""Scans: asked for, listed, looked at, called off, erased."""
+"""Scans: create, list, get, cancel, erase."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ _BODIES = {
 async def ask(
     request: Request,
     service: ServiceGiven,
-    name: Annotated[str | None, Query(max_length=1024, description="Of a raw body: its file name")] = None,
-    settings: Annotated[str | None, Query(max_length=8192, description="Of a raw body: changes of settings, as a JSON object")] = None,
-    force: Annotated[bool, Query(description="Of a raw body: judge it anew though the verdict is known")] = False,
-    callback_url: Annotated[str | None, Query(max_length=2048, description="Of a raw body")] = None,
+    name: Annotated[str | None, Query(max_length=1024, description="For a raw body: its file name")] = None,
+    settings: Annotated[str | None, Query(max_length=8192, description="For a raw body: changed settings, as a JSON object")] = None,
+    force: Annotated[bool, Query(description="For a raw body: judge it again even if a verdict exists")] = False,
+    callback_url: Annotated[str | None, Query(max_length=2048, description="For a raw body: see `callback_url` in the JSON object")] = None,
 ) -> Response:
-    """Judge the body itself, or the upload, address or path that a JSON object names.
+    """Judge the body itself, or the upload, address or path given in a JSON object.
 
-    202: it is queued, and will be judged whatever happens to the server. 200: the same content is queued, running or done already.
+    202: it is queued, and will be judged even if the server is killed. 200: the same content is already queued, running or done.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/json":
@@ -71,7 +71,7 @@ def _as_json(name: str | None, settings: str | None, force: bool, callback_url: 
         changes = json.loads(settings) if settings else {}
         return json.dumps({"name": (name or "")[-255:] or None, "settings": changes, "force": force, "callback_url": callback_url})
     except (ValueError, RecursionError) as error:
-        raise Refusal("invalid", "settings: this is no JSON.", [("settings", "no JSON")]) from error
+        raise Refusal("invalid", "settings: not valid JSON.", [("settings", "not valid JSON")]) from error
 
 
 @router.get("", response_model=ScanPage, responses=problems(422))
@@ -79,9 +79,9 @@ def browse(
     service: ServiceGiven,
     state: Annotated[Literal["queued", "running", "done", "cancelled"] | None, Query()] = None,
     outcome: Annotated[Literal["fake", "genuine", "undecided"] | None, Query()] = None,
-    q: Annotated[str | None, Query(max_length=255, description="Piece of a name")] = None,
+    q: Annotated[str | None, Query(max_length=255, description="Part of a name")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    cursor: Annotated[str | None, Query(pattern="^[0-9]{1,18}$", description="`next` of the page before")] = None,
+    cursor: Annotated[str | None, Query(pattern="^[0-9]{1,18}$", description="`next` of the previous page")] = None,
 ) -> Any:
     """Scans, the newest first."""
     scans, total = service.scans.page(state, outcome, q, int(cursor) if cursor else None, limit)
@@ -101,9 +101,9 @@ def look(service: ServiceGiven, scan_id: ScanId) -> Any:
 async def call_off(
     service: ServiceGiven,
     scan_id: ScanId,
-    erase: Annotated[bool, Query(description="Leave nothing of it, whatever state it is in")] = False,
+    erase: Annotated[bool, Query(description="Erase the scan, whatever its state")] = False,
 ) -> Response:
-    """Call off a scan that is queued or running (200); erase one that is not, with file, report, pictures and rows (204)."""
+    """Cancel a queued or running scan (200); erase a finished one, with its file, report, pictures and rows (204)."""
     scan = await asyncio.to_thread(found_scan, service, scan_id)
     cancelled = await _cancelled(service, scan_id)
     if cancelled is not None and not erase:

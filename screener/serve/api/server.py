@@ -1,4 +1,4 @@
-"""The server itself: what it is, whether it lives, what it has counted."""
+"""The server itself: its description, health and metrics."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ root = APIRouter(tags=["server"])
 
 
 class About(BaseModel):
-    """What pages and programs want to know of a server."""
+    """Facts about a server for pages and programs."""
 
     version: str
     max_upload_bytes: int
@@ -39,20 +39,20 @@ def about(service: ServiceGiven) -> Any:
 
 @root.get("/healthz", responses=problems())
 async def healthz() -> dict[str, str]:
-    """Whether the server answers at all."""
+    """Liveness: whether the server answers."""
     return {"status": "ok"}
 
 
 @root.get("/readyz", responses={503: {"description": "It is ending"}, **problems()})
 async def readyz(service: ServiceGiven) -> Response:
-    """Whether scans are accepted; what the workers do meanwhile is said, and does not matter: what is accepted will be judged."""
+    """Readiness: whether scans are accepted. The workers' state is reported but not required: accepted scans will be judged."""
     stopping = service.hub.stopping
     return JSONResponse({"status": "stopping" if stopping else "ready", "worker": service.dispatch.state}, 503 if stopping else 200)
 
 
 @root.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, **problems()})
 def metrics(service: ServiceGiven) -> Response:
-    """Figures for Prometheus."""
+    """Prometheus metrics."""
     counts = service.scans.counts()
     for state in ("queued", "running", "done", "cancelled"):
         service.metrics.scans.labels(state).set(counts.get(state, 0))

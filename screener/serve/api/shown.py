@@ -1,4 +1,4 @@
-"""What is shown of a finished scan: verdict, report, pictures. Uploads themselves are never given out."""
+"""The results of a finished scan: verdict, report, pictures, markers. Uploads themselves are never served."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _VERDICT: dict[int | str, dict[str, Any]] = {200: {"content": {"application/json
 
 @router.get("/verdict.json", response_class=Response, responses={**_VERDICT, **problems(404, 422)})
 def verdict(service: ServiceGiven, scan_id: ScanId) -> Response:
-    """The verdict with its evidence: what `screener scan --json` writes, byte for byte but for the timings."""
+    """The verdict with its evidence: the JSON of `screener scan --json`, identical except for timings."""
     document = service.scans.document(found_scan(service, scan_id).id)
     if document is None:
         raise Refusal("not_found", "This scan has no verdict yet.")
@@ -35,10 +35,10 @@ def verdict(service: ServiceGiven, scan_id: ScanId) -> Response:
 
 @router.get("/report.html", response_class=Response, responses={**_HTML, **problems(404, 422)})
 def report(
-    service: ServiceGiven, scan_id: ScanId, download: Annotated[bool, Query(description="As a file to be kept")] = False
+    service: ServiceGiven, scan_id: ScanId, download: Annotated[bool, Query(description="As an attachment, to be saved")] = False
 ) -> Response:
-    """The report: one page that holds everything in itself, runs no script and loads nothing."""
-    from screener.report.html import page_policy  # brings NumPy and OpenCV, which take a while; see `running`
+    """The report: one self-contained page without scripts or external resources."""
+    from screener.report.html import page_policy  # imports NumPy and OpenCV, which is slow; see `running`
 
     scan = found_scan(service, scan_id)
     headers = {"Content-Security-Policy": f"{page_policy()}; frame-ancestors 'none'"}
@@ -49,13 +49,13 @@ def report(
 
 @router.get("/thumbnail.jpg", response_class=Response, responses={**_JPEG, **problems(404, 422)})
 def thumbnail(service: ServiceGiven, scan_id: ScanId) -> Response:
-    """The first picture that was looked at, small."""
+    """A thumbnail of the first judged picture."""
     return _file(service, scan_id, "thumbnail.jpg", "image/jpeg")
 
 
 @router.get("/crops/", response_model=list[CropView], responses=problems(404, 422))
 def crops(service: ServiceGiven, scan_id: ScanId) -> Response:
-    """The faces that the verdict rests on most: the most suspicious person first, and of each the most suspicious face."""
+    """The most important faces for the verdict: the most suspicious person first, and for each the most suspicious face."""
     if found_scan(service, scan_id).state != "done":
         raise Refusal("not_found", "This scan has no verdict yet.")
     try:
@@ -66,13 +66,13 @@ def crops(service: ServiceGiven, scan_id: ScanId) -> Response:
 
 @router.get("/crops/{name}", response_class=Response, responses={**_JPEG, **problems(404, 422)})
 def crop(service: ServiceGiven, scan_id: ScanId, name: Annotated[str, Path(pattern=r"^[0-9]{1,6}\.jpg$")]) -> Response:
-    """One of these faces."""
+    """The picture of one of these faces."""
     return _file(service, scan_id, f"crops/{name}", "image/jpeg")
 
 
 @router.get("/markers/", response_model=list[MarkerView], responses=problems(404, 422))
 def markers(service: ServiceGiven, scan_id: ScanId) -> Response:
-    """Files of markers of the suspicious stretches, for players and editing programs; none of a picture or of what cannot be read."""
+    """The files with markers of suspicious intervals, for players and editing programs; none for pictures and unreadable inputs."""
     scan = found_scan(service, scan_id)
     if scan.state != "done":
         raise Refusal("not_found", "This scan has no verdict yet.")
@@ -82,13 +82,13 @@ def markers(service: ServiceGiven, scan_id: ScanId) -> Response:
 
 @router.get("/markers/{name}", response_class=Response, responses={**_MARKERS, **problems(404, 422)})
 def marker_file(service: ServiceGiven, scan_id: ScanId, name: Annotated[str, Path(pattern=r"^markers\.[a-z]{3,6}$")]) -> Response:
-    """One of these files, as an attachment under the name of the video."""
+    """One of these files, as an attachment named after the video."""
     saved_as = f"{found_scan(service, scan_id).name}.{name.removeprefix('markers.')}"
     return _file(service, scan_id, f"markers/{name}", _BINARY, {"Content-Disposition": _attachment(saved_as)})
 
 
 def _file(service: Service, scan_id: str, name: str, kind: str, headers: dict[str, str] | None = None) -> Response:
-    """scan_id, name: checked by the route's patterns, so that no path can be made of them."""
+    """scan_id, name: checked by the route's patterns, so that they cannot form another path."""
     scan = found_scan(service, scan_id)
     path = service.state.scan_folder(scan_id) / name
     if scan.state != "done" or not path.is_file():

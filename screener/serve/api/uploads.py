@@ -1,6 +1,6 @@
 """Resumable uploads: tus 1.0.0 (https://tus.io/protocols/resumable-upload) with the extensions creation, termination and expiration.
 
-What an offset counts is on the disk; a server that was killed in the middle of a piece asks for that piece again.
+Bytes below an offset are on the disk; if the server is killed while receiving a piece, the client sends that piece again.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from screener.serve.service import Service
 VERSION = "1.0.0"
 PIECE_TYPE = "application/offset+octet-stream"
 MOST_OPEN = 1000
-"""Uploads that are not whole."""
+"""Most incomplete uploads at a time."""
 
 MOST_AT_ONCE = 128
-"""Pieces that come in at the same time; each has a file open."""
+"""Most pieces received at a time, each with an open file."""
 
 UploadId = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="32 hexadecimal digits")]
 _DIGITS = "^[0-9]{1,18}$"
@@ -37,7 +37,7 @@ _RESUMABLE = {"Tus-Resumable": VERSION}
 
 
 def speaks_tus(tus_resumable: Annotated[str, Header(description=f"Must be {VERSION}")] = "") -> None:
-    """Raises Refusal for a client of another version."""
+    """Raises Refusal for another version of the protocol."""
     if tus_resumable != VERSION:
         raise Refusal("wrong_version", f"Tus-Resumable: expected {VERSION}.", headers={"Tus-Version": VERSION})
 
@@ -49,7 +49,7 @@ _versioned: dict[str, Any] = {"dependencies": [Depends(speaks_tus)], "response_c
 @router.options("", status_code=204, response_class=Response, responses=problems())
 @router.options("/{upload_id}", status_code=204, response_class=Response, include_in_schema=False)
 def offers(service: ServiceGiven) -> Response:
-    """What this server can do."""
+    """The version and extensions that this server supports."""
     most = str(service.options.max_upload_bytes)
     extensions = "creation,termination,expiration"
     return Response(status_code=204, headers={**_RESUMABLE, "Tus-Version": VERSION, "Tus-Extension": extensions, "Tus-Max-Size": most})
@@ -58,10 +58,10 @@ def offers(service: ServiceGiven) -> Response:
 @router.post("", status_code=201, responses=problems(412, 413, 422, 503, 507), **_versioned)
 async def create(
     service: ServiceGiven,
-    upload_length: Annotated[str, Header(pattern=_DIGITS, description="Bytes of the whole file")],
+    upload_length: Annotated[str, Header(pattern=_DIGITS, description="Size of the complete file in bytes")],
     upload_metadata: Annotated[str, Header(description="`filename` and its value in base64")] = "",
 ) -> Response:
-    """A new upload, of which nothing has come; `Location` is where its pieces go."""
+    """Create an empty upload; `Location` is the URL for its pieces."""
     length = int(upload_length)
     if not length:
         raise Refusal("invalid", "An empty file cannot be judged.", [("Upload-Length", "is 0")])
@@ -79,7 +79,7 @@ async def create(
 
 @router.head("/{upload_id}", responses=problems(404, 412, 422), **_versioned)
 def look(service: ServiceGiven, upload_id: UploadId) -> Response:
-    """How much has come."""
+    """The number of bytes received."""
     return Response(headers={**_told(_found(service, upload_id)), "Cache-Control": "no-store"})
 
 
@@ -94,9 +94,9 @@ async def grow(
     request: Request,
     service: ServiceGiven,
     upload_id: UploadId,
-    upload_offset: Annotated[str, Header(pattern=_DIGITS, description="How much has come before")],
+    upload_offset: Annotated[str, Header(pattern=_DIGITS, description="Bytes received before this piece")],
 ) -> Response:
-    """A piece, which begins where the last one ended."""
+    """Receive the next piece, which starts at the current offset."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != PIECE_TYPE:
         raise Refusal("unsupported_type", f"Send pieces as {PIECE_TYPE}.")
     upload = await asyncio.to_thread(_found, service, upload_id)
@@ -117,10 +117,10 @@ async def grow(
 
 
 async def _received(request: Request, service: Service, upload: Upload) -> Upload:
-    """The upload with what has come of a piece, also where the client or the server goes away in the middle of it."""
+    """The upload after receiving a piece, or a part of it if the client disconnects or the server stops."""
     writing = await asyncio.to_thread(service.open_uploads.writing, upload)
     try:
-        with suppress(ClientDisconnect):  # what came is kept, and nobody is there to be told
+        with suppress(ClientDisconnect):  # the bytes received are kept, and there is no client left to answer
             await service.intake.receive(request, writing, upload.length)
     finally:
         sha256 = writing.sha256 if writing.size == upload.length else None
@@ -132,7 +132,7 @@ async def _received(request: Request, service: Service, upload: Upload) -> Uploa
 
 @router.delete("/{upload_id}", status_code=204, responses=problems(404, 412, 422, 423), **_versioned)
 async def give_up(service: ServiceGiven, upload_id: UploadId) -> Response:
-    """Away with what has come. A scan that was made of it stays."""
+    """Delete an upload. A scan that was created from it stays."""
     upload = await asyncio.to_thread(_found, service, upload_id)
     if upload.id in service.receiving:
         raise Refusal("locked", "A piece of this upload is coming in.")
@@ -160,7 +160,7 @@ def _told(upload: Upload) -> dict[str, str]:
 
 
 def _metadata(text: str) -> dict[str, str]:
-    """`filename Y2xpcC5tcDQ=,type ...` -> names and values; what is no base64 is left out."""
+    """`filename Y2xpcC5tcDQ=,type ...` -> names and values; values that are not base64 are left out."""
     found = {}
     for pair in text.split(","):
         name, _, value = pair.strip().partition(" ")

@@ -1,6 +1,6 @@
-"""What the server remembers, in SQLite: scans and their verdicts, uploads, sessions, callbacks that are still to be delivered.
+"""The server's database (SQLite): scans and their verdicts, uploads, sessions, pending callbacks.
 
-The server alone writes here; every change is on the disk before anyone is told of it. Does not know HTTP or files.
+Only the server writes to it; every change is on the disk before it is announced. Does not know HTTP or files.
 """
 
 from screener.serve.ledger.database import Database

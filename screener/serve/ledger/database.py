@@ -1,4 +1,4 @@
-"""The database file: one connection that writes, one that reads, each used by one thread at a time. Knows the tables, not their meaning."""
+"""The database file: one connection for writing, one for reading, each used by one thread at a time. Knows the tables only."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ CREATE INDEX outbox_by_due ON outbox (due);
 
 
 class Database:
-    """An open ledger. Raises OutputError for a file that is none, or that a newer screener has made."""
+    """An open ledger. Raises OutputError if the file is not a ledger, or is one of another version."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -85,14 +85,14 @@ class Database:
     def _connection(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, timeout=10, isolation_level=None, check_same_thread=False)
         connection.row_factory = sqlite3.Row
-        # FULL: what was accepted survives a power cut too. secure_delete: what is erased is overwritten.
+        # FULL: accepted scans survive a power cut. secure_delete: erased rows are overwritten.
         for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
             connection.execute(f"PRAGMA {pragma}")
         return connection
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
-        """A transaction: all of the block or none of it, on the disk when the block has ended. Raises sqlite3.Error."""
+        """A transaction, committed and on the disk when the block ends, else rolled back. Raises sqlite3.Error."""
         with self._writing:
             self._writer.execute("BEGIN IMMEDIATE")
             try:
@@ -104,17 +104,17 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
-        """A connection for one query after the other; it sees everything that was written before."""
+        """A connection for queries; it sees everything that was committed before."""
         with self._reading:
             yield self._reader
 
     def forget(self) -> None:
-        """Have what was erased overwritten in the write-ahead log too."""
+        """Overwrite erased rows in the write-ahead log too."""
         with self._writing:
             self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
-        """Once nobody reads or writes any more."""
+        """Close both connections, once nothing uses them any more."""
         with self._writing, self._reading:
             self._reader.close()
             self._writer.close()

@@ -1,6 +1,6 @@
-"""Scans in the ledger: accepted, taken by a worker, given back when it died, done, cancelled, erased.
+"""Scans in the ledger, and their states.
 
-A scan is `queued`, then `running`, then `done` or `cancelled`; one whose worker died is queued again, at its old place.
+A scan is `queued`, then `running`, then `done` or `cancelled`; if its worker dies, it is queued again at its old place.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from uuid import uuid4
 from screener.serve.ledger.database import Database
 
 MOST_DEATHS = 3
-"""Workers that may die over one scan; the third is the scan's verdict."""
+"""Number of workers that may die while judging one scan, before it gets a verdict that says so."""
 
 NOT_YET = 1e15
-"""When a callback is due whose scan has no verdict."""
+"""`due` of a callback whose scan has no verdict yet."""
 
 _CALL_BACK = "INSERT INTO outbox (message_id, scan_id, url, created, due) VALUES (?, ?, ?, ?, ?)"
 
 MOST_ATTEMPTS = 10
-"""Times that a scan is begun at all: ends of the whole server say little of a scan, but ten of them with the same one do."""
+"""Most times a scan is started: a single stop of the server need not be the scan's fault, but ten during the same scan are suspicious."""
 
 
 @dataclass(frozen=True)
 class NewScan:
-    """What is to be judged. kind: `upload`, `url` or `path`. target: file name in the folder of uploads, address, or path.
+    """A scan to queue. kind: `upload`, `url` or `path`. target: file name in the folder of uploads, address, or path.
 
-    name: how the verdict calls it. changes: settings that differ from the server's. content: by which it is known again, None where it
-    cannot be. upload_id: of the upload that becomes this scan.
+    name: the input's name in the verdict. changes: settings that differ from the server's. content: key by which equal content is
+    recognised, None if that is impossible. upload_id: of the upload that becomes this scan.
     """
 
     kind: str
@@ -47,7 +47,7 @@ class NewScan:
 
 @dataclass(frozen=True)
 class Scan:
-    """A row of the ledger. Times are seconds since 1970. facts: what the verdict rests on besides the input. summary: of the verdict."""
+    """A row of the ledger. Times are seconds since 1970. facts: what the verdict depends on besides the input. summary: of the verdict."""
 
     number: int
     id: str
@@ -79,7 +79,7 @@ class Scans:
         self._database = database
 
     def accept(self, new: NewScan) -> Scan:
-        """Queue a scan; it is on the disk when this returns."""
+        """Queue a scan. It is on the disk when this returns."""
         scan_id = uuid4().hex
         with self._database.write() as connection:
             row = connection.execute(
@@ -97,7 +97,7 @@ class Scans:
         return _scan(row)
 
     def known(self, content: str, facts: str | None) -> Scan | None:
-        """The newest scan of the same content and settings that is under way, or done on the same facts."""
+        """The newest scan of this content that is queued or running, or that is done with the same facts."""
         with self._database.read() as connection:
             row = connection.execute(
                 "SELECT * FROM scans WHERE content = ? AND (state IN ('queued', 'running') OR (state = 'done' AND facts IS ?))"
@@ -107,12 +107,12 @@ class Scans:
         return _scan(row) if row else None
 
     def has(self, content: str) -> bool:
-        """Whether a scan of the same content and settings was done, on whatever facts."""
+        """Whether a scan of this content is done, with any facts."""
         with self._database.read() as connection:
             return connection.execute("SELECT 1 FROM scans WHERE content = ? AND state = 'done'", (content,)).fetchone() is not None
 
     def take(self) -> Scan | None:
-        """The scan that has waited longest, from now on running; None where none waits."""
+        """Set the oldest queued scan to running and return it; None if none is queued."""
         with self._database.write() as connection:
             row = connection.execute(
                 "UPDATE scans SET state = 'running', attempts = attempts + 1, started = ?"
@@ -122,13 +122,13 @@ class Scans:
         return _scan(row) if row else None
 
     def give_back(self, scan_id: str, death: bool) -> Scan | None:
-        """Its worker has ended before it was judged: queued again, if it was not cancelled meanwhile. death: whether that is counted."""
+        """Queue a scan again whose worker ended, unless it was cancelled. death: whether to count this as a death."""
         return self._changed("state = 'queued', deaths = deaths + ?", "running", scan_id, int(death))
 
     def finish(self, scan_id: str, document: str, summary: dict[str, Any], facts: str, kept: bool) -> Scan | None:
-        """Its verdict, once and for all; None, and nothing kept, where it was cancelled or erased meanwhile.
+        """Store a scan's verdict. None, with nothing stored, if it was cancelled or erased.
 
-        document: the JSON that is given out, byte for byte. summary: with `outcome`, `sha256`, `crops` and `thumbnail` among its fields.
+        document: the JSON to serve, byte for byte. summary: has at least `outcome`, `sha256`, `crops` and `thumbnail`.
         """
         rest = dict(summary)
         sha256, crops, thumbnail = rest.pop("sha256", None), rest.pop("crops"), rest.pop("thumbnail")
@@ -146,7 +146,7 @@ class Scans:
         return _scan(row)
 
     def cancel(self, scan_id: str) -> Scan | None:
-        """No longer to be judged; None where it was not queued or running."""
+        """Cancel a scan; None if it is not queued or running."""
         with self._database.write() as connection:
             row = connection.execute(
                 "UPDATE scans SET state = 'cancelled', finished = ?, target = NULL"
@@ -158,7 +158,7 @@ class Scans:
         return _scan(row) if row else None
 
     def call_back(self, scan_id: str, url: str) -> None:
-        """Tell a further address of the verdict of a scan, at once where that is there already."""
+        """Add a callback to a scan, due immediately if it has a verdict."""
         now = time.time()
         with self._database.write() as connection:
             row = connection.execute("SELECT state FROM scans WHERE id = ?", (scan_id,)).fetchone()
@@ -167,30 +167,30 @@ class Scans:
                 connection.execute(_CALL_BACK, (f"msg_{uuid4().hex}", scan_id, url, now, due))
 
     def erase(self, scan_id: str) -> bool:
-        """Away with all rows of a scan; False where there is none."""
+        """Delete all rows of a scan; False if there is none."""
         with self._database.write() as connection:
             connection.execute("DELETE FROM uploads WHERE scan_id = ?", (scan_id,))
             return connection.execute("DELETE FROM scans WHERE id = ?", (scan_id,)).rowcount > 0
 
     def requeue_all(self) -> None:
-        """At the start of a server: what was running when the last one ended waits again."""
+        """Queue all running scans again, at the start of a server."""
         with self._database.write() as connection:
             connection.execute("UPDATE scans SET state = 'queued' WHERE state = 'running'")
 
     def find(self, scan_id: str) -> Scan | None:
-        """The scan of that name, None where there is none."""
+        """The scan with this ID, or None."""
         with self._database.read() as connection:
             row = connection.execute("SELECT * FROM scans WHERE id = ?", (scan_id,)).fetchone()
         return _scan(row) if row else None
 
     def document(self, scan_id: str) -> str | None:
-        """The verdict as it is given out, None where there is none yet."""
+        """The verdict's JSON as it is served, None if there is none yet."""
         with self._database.read() as connection:
             row = connection.execute("SELECT document FROM verdicts WHERE scan_id = ?", (scan_id,)).fetchone()
         return str(row[0]) if row else None
 
     def waiting(self) -> int:
-        """How many scans are queued."""
+        """Number of queued scans."""
         with self._database.read() as connection:
             return int(connection.execute("SELECT count(*) FROM scans WHERE state = 'queued'").fetchone()[0])
 
@@ -203,15 +203,15 @@ class Scans:
         return int(row[0])
 
     def under_way(self) -> list[Scan]:
-        """What is queued or running, the oldest first."""
+        """The scans that are queued or running, the oldest first."""
         with self._database.read() as connection:
             rows = connection.execute("SELECT * FROM scans WHERE state IN ('queued', 'running') ORDER BY number").fetchall()
         return [_scan(row) for row in rows]
 
     def page(self, state: str | None, outcome: str | None, text: str | None, before: int | None, limit: int) -> tuple[list[Scan], int]:
-        """(scans from the newest on, how many there are in all) of one state, outcome and piece of a name, each None for any.
+        """(scans, the newest first, total number) filtered by state, outcome and part of a name, each None for any.
 
-        before: number of the last scan of the page before.
+        before: number of the last scan of the previous page.
         """
         pattern = None if not text else "%" + text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
         wanted = {"state = ?": state, "outcome = ?": outcome, "name LIKE ? ESCAPE '\\'": pattern}
@@ -226,20 +226,20 @@ class Scans:
         return [_scan(row) for row in rows], int(total)
 
     def finished_before(self, moment: float) -> list[str]:
-        """IDs of the scans that ended before a moment."""
+        """IDs of the scans that finished before a time."""
         with self._database.read() as connection:
             rows = connection.execute("SELECT id FROM scans WHERE state IN ('done', 'cancelled') AND finished < ?", (moment,)).fetchall()
         return [row[0] for row in rows]
 
     def places(self) -> tuple[list[str], list[str]]:
-        """(IDs of all scans, names of the files in the folder of uploads that one of them still needs)."""
+        """(IDs of all scans, names of the uploaded files that they still need)."""
         with self._database.read() as connection:
             ids = [row[0] for row in connection.execute("SELECT id FROM scans")]
             files = [row[0] for row in connection.execute("SELECT target FROM scans WHERE kind = 'upload' AND target IS NOT NULL")]
         return ids, files
 
     def counts(self) -> dict[str, int]:
-        """State -> how many scans are in it."""
+        """State -> number of scans."""
         with self._database.read() as connection:
             return {row[0]: row[1] for row in connection.execute("SELECT state, count(*) FROM scans GROUP BY state")}
 

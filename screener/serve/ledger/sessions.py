@@ -1,4 +1,4 @@
-"""Sessions in the ledger: who has signed in, by the hash of the cookie, so that the ledger holds no cookie that opens anything."""
+"""Sessions in the ledger. Only hashes of cookies are stored, so that the ledger contains no usable cookie."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Sessions:
         self._database = database
 
     def begin(self) -> str:
-        """A new session: the value of its cookie."""
+        """Create a session; returns the value of its cookie."""
         cookie = secrets.token_urlsafe(32)
         with self._database.write() as connection:
             connection.execute("DELETE FROM sessions WHERE expires < ?", (time.time(),))
@@ -26,13 +26,13 @@ class Sessions:
         return cookie
 
     def knows(self, cookie: str) -> bool:
-        """Whether a cookie is that of a session that lasts."""
+        """Whether a cookie belongs to a session that has not expired."""
         with self._database.read() as connection:
             row = connection.execute("SELECT 1 FROM sessions WHERE digest = ? AND expires >= ?", (_digest(cookie), time.time())).fetchone()
         return row is not None
 
     def end(self, cookie: str) -> None:
-        """The cookie opens nothing any more."""
+        """End the session of a cookie."""
         with self._database.write() as connection:
             connection.execute("DELETE FROM sessions WHERE digest = ?", (_digest(cookie),))
 

@@ -1,4 +1,4 @@
-"""Uploads in the ledger: how much of each file has arrived, and what became of it."""
+"""Uploads in the ledger: how much of each file was received, and the scan created from it."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from uuid import uuid4
 from screener.serve.ledger.database import Database
 
 KEPT_SECONDS = 24 * 3600.0
-"""After which an upload that was not made a scan is removed."""
+"""Seconds after which an upload without a scan is removed."""
 
 
 @dataclass(frozen=True)
 class Upload:
-    """received: bytes that are surely on the disk. file: its name in the folder of uploads. sha256: once it is whole. scan_id: of the scan
-    that it became."""
+    """received: bytes on the disk. file: name in the folder of uploads. sha256: once complete. scan_id: of the scan created from it."""
 
     id: str
     name: str
@@ -28,7 +27,7 @@ class Upload:
 
     @property
     def expires(self) -> float:
-        """When it is removed, in seconds since 1970."""
+        """Time of removal, in seconds since 1970."""
         return self.created + KEPT_SECONDS
 
 
@@ -39,7 +38,7 @@ class Uploads:
         self._database = database
 
     def create(self, name: str, length: int, suffix: str) -> Upload:
-        """An upload of which nothing has arrived."""
+        """Create an empty upload."""
         upload_id = uuid4().hex
         upload = Upload(upload_id, name, length, 0, time.time(), upload_id + suffix, None, None)
         with self._database.write() as connection:
@@ -50,39 +49,39 @@ class Uploads:
         return upload
 
     def find(self, upload_id: str) -> Upload | None:
-        """The upload of that name, None where there is none."""
+        """The upload with this ID, or None."""
         with self._database.read() as connection:
             row = connection.execute("SELECT * FROM uploads WHERE id = ?", (upload_id,)).fetchone()
         return Upload(**dict(row)) if row else None
 
     def grown(self, upload_id: str, received: int, sha256: str | None) -> None:
-        """So many bytes are on the disk by now. sha256: of all of them, once there are no more to come."""
+        """Record the bytes on the disk. sha256: of the file, once it is complete."""
         with self._database.write() as connection:
             connection.execute("UPDATE uploads SET received = ?, sha256 = ? WHERE id = ?", (received, sha256, upload_id))
 
     def used(self, upload_id: str, scan_id: str) -> None:
-        """It became, or was found to be, the content of a scan."""
+        """Record the scan that was created from this upload, or that has the same content."""
         with self._database.write() as connection:
             connection.execute("UPDATE uploads SET scan_id = ? WHERE id = ?", (scan_id, upload_id))
 
     def remove(self, upload_id: str) -> None:
-        """Away with the row."""
+        """Delete the row."""
         with self._database.write() as connection:
             connection.execute("DELETE FROM uploads WHERE id = ?", (upload_id,))
 
     def expired(self) -> list[Upload]:
-        """What is older than uploads are kept."""
+        """Uploads older than KEPT_SECONDS."""
         with self._database.read() as connection:
             rows = connection.execute("SELECT * FROM uploads WHERE created < ?", (time.time() - KEPT_SECONDS,)).fetchall()
         return [Upload(**dict(row)) for row in rows]
 
     def open_files(self) -> list[str]:
-        """Names of the files that are still to be made scans."""
+        """Names of the files without a scan."""
         with self._database.read() as connection:
             return [row[0] for row in connection.execute("SELECT file FROM uploads WHERE scan_id IS NULL")]
 
     def open_count(self) -> tuple[int, int]:
-        """(how many are not made scans yet, bytes that are still to come of all)."""
+        """(number of uploads without a scan, bytes still to be received for all of them)."""
         with self._database.read() as connection:
             row = connection.execute("SELECT count(*), coalesce(sum(length - received), 0) FROM uploads WHERE scan_id IS NULL").fetchone()
         return int(row[0]), int(row[1])

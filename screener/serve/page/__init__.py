@@ -1,4 +1,4 @@
-"""The web page: its templates, its static files, and signing in. Everything else on it comes through the API."""
+"""The web page: its templates, static files and sign-in. All other content comes from the API."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PAGE_POLICY = (
 )
 PAGE_HEADERS = {
     "Content-Security-Policy": PAGE_POLICY,
-    # Without any referrer a browser says "null" for the origin of a form, which is what a foreign page would say too.
+    # With `no-referrer`, browsers send the origin "null" with a form, which cannot be told from a foreign page.
     "Referrer-Policy": "same-origin",
 }
 _LOGIN_BYTES = 4096
@@ -32,7 +32,7 @@ _templates = Environment(loader=PackageLoader("screener.serve.page", "templates"
 
 
 class Assets(StaticFiles):
-    """Static files that a browser asks after each time, so that a new version shows at once."""
+    """Static files that browsers revalidate on each use, so that a new version is shown immediately."""
 
     def file_response(self, *args: object, **kwargs: object) -> Response:
         """One file."""
@@ -49,8 +49,8 @@ assets = Assets(directory=Path(__file__).parent / "static", check_dir=False)
 
 @router.get("/static/report.css")
 def report_style() -> Response:
-    """The style of report pages, in which this page is written too."""
-    from screener.report.html import page_style  # brings NumPy and OpenCV, which take a while; see `running`
+    """The style sheet of report pages, which this page uses too."""
+    from screener.report.html import page_style  # imports NumPy and OpenCV, which is slow; see `running`
 
     return Response(page_style(), media_type="text/css", headers={**PAGE_HEADERS, "Cache-Control": "no-cache"})
 
@@ -63,7 +63,7 @@ def index(service: ServiceGiven) -> Response:
 
 @router.get("/login")
 def login(request: Request, service: ServiceGiven, key: str | None = None) -> Response:
-    """Where one signs in, by the one-time link or with the token."""
+    """The sign-in page: signs in by the one-time link, or shows the form for the token."""
     if key is None:
         return rendered("login.html", service)
     gate: Gate = request.app.state.gate
@@ -76,7 +76,7 @@ def login(request: Request, service: ServiceGiven, key: str | None = None) -> Re
 
 @router.post("/login")
 async def sign_in(request: Request, service: ServiceGiven) -> Response:
-    """The token, as a form."""
+    """Sign in with the token from the form."""
     body = await small_body(request, _LOGIN_BYTES, service.options.body_seconds)
     given = parse_qs(body.decode("utf-8", "replace"), max_num_fields=4).get("token", [""])[0].strip()
     gate: Gate = request.app.state.gate
@@ -108,6 +108,6 @@ def _signed_in(request: Request, service: Service) -> Response:
 
 
 def rendered(name: str, service: Service, message: str = "", status: int = 200) -> Response:
-    """A template as an answer."""
+    """A response with a rendered template."""
     text = _templates.get_template(name).render(server=service.about(), message=message)
     return HTMLResponse(text, status, PAGE_HEADERS)

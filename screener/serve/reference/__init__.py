@@ -1,4 +1,4 @@
-"""A page that describes the API, made of its OpenAPI document: without a script, and without anything from outside."""
+"""A reference page of the API, generated from its OpenAPI document, without scripts or external resources."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _templates = Environment(
 
 @dataclass(frozen=True)
 class Row:
-    """A parameter, a field or an answer. kind: its type, in words."""
+    """A parameter, a field or a response. kind: its type, in words."""
 
     name: str
     kind: str
@@ -31,7 +31,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Operation:
-    """What can be asked of one path. anchor: of its heading."""
+    """An operation of one path. anchor: of its heading."""
 
     anchor: str
     method: str

@@ -1,6 +1,6 @@
-"""A worker: loads the models once, and judges one scan after the other until the server says no more, or is gone.
+"""Main module of a worker: loads the models once, and judges one scan after another until the server stops it or is gone.
 
-What it makes goes into the folder of the scan; the verdict itself goes to the server, which alone writes the ledger.
+Report and pictures are written to the scan's folder; the verdict is sent to the server, which alone writes the ledger.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from screener.serve.worker.line import Line
 
 
 class Jobs:
-    """What the server wants judged, and what it has called off."""
+    """The scans that the server has sent, and those that it has cancelled."""
 
     def __init__(self, line: Line) -> None:
         self._line = line
@@ -24,32 +24,32 @@ class Jobs:
         self.waiting: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
 
     def heard(self, message: dict[str, Any]) -> None:
-        """Something from the server."""
+        """Handle a message from the server."""
         if "cancel" in message:
             self._cancelled.add(str(message["cancel"]))
         else:
             self.waiting.put(message["judge"])
 
     def say(self, **message: Any) -> None:
-        """To the server."""
+        """Send a message to the server."""
         self._line.say(**message)
 
     def is_cancelled(self, scan_id: str) -> bool:
-        """Whether the server has called off a scan."""
+        """Whether the server has cancelled a scan."""
         return scan_id in self._cancelled
 
 
 def main() -> None:
-    """The worker's whole life."""
+    """Run the worker until it is stopped."""
     wait_asleep()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which tells us
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is handled by the server, which stops its workers
     line = Line()
     jobs = Jobs(line)
     start = line.begin(jobs.heard)
     try:
         judging = _loaded(start)
     except ScreenerError as error:
-        line.say(failed=str(error))  # settings, weights or device are at fault: starting it again would change nothing
+        line.say(failed=str(error))  # settings, weights or device are wrong: a restart would not help
         return
     line.say(ready=judging.facts)
     while True:
@@ -61,7 +61,7 @@ def _loaded(start: dict[str, Any]) -> Any:
     from screener.video import start_decoder
 
     settings = ScanSettings.from_mapping(start["settings"])
-    start_decoder(settings)  # while PyTorch is loaded, which takes as long
+    start_decoder(settings)  # in parallel with loading PyTorch
     from screener.serve.worker.judging import Judging
 
     checkpoint = start["checkpoint"]

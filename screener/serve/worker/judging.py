@@ -1,4 +1,4 @@
-"""One scan in, its verdict and what is shown of it out: by the same code as `screener scan`, so that the verdict is the same.
+"""One scan in, its verdict, report and pictures out, by the same code as `screener scan`, so that the verdict is the same.
 
 Runs in a worker. Knows models, reports and the folder of the scan; does not know the server or its ledger.
 """
@@ -40,27 +40,27 @@ from screener.video.sources import file_source, printable_name
 PROGRESS_SECONDS = 0.2
 THUMBNAIL_PX = 320
 KEPT_SCREENERS = 3
-"""Sets of models with settings of their own; they share the weights' file, and cost a moment to make."""
+"""Most model sets that are kept, one per combination of settings. They share the loaded weights and are quick to create."""
 
 
 class Server(Protocol):
-    """What is asked of the line to the server."""
+    """The part of the connection to the server that judging uses."""
 
     def say(self, **message: Any) -> None:
-        """Tell it something."""
+        """Send a message."""
         ...
 
     def is_cancelled(self, scan_id: str) -> bool:
-        """Whether it has called off a scan."""
+        """Whether the server has cancelled a scan."""
         ...
 
 
 class Cancelled(BaseException):
-    """The scan was called off; like KeyboardInterrupt, nothing between here and the worker may swallow it."""
+    """The scan was cancelled. A BaseException, like KeyboardInterrupt, so that no code in between swallows it."""
 
 
 class Judging:
-    """Models, and everything that a worker does with them. facts: what every verdict rests on besides input and settings."""
+    """Judges scans with loaded models. facts: what every verdict depends on besides input and settings."""
 
     def __init__(self, settings: ScanSettings, checkpoint: Path | None, scans: Path, workers: int) -> None:
         """Raises CheckpointError, SettingsError and DeviceError."""
@@ -72,9 +72,9 @@ class Judging:
         self.facts = facts_of(first.scan(SourceFailure("nothing", "not_found", "")))
 
     def judge(self, job: dict[str, Any], server: Server) -> dict[str, Any]:
-        """What is to be said of a scan: `judged`, `cancelled`, or `postponed` where nothing can be written.
+        """The reply for a scan: `judged`, `cancelled`, or `postponed` if its files cannot be written.
 
-        Raises what no scan can be done with, such as a device that has failed.
+        Raises errors that affect every scan, such as a failed device.
         """
         scan_id = str(job["id"])
         screener = self._screener(ScanSettings.from_mapping(job["settings"]))
@@ -89,7 +89,7 @@ class Judging:
             return {"cancelled": scan_id}
         try:
             shown = show(verdict, screener.first_picture, self._scans / scan_id)
-        except OutputError as error:  # a full disk is no fault of the scan's
+        except OutputError as error:  # a full disk is not the scan's fault
             return {"postponed": scan_id, "why": str(error)}
         return {"judged": scan_id, "document": JsonWriter(1).one(verdict), "facts": self.facts, "summary": {**summary_of(verdict), **shown}}
 
@@ -109,7 +109,7 @@ class Judging:
 
 
 class _Seeing(Screener):
-    """Keeps a small copy of the first picture that it judges."""
+    """A Screener that keeps a small copy of the first picture it judges."""
 
     first_picture: NDArray[np.uint8] | None = None
 
@@ -124,14 +124,14 @@ class _Seeing(Screener):
 
 
 class _Telling(QuietProgress):
-    """Progress that goes to the server, a few times a second; ends a scan that was called off."""
+    """Sends progress to the server, a few times a second, and stops a cancelled scan."""
 
     def __init__(self, scan_id: str, server: Server) -> None:
         self._scan_id, self._server = scan_id, server
         self._begun = self._told = time.monotonic()
 
     def advance(self, frames_done: int, expected_frames: int | None = None) -> None:
-        """Frames judged so far, of how many that are expected, None where that is not known."""
+        """Frames judged so far, and how many are expected, None if unknown."""
         if self._server.is_cancelled(self._scan_id):
             raise Cancelled
         now = time.monotonic()
@@ -148,20 +148,20 @@ class _Telling(QuietProgress):
 
 
 def source_of(job: dict[str, Any]) -> Source:
-    """The input that a scan names. An upload's own name is what the verdict calls it, not that of the file it lies in."""
+    """The input of a scan. The verdict uses an upload's original name, not that of the stored file."""
     if job["kind"] == "url":
         return Source(str(job["target"]), "url", printable_name(masked(str(job["target"]))))
     return file_source(str(job["target"]), str(job["name"]))
 
 
 def facts_of(verdict: Verdict) -> str:
-    """A hash of all that a verdict rests on besides the input and the settings."""
+    """A hash of everything that a verdict depends on besides the input and the settings."""
     rests_on = {"schema_version": SCHEMA_VERSION, "checkpoint": verdict.checkpoint["sha256"], "versions": verdict.versions}
     return hashlib.sha256(json.dumps(rests_on, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def summary_of(verdict: Verdict) -> dict[str, Any]:
-    """What lists of scans say of a verdict, with the sentences of its page."""
+    """The summary of a verdict for lists of scans, with sentences of its page."""
     public, page = verdict.to_dict(), page_of(replace(verdict, frames=()))
     taken = ("sha256", "outcome", "p_fake", "interval", "threshold", "coverage", "reasons", "warnings")
     words = {
@@ -176,10 +176,10 @@ def summary_of(verdict: Verdict) -> dict[str, Any]:
 
 
 def show(verdict: Verdict, first_picture: NDArray[np.uint8] | None, folder: Path) -> dict[str, Any]:
-    """Write what is shown of a scan. How many crops there are, and whether there is a thumbnail. Raises OutputError."""
+    """Write a scan's report and pictures. Returns the number of crops, and whether there is a thumbnail. Raises OutputError."""
     make_folder(folder / "crops")
     make_folder(folder / "markers")
-    write_markers(folder / "markers", "markers", verdict, None)  # an upload has no place that an editing program could find it at
+    write_markers(folder / "markers", "markers", verdict, None)  # an upload has no path that an editing program could open
     write_whole(folder / "report.html", rendered(page_of(verdict)), follow=False)
     listed = []
     for number, (person, score) in enumerate(telling_crops(verdict)):
@@ -193,7 +193,7 @@ def show(verdict: Verdict, first_picture: NDArray[np.uint8] | None, folder: Path
 
 
 def telling_crops(verdict: Verdict) -> list[tuple[int, FaceScore]]:
-    """(number of the person, score) of the faces whose pictures are kept: the most suspicious person first, and of each the worst face."""
+    """(person number, score) of the faces whose pictures are kept: the most suspicious person first, then the highest score."""
     kept: dict[int, list[FaceScore]] = {}
     for score in verdict.frames:
         if score.thumbnail_rgb is not None:
@@ -208,7 +208,7 @@ def _of_crop(score: FaceScore) -> dict[str, Any]:
 
 
 def _judged(screener: Screener, source: Source, progress: _Telling) -> Verdict:
-    """By way of a run over one input, which makes a row also of an input that screener itself fails on."""
+    """Judge as a batch of one input, which returns a verdict even if screener fails on the input."""
     rows: list[Judged] = []
     keep: Callable[[Judged], None] = rows.append
     Batch([source], screener, progress).run(keep)

@@ -1,4 +1,4 @@
-"""The server's side of one worker: started, told what to judge, heard, started again when it dies.
+"""The server's side of one worker: starts it, sends it scans, receives results, and restarts it when it dies.
 
 Does not know the ledger, nor what is done with a verdict.
 """
@@ -13,14 +13,14 @@ from screener.errors import ScreenerError
 from screener.serve.worker.pipe import Pipe
 
 CANCEL_SECONDS = 5.0
-"""For a worker to let go of a scan that was called off, before it is ended."""
+"""Seconds for a worker to stop a cancelled scan before it is killed."""
 
 PAUSES_SECONDS = (0.0, 1.0, 2.0, 5.0, 15.0, 30.0)
-"""Before a worker that has died without becoming ready is started again, for the first time, the second, and so on."""
+"""Seconds before a worker that died during its start is restarted: after the first death, the second, and so on."""
 
 
 class WorkerDiedError(Exception):
-    """The worker ended in the middle of a scan."""
+    """The worker ended during a scan."""
 
 
 class CannotStartError(ScreenerError):
@@ -28,10 +28,10 @@ class CannotStartError(ScreenerError):
 
 
 class Keeper:
-    """One worker. state: `loading`, `ready` or `restarting`. facts: what its verdicts rest on, once it was ready."""
+    """One worker. state: `loading`, `ready` or `restarting`. facts: what its verdicts depend on, once it was ready."""
 
     def __init__(self, start: dict[str, Any], on_state: Callable[[], None] = lambda: None) -> None:
-        """start: what it is told first. on_state: called whenever `state` has changed."""
+        """start: first message to the worker. on_state: called whenever `state` changes."""
         self._start, self._on_state = start, on_state
         self._pipe: Pipe | None = None
         self._cancelling = ""
@@ -41,11 +41,11 @@ class Keeper:
 
     @property
     def pid(self) -> int | None:
-        """Of the process that runs now, if one does."""
+        """Process ID of the running worker, or None."""
         return None if self._pipe is None else self._pipe.pid
 
     async def ready(self) -> None:
-        """Have a worker that waits for work; one that dies while it loads is started again, after a pause. Raises CannotStartError."""
+        """Wait for a ready worker; one that dies while loading is restarted after a pause. Raises CannotStartError."""
         while self.pid is None or self.state != "ready":
             await asyncio.sleep(PAUSES_SECONDS[min(self._failures, len(PAUSES_SECONDS) - 1)])
             await self.close()
@@ -73,24 +73,24 @@ class Keeper:
         raise WorkerDiedError(f"exit status {pipe.exit_status}")
 
     def cancel(self, scan_id: str) -> None:
-        """Call off the scan that is being judged; a worker that does not let go of it is ended."""
+        """Cancel the current scan; a worker that does not stop in time is killed."""
         if self._pipe is not None:
             self._cancelling = scan_id
             self._pipe.say(cancel=scan_id)
             asyncio.get_running_loop().call_later(CANCEL_SECONDS, self._end_if_at_work, self._pipe, scan_id)
 
     def let_go(self) -> None:
-        """The scan that was called off is over."""
+        """The cancelled scan has stopped."""
         self._cancelling = ""
 
     async def ended(self) -> None:
-        """Until the process ends, while it has nothing to do."""
+        """Wait until the idle process ends."""
         if self._pipe is not None:
             await self._pipe.ended()
             self._became("restarting")
 
     async def close(self) -> None:
-        """End the worker, whatever it is at."""
+        """Stop the worker, even during a scan."""
         if self._pipe is not None:
             await self._pipe.close()
 

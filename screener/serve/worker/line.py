@@ -1,4 +1,4 @@
-"""A worker's side of the pipes to its server. Knows messages and descriptors, and nothing of what is done."""
+"""A worker's side of the pipes to its server. Knows messages and file descriptors, not their meaning."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from screener.serve.worker.messages import framed, read_message
 
 
 class Line:
-    """The pipes to the server. Descriptor 1 leads to standard error from here on, so that no library can print into an answer.
+    """The pipes to the server. Redirects descriptor 1 to standard error, so that no library can print into a message.
 
-    Whenever the server is gone, the process ends at once: a server that was killed leaves no worker behind, whatever that is at.
+    The process exits immediately if the server is gone, so that a killed server leaves no workers behind.
     """
 
     def __init__(self) -> None:
@@ -25,7 +25,7 @@ class Line:
         self._lock = threading.Lock()
 
     def begin(self, heard: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
-        """What the server says first. heard: called with everything that it says after that, in a thread of its own."""
+        """The server's first message. heard: called with each later message, in a separate thread."""
         message = read_message(self._in)
         if message is None:
             os._exit(0)
@@ -33,7 +33,7 @@ class Line:
         return dict(message["start"])
 
     def say(self, **message: Any) -> None:
-        """To the server."""
+        """Send a message to the server."""
         try:
             with self._lock:
                 self._out.write(framed(message))

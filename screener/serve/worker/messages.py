@@ -1,4 +1,4 @@
-"""What the server and its workers say to each other: JSON objects, each after its length. Knows the form and nothing of the meaning.
+"""The messages between server and workers: JSON objects, each preceded by its length. Knows the format, not the meaning.
 
 To a worker: `{"start": ...}` once, `{"judge": ...}` one at a time, `{"cancel": id}`.
 From a worker: `{"ready": facts}`, `{"progress": ...}`, `{"judged": ...}`, `{"cancelled": id}`, `{"postponed": id, "why": words}`,
@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 LENGTH = struct.Struct("<Q")
 
 MOST_BYTES = 1 << 30
-"""Of one message; the verdict on hours of video at every frame is some hundred MiB."""
+"""Largest message; the verdict on every frame of hours of video has some hundred MiB."""
 
 
 def framed(message: Mapping[str, Any]) -> bytes:
@@ -36,7 +36,7 @@ def read_message(stream: BinaryIO) -> dict[str, Any] | None:
 
 
 async def receive_message(stream: asyncio.StreamReader) -> dict[str, Any] | None:
-    """The next message, None when the other side has ended. Raises ValueError for what is none."""
+    """The next message, None at the end of the stream. Raises ValueError for an invalid message."""
     try:
         (length,) = LENGTH.unpack(await stream.readexactly(LENGTH.size))
         if length > MOST_BYTES:

@@ -1,4 +1,4 @@
-"""The server's side of a process of its own and the pipe to it. Knows processes and messages, and nothing of their meaning."""
+"""The server's side of a worker process and the pipe to it. Knows processes and messages, not their meaning."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from screener.video.sandbox.child import START
 
 
 class Pipe:
-    """One process. What is said to one that has died is lost without a word: the missing answer tells."""
+    """One process. Messages to a dead process are dropped silently; the missing reply reveals its death."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
 
     @classmethod
     async def opened(cls, worker: str, start: Mapping[str, Any]) -> Self:
-        """A new process. worker: the module of this package whose `main` it runs. start: what it is told first."""
+        """Start a process. worker: the module of this package whose `main` it runs. start: its first message."""
         package = Path(__file__).resolve().parents[2]
         process = await asyncio.create_subprocess_exec(
-            # -P: nothing is imported from the folder that the user happens to be in.
+            # -P: import nothing from the current folder.
             sys.executable, "-P", "-c", START.replace("{worker}", worker), os.fspath(package),
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, start_new_session=True,
         )  # fmt: skip
@@ -35,22 +35,22 @@ class Pipe:
 
     @property
     def pid(self) -> int | None:
-        """Of the process, if it runs."""
+        """Process ID, None if it has ended."""
         return self._process.pid if self._process.returncode is None else None
 
     @property
     def exit_status(self) -> int | None:
-        """Of the process, once it has ended; negative for a signal."""
+        """Exit status, once the process has ended; negative for a signal."""
         return self._process.returncode
 
     def say(self, **message: Any) -> None:
-        """To the process."""
+        """Send a message to the process."""
         assert self._process.stdin is not None
         with suppress(OSError, RuntimeError):
             self._process.stdin.write(framed(message))
 
     async def heard(self) -> dict[str, Any] | None:
-        """The next thing that it says; None when it has ended, or says what makes no sense, and was ended for it."""
+        """The next message; None if the process has ended, or was killed because of an invalid message."""
         assert self._process.stdout is not None
         try:
             said = await receive_message(self._process.stdout)
@@ -61,16 +61,16 @@ class Pipe:
         return said
 
     async def ended(self) -> None:
-        """Until the process ends by itself."""
+        """Wait until the process ends by itself."""
         await self._process.wait()
 
     def kill(self) -> None:
-        """End it now."""
+        """Kill the process."""
         with suppress(ProcessLookupError):
             self._process.kill()
 
     async def close(self) -> None:
-        """End it, and wait for that."""
+        """Kill the process and wait for its end."""
         self.kill()
         if self._process.stdin is not None:
             self._process.stdin.close()

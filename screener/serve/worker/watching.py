@@ -1,4 +1,4 @@
-"""A worker that watches one source without end, and tells the server what `screener live` would tell; runs in a process of its own.
+"""Main module of a worker that watches one source and sends the server the events of `screener live`.
 
 Pictures are drawn and encoded once for all viewers, and only while there are any.
 """
@@ -22,14 +22,14 @@ from screener.watching.events import event_line
 from screener.watching.records import LiveUpdate
 
 TOLD_SECONDS = 0.25
-"""Between two updates without an event."""
+"""Seconds between updates without an event."""
 
 PICTURE_SECONDS = 0.08
 PICTURE_PX = 1280
 
 
 class Watching:
-    """One watch, told to the server. viewers: how many look at its pictures now."""
+    """One watch that reports to the server. viewers: current number of viewers of its pictures."""
 
     def __init__(self, line: Line) -> None:
         self._line = line
@@ -38,11 +38,11 @@ class Watching:
         self.viewers = 0
 
     def heard(self, message: dict[str, Any]) -> None:
-        """Something from the server."""
+        """Handle a message from the server."""
         self.viewers = int(message["viewers"])
 
     def tell(self, update: LiveUpdate) -> None:
-        """What there is to tell of an update, and its picture if somebody looks and it is time for one."""
+        """Send an update, and its picture if there are viewers and one is due."""
         now = time.monotonic()
         events = [json.loads(event_line(event)) for event in update.events if event.kind != "start"]
         if events or update.state != self._state or now - self._told >= TOLD_SECONDS:
@@ -55,7 +55,7 @@ class Watching:
 
 
 def main() -> None:
-    """The worker's whole life: to the end of the source, if it has one."""
+    """Run the watch to the end of its source."""
     wait_asleep()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     line = Line()
