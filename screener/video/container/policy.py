@@ -35,24 +35,24 @@ _ANY_THREADS = frozenset({"opencv", "nvdec", "pyav"})
 
 RULES = (
     # Sizes and shapes: OpenCV scales every picture to the first one's size, and supports one sample aspect ratio per file.
-    Rule("its sizes are not written where they are looked for", lambda facts: not facts.sets_readable, frozenset({"opencv"})),
-    Rule("its pictures change size, shape or depth on the way", lambda facts: facts.parameter_sets > 1, _OPENCV, in_order=True),
+    Rule("sizes are not where they are expected", lambda facts: not facts.sets_readable, frozenset({"opencv"})),
+    Rule("pictures change in size, shape or bit depth", lambda facts: facts.parameter_sets > 1, _OPENCV, in_order=True),
     # Fields: OpenCV cannot convert them, and returns uninitialised memory.
-    Rule("its pictures are interlaced, or may be", lambda facts: facts.interlaced, _OPENCV, in_order=True, warning="interlaced"),
+    Rule("pictures are, or may be, interlaced", lambda facts: facts.interlaced, _OPENCV, in_order=True, warning="interlaced"),
     # Orientation: OpenCV rotates but does not mirror, and ignores orientation messages inside pictures.
-    Rule("it is to be mirrored", lambda facts: facts.is_mirrored, _OPENCV),
-    Rule("its pictures, not their container, say how they are turned", lambda facts: facts.is_turned_within, _OPENCV),
+    Rule("it must be mirrored", lambda facts: facts.is_mirrored, _OPENCV),
+    Rule("the orientation is in the stream, not in the container", lambda facts: facts.is_turned_within, _OPENCV),
     # Colours: OpenCV's FFmpeg converts them differently.
-    Rule("its colours are high dynamic range", lambda facts: facts.is_high_dynamic, _OPENCV, warning="hdr"),
-    Rule("its colours are wider than a screen's", lambda facts: facts.has_wide_colours, _OPENCV),
+    Rule("colours are high dynamic range", lambda facts: facts.is_high_dynamic, _OPENCV, warning="hdr"),
+    Rule("the colour gamut is wider than a standard screen's", lambda facts: facts.has_wide_colours, _OPENCV),
     # Damage: decoders that conceal it are checked picture by picture.
-    Rule("its decoder conceals damage within a picture", lambda facts: facts.codec in {"mjpeg", "vp8"}, _ANY_THREADS),
-    Rule("its decoder is right in one thread alone", lambda facts: facts.codec == "dirac", _OPENCV),
+    Rule("the decoder conceals damage within a picture", lambda facts: facts.codec in {"mjpeg", "vp8"}, _ANY_THREADS),
+    Rule("the decoder is correct only in one thread", lambda facts: facts.codec == "dirac", _OPENCV),
     # Parts: what is not read is reported.
-    Rule("there are other streams of moving pictures", lambda f: f.other_streams > 0, _OPENCV, warning="multi_video", reason="unread_part"),
-    Rule("it is not the first stream", lambda facts: not facts.is_first, _OPENCV),
+    Rule("there are several video streams", lambda f: f.other_streams > 0, _OPENCV, warning="multi_video", reason="unread_part"),
+    Rule("the video is not the first stream", lambda facts: not facts.is_first, _OPENCV),
     Rule("another recording follows", lambda facts: facts.another_recording, in_order=True, warning="second_part", reason="unread_part"),
-    Rule("pictures are only given out to be thrown away", lambda facts: facts.unread_pictures > 0, in_order=True, reason="unread_part"),
+    Rule("some pictures are marked to be discarded", lambda facts: facts.unread_pictures > 0, in_order=True, reason="unread_part"),
     Rule(
         "an edit list hides pictures from players",
         lambda facts: facts.hidden_pictures > 0,
@@ -62,12 +62,12 @@ RULES = (
         warning="hidden_pictures",
     ),
     # Times: a seek relies on them, and finds only one of several parts with the same times.
-    Rule("its container gives no times", lambda facts: bool(facts.formats & UNTIMED), in_order=True),
-    Rule("its times are those of coding", lambda facts: facts.reorders and bool(facts.formats & TIMED_AS_CODED), in_order=True),
-    Rule("not every picture has a time of its own", lambda facts: facts.unplaced_pictures > 0, in_order=True),
-    Rule("several recordings were strung together", lambda facts: facts.is_strung, in_order=True),
-    Rule("there was no time to look through its packets", lambda facts: facts.is_unwalked, reason="limit_time"),
-    Rule("its container contradicts itself, begins late or ends early", lambda facts: facts.is_damaged, in_order=True),
+    Rule("the container has no timestamps", lambda facts: bool(facts.formats & UNTIMED), in_order=True),
+    Rule("timestamps are decoding times", lambda facts: facts.reorders and bool(facts.formats & TIMED_AS_CODED), in_order=True),
+    Rule("some pictures have no timestamp", lambda facts: facts.unplaced_pictures > 0, in_order=True),
+    Rule("several recordings were concatenated", lambda facts: facts.is_strung, in_order=True),
+    Rule("there was no time to read all packets", lambda facts: facts.is_unwalked, reason="limit_time"),
+    Rule("the container contradicts itself, starts late or ends early", lambda facts: facts.is_damaged, in_order=True),
 )
 
 READERS = ("nvdec", "opencv", "pyav", "careful")

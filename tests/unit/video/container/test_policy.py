@@ -14,27 +14,27 @@ from screener.video.container.policy import READERS, RULES, plan_for
 PLAIN = Facts("mov,mp4,m4a,3gp,3g2,mj2", "h264")
 
 CASES = {
-    "its sizes are not written where they are looked for": {"sets_readable": False},
-    "its pictures change size, shape or depth on the way": {"parameter_sets": 2},
-    "its pictures are interlaced, or may be": {"interlaced": True},
-    "its pictures, not their container, say how they are turned": {"is_turned_within": True},
-    "its colours are high dynamic range": {"transfer": 16},
-    "its colours are wider than a screen's": {"primaries": 9},
-    "its decoder conceals damage within a picture": {"codec": "mjpeg"},
-    "its decoder is right in one thread alone": {"codec": "dirac"},
-    "there are other streams of moving pictures": {"other_streams": 1},
-    "it is not the first stream": {"is_first": False},
+    "sizes are not where they are expected": {"sets_readable": False},
+    "pictures change in size, shape or bit depth": {"parameter_sets": 2},
+    "pictures are, or may be, interlaced": {"interlaced": True},
+    "the orientation is in the stream, not in the container": {"is_turned_within": True},
+    "colours are high dynamic range": {"transfer": 16},
+    "the colour gamut is wider than a standard screen's": {"primaries": 9},
+    "the decoder conceals damage within a picture": {"codec": "mjpeg"},
+    "the decoder is correct only in one thread": {"codec": "dirac"},
+    "there are several video streams": {"other_streams": 1},
+    "the video is not the first stream": {"is_first": False},
     "another recording follows": {"another_recording": True},
-    "pictures are only given out to be thrown away": {"unread_pictures": 1},
+    "some pictures are marked to be discarded": {"unread_pictures": 1},
     "an edit list hides pictures from players": {"hidden_pictures": 1},
-    "its container gives no times": {"format": "avi"},
-    "its times are those of coding": {"format": "asf", "reorders": True},
-    "not every picture has a time of its own": {"unplaced_pictures": 1},
-    "several recordings were strung together": {"is_strung": True},
-    "there was no time to look through its packets": {"is_unwalked": True},
-    "its container contradicts itself, begins late or ends early": {"is_damaged": True},
+    "the container has no timestamps": {"format": "avi"},
+    "timestamps are decoding times": {"format": "asf", "reorders": True},
+    "some pictures have no timestamp": {"unplaced_pictures": 1},
+    "several recordings were concatenated": {"is_strung": True},
+    "there was no time to read all packets": {"is_unwalked": True},
+    "the container contradicts itself, starts late or ends early": {"is_damaged": True},
 }
-"""Fact -> the values that make it so. Mirroring is told from a picture, and tested on files."""
+"""Fact -> the values that make it true. Mirroring is found from a picture, and tested on files."""
 
 
 def test_a_plain_file_is_opencvs() -> None:
