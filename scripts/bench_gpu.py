@@ -1,14 +1,14 @@
-"""What a graphics card makes of the network, of whole scans and of the face detector, and which share of its matrix peak that is.
+"""Benchmarks the network, whole scans and the face detector on a graphics card, and relates them to the card's peak for matrix products.
 
     python scripts/bench_gpu.py [--checkpoint PATH] [--device cuda|mps|cpu] [--batches 1 8 32 ...] [--workers 1 2 ...] [--no-compile]
 
-The peak is measured, by large matrix products in the same dtype, so that no table of cards is needed. A row of the network is the whole way
-of a batch as a scan goes it: bytes up, normalised, scored, answers back; once each batch is waited for before the next is begun, once the
-next is begun first, as scans do on CUDA. Scans are of one made clip again and again, so that files come from memory and not from a disk.
-Channels that are copies are computed once; `--parted` computes all, as for a head that was trained on a backbone of its own.
+The peak is measured with large matrix products in the same dtype, so that no table of cards is needed. A row of the network is the complete
+path of a batch in a scan: upload, normalise, score, download; once waiting for each batch before the next starts, once with the next batch
+in flight, as scans do on CUDA. Scans repeat one generated clip, so that files come from memory instead of a disk. Duplicate channels are
+computed once; `--parted` computes all, as for a head trained on its own backbone.
 
-Needs a card, and says so where there is none (exit status 2). `--device cpu` runs through all of it in small, to try the script itself:
-what it prints then says nothing about any card. Nothing that this script can measure on a card has been measured yet.
+Without a card it says so and exits with 2. `--device cpu` runs everything at a small scale to test the script; its figures say nothing
+about any card. Nothing that this script can measure on a card has been measured yet.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""`screener scan` against the script that one would write first, on the same frames of the same clips, in turns, models loaded in both.
+"""Compares `screener scan` with a straightforward script on the same frames of the same clips, in turns, with models loaded in both.
 
     python scripts/bench_vs_naive.py [CLIP...] [--repeats 5] [--sizes 480p 720p 1080p] [--people 1 3 10] [--own-channels]
 
-The first script is `first_script.py`, in a process of its own. Both use the same weights and all cores. Clips are made when none are given
-(one portrait again and again: they say how long it takes, not how well it judges). Prints, for each clip, both times in CPU seconds and
-wall time, the ratio with its range over the repeats, and the ratio to the floor. --own-channels measures as for weights all of whose
-channels differ: the default ones repeat channels, which `screener` computes once and the first script as often as they are there.
+The straightforward script is `first_script.py`, in a separate process. Both use the same weights and all cores. By default clips are
+generated (one portrait repeated: they measure time, not accuracy). Prints, for each clip, both times in CPU seconds and wall time, the
+ratio with its range over the repeats, and the ratio to the floor. --own-channels measures weights whose channels are all different: the
+default weights repeat channels, which `screener` computes once and the first script every time.
 """
 
 from __future__ import annotations

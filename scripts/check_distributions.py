@@ -1,4 +1,4 @@
-"""What must be in a wheel and a source distribution of screener is there, and nothing that must not.
+"""Checks that a wheel and a source distribution of screener contain all required files and no others.
 
 python scripts/check_distributions.py dist
 """

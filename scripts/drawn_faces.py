@@ -1,4 +1,4 @@
-"""For scripts that need some faces of a folder of pictures and not all: a number of them, drawn at random, the same at each call."""
+"""Draws a number of faces at random, but reproducibly, from a folder of pictures, for scripts that do not need all of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The script that one would write first: what `bench_vs_naive.py` holds `screener scan` against.
+"""The straightforward script that `bench_vs_naive.py` compares `screener scan` with.
 
     python scripts/first_script.py [--checkpoint PATH]
 

@@ -1,4 +1,4 @@
-"""Damages small videos in every way at once and holds what the reader says of them against an independent count.
+"""Damages small videos in many ways and compares the reader's result with an independent count of frames.
 
     python scripts/fuzz.py                        # 2,000 mutants: crashes, hangs, and copies wrongly called completely read
     python scripts/fuzz.py --mutants 0            # until it is interrupted, each round with a seed of its own

@@ -1,4 +1,4 @@
-"""MTCNN's weights as facenet-pytorch publishes them -> `screener/faces/mtcnn.safetensors`, with the licence in its metadata.
+"""Converts MTCNN's weights, as published by facenet-pytorch, into `screener/faces/mtcnn.safetensors`, with the licence in its metadata.
 
     python scripts/make_mtcnn_weights.py            # writes the file again; the bytes are the same
     python scripts/make_mtcnn_weights.py --check    # exit status 1 if the file in the package is another

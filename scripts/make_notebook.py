@@ -1,4 +1,4 @@
-"""The notebook of the documentation: its cells, run from first to last, with what they print and draw.
+"""Generates the notebook of the documentation by running its cells and storing their output.
 
     python scripts/make_notebook.py [docs/how-to/notebook.ipynb]
 

@@ -1,4 +1,4 @@
-"""For the measurements that need thousands of inputs: small ones of many kinds, all different, and a tiny network to judge them with."""
+"""Many small, different inputs of many kinds, and a tiny network, for measurements that need thousands of inputs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far the scores of one clip move with batch size, entry point and dtype; prints the largest difference of each comparison.
+"""Measures how much a clip's scores depend on batch size, entry point and dtype; prints the largest difference of each comparison.
 
     python scripts/measure_agreement.py CLIP...
 

@@ -1,4 +1,4 @@
-"""Memory of one run over ten thousand inputs: it must not grow with their number.
+"""Measures the memory of one run over ten thousand inputs, which must not grow with their number.
 
     python scripts/measure_batch_memory.py [--inputs 10000] [--plain]
 

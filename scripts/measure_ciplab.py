@@ -1,13 +1,13 @@
-"""The picture set of the method's first publication: the head alone, trained on 80 % of it and judged on the other 20 %, five times.
+"""Trains the head on 80 % of CIPLAB, the picture set of the method's first publication, and tests it on the other 20 %, five times.
 
     python scripts/measure_ciplab.py FACES RUN_FOLDER [--preset improved --epochs 8 --batch-size 32]
 
-FACES holds ciplab/{real,fake}/. The five fifths are disjoint, so that every picture is judged once; nothing is chosen by looking at them:
-the last epoch's weights are judged at even odds. The backbone of the default weights has met most of these pictures in its own training.
-What it never met (`training.pictures.held_out`) is therefore printed beside the rest, and is the figure to believe.
-The default weights are an exact widening of a thinner network. Backbone and head are that network here, which gives the same features and
-makes the head as thin; `--wide` trains the head on all the channels that the default weights promise.
-Published: accuracy 0.687, F1 0.723, with *real* as the positive class; here fake is positive, and F1 of real is printed too.
+FACES contains ciplab/{real,fake}/. The five folds are disjoint, so that every picture is tested once. No choice is based on test results:
+the last epoch's weights decide at 0.5. Most of these pictures were in the training data of the default backbone, so the pictures that were
+not (`training.pictures.held_out`) are reported separately; only their figure is valid. The default weights are an exact widening of a
+narrower network. By default backbone and head are that network, which gives the same features and a narrow head; `--wide` trains the head
+on all channels of the default weights. Published: accuracy 0.687, F1 0.723, with *real* as the positive class; here fake is positive, and
+F1 of real is printed too.
 """
 
 from __future__ import annotations

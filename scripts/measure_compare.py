@@ -1,12 +1,12 @@
-"""How often `compare` finds a replaced face, and how often it finds one where there is none: on labelled scenes, and on copies of them.
+"""Measures how often `compare` finds replaced faces, and its false alarms, on labelled scenes and on re-encoded copies of them.
 
-A folder with a manifest.csv of path,label,group is taken: in each group that has both, the first real video is held against each fake, and
-against copies of itself that are encoded anew here, with other codecs, sizes, rates and qualities, and against unrelated videos.
+DATA contains a manifest.csv with path,label,group. In each group with both labels, the first real video is compared with each fake, with
+copies of itself in other codecs, sizes, rates and qualities, and with unrelated videos.
 
     python scripts/measure_compare.py DATA [--copies-of 1] [--only GROUP]
 
-Prints a line per comparison and the figures; nothing of any picture is kept. The last figure judges each scene by a threshold that was
-chosen on the other scenes alone: the geometric middle between the copies that differ most and the replaced faces that differ least.
+Prints a line per comparison and the figures; no pictures are stored. The last figure judges each scene by a threshold chosen on the other
+scenes: the geometric mean of the most different copy and the least different replaced face.
 """
 
 from __future__ import annotations

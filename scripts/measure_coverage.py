@@ -1,17 +1,16 @@
-"""Makes clips whose every frame carries its own number, damages and joins them, and holds what a scan saw against what is there.
+"""Generates clips in which every frame carries its number, damages and joins them, and compares what a scan judged with what they contain.
 
     python scripts/measure_coverage.py                          # 1,000 files of seed 1
     python scripts/measure_coverage.py --only "edit list" --files 12
     python scripts/measure_coverage.py --first 137 --files 1 --keep FOLDER    # one file again, kept if it fails
 
-Every container and codec that PyAV can write here, and the kinds of `truth.kinds`. A file fails
-- as a false complete when an answer whose coverage is `complete` has not seen, upright and in its own proportions, a frame that was
-  written, or that a plain decode with PyAV sees (in a sample: a stretch longer than its slices), or has judged a picture of which no
-  number can be read;
-- for wrong times when a frame that was judged was given a time more than a frame off;
-- when the scan crashed or hung, or named no reason for an answer that is not complete.
-Damage that garbles a picture while container and decoder find everything in order is counted as mute, and is no failure.
-A file that cannot be written here is not counted. It depends on the seed and its number alone. Ends with 1 when anything failed.
+Covers every container and codec that PyAV can write here, and the kinds of `truth.kinds`. A file fails
+- as a false complete if a result with coverage `complete` missed, upright and in its own proportions, a frame that was written, or that a
+  plain decode with PyAV sees (in a sample: an interval longer than its slices), or judged a picture without a readable number;
+- for wrong times if a judged frame's time is off by more than one frame;
+- if the scan crashed or hung, or gave no reason for incomplete coverage.
+Damage that garbles a picture without any error from container or decoder is counted as mute, and not as a failure. A file that cannot be
+written here is not counted. A file depends only on the seed and its number. Exits with 1 if any file failed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What each engine costs and changes: processor time a crop, differences of p_fake, video AUC and verdicts, on labelled clips.
+"""Measures what each engine costs and changes on labelled clips: CPU time per crop, differences of p_fake, video AUC and verdicts.
 
     python scripts/measure_engines.py CLIPS CROPS.npz [--parted] [--every N] [--threads N] [--clip FILE...]
 

@@ -1,4 +1,4 @@
-"""How many of the faces that full-size detection finds are found on reduced pictures too, by size of face, and what each costs.
+"""Measures how many of the faces found at full size are also found on reduced pictures, by face size, and the cost of both.
 
     python scripts/measure_faces.py [CLIP_OR_PICTURE...] [--pictures 40]
 

@@ -1,9 +1,9 @@
-"""Delay, drops, rate and memory of `screener live` on a 720p stream of 30 frames per second with one face in it.
+"""Measures delay, dropped frames, frame rate and memory of `screener live` on a 720p stream of 30 frames per second with one face.
 
     python scripts/measure_live.py [--minutes 10] [--pipe] [CLIP]
 
-Another process encodes the clip, forth and back without end, and sends it as MPEG-TS over HTTP on this machine (or through a named pipe),
-in real time; its share of the processor is part of the measurement. Exits with 1 if the delay or the memory is more than it should be.
+Another process encodes the clip in an endless loop, forwards and backwards, and sends it as MPEG-TS over HTTP on this machine (or through a
+named pipe), in real time; its CPU usage is part of the measurement. Exits with 1 if delay or memory exceed their limits.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How well a checkpoint's locator finds blended regions, on faces that training never saw; decides whether reports may show its map.
+"""Measures how well a checkpoint's locator finds blended regions on held-out faces; decides whether reports may show its map.
 
     python scripts/measure_localisation.py FACES RUN_FOLDER --checkpoint RUN_FOLDER/uncalibrated.safetensors [--store]
 

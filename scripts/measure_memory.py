@@ -1,4 +1,4 @@
-"""Peak memory of a scan of a ten-second clip against that of an hour-long one: it must not grow with length.
+"""Compares the peak memory of scans of a ten-second and an hour-long clip: it must not grow with length.
 
     python scripts/measure_memory.py CLIP [--frames 32]
 

@@ -1,4 +1,4 @@
-"""What storing weights in fewer bits costs: how far scores move from those of the weights as they were trained.
+"""Measures how much scores change when weights are stored in fewer bits.
 
     python scripts/measure_quantisation.py CHECKPOINT FACES [--clips CLIP...] [--pictures 200]
 

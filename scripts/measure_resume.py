@@ -1,4 +1,4 @@
-"""kill -9 at many random moments of a batch, then the same command again, until it is done: the result must be that of a quiet run.
+"""Kills a batch with kill -9 at many random moments and repeats it until it is done: the result must equal that of an uninterrupted run.
 
     python scripts/measure_resume.py [--inputs 200] [--kills 50] [--seed 0] [--frames 4]
 

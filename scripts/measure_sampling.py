@@ -1,4 +1,4 @@
-"""What looking at few frames costs and misses: the figures behind `--until-sure` and `--budget`.
+"""Measures what sampling few frames costs and misses: the figures behind `--until-sure` and `--budget`.
 
     python scripts/measure_sampling.py [--tables 1 2 3] [--minutes 1 5 30 60] [--dense-minutes 1 5 30] [--keep FOLDER]
 

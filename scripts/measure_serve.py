@@ -1,12 +1,12 @@
-"""What `screener serve` costs and bears, against what it is held to. Exits with 1 if anything is beyond its limit.
+"""Measures the performance of `screener serve` against its limits. Exits with 1 if a limit is exceeded.
 
     python scripts/measure_serve.py [ready] [http] [memory] [answers] [history] [live] [kills] [--clips 20] [--repeats 3] [--kills 50]
 
-ready: from the start of the command to the first answer. http: clips over HTTP against `scan --jsonl`, from the first verdict to the last,
-in turns. memory: highest of the server while 2 GiB come in against 16 MiB. answers: 95th percentile of GET while a worker judges and
-uploads come in, against that of an idle server. history: a page of 10,000 scans against one of 100. live: delay from capture to verdict
-with two viewers against none, in turns. kills: twice as many clips as kills of server or worker at random moments, by the test of that.
-Without a name, everything but kills. Linux only.
+ready: from the start of the command to the first response. http: clips over HTTP against `scan --jsonl`, from the first verdict to the
+last, in turns. memory: the server's peak while receiving 2 GiB, against 16 MiB. answers: 95th percentile of GET while a worker judges and
+uploads arrive, against an idle server. history: a page of 10,000 scans against one of 100. live: delay from capture to verdict with two
+viewers against none, in turns. kills: server or worker killed at random moments, with twice as many clips as kills, as in the test.
+Without a name, everything except kills. Linux only.
 """
 
 from __future__ import annotations

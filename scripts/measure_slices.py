@@ -1,4 +1,4 @@
-"""How weights do on labelled clips, slice by slice, beside what picture quality alone reaches there: where a training is going.
+"""Evaluates weights on labelled clips by slice, next to a baseline of picture quality alone, to see where a training is heading.
 
     python scripts/measure_slices.py CLIPS/manifest.csv WEIGHTS... --crops RUN_FOLDER/clips.npz
 

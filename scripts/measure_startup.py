@@ -1,4 +1,4 @@
-"""How long the command takes to answer: `screener --help`, and from its start to the first score of a clip.
+"""Measures start-up times: `screener --help`, and from the start to the first score of a clip.
 
     python scripts/measure_startup.py [CLIP] [--repeats N]
     python scripts/measure_startup.py --weights CHECKPOINT... [--repeats N]

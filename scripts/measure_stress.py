@@ -1,12 +1,11 @@
-"""How often the outcome of a scan holds after re-compression, shrinking and blur (`scan --stress`), by kind of clip.
+"""Measures how often outcomes hold after re-compression, down-scaling and blur (`scan --stress`), by kind of clip.
 
     python scripts/measure_stress.py MANIFEST.csv [--frames 12] [--checkpoint PATH] [--jsonl FILE] [--check 10]
 
-The manifest has the columns path,label,method, with paths relative to it. For each slice: how many clips, of how
-many the outcome holds after every change, how many the weights decide (fake or genuine), of how many of those it holds, and how many of
-those become undecided, or the opposite, after some change. `--check N` also judges every N-th clip with
-whole frames changed before faces are found, as `screener evaluate --perturb` does, and prints how far scores and outcomes are from those of
-the stress test, which changes the surroundings of each face.
+The manifest has the columns path,label,method, with paths relative to it. Prints for each slice: number of clips, how many outcomes hold
+after every change, how many clips are decided (fake or genuine), how many of those outcomes hold, and how many become undecided, or the
+opposite, after some change. `--check N` also judges every N-th clip with whole frames changed before face detection, as `screener evaluate
+--perturb` does, and prints how far scores and outcomes differ from the stress test, which changes only the surroundings of each face.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How fast features are made and a head learns on this machine, on made-up pictures.
+"""Measures the speed of feature extraction and head training on this machine, on generated pictures.
 
     python scripts/measure_training_speed.py [--features 1633]
 

@@ -1,4 +1,4 @@
-"""What `scan --workers N` is worth on this machine: videos a second, and processor seconds a video, in turns.
+"""Measures the throughput of `scan --workers N` on this machine: videos per second, and CPU seconds per video, in turns.
 
     python scripts/measure_workers.py [--workers 1 2 4] [--scans 12] [--repeats 3] [--size 480p] [--seconds 10]
 

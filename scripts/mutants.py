@@ -1,4 +1,4 @@
-"""Small videos of every kind, and the ways to damage them; see `fuzz.py`, which tries the reader with them."""
+"""Small videos of every kind, and ways to damage them, for `fuzz.py`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fits the last layer of weights anew, to pairs of faces drawn at every hardness, and leaves all before it as it is.
+"""Refits the last layer of trained weights on pairs of faces at every degradation strength, and leaves all other layers unchanged.
 
     python scripts/refit_last_layer.py WEIGHTS FACES/manifest.csv -o refitted.safetensors --decoded RUN/decoded --cache FOLDER
 

@@ -1,10 +1,10 @@
-"""Pictures of a live watch, for the documentation and to be looked at: the terminal view and the annotated frame in every state.
+"""Renders a live watch for the documentation: the terminal view and the annotated frame in every state.
 
     python scripts/render_live.py OUT [--clips examples/genuine.mp4 examples/manipulated.mp4] [--repeat 6] [--picture docs/live.png]
 
-Puts the clips one after the other, each repeated, plays that at its own speed through the real watch and takes the last update with a
-verdict. Of that one, which is real, the states in which nothing may be believed are made. Writes a PNG of the frame and an SVG of the
-terminal for each, and with --picture both of the live state side by side, for which Chromium is needed.
+Concatenates the clips, each repeated, plays them in real time through a real watch, and takes the last update with a verdict. The states
+without a valid verdict are derived from it. Writes a PNG of the frame and an SVG of the terminal for each state, and with --picture both
+of the live state side by side, which needs Chromium.
 """
 
 from __future__ import annotations

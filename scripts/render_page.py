@@ -1,9 +1,9 @@
-"""Pictures of pages that screener wrote (a report, an index, an evaluation), for the documentation and for looking at them.
+"""Renders pages written by screener (a report, an index, an evaluation) as pictures, for the documentation and for inspection.
 
     python scripts/render_page.py PAGE.html PICTURE.png [--width 1000] [--height 0] [--dark] [--print]
 
-`--height 0` takes the page whole. Fails if the page wants anything from the network, or the browser has a complaint. Needs the extra `dev`
-and Chromium.
+`--height 0` renders the whole page. Fails if the page requests anything from the network, or if the browser reports an error. Needs the
+extra `dev` and Chromium.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The picture of the web page in the README: a real server, a real browser, the two example clips.
+"""Renders the picture of the web page in the README, with a real server, a real browser and the two example clips.
 
     python scripts/render_serve.py [docs/serve.png] [--dark]
 

@@ -1,4 +1,4 @@
-"""Plain records for tests: everything has a default, and a test names only what it is about."""
+"""Plain records for tests: everything has a default, so that a test sets only what it is about."""
 
 from __future__ import annotations
 

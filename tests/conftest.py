@@ -1,6 +1,6 @@
-"""A tiny checkpoint that every test may read, and how tests run.
+"""A tiny checkpoint for every test, and the settings of test runs.
 
-Without deadlines, for a busy machine is not a failure; and with one thread, for tiny networks only lose time to more.
+No deadlines, because a busy machine is not a failure; one thread, because more only slow down tiny networks.
 """
 
 from __future__ import annotations

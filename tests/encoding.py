@@ -1,4 +1,4 @@
-"""Encoding in a thread that ends with it, as the doctor does."""
+"""Encoding in a thread of its own, as the doctor does."""
 
 from __future__ import annotations
 

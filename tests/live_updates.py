@@ -1,4 +1,4 @@
-"""Updates of a live watch, made up: everything has a default, and a test names only what it is about."""
+"""Constructed updates of a live watch: everything has a default, so that a test sets only what it is about."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scenes with a face, and what is done to them: the face replaced, parts cut out, encoded again. Made of the portrait of `face_media`."""
+"""Scenes with a face, and changes to them: the face replaced, parts cut out, re-encoded. Based on the portrait of `face_media`."""
 
 from __future__ import annotations
 

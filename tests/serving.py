@@ -1,4 +1,4 @@
-"""A real `screener serve` in a process of its own, for tests: started, asked, killed, started again."""
+"""A real `screener serve` in a separate process for tests: started, queried, killed, restarted."""
 
 from __future__ import annotations
 

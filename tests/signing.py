@@ -1,4 +1,4 @@
-"""C2PA manifests signed with a certificate that is made on the spot: nobody trusts it, unless a test says so."""
+"""C2PA manifests signed with a generated certificate, which is trusted only if a test says so."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Media made on the spot, whose every frame tells its own number by its brightness."""
+"""Generated media in which each frame's brightness encodes its number."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading the web pages that tests look at."""
+"""Parsing of web pages for tests."""
 
 from __future__ import annotations
 

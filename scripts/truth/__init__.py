@@ -1,1 +1,1 @@
-"""Video files whose every frame carries its own number, and what a reading of them must have seen; see `../measure_coverage.py`."""
+"""Video files in which every frame carries its number, and checks of what was read from them; see `../measure_coverage.py`."""

@@ -1,4 +1,4 @@
-"""What a made file holds, what was seen of it, and whether the one answers for the other. Pure: knows no files and no decoder."""
+"""What a generated file contains, what was read from it, and whether they match. Pure: knows no files and no decoder."""
 
 from __future__ import annotations
 

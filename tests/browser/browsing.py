@@ -1,4 +1,4 @@
-"""What the tests of the page do with it: open it, drop files on it, wait for verdicts; and what they hold against every page."""
+"""Actions of the page tests: open the page, drop files, wait for verdicts; and checks that apply to every page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A browser, a server with the default weights, and a page that is signed in and watched: it may break no policy and ask nobody else."""
+"""A browser, a server with the default weights, and a signed-in page that fails on policy violations and on requests to other hosts."""
 
 from __future__ import annotations
 

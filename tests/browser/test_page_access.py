@@ -1,4 +1,4 @@
-"""The page by keyboard alone, for those who hear it, in the dark, on a phone, and before one is let in."""
+"""The page by keyboard alone, with a screen reader, in dark mode, on a phone, and before signing in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page is loaded anew, the server or its worker dies, the network goes: what was begun goes on, and the user is told."""
+"""Reloads, dead servers, dead workers and lost networks: running work continues, and the user is informed."""
 
 from __future__ import annotations
 

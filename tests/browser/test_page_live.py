@@ -1,4 +1,4 @@
-"""Sources that the server watches, seen on the page: the newest picture, who is in it, what happened, and that it ended."""
+"""Watched sources on the page: the newest picture, the people in it, the events, and the end of the source."""
 
 from __future__ import annotations
 

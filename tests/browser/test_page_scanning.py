@@ -1,4 +1,4 @@
-"""A user drops clips, watches, reads the verdict, plays the video, shares the report, and finds it all again."""
+"""A user drops clips, follows the progress, reads the verdict, plays the video, shares the report, and finds it again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sound inputs with something wrong: cut, overwritten, or with headers that lie. Every one is made from a whole one."""
+"""Damaged inputs: truncated, overwritten, or with false headers. Each is made from an intact one."""
 
 from __future__ import annotations
 

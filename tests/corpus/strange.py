@@ -1,4 +1,4 @@
-"""What is no video at all, opens other files, runs programs, or is no file: none of it may reach a decoder's less guarded parts."""
+"""Inputs that are not video, open other files, run programs, or are not regular files: none may reach a decoder's less guarded parts."""
 
 from __future__ import annotations
 

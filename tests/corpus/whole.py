@@ -1,4 +1,4 @@
-"""Inputs that are sound, though some are odd: every container and codec of everyday use, and pictures of every kind."""
+"""Intact but sometimes unusual inputs: every common container and codec, and pictures of every kind."""
 
 from __future__ import annotations
 

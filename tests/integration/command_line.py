@@ -1,4 +1,4 @@
-"""Running the real command: in a process of its own, or in this one where another would only import PyTorch once more."""
+"""Runs the real command: in a separate process, or in this one to avoid importing PyTorch again."""
 
 from __future__ import annotations
 

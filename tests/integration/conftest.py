@@ -1,4 +1,4 @@
-"""Media, weights and loaded models that the integration tests share; nothing here may be changed by a test."""
+"""Media, weights and loaded models shared by the integration tests, which must not change them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clips and pictures with faces, made on the spot from the public-domain portrait that ships with scikit-image."""
+"""Clips and pictures with faces, generated from the public-domain portrait that ships with scikit-image."""
 
 from __future__ import annotations
 

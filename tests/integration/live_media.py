@@ -1,4 +1,4 @@
-"""Sources for tests of live watching: a named pipe that someone writes to, and a server of JPEGs that does what it is told."""
+"""Sources for tests of live watching: a named pipe with a writer, and a controllable server of JPEGs."""
 
 from __future__ import annotations
 

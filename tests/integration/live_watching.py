@@ -1,4 +1,4 @@
-"""The live command in a process of its own, and what it says while it runs."""
+"""Runs the live command in a separate process and captures its output."""
 
 from __future__ import annotations
 

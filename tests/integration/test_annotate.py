@@ -1,4 +1,4 @@
-"""`scan --annotate` and `--stills` on files with and without sound, on pictures, and on what cannot be shown."""
+"""`scan --annotate` and `--stills` on files with and without sound, on pictures, and on inputs that cannot be read again."""
 
 from __future__ import annotations
 

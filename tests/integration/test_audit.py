@@ -1,4 +1,4 @@
-"""`screener audit` on data sets made on the spot, good and bad."""
+"""`screener audit` on generated data sets, good and bad."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A scan that begins a batch before it has the scores of the one before ends as one that does not: scores, order, errors, and clean."""
+"""Starting a batch before the previous one has its scores changes nothing: scores, order, errors, and cleanup."""
 
 from __future__ import annotations
 

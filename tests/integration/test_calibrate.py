@@ -1,4 +1,4 @@
-"""The calibrate command: scanned or from results, in place or beside, resumed, refused; the weights stay bit for bit."""
+"""The calibrate command: scanning or from results, in place or to a new file, resumed, refused; the weights stay identical."""
 
 from __future__ import annotations
 

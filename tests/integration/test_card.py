@@ -1,4 +1,4 @@
-"""Decoding on an NVIDIA card, by the real command: without one, with a stand-in, and, where there is one, held against the processor."""
+"""Decoding on an NVIDIA card with the real command: without a card, with a stand-in, and, if there is a card, compared with the CPU."""
 
 from __future__ import annotations
 

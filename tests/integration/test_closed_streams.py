@@ -1,4 +1,4 @@
-"""Started without standard input, output or error, as services start programs: the answer is as ever, or it could not be delivered."""
+"""Commands started without standard input, output or error, as by services: the usual result, or an error if it cannot be delivered."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The commands besides `scan`, the help of all of them, and what running or importing the package costs."""
+"""The commands other than `scan`, all help texts, and the cost of running or importing the package."""
 
 from __future__ import annotations
 

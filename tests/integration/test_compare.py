@@ -1,4 +1,4 @@
-"""`screener compare` as its users run it, on scenes whose face is replaced, which are cut, and which are only encoded again."""
+"""`screener compare` on scenes with a replaced face, with cuts, and re-encoded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A converted open_nsfw answers as ONNX Runtime answers for its file: a small file of the same make, and the real one where it is."""
+"""A converted open_nsfw gives the same output as its file in ONNX Runtime: a small file of the same kind, and the real one if available."""
 
 from __future__ import annotations
 

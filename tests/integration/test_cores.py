@@ -1,4 +1,4 @@
-"""What a scan finds does not rest on how many cores look for faces."""
+"""The results of a scan do not depend on the number of cores used for face detection."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The corpus through the real command: `tests/corpus/expected.csv` says what must come of each input.
+"""The corpus through the real command: `tests/corpus/expected.csv` has the expected result of each input.
 
-One run takes them all, as a batch of uploads would come; some are given once more alone, for their exit status.
+One run judges all inputs, like a batch of uploads; some are also run alone, for their exit status.
 """
 
 from __future__ import annotations

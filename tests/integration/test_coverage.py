@@ -1,4 +1,4 @@
-"""A fixed budget of files whose frames carry their numbers: the truth harness as it stands in `scripts/`, which can go on for long."""
+"""A fixed number of files with numbered frames, with the truth harness in `scripts/`, which can run for longer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`screener evaluate` as its user runs it: scanning, killed and taken up again, from results, two checkpoints, and bad data."""
+"""The evaluate command: scanning, killed and resumed, from results, comparing two checkpoints, and bad data."""
 
 from __future__ import annotations
 

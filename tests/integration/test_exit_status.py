@@ -1,4 +1,4 @@
-"""The exit status of `scan`, in its order of priority."""
+"""The exit status of `scan`, in order of priority."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`screener export`, and a scan with what it wrote."""
+"""`screener export`, and a scan with the exported file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`screener extract` as its user runs it: clips and pictures to folds, bad files, a kill, a full disk."""
+"""The extract command: clips and pictures to folds, bad files, a kill, a full disk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A fixed budget of damaged files: the fuzzer as it stands in `scripts/`, which can also go on without end."""
+"""A fixed number of damaged files, with the fuzzer in `scripts/`, which can run endlessly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM in the middle of a run: the exit status says so, and everything finished so far is kept."""
+"""Ctrl-C and SIGTERM during a run: the exit status shows it, and everything finished is kept."""
 
 from __future__ import annotations
 

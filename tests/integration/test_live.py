@@ -1,4 +1,4 @@
-"""The live command on a named pipe, a server and a file: what it says, writes and exits with."""
+"""The live command on a named pipe, a server and a file: its output, files and exit status."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`q` in a terminal ends a watch at once, also while the source hangs, and leaves the terminal as it was."""
+"""`q` in a terminal ends a watch immediately, even while the source hangs, and restores the terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Live watching of an RTSP server that others wrote: `aio-rtsp-toolkit`, which sends a file over and over in real time."""
+"""Live watching of an independent RTSP server, `aio-rtsp-toolkit`, which sends a file repeatedly in real time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A watch of the screen, on an X server without a monitor whose pixels the test paints."""
+"""Watching the screen, on a virtual X server whose pixels the test paints."""
 
 from __future__ import annotations
 

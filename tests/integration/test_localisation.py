@@ -1,4 +1,4 @@
-"""Where a face is blended reaches a page only from a checkpoint whose locator has earned it, and only over faces judged fake."""
+"""Pages show where a face is blended only for checkpoints whose locator was measured to be good enough, and only on faces judged fake."""
 
 from __future__ import annotations
 

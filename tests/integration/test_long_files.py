@@ -1,4 +1,4 @@
-"""--until-sure and --budget with the real command: fewer frames, the same outcome, and how many it took in the answer."""
+"""--until-sure and --budget with the real command: fewer frames, the same outcome, and the number of frames in the result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`scan --markers` as its users run it: real files in, files for players and editing programs out."""
+"""`scan --markers`: real files in, files for players and editing programs out."""
 
 from __future__ import annotations
 

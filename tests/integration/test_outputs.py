@@ -1,4 +1,4 @@
-"""What `scan` writes: text, JSON, JSON lines, CSV and web pages, to standard output or to a file that appears whole."""
+"""The outputs of `scan`: text, JSON, JSON lines, CSV and web pages, to standard output or atomically to a file."""
 
 from __future__ import annotations
 

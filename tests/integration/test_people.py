@@ -1,4 +1,4 @@
-"""Two people in a clip, each judged by their own face; the same scores in any batch, by any way in, and in every run."""
+"""Two people in a clip, each judged by their own face, with the same scores in any batch, entry point and run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A planted pickle never runs, whatever it is called and whichever command is given it."""
+"""A planted pickle is never executed, whatever its name and whichever command reads it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What files say of where they come from, beside the verdict: manifests signed here, tampered with, stripped, and kept elsewhere."""
+"""Provenance beside the verdict: manifests signed here, tampered with, stripped, and stored remotely."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A stage that raises ends the scan with its own error, at once and with nothing left running."""
+"""An exception in a stage ends the scan immediately with that exception, and leaves nothing running."""
 
 from __future__ import annotations
 

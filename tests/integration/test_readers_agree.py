@@ -1,4 +1,4 @@
-"""The same frames give the same scores, through whichever reader they come."""
+"""The same frames give the same scores with every reader."""
 
 from __future__ import annotations
 

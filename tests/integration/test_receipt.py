@@ -1,4 +1,4 @@
-"""`screener report verify` on reports that the command has written, of inputs that stay, change and vanish."""
+"""`screener report verify` on reports whose inputs are unchanged, changed or missing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checkpoints and settings that are wrong: exit status 2 and one clear line, before anything is judged."""
+"""Invalid checkpoints and settings: exit status 2 and a one-line message, before anything is judged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""kill -9 in the middle of a batch, and the same command again: the result is that of an undisturbed run, and nothing is judged twice."""
+"""kill -9 during a batch, and the same command again: the same result as an uninterrupted run, and nothing judged twice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Passwords of addresses: not in any output, journal, page, event, message or environment of the real commands."""
+"""Passwords in addresses appear in no output, journal, page, event, message or environment of the real commands."""
 
 from __future__ import annotations
 

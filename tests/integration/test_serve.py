@@ -1,4 +1,4 @@
-"""The server from outside: a clip goes in over HTTP, and what comes out is what `scan --json` writes; nothing is judged twice."""
+"""The server over HTTP: a clip in, the same JSON as `scan --json` out; nothing is judged twice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Callbacks and scans of addresses: signed, tried again, never led astray; addresses are judged as the command judges them."""
+"""Callbacks, signed, retried and restricted to allowed addresses; and scans of addresses, with the same result as the command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The API against its own description: whatever is asked, the answer is one that the description names, and never a fault."""
+"""The API against its OpenAPI description: every response is one that the description lists, and never an internal error."""
 
 from __future__ import annotations
 

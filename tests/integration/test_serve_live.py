@@ -1,4 +1,4 @@
-"""Sources that the server watches: their state, pictures and events, for several viewers at once, none of whom holds up the others."""
+"""Watched sources of the server: state, pictures and events, for several viewers that do not slow each other down."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nothing that was accepted is lost or judged twice, whoever is killed, and whenever; the server ends in time and never loads PyTorch."""
+"""No accepted scan is lost or judged twice, whichever process is killed; the server stops in time and never loads PyTorch."""
 
 from __future__ import annotations
 

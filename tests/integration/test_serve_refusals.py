@@ -1,4 +1,4 @@
-"""Who and what the server turns away: foreign names and pages, strangers, places that are not its own, clients that take up room."""
+"""What the server refuses: foreign hosts and origins, missing tokens, forbidden addresses and paths, clients that hog resources."""
 
 from __future__ import annotations
 

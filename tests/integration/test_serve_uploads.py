@@ -1,4 +1,4 @@
-"""Resumable uploads: what came is never sent twice but for one piece, whatever happens in between; and no disk is filled."""
+"""Resumable uploads: after any interruption at most one piece is sent again; and the disk is never filled."""
 
 from __future__ import annotations
 

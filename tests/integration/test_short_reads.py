@@ -1,4 +1,4 @@
-"""A clip that was cut short is never completely covered and never genuine, wherever it was cut."""
+"""A truncated clip never has complete coverage and is never genuine, wherever it was cut."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`scan --sign` and `report verify --signer` with keys that are made here, sound, wrong and missing."""
+"""`scan --sign` and `report verify --signer` with generated keys: valid, wrong and missing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`scan --stress`: in every report, beside an unchanged verdict, with its cost said beforehand."""
+"""`scan --stress`: its results in every report, an unchanged verdict, and the cost announced beforehand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The train command as its user runs it: on folds on disk, killed, under torchrun, with wrong input, end to end on pictures."""
+"""The train command: on folds on disk, killed, under torchrun, with invalid input, end to end on pictures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is said in several places is said alike: name, version, links between pages, what the lock file is of."""
+"""Facts stated in several places agree: name, version, links between pages, the lock file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a box is drawn between the frames that were judged."""
+"""Where a box is drawn between judged frames."""
 
 from __future__ import annotations
 

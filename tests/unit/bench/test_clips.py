@@ -1,4 +1,4 @@
-"""Clips made for measuring: the size, length and number of people that were asked for."""
+"""Generated clips have the requested size, length and number of people."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Time and memory that are counted: our own, and that of children while they live and after."""
+"""Counted time and memory: of this process, and of children while they run and afterwards."""
 
 from __future__ import annotations
 

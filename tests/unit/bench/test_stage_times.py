@@ -1,4 +1,4 @@
-"""What a measurement says: every stage, the floor beneath, and that it is put into words."""
+"""A measurement has every stage and the floor, and can be shown as text."""
 
 from __future__ import annotations
 

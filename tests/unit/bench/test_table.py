@@ -1,4 +1,4 @@
-"""The table of a measurement: the ratios are those of its numbers, and what the cores could do at best is told beside them."""
+"""The table of a measurement: its ratios match its numbers, and it shows the best that the cores allow."""
 
 from __future__ import annotations
 

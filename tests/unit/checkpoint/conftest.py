@@ -1,4 +1,4 @@
-"""A tiny network, a contract for it, its saved file, and what it widens into."""
+"""A tiny network, its contract, its saved file, and its widened version."""
 
 from __future__ import annotations
 

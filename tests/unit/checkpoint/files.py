@@ -1,4 +1,4 @@
-"""Checkpoint files written by other means than `save_checkpoint`: changed ones, and those of format version 1."""
+"""Checkpoint files not written by `save_checkpoint`: modified ones, and those of format version 1."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The contract: its way through JSON, and that each wrong field is refused by name."""
+"""The contract: its round trip through JSON, and each invalid field refused by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rule by which a map earns its place, and that a checkpoint cannot claim more than numbers."""
+"""The rule for showing a map, and that a checkpoint cannot claim more than its figures."""
 
 from __future__ import annotations
 

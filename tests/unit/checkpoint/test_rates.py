@@ -1,4 +1,4 @@
-"""What a verdict was worth, as a contract's figures hold it."""
+"""Measured error rates of verdicts in a contract's figures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that are damaged, hostile or of another kind: refused with what is wrong, and never executed."""
+"""Damaged, hostile or unrelated files: refused with the reason, and never executed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Saving: what comes back, each distinct channel once, and that nothing is left half done."""
+"""Saving: the round trip, each distinct channel stored once, and no partial files."""
 
 from __future__ import annotations
 

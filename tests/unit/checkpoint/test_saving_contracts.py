@@ -1,4 +1,4 @@
-"""Another contract on the same weights: not a bit of a tensor changes, in place or not, and nothing that scores rest on may change."""
+"""A new contract on the same weights: tensors stay identical, in place or not, and nothing that scores depend on may change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How weights lie in a file: how far they may be off, that they never drift, and what keeps them as they are."""
+"""How weights are stored: the error bounds, no drift when saved again, and exact storage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Loading and verifying: what a checkpoint gives, and what it is held against."""
+"""Loading and verifying checkpoints."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files of format version 1: read, held against their fingerprint, and from then on each distinct channel once."""
+"""Files of format version 1: read, checked against their fingerprint, and converted to distinct channels."""
 
 from __future__ import annotations
 

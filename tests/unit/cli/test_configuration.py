@@ -1,4 +1,4 @@
-"""Settings from options, environment, files and what is built in, and which of them wins."""
+"""Settings from options, environment, files and defaults, and their precedence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM at any moment of a watch: nothing that it has told is lost, and nothing is told by halves."""
+"""Ctrl-C and SIGTERM at any moment of a watch: no reported event is lost or written partially."""
 
 from __future__ import annotations
 

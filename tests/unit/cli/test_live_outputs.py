@@ -1,4 +1,4 @@
-"""What happens to a watch whose window, recording or snapshots fail in its midst, and what of it goes to a terminal."""
+"""Failing windows, recordings and snapshots during a watch, and what is written to a terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The log of a run: nowhere unless asked for, and one line a message wherever it goes."""
+"""The log of a run: off by default, and one line per message wherever it goes."""
 
 from __future__ import annotations
 

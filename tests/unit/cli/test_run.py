@@ -1,4 +1,4 @@
-"""The end of the `screener` command, after everything is said."""
+"""How the `screener` command exits."""
 
 from __future__ import annotations
 

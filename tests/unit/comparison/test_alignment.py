@@ -1,4 +1,4 @@
-"""Which stretches of two recordings are one, told from fingerprints that are made up."""
+"""Matching intervals of two recordings, from constructed fingerprints."""
 
 from __future__ import annotations
 

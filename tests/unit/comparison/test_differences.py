@@ -1,4 +1,4 @@
-"""How much two pictures differ against what encoding explains."""
+"""How much two pictures differ, relative to the effect of encoding."""
 
 from __future__ import annotations
 

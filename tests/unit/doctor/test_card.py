@@ -1,4 +1,4 @@
-"""The card: a missing one is a note, one that decodes otherwise a failure."""
+"""The card: a missing one is a note, one that decodes differently a failure."""
 
 from __future__ import annotations
 

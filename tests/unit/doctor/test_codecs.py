@@ -1,4 +1,4 @@
-"""Codecs: each is written and read back, and what cannot be is said."""
+"""Codecs: each is written and read back, and unavailable ones are reported."""
 
 from __future__ import annotations
 

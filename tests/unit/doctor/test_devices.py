@@ -1,4 +1,4 @@
-"""Devices: what is there is proved, what is missing is said."""
+"""Devices: available ones are tested, missing ones reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The whole examination: its order, its isolation, and what it leaves behind."""
+"""The whole diagnosis: order, isolation of checks, and cleanup."""
 
 from __future__ import annotations
 

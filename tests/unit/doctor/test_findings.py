@@ -1,4 +1,4 @@
-"""Checks are kept apart from each other, and the table says in words what the marks say."""
+"""Checks are isolated from each other, and the table repeats its marks in words."""
 
 from __future__ import annotations
 

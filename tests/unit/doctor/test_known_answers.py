@@ -1,4 +1,4 @@
-"""The answers that stages are held against catch the mistakes that they are there for."""
+"""The known answers of each stage detect the mistakes that they are meant to detect."""
 
 from __future__ import annotations
 

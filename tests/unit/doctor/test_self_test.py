@@ -1,4 +1,4 @@
-"""The trial passes where all is well, and each thing that goes wrong on the way fails its own check and no other."""
+"""The self-test passes on a working installation, and each fault fails only its own check."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Labelled items and the results of them, made up: a test names only what it is about."""
+"""Constructed labelled items and results: a test sets only what it is about."""
 
 from __future__ import annotations
 

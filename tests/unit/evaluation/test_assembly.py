@@ -1,4 +1,4 @@
-"""The whole evaluation: counts, hashes, what was not scored, and a JSON that says the same however the run went."""
+"""The whole evaluation: counts, hashes, unscored items, and JSON that does not depend on interruptions."""
 
 from __future__ import annotations
 

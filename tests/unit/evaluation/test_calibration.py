@@ -1,4 +1,4 @@
-"""Calibration finds what was put in, stays modest where little is known, and promises no rate that it cannot keep."""
+"""Calibration recovers known parameters, is cautious with few videos, and refuses rates that they cannot support."""
 
 from __future__ import annotations
 

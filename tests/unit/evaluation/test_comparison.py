@@ -1,4 +1,4 @@
-"""Two checkpoints on the same videos: differences by hand, intervals that pairing makes narrow."""
+"""Two checkpoints on the same videos: differences computed by hand, and intervals narrowed by pairing."""
 
 from __future__ import annotations
 

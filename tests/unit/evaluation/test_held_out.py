@@ -1,4 +1,4 @@
-"""Calibration and thresholds are judged on groups that they were not fitted to."""
+"""Calibration and thresholds are measured on groups that they were not fitted to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figures of a slice: worked out by hand, and absent with a reason where they are not defined."""
+"""Figures of a slice: computed by hand, or undefined with a reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The faces of the items that were judged worst: of the right frame, at the right place, and none where there is nothing to open."""
+"""Faces of the most mistaken items: the right frame and place, and none for files that are gone."""
 
 from __future__ import annotations
 

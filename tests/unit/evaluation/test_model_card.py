@@ -1,4 +1,4 @@
-"""The model card: every figure from the evaluation, every promise from the contract, and where it fails in plain words."""
+"""The model card: figures from the evaluation, guarantees from the contract, and its failures in plain words."""
 
 from __future__ import annotations
 

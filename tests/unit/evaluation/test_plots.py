@@ -1,4 +1,4 @@
-"""Drawings that may stand in a page under its policy, adapt to it, and say in words what they show."""
+"""Plots that are allowed by the page's security policy, adapt to dark mode, and have a description in words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Quality as a baseline: it tells soft from sharp, learns from other scenes only, and is gone once it is matched."""
+"""Quality as a baseline: distinguishes soft from sharp, learns only from other scenes, and vanishes after matching."""
 
 from __future__ import annotations
 

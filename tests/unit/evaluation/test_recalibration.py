@@ -1,4 +1,4 @@
-"""What is fitted, what is refused, what is left out, and that the contract says all of it."""
+"""What is fitted, refused and left out, and that the contract records it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Draws of units: every stratum by itself, each as often as it has units."""
+"""Bootstrap draws of units: each stratum separately, with as many draws as it has units."""
 
 from __future__ import annotations
 

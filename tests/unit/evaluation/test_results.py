@@ -1,4 +1,4 @@
-"""Files of results: read line by line, of one make, matched by path, and every fault named."""
+"""Files of results: read line by line, from one origin, matched by path, with every error named."""
 
 from __future__ import annotations
 

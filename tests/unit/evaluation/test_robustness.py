@@ -1,4 +1,4 @@
-"""Figures of robustness from made-up scans, against hand-computed ones; and that a stop loses nothing."""
+"""Robustness figures from constructed scans, compared with hand computations; and resuming after a stop."""
 
 from __future__ import annotations
 

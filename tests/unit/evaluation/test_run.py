@@ -1,4 +1,4 @@
-"""Judging items: each result kept as it comes, taken up again, and refused when it comes from something else."""
+"""Judging items: each result is saved immediately, reused after a stop, and refused if it has another origin."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Links and copies are no items of their own, and a file with both labels is refused."""
+"""Links and copies do not count as separate items, and a file with both labels is refused."""
 
 from __future__ import annotations
 

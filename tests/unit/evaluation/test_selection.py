@@ -1,4 +1,4 @@
-"""Which items are evaluated: splits, and some of every method that stay with their scenes."""
+"""Selecting items to evaluate: splits, and some of every method together with their scenes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is held against whom: unlike fakes never share a figure, and every division keeps the reals it needs."""
+"""Which videos are compared: different kinds of fakes are not pooled, and every slice has its reals."""
 
 from __future__ import annotations
 

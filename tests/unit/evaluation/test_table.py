@@ -1,4 +1,4 @@
-"""The terminal's tables: right figures, within the width, sound without colour, and no name can break them."""
+"""The terminal's tables: correct figures, within the width, readable without colour, and safe for any name."""
 
 from __future__ import annotations
 

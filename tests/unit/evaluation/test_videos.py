@@ -1,4 +1,4 @@
-"""Public JSON to one score per video: the leading person, nobody's score for nobody, and whole groups in each half."""
+"""Public JSON to one score per video: the leading person, no score if nobody was judged, and whole groups in each half."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a checkpoint fails is chosen by rule: each rule by hand, and nothing named that no rule names."""
+"""Weaknesses are selected by rules: each rule against hand-made cases, and nothing beyond the rules."""
 
 from __future__ import annotations
 

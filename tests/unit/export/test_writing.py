@@ -1,4 +1,4 @@
-"""Models as ONNX: they answer as the checkpoint does, say what they are, and are refused by any other checkpoint."""
+"""Models as ONNX: the same output as the checkpoint, correct metadata, and refused by any other checkpoint."""
 
 from __future__ import annotations
 

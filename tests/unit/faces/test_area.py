@@ -1,4 +1,4 @@
-"""Averages over rectangles against PyTorch's own area interpolation: the same numbers to the bit."""
+"""Area averages against PyTorch's own interpolation: bit-identical."""
 
 from __future__ import annotations
 

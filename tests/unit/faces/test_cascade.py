@@ -1,4 +1,4 @@
-"""The cascade against facenet-pytorch's own way through the same three networks, and its suppression against torchvision's."""
+"""The cascade against facenet-pytorch's implementation of the same three networks, and its suppression against torchvision's."""
 
 from __future__ import annotations
 

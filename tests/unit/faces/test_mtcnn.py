@@ -1,4 +1,4 @@
-"""Finding faces, with the real detector: none, one, two, on pictures of every size and kind."""
+"""Face detection with the real detector: none, one, two faces, on pictures of every size and kind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The weights that ship with the package: facenet-pytorch's to the bit, and told when they are broken."""
+"""The packaged weights: bit-identical with facenet-pytorch's, and checked for damage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pooling gives torch's own numbers, for every side that MTCNN's networks meet."""
+"""The pooling is bit-identical with torch's for every size in MTCNN's networks."""
 
 from __future__ import annotations
 

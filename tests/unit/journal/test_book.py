@@ -1,4 +1,4 @@
-"""What was done stays done, whatever moment the process ends at; what was not is not taken for it."""
+"""Finished work is kept whenever the process ends, and unfinished work is never taken for finished."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A verdict that was kept says exactly what it said: every report made of it again is the same to the last byte."""
+"""A restored verdict is exact: every report of it is byte-identical."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An input is known by its content: moved and copied it is the same, changed it is another."""
+"""Inputs are identified by content: the same after moving and copying, different after a change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A verdict with markers of every kind, made up."""
+"""A constructed verdict with markers of every kind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each format says, read by programs that are not ours: OpenTimelineIO's readers of editing programs' files, a parser of WebVTT."""
+"""Each format, read by independent programs: OpenTimelineIO's adapters, and a WebVTT parser."""
 
 from __future__ import annotations
 

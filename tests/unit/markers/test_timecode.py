@@ -1,4 +1,4 @@
-"""Timecode against numbers that the standard gives, and against OpenTimelineIO's."""
+"""Timecode against values from the standard, and against OpenTimelineIO's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Statistics taken over from pictures: the function stays, and batch norm in training finds what it already has."""
+"""Statistics taken from pictures: the function is unchanged, and batch norm in training finds the same statistics."""
 
 from __future__ import annotations
 

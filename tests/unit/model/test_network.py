@@ -1,4 +1,4 @@
-"""The network: torchvision's Wide ResNet50-2, cut in two, and which logit is fake."""
+"""The network: torchvision's Wide ResNet50-2 in two parts, and which logit is fake."""
 
 from __future__ import annotations
 

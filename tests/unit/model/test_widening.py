@@ -1,4 +1,4 @@
-"""Wide networks made of thin ones, and back: the same function, exactly where nothing parts the copies."""
+"""Wide networks from narrow ones, and back: the same function, exactly as long as the copies are equal."""
 
 from __future__ import annotations
 

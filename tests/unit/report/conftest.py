@@ -1,4 +1,4 @@
-"""Verdicts of every kind, made up, for the tests of the reports."""
+"""Constructed verdicts of every kind for the tests of reports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The JSON Schema accepts every verdict that the records can hold by contract, and refuses broken ones."""
+"""The JSON Schema accepts every verdict that the records allow, and rejects invalid ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The outline lies where the map says, and is drawn only where it may be."""
+"""The outline follows the map, and is drawn only if the checkpoint allows it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files appear whole or not at all; lines that were written stay."""
+"""Files are written atomically, and written lines are kept."""
 
 from __future__ import annotations
 

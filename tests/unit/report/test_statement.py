@@ -1,4 +1,4 @@
-"""What a page states for someone who has to answer for it: for every outcome, with the errors that were measured, and nothing beyond."""
+"""The statement of a page: for every outcome, with the measured error rates and no further claims."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One contract for every streaming writer, and what each format promises beyond it."""
+"""The common contract of all streaming writers, and the guarantees of each format."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Large blocks are kept where the C library can be told to, and nothing breaks where it cannot."""
+"""Large blocks are reused if the C library supports it, and nothing breaks otherwise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The hash of a file, also when there is no time for it."""
+"""The hash of a file, also with a time limit."""
 
 from __future__ import annotations
 

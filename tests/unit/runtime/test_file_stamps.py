@@ -1,4 +1,4 @@
-"""Whether a file is what it was: its bytes count, whatever its times say."""
+"""Whether a file has changed: decided by its bytes, not by its times."""
 
 from __future__ import annotations
 

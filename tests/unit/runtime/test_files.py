@@ -1,4 +1,4 @@
-"""Files appear whole or not at all, and a lock is one holder's at a time."""
+"""Files are written atomically, and a lock has one holder at a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was begun is given out in order, one behind where that is wanted; an error waits its turn and nothing goes on after a leave."""
+"""Results come in order, optionally one behind; an error comes in its place, and leaving stops all work."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Moments as documents name them."""
+"""Times in the form used in documents."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The thread behind `read_ahead`: order, errors, and that nobody is ever left waiting."""
+"""The thread behind `read_ahead`: order, errors, and no deadlock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Results come in order, from as many threads as were asked for, errors in their place, and nothing is drawn that nobody wants."""
+"""Results in order from the requested number of threads, errors in their place, and no unneeded work."""
 
 from __future__ import annotations
 

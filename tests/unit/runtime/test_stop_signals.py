@@ -1,4 +1,4 @@
-"""A signal is raised where it may be, and once the tidying up has begun no further one spoils it."""
+"""A signal is raised only where allowed, and no further signal disturbs the cleanup."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a result says of the versions it rests on."""
+"""The versions that are recorded with a result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How threads wait: asleep, unless the user has said otherwise."""
+"""Threads wait passively, unless the user has configured otherwise."""
 
 from __future__ import annotations
 

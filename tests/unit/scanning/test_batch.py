@@ -1,4 +1,4 @@
-"""A batch goes on whatever happens to one input, and takes from its journal what still holds and nothing else."""
+"""A batch continues after any failing input, and reuses only valid results from its journal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Frames to crops: what is seen, what is cropped, and when whole pictures are searched for faces."""
+"""Frames to crops: which frames and faces are used, and when whole pictures are searched for faces."""
 
 from __future__ import annotations
 

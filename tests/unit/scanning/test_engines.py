@@ -1,4 +1,4 @@
-"""Which engine the settings get, and what is refused. What needs a model file is in `export/test_export.py`."""
+"""Which engine the settings select, and what is refused. Tests that need a model file are in `export/test_writing.py`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The facts of several looks at one file, put together."""
+"""Merging the facts from several passes over one file."""
 
 from __future__ import annotations
 

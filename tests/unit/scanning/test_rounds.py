@@ -1,4 +1,4 @@
-"""Rounds: frames everywhere first, then between, one to a slice after every round, and no more of them than one a second."""
+"""Rounds: frames spread everywhere first, then in between, one per slice after every round, and at most one per second."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Changed crops against whole frames that were changed, and what their scores make of a verdict."""
+"""Changed crops against changed whole frames, and the effect of their scores on a verdict."""
 
 from __future__ import annotations
 

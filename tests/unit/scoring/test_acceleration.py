@@ -1,4 +1,4 @@
-"""Ways to launch kernels give the plain pass's answers; where they fail, scoring goes on with a warning, said once."""
+"""Accelerated execution gives the same results; if it fails, scoring continues with a single warning."""
 
 from __future__ import annotations
 

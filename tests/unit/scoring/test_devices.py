@@ -1,4 +1,4 @@
-"""What is set for the devices there are; what is chosen is in `test_scorer`."""
+"""Device settings; the choice of the device is tested in `test_scorer`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The way to a card and back: what waits for what. Without a card streams and events are stood in for by some that take notes."""
+"""Transfers to a card and back: the order of waiting. Without a card, recording stand-ins replace streams and events."""
 
 from __future__ import annotations
 

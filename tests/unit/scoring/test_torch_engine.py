@@ -1,4 +1,4 @@
-"""What happens on the device is what `preprocess.normalise` does, to the last bit."""
+"""Normalisation on the device is bit-identical with `preprocessing.normalise`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The notebook of the documentation shows what its script would make of it now."""
+"""The notebook of the documentation matches its script."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who listens hears everything that matters, in order, and of steps only the newest, however slowly it reads."""
+"""Listeners get all important events in order, and only the newest progress, however slowly they read."""
 
 from __future__ import annotations
 

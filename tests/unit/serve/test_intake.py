@@ -1,4 +1,4 @@
-"""Bodies: hashed while they are written, kept when they break off, and let go when they do not come."""
+"""Bodies: hashed while being written, kept if they break off, and dropped if they stall."""
 
 from __future__ import annotations
 

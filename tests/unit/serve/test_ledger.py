@@ -1,4 +1,4 @@
-"""The ledger: a scan has one way through its states, whatever comes in between, and one verdict."""
+"""The ledger: the state transitions of a scan under any interruption, and exactly one verdict."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What requests may ask for, and how they are called; sizes, prefixes and numbers of the command's options."""
+"""Validation of requests, names, and the sizes, prefixes and numbers in the command's options."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The state folder: of one server, of a local disk, with secrets that others cannot read, and nothing that belongs to nobody."""
+"""The state folder: used by one server, on a local disk, with private secrets, and without orphaned files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings of live watching: checked where they are made, and the very judgement of a scan."""
+"""Settings of live watching: checked at construction, and the same judgement as a scan."""
 
 from __future__ import annotations
 

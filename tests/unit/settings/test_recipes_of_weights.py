@@ -1,4 +1,4 @@
-"""Every published recipe is settings that this version takes."""
+"""Every published recipe is valid in this version."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Defaults are sound, and every wrong value is refused with the name of its setting."""
+"""Defaults are valid, and every invalid value is refused by the name of its setting."""
 
 from __future__ import annotations
 

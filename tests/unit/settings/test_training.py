@@ -1,4 +1,4 @@
-"""The settings of training: each wrong value refused by name, presets laid under what is given."""
+"""Training settings: each invalid value is refused by name, and options override presets."""
 
 from __future__ import annotations
 

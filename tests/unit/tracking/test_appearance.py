@@ -1,4 +1,4 @@
-"""What the descriptors must not notice, and what they must."""
+"""Which changes the descriptors ignore, and which they detect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Geometry of boxes, held against values worked out by hand."""
+"""Box geometry, compared with values computed by hand."""
 
 from __future__ import annotations
 

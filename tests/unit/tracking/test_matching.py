@@ -1,4 +1,4 @@
-"""When a box is someone remembered: each limit of the tracker from both sides, with faces whose distances are known to the last digit."""
+"""When a box matches a known person: both sides of each limit of the tracker, with faces at exactly known distances."""
 
 from __future__ import annotations
 

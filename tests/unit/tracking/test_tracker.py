@@ -1,4 +1,4 @@
-"""Following drawn people through drawn scenes: whatever happens, two of them never share a track."""
+"""Tracking drawn people through drawn scenes: two people never share a track."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Feature folds in memory: small, and as easy or as hard to learn as a test wants."""
+"""Small feature folds in memory, of adjustable difficulty."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Augmented copies: each change does what it says and nothing else, at the place where the face is."""
+"""Augmented copies: each change does only what it should, and follows the face."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Published backbones: the same function as torchvision's own network, read without running code, refused clearly."""
+"""Published backbones: the same function as torchvision's network, read without executing code, with clear refusals."""
 
 from __future__ import annotations
 

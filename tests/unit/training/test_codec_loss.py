@@ -1,4 +1,4 @@
-"""Drawn encodings: in their shares, all of them usable, and harder ones lose more."""
+"""Random encodings: in the right proportions, all valid, and stronger ones lose more."""
 
 from __future__ import annotations
 

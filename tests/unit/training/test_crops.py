@@ -1,4 +1,4 @@
-"""Files to crops: the largest face, its copies, and a reason for every file that gives less than it should."""
+"""Files to crops: the largest face, its copies, and a reason for every file that gives fewer."""
 
 from __future__ import annotations
 

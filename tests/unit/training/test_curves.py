@@ -1,4 +1,4 @@
-"""The curves: drawn where matplotlib is, left out without harm where it is not."""
+"""The curves: drawn with matplotlib, skipped without it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A drawn route does the same to both pictures of a pair, and each of its steps does what it says."""
+"""A random degradation treats both pictures of a pair alike, and each of its steps does what it should."""
 
 from __future__ import annotations
 

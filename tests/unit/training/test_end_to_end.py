@@ -1,4 +1,4 @@
-"""The loop on a tiny network: it learns, keeps its average, stops, and goes on from where it stopped."""
+"""The training loop on a tiny network: it learns, averages weights, stops and resumes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From labelled pictures to a checkpoint: stages, splits, resuming; the loop and the face detector stand aside here."""
+"""Labelled pictures to a checkpoint: stages, splits, resuming; with stand-ins for the loop and the face detector."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Extraction on a tiny network: the features are the backbone's, the splits hold, and a stop at any point changes no byte."""
+"""Extraction with a tiny network: the backbone's features, correct splits, and identical bytes after any interruption."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Batches: every row once an epoch, dealt evenly, the same again from any step on."""
+"""Batches: every row once per epoch, evenly distributed, and reproducible from any step."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The store: what is committed survives anything, what is not is cut off, and nothing half-written gets a final name."""
+"""The store: committed rows survive, uncommitted ones are cut off, and no partial file gets its final name."""
 
 from __future__ import annotations
 

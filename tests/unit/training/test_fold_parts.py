@@ -1,4 +1,4 @@
-"""What is learnt from and what is judged by: never on both sides, never one class, never an augmented copy in judgement."""
+"""Training and evaluation parts: disjoint, with both classes, and without augmented copies in evaluation."""
 
 from __future__ import annotations
 

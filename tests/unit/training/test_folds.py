@@ -1,4 +1,4 @@
-"""Feature folds as they lie on disk, written here by hand: what is read, and a refusal that names the file for everything that is wrong."""
+"""Feature folds on disk: what is read, and refusals that name the file for every error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Framing: one framing cuts two faces alike, mirrors with landmarks, and never exceeds the size asked for."""
+"""Framing: one framing crops two faces alike, mirrors by landmarks, and never exceeds the requested size."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The loop on a tiny head: it learns what can be learnt, judges without moving anything, and a kill leaves no trace."""
+"""The training loop on a tiny head: it learns, evaluation changes nothing, and a kill leaves no trace."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a trained head to a contract that says no more than was measured."""
+"""From a trained head to a contract with only measured claims."""
 
 from __future__ import annotations
 

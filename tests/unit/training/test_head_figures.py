@@ -1,4 +1,4 @@
-"""The figures of a head against scikit-learn and by hand."""
+"""A head's figures against scikit-learn and hand computations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Folds to checkpoint: each fold judged, the best one written, a kill anywhere without a trace."""
+"""Folds to a checkpoint: each fold evaluated, the best one written, and no trace of a kill."""
 
 from __future__ import annotations
 

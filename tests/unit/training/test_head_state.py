@@ -1,4 +1,4 @@
-"""Where a head starts, which epoch is the best, when patience ends."""
+"""Initial weights of a head, the choice of the best epoch, and early stopping."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Labelled pictures: their faces in order, found once, read when they are wanted; split by name."""
+"""Labelled pictures: faces in order, detected once, read on demand; split by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The CSV file, and TensorBoard as far as it can be tested without it."""
+"""The CSV file, and TensorBoard as far as it can be tested without the package."""
 
 from __future__ import annotations
 

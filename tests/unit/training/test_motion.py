@@ -1,4 +1,4 @@
-"""A picture set in motion: as many frames as asked, the same for the same numbers, moved by little."""
+"""An animated picture: the requested number of frames, reproducible, with small movements."""
 
 from __future__ import annotations
 

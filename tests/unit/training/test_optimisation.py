@@ -1,4 +1,4 @@
-"""The formulas of a step against hand computations and against PyTorch's own autograd."""
+"""The formulas of a step against hand computations and PyTorch's autograd."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pairs: real and fake, framed and degraded alike, with a map that says where they differ; each source of fakes by itself."""
+"""Pairs: real and fake, framed and degraded alike, with a map of their difference; each source of fakes separately."""
 
 from __future__ import annotations
 

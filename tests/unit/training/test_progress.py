@@ -1,4 +1,4 @@
-"""What a training shows: a line an epoch in a log, a table and a bar on a terminal, nothing when quiet."""
+"""The output of a training: a line per epoch in a log, a table and a bar on a terminal, nothing when quiet."""
 
 from __future__ import annotations
 

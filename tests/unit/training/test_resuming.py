@@ -1,4 +1,4 @@
-"""The run folder: whole files or none, one run and no other, and clear words when the disk is full."""
+"""The run folder: atomic files, only for the same run, and clear messages when the disk is full."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The way to a viewer: alike for the same route, sizes as shown, moments of one clip, harm that grows with hardness."""
+"""The route to a viewer: equal for equal parameters, displayed sizes, several moments of a clip, and damage that grows with hardness."""
 
 from __future__ import annotations
 

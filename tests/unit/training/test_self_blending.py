@@ -1,4 +1,4 @@
-"""Made fakes: the blend stays inside its mask, the mask lies on the face, and chance is all in the generator."""
+"""Self-blended fakes: the blend stays inside its mask, the mask on the face, and all randomness is in the generator."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What training starts from, by name."""
+"""Initial weights of training, by name."""
 
 from __future__ import annotations
 

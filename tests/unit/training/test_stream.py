@@ -1,4 +1,4 @@
-"""Batches of pairs: reals first, repeatable, moments of one clip apart."""
+"""Batches of pairs: reals first, reproducible, moments of one clip spread out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One process alone, and two under torchrun that must learn what one learns."""
+"""A single process, and two under torchrun that learn the same as one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which crops are kept for the report, and that they stay few and small."""
+"""Which crops are kept for the report, and that they are few and small."""
 
 from __future__ import annotations
 

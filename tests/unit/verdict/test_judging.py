@@ -1,4 +1,4 @@
-"""From scores to verdicts on people and videos: each rule against cases worked out by hand."""
+"""Scores to verdicts on people and videos: each rule against cases computed by hand."""
 
 from __future__ import annotations
 

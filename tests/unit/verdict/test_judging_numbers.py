@@ -1,4 +1,4 @@
-"""From scores to verdicts: calibration, pooling, intervals and suspicious stretches, against other implementations and by hand."""
+"""Scores to verdicts: calibration, pooling, intervals and suspicious intervals, against other implementations and by hand."""
 
 from __future__ import annotations
 

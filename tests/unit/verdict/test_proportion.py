@@ -1,4 +1,4 @@
-"""How sure a counted share is."""
+"""Intervals of counted shares."""
 
 from __future__ import annotations
 

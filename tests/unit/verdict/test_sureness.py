@@ -1,4 +1,4 @@
-"""When a scan may stop: whole intervals inside one band, twice in a row, and no suspicion left open."""
+"""When a scan may stop: intervals inside one range, in two rounds, and no open suspicion."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What decoders complain of: what touches a picture keeps it from being judged, in scan and live alike; what does not is only told."""
+"""Decoder errors: pictures with errors are not judged, in scan and live alike; harmless ones are only reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Damaged files: what is left is delivered, and never called complete. Read through the decoding process, which hears the decoders."""
+"""Damaged files: the rest is delivered, and never called complete. Read through the decoding process, which reports decoder errors."""
 
 from __future__ import annotations
 

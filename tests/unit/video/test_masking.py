@@ -1,4 +1,4 @@
-"""Addresses: no password is shown, whatever signs it holds and wherever it stands, and no other piece is hidden without need."""
+"""Addresses: passwords are always masked, whatever characters they contain, and nothing else is masked needlessly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rates as fractions, from times as containers round them."""
+"""Frame rates as fractions, from rounded container times."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A watch whose frames, looks and moments a test gives by hand: no thread runs, and time passes only when it is told to."""
+"""A watch whose frames, detections and times are given by the test: no threads, and time advances only on request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stays of a watch of any length: bounded, and no alarm is forgotten."""
+"""The record of a watch of any length: bounded, and without losing an alarm."""
 
 from __future__ import annotations
 

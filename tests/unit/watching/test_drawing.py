@@ -1,4 +1,4 @@
-"""The annotated picture: boxes and words where they belong, and nothing of people under a banner."""
+"""The annotated picture: boxes and labels in the right places, and no people under a banner."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Events of a live watch as lines of JSON, held against their schema."""
+"""Events of a live watch as JSON lines, checked against their schema."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Boxes that follow what moves in the picture."""
+"""Boxes that follow movements in the picture."""
 
 from __future__ import annotations
 

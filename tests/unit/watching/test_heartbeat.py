@@ -1,4 +1,4 @@
-"""Signs of life of a watch: at fixed intervals while nothing happens, and none unless they are wished for."""
+"""Heartbeats of a watch: at fixed intervals while nothing else happens, and only if requested."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A watch step by step: nothing is said by pictures of before an interruption, and every interruption is told, whoever looked when."""
+"""A watch step by step: no verdict from frames before an interruption, and every interruption is reported."""
 
 from __future__ import annotations
 

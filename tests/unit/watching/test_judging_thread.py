@@ -1,4 +1,4 @@
-"""What the judging thread counts: delays against NumPy's percentiles."""
+"""Statistics of the judging thread: delays against NumPy's percentiles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One frame after the other: what a scan would find in each, people who are new after a gap, and nothing that grows."""
+"""Frame by frame: the same faces as in a scan, new people after a gap, and bounded memory."""
 
 from __future__ import annotations
 

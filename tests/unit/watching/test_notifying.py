@@ -1,4 +1,4 @@
-"""Events handed to a command: never waited for, never lost without a word, and nothing left running."""
+"""Events passed to a command: never waited for, never lost silently, and no process left running."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""States of a watch, and the time that is lost in them."""
+"""States of a watch, and the time lost in them."""
 
 from __future__ import annotations
 

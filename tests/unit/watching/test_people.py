@@ -1,4 +1,4 @@
-"""People over the rolling window: the very verdict of a scan of those frames, and what is told of it."""
+"""People in the rolling window: the same verdict as a scan of those frames, and their events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recordings: true times, one size, playable after a crash, and a clear error where nothing can be written."""
+"""Recordings: true times, one size, playable after a crash, and a clear error if they cannot be written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a live watch tells is checked when it is made."""
+"""Records of a live watch are checked at construction."""
 
 from __future__ import annotations
 

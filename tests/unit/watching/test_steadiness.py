@@ -1,4 +1,4 @@
-"""The outcome that is shown speaks on evidence and does not flicker."""
+"""The shown outcome needs evidence and does not flicker."""
 
 from __future__ import annotations
 

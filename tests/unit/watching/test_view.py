@@ -1,4 +1,4 @@
-"""The terminal view of a live watch: what is on the screen in each state, on every kind of terminal, and the lines of a log."""
+"""The terminal view of a live watch: the screen in each state, on every kind of terminal, and the lines of a log."""
 
 from __future__ import annotations
 

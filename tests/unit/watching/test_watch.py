@@ -1,4 +1,4 @@
-"""A watch in this process: updates while nothing happens, faults that come through, and an end at any moment."""
+"""A watch in this process: updates while nothing happens, errors that are passed on, and stopping at any moment."""
 
 from __future__ import annotations
 

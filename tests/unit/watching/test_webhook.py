@@ -1,4 +1,4 @@
-"""Events POSTed to a server on this machine that answers, fails, hangs, redirects and recovers."""
+"""Events POSTed to a local server that answers, fails, hangs, redirects and recovers."""
 
 from __future__ import annotations
 

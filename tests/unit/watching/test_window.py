@@ -1,4 +1,4 @@
-"""The window: a clear refusal where there is no screen, and pictures and keys across the pipe where there is one."""
+"""The window: a clear refusal without a screen, and pictures and keys through the pipe with one."""
 
 from __future__ import annotations
 

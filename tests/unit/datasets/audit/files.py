@@ -1,4 +1,4 @@
-"""Facts of files that never were, for tests that name only what they are about."""
+"""Constructed facts about files: a test sets only what it is about."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Facts that tell the label and facts that do not, made by hand, judged alone and together."""
+"""Constructed facts that do or do not predict the label, tested alone and together."""
 
 from __future__ import annotations
 

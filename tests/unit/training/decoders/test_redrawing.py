@@ -1,4 +1,4 @@
-"""Faces drawn by decoders: each real one once, over its original, kept as files that a repeated run does not make again."""
+"""Faces redrawn by decoders: once for each real face, aligned with its original, and kept for repeated runs."""
 
 from __future__ import annotations
 

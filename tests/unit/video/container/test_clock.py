@@ -1,4 +1,4 @@
-"""From a container's time to the video's: joined pieces, leaps, lost frames, and containers without a time of their own."""
+"""Container time to video time: joined pieces, jumps, lost frames, and containers without timestamps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is refused before any decoder sees it, and where containers end."""
+"""What is refused before any decoder, and where containers end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a container's header says of how it was made."""
+"""What a container's header says about how the file was made."""
 
 from __future__ import annotations
 

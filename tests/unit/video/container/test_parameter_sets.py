@@ -1,4 +1,4 @@
-"""What coded pictures say of their own size and scan, in every container that keeps them in its own way."""
+"""Size and scan type in coded pictures, in every container that stores them in its own way."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table: which reader may be trusted with what, and what has to be said. Facts in, plan out."""
+"""The decoding table: which reader is used, and what is reported. Facts in, plan out."""
 
 from __future__ import annotations
 

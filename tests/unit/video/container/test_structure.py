@@ -1,4 +1,4 @@
-"""Containers against themselves: whole ones have no fault, and what demuxers step over in silence is one."""
+"""Structure checks of containers: intact ones have no fault, and faults that demuxers skip silently are found."""
 
 from __future__ import annotations
 

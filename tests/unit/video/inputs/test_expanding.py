@@ -1,4 +1,4 @@
-"""What the user named -> inputs."""
+"""The user's arguments -> inputs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Folders and patterns: what is taken, under which name, and that links lead round in no circle."""
+"""Folders and patterns: which files are taken, under which names, and no loops through links."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which files of a folder are taken: by suffix, and where that says nothing by what they begin with."""
+"""Which files of a folder are taken: by suffix, or if that is unknown by their first bytes."""
 
 from __future__ import annotations
 

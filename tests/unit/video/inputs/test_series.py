@@ -1,4 +1,4 @@
-"""Numbered pictures: the frames of one film, or an album of photographs, each of which is judged."""
+"""Numbered pictures: the frames of a video, or an album of photographs that are judged individually."""
 
 from __future__ import annotations
 

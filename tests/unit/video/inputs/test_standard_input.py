@@ -1,4 +1,4 @@
-"""Standard input and open files as inputs: the file behind them, or why there is none to scan."""
+"""Standard input and open files as inputs: the file behind them, or why there is none."""
 
 from __future__ import annotations
 

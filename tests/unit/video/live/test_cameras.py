@@ -1,4 +1,4 @@
-"""Cameras as Linux lists them; this machine need not have any."""
+"""Cameras as Linux lists them; this machine does not need one."""
 
 from __future__ import annotations
 

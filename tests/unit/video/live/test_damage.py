@@ -1,4 +1,4 @@
-"""Pictures that come damaged over a live source: counted, told, and not given out."""
+"""Damaged pictures from a live source: counted, reported, and not delivered."""
 
 from __future__ import annotations
 

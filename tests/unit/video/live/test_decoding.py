@@ -1,4 +1,4 @@
-"""A live source in this process: a file at its own speed, and what a pipe or playlist may be."""
+"""A live source in this process: a file in real time, and which pipes and playlists are allowed."""
 
 from __future__ import annotations
 

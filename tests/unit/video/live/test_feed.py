@@ -1,4 +1,4 @@
-"""The feed against a server on this machine: the newest frame, losses with their reasons, and an end at any moment."""
+"""The feed against a local server: the newest frame, losses with their reasons, and stopping at any moment."""
 
 from __future__ import annotations
 

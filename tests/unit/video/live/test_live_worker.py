@@ -1,4 +1,4 @@
-"""A frozen camera is noticed, an empty room is not taken for one."""
+"""A frozen camera is detected, and an empty room is not taken for one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Short films in picture formats: each picture as it looks on the canvas, at its time, against what was put in."""
+"""Animated picture formats: each picture as it appears on the canvas, at its time, compared with the source."""
 
 from __future__ import annotations
 

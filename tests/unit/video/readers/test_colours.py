@@ -1,4 +1,4 @@
-"""High dynamic range and wide colours on an ordinary screen, against the numbers in the standards and against FFmpeg's own mapping."""
+"""High dynamic range and wide gamut on a standard screen, against the standards' values and FFmpeg's mapping."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Coded JPEGs: wrong bits that FFmpeg passes over, and where a picture ends."""
+"""Coded JPEGs: wrong bits that FFmpeg ignores, and where a picture ends."""
 
 from __future__ import annotations
 

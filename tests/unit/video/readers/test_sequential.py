@@ -1,4 +1,4 @@
-"""Whole video files: every frame, each at its time, in every container."""
+"""Whole video files: every frame, with its time, in every container."""
 
 from __future__ import annotations
 

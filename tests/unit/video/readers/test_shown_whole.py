@@ -1,4 +1,4 @@
-"""What a decoder used blindly would squeeze, skip, turn or leave out: shown whole, or named. The rows of SECURITY.md's table."""
+"""What a naive decoder would squeeze, skip, rotate or omit: shown correctly, or reported. The rows of SECURITY.md's table."""
 
 from __future__ import annotations
 

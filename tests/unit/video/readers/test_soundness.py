@@ -1,4 +1,4 @@
-"""Which pictures are believed after a complaint: by packets and times alone."""
+"""Which pictures are accepted after a decoder error, from packets and times alone."""
 
 from __future__ import annotations
 

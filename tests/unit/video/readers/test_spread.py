@@ -1,4 +1,4 @@
-"""One frame here and there: right pictures at right times, no picture twice, damage told from the structure."""
+"""Single frames of a file: right pictures at right times, no picture twice, damage found from the structure."""
 
 from __future__ import annotations
 

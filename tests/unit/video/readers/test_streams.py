@@ -1,4 +1,4 @@
-"""Addresses, against a server on this machine."""
+"""Addresses, against a local server."""
 
 from __future__ import annotations
 

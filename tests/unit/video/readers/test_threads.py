@@ -1,4 +1,4 @@
-"""Pictures do not depend on how many threads decode them."""
+"""Pictures do not depend on the number of decoding threads."""
 
 from __future__ import annotations
 

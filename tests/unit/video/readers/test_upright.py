@@ -1,4 +1,4 @@
-"""Turning and mirroring, each of the eight ways against a picture placed point by point."""
+"""Rotation and mirroring: each of the eight orientations against a picture placed point by point."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures at addresses are pictures; what a server sends that is neither is called what it is. Against a server on this machine."""
+"""Pictures at addresses are judged as pictures, and other content is named for what it is. Against a local server."""
 
 from __future__ import annotations
 

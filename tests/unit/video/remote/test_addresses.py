@@ -1,4 +1,4 @@
-"""Where an address may lead, and that nothing gets past the relay: no redirect, no change of mind of a name, no endless body."""
+"""Which addresses are allowed, and that nothing bypasses the relay: no redirect, no DNS change, no endless body."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The way to an address: through the relay, or by its IP address; barred ways say why."""
+"""Reaching an address: through the relay, or by its IP address; refused ones with a reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nothing but what is expected is taken from a process that a hostile file may have taken over."""
+"""Only valid replies are accepted from a process that a hostile file may have compromised."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The decoding process: what it shields from, and that it is not noticed."""
+"""The decoding process: what it contains, and that it is otherwise invisible."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures across shared memory: what was written is what is read, and nothing that a broken writer says reaches beyond it."""
+"""Pictures in shared memory: read as written, and a corrupt writer cannot cause reads outside it."""
 
 from __future__ import annotations
 

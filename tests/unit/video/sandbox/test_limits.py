@@ -1,4 +1,4 @@
-"""A decoder that aborts, never ends or takes all memory there is: each is contained, named, and replaced for the next input."""
+"""Decoders that abort, hang or exhaust memory: contained, reported, and replaced for the next input."""
 
 from __future__ import annotations
 
