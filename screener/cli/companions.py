@@ -6,13 +6,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from screener.cli.wishes import Wishes
+from screener.cli.companion_options import CompanionOptions
 from screener.errors import SourceError
 from screener.report.wording import counted, visible
 from screener.video import Source
 
 if TYPE_CHECKING:
-    from screener.annotation.folders import CopyFolder, StillsFolder
+    from screener.annotation.copies import CopyFolder, StillsFolder
     from screener.records import Verdict
     from screener.scanning.batch import Judged
     from screener.settings import ScanSettings
@@ -21,27 +21,27 @@ if TYPE_CHECKING:
 class Companions:
     """Creates the requested outputs. Raises OutputError, and SettingsError for a key that cannot sign."""
 
-    def __init__(self, wishes: Wishes, settings: ScanSettings) -> None:
-        self._wishes = wishes
+    def __init__(self, options: CompanionOptions, settings: ScanSettings) -> None:
+        self._options = options
         self._signed = 0
         self._signer = self._markers = self._copies = self._stills = None
         # Imported only when needed: most scans need none of these, and together they take 0.2 s.
-        if wishes.sign:
+        if options.sign:
             from screener.runtime.signatures import Signer
 
-            self._signer = Signer(wishes.sign)
-        if wishes.markers:
+            self._signer = Signer(options.sign)
+        if options.markers:
             from screener.markers import MarkerFolder
 
-            self._markers = MarkerFolder(wishes.markers)
-        if wishes.annotate:
-            from screener.annotation.folders import CopyFolder
+            self._markers = MarkerFolder(options.markers)
+        if options.annotate:
+            from screener.annotation.copies import CopyFolder
 
-            self._copies = CopyFolder(wishes.annotate, settings)
-        if wishes.stills:
-            from screener.annotation.folders import StillsFolder
+            self._copies = CopyFolder(options.annotate, settings)
+        if options.stills:
+            from screener.annotation.copies import StillsFolder
 
-            self._stills = StillsFolder(wishes.stills, settings)
+            self._stills = StillsFolder(options.stills, settings)
 
     def add(self, judged: Judged) -> None:
         """Write the files of one verdict. Raises OutputError."""
@@ -64,8 +64,8 @@ class Companions:
         if self._signer is not None:
             _tell(f"{counted(self._signed, 'signature')}, each beside its file as .sig")
         if self._markers is not None:
-            _tell(f"markers of {counted(self._markers.written, 'video')}: {self._wishes.markers}")
-        for folder, path, noun in ((self._copies, self._wishes.annotate, "annotated"), (self._stills, self._wishes.stills, "still")):
+            _tell(f"markers of {counted(self._markers.written, 'video')}: {self._options.markers}")
+        for folder, path, noun in ((self._copies, self._options.annotate, "annotated"), (self._stills, self._options.stills, "still")):
             if folder is not None:
                 made = f"{folder.written:,} annotated" if noun == "annotated" else counted(folder.written, noun)
                 left_out = f"; none of {', '.join(folder.left_out[:3])}, which cannot be read again" if folder.left_out else ""

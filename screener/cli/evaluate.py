@@ -22,7 +22,7 @@ from screener.runtime.stop_signals import Terminated
 
 if TYPE_CHECKING:
     from screener.datasets import LabelledItem
-    from screener.evaluation.comparison import Side
+    from screener.evaluation.checkpoint_comparison import Side
     from screener.evaluation.results import Origin, Row
     from screener.report import ScanProgress
     from screener.settings import ScanSettings
@@ -171,7 +171,7 @@ def _evaluate(
 
 
 def _compare(wanted: Wanted, a: Path, b: Path) -> None:
-    from screener.evaluation.comparison import comparison_of
+    from screener.evaluation.checkpoint_comparison import comparison_of
     from screener.evaluation.page import write_comparison_page
     from screener.evaluation.table import comparison_text
 
@@ -185,7 +185,7 @@ def _compare(wanted: Wanted, a: Path, b: Path) -> None:
 
 def _side(wanted: Wanted, path: Path, kept: str) -> Side:
     """One side, from a file of results or by scanning with a checkpoint."""
-    from screener.evaluation.comparison import Side
+    from screener.evaluation.checkpoint_comparison import Side
     from screener.evaluation.results import is_results
 
     rows, origin = _read(wanted, path, None) if is_results(path) else _scanned(wanted, path, wanted.file(kept))

@@ -11,7 +11,7 @@ import typer
 from screener.cli.app import CheckpointOption, DeviceOption, app, stops
 from screener.cli.configuration import command_settings
 from screener.cli.exits import exits
-from screener.cli.live_outputs import LiveOutputs, Wishes, tell
+from screener.cli.live_outputs import LiveOutputOptions, LiveOutputs, tell
 from screener.cli.logs import LogFileOption, VerboseOption, log_to
 from screener.errors import ExitStatus, SettingsError, exit_status
 from screener.runtime.stop_signals import Terminated
@@ -85,8 +85,8 @@ def live(
             _list_cameras()
             sys.exit(ExitStatus.GENUINE)
         settings = _settings(config, {name: value for name, value in given.items() if value is not None})
-        wishes = Wishes(jsonl, output, show, record, snapshot, exec_, webhook, quiet, report)
-        sys.exit(_watch(source, realtime, settings, checkpoint, wishes, allow_incomplete))
+        options = LiveOutputOptions(jsonl, output, show, record, snapshot, exec_, webhook, quiet, report)
+        sys.exit(_watch(source, realtime, settings, checkpoint, options, allow_incomplete))
 
 
 def _settings(config: Path | None, given: dict[str, Any]) -> LiveSettings:
@@ -106,25 +106,27 @@ def _list_cameras() -> None:
         sys.stderr.write("screener: no camera was found\n")
 
 
-def _watch(argument: str, realtime: bool, settings: LiveSettings, checkpoint: Path | None, wishes: Wishes, allow_incomplete: bool) -> int:
+def _watch(
+    argument: str, realtime: bool, settings: LiveSettings, checkpoint: Path | None, options: LiveOutputOptions, allow_incomplete: bool
+) -> int:
     from screener.video.live.one_source import live_source
 
     stops.only_first()
     source = live_source(argument)
     if realtime and source.kind != "file":
         raise SettingsError(f"--realtime: {source.name} is not a file; everything else runs in real time anyway")
-    if not realtime and source.kind == "file" and not wishes.quiet:
+    if not realtime and source.kind == "file" and not options.quiet:
         sys.stderr.write(f"screener: {source.name} is a file and is played in real time; `screener scan` reads files whole, and faster\n")
 
     from screener.scanning.models import Models
     from screener.watching.watch import Watch
 
     models = Models(settings.judging(), checkpoint)
-    with LiveOutputs(wishes, source.name) as outputs, Watch(models, source, settings, wishes.pictures) as watch:
+    with LiveOutputs(options, source.name) as outputs, Watch(models, source, settings, options.pictures) as watch:
         status = _follow(watch, outputs)
         verdict = watch.verdict
         outputs.close_view()
-        if verdict is not None and not wishes.jsonl:
+        if verdict is not None and not options.jsonl:
             from screener.report import WRITERS
 
             outputs.write(WRITERS["text"](1, False, None).one(verdict))

@@ -32,7 +32,7 @@ LAST_NOTICES_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
-class Wishes:
+class LiveOutputOptions:
     """The outputs that the user asked for."""
 
     jsonl: bool = False
@@ -54,8 +54,8 @@ class Wishes:
 class LiveOutputs:
     """A context manager that opens and closes the requested outputs. Raises DeviceError, OutputError and SettingsError on entry."""
 
-    def __init__(self, wishes: Wishes, source_name: str) -> None:
-        self._wishes = wishes
+    def __init__(self, options: LiveOutputOptions, source_name: str) -> None:
+        self._options = options
         self._source_name = source_name
         self._stack = ExitStack()
         self.failures: dict[str, OutputError] = {}
@@ -68,20 +68,20 @@ class LiveOutputs:
         from screener.watching.snapshots import Snapshots
         from screener.watching.window import Window
 
-        wishes = self._wishes
+        options = self._options
         with ExitStack() as opening:
             self._view: LiveView | None = None
-            self._out = opening.enter_context(open_lines(wishes.output)) if wishes.output is not None else None
-            self._snapshots = Snapshots(wishes.snapshots) if wishes.snapshots is not None else None
-            self._report = ReportFolder(wishes.report) if wishes.report is not None else None
-            self._recorder = Recorder(wishes.record) if wishes.record is not None else None
+            self._out = opening.enter_context(open_lines(options.output)) if options.output is not None else None
+            self._snapshots = Snapshots(options.snapshots) if options.snapshots is not None else None
+            self._report = ReportFolder(options.report) if options.report is not None else None
+            self._recorder = Recorder(options.record) if options.record is not None else None
             opening.callback(self._close_recording)
-            self._window = opening.enter_context(Window(f"screener live: {self._source_name}")) if wishes.show else None
+            self._window = opening.enter_context(Window(f"screener live: {self._source_name}")) if options.show else None
             with stops.held_back():  # a signal in between would leave the terminal changed
                 self._keys = opening.enter_context(Keys())
                 self._viewing = opening.enter_context(ExitStack())
                 self._view = self._viewing.enter_context(self._live_view()) if self._wants_view() else None
-            self._notifier = Notifier(wishes.command, wishes.webhook, self._tell)
+            self._notifier = Notifier(options.command, options.webhook, self._tell)
             opening.callback(self._notifier.close, LAST_NOTICES_SECONDS)
             self._stack = opening.pop_all()
         return self
@@ -95,7 +95,7 @@ class LiveOutputs:
             if event.kind == "alarm":
                 self._notifier.notify(event)
                 self._keep_faces(event, update)
-        if self._wishes.jsonl:
+        if self._options.jsonl:
             self._write_events(update)
         if self._view is not None:
             self._view.show(update)
@@ -129,7 +129,7 @@ class LiveOutputs:
         from screener.report import Output
 
         if self._out is not None:
-            Output(self._out, str(self._wishes.output)).write(text)
+            Output(self._out, str(self._options.output)).write(text)
         else:
             Output(sys.stdout, "standard output").write(text)
 
@@ -188,9 +188,9 @@ class LiveOutputs:
 
     def _wants_view(self) -> bool:
         """Whether to draw the view; not if event lines go to the same terminal, which it would overwrite."""
-        wishes = self._wishes
-        mixed = wishes.jsonl and wishes.output is None and sys.stdout.isatty() and sys.stderr.isatty()
-        return not wishes.quiet and not mixed
+        options = self._options
+        mixed = options.jsonl and options.output is None and sys.stdout.isatty() and sys.stderr.isatty()
+        return not options.quiet and not mixed
 
     def _live_view(self) -> LiveView:
         from rich.console import Console

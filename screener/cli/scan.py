@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from screener.cli.app import CheckpointOption, DecoderOption, DeviceOption, app, stops
+from screener.cli.companion_options import CompanionOptions
 from screener.cli.configuration import one_of, scan_settings
 from screener.cli.exits import exits
 from screener.cli.logs import LogFileOption, VerboseOption, log_to
-from screener.cli.wishes import Wishes
 from screener.errors import ExitStatus, SettingsError
 from screener.runtime.importing import uncollected
 from screener.runtime.stop_signals import Terminated
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 
 
 class Places(NamedTuple):
-    """Where a run writes. output: None for standard output. report, journal: None for none. wishes: further files per verdict."""
+    """Where a run writes. output: None for standard output. report, journal: None for none. companions: further files per verdict."""
 
     output: Path | None
     report: Path | None
     journal: Path | None
-    wishes: Wishes
+    companions: CompanionOptions
 
 
 @app.command()
@@ -144,7 +144,7 @@ def scan(
             given["trust_anchors"] = _certificates(trust_anchors)
         settings = scan_settings(config, {name: value for name, value in given.items() if value is not None})
         format_name = one_of({"json": json_, "jsonl": jsonl, "csv": csv, "people-csv": people_csv})
-        places = Places(output, report, _journal_path(resume, journal, output, report), Wishes(markers, annotate, stills, sign))
+        places = Places(output, report, _journal_path(resume, journal, output, report), CompanionOptions(markers, annotate, stills, sign))
         if sign is not None and output is None and report is None:
             raise SettingsError("--sign signs files; name one with -o, or a folder with --report")
         sys.exit(_scan(sources, settings, checkpoint, format_name, places, _workers(workers), allow_incomplete, quiet, not no_frames))
@@ -214,7 +214,7 @@ def _scan(
         folder = _report_folder(places.report, len(left_out))
         # The document of a single input has no field for left-out files.
         writer = WRITERS[format_name](None if left_out else len(inputs), *_terminal(places.output))
-        companions = Companions(places.wishes, settings)
+        companions = Companions(places.companions, settings)
         with _output(places.output) as out:
             progress = progress_for(sys.stderr, quiet, len(inputs))
             with progress.loading():

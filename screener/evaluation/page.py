@@ -15,7 +15,7 @@ from typing import Any
 from jinja2 import ChoiceLoader, Environment, PackageLoader
 
 from screener.evaluation import wording
-from screener.evaluation.comparison import Comparison, Difference
+from screener.evaluation.checkpoint_comparison import Comparison, Difference
 from screener.evaluation.figures import FIGURE_NAMES, KINDS, Evaluation, ItemScore, Tally
 from screener.evaluation.held_out import HELD_OUT_NAMES
 from screener.evaluation.mistaken import most_mistaken

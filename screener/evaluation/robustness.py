@@ -176,7 +176,7 @@ def _figure(metric: Metric, labels: Labels, values: Floats, needs: tuple[int, ..
 
 
 def _change(sample: Sample, base: Sample) -> Figure:
-    """AUC minus that of the unperturbed items, both over the items judged both times and resampled alike (see `comparison`)."""
+    """AUC minus that of the unperturbed items, both over the items judged both times and resampled alike (see `checkpoint_comparison`)."""
     both = ~np.isnan(sample.p_fake) & ~np.isnan(base.p_fake)
     labels, after, before = sample.labels[both], sample.p_fake[both], base.p_fake[both]
     auc = _figure(metrics.roc_auc, labels, after)

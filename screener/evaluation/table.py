@@ -14,7 +14,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from screener.evaluation.comparison import Comparison, Difference
+from screener.evaluation.checkpoint_comparison import Comparison, Difference
 from screener.evaluation.figures import FIGURE_NAMES, KINDS, Evaluation, Slice
 from screener.evaluation.held_out import HELD_OUT_NAMES
 from screener.evaluation.weaknesses import weaknesses_of

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from screener.errors import SettingsError, SourceError
 from screener.records import Frame, VideoFacts
 from screener.settings.checks import above_zero
-from screener.video.rates import nearest_rate
+from screener.video.frame_rates import nearest_rate
 
 
 class GivenFrames:

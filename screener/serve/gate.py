@@ -19,10 +19,10 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from screener.serve.limits import OneTimeKey, Pace
 from screener.serve.metrics import Metrics
 from screener.serve.options import ServeOptions, is_loopback
 from screener.serve.problems import Refusal, problem
+from screener.serve.rate_limits import OneTimeKey, Pace
 
 _LOG = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 
 from screener.errors import REASONS, WARNINGS
-from screener.video.rates import nearest_rate
+from screener.video.frame_rates import nearest_rate
 
 # Error-level lines that undamaged files cause too, such as the reader's own retries.
 _ORDINARY = re.compile(rb"Last message repeated|deprecated pixel format|\[ WARN|^\s*$")

@@ -19,7 +19,7 @@ from screener.video.container.opening import TIMED_AS_CODED, UNTIMED
 from screener.video.container.rhythm import filled, offsets, rhythm_warnings, usual_step
 from screener.video.container.structure import Walked, examined
 from screener.video.container.walk import NO_TICK, Walk
-from screener.video.rates import usual_rate
+from screener.video.frame_rates import usual_rate
 
 # Containers whose header states their duration; for others FFmpeg derives it from the last timestamps, which proves nothing.
 _PROMISING = frozenset({"mov", "matroska", "avi", "flv", "asf", "gif"})

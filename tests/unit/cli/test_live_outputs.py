@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from live_updates import person_event, update
 
-from screener.cli.live_outputs import LiveOutputs, Wishes
+from screener.cli.live_outputs import LiveOutputOptions, LiveOutputs
 from screener.errors import DeviceError, OutputError
 from screener.watching import notifying, recording, window
 from screener.watching.records import LiveEvent
@@ -54,7 +54,7 @@ def test_a_window_that_is_lost_is_told_once_and_the_watch_goes_on(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(window, "Window", BrokenWindow)
-    with LiveOutputs(Wishes(show=True, quiet=True), "camera") as outputs:
+    with LiveOutputs(LiveOutputOptions(show=True, quiet=True), "camera") as outputs:
         assert [outputs.show(UPDATE) for _ in range(4)] == [True] * 4
     assert outputs.failures == {}
     told = capsys.readouterr().err
@@ -77,7 +77,7 @@ def test_a_recording_that_fails_is_told_once_and_the_watch_goes_on(
     monkeypatch.setattr(recording.Recorder, "close", end)
     if fails == "add":
         monkeypatch.setattr(recording.Recorder, "add", refuse)
-    with LiveOutputs(Wishes(record=tmp_path / "out.mp4", quiet=True), "camera") as outputs:
+    with LiveOutputs(LiveOutputOptions(record=tmp_path / "out.mp4", quiet=True), "camera") as outputs:
         assert [outputs.show(UPDATE) for _ in range(3)] == [True] * 3
         assert list(outputs.failures) == (["record"] if fails == "add" else [])
     assert (list(outputs.failures), len(ended)) == (["record"], 1)
@@ -86,7 +86,7 @@ def test_a_recording_that_fails_is_told_once_and_the_watch_goes_on(
 
 def test_snapshots_are_tried_again_at_the_next_alarm(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "faces"
-    with LiveOutputs(Wishes(snapshots=folder, quiet=True), "camera") as outputs:
+    with LiveOutputs(LiveOutputOptions(snapshots=folder, quiet=True), "camera") as outputs:
         folder.rmdir()
         assert outputs.show(UPDATE) and outputs.show(UPDATE)
         folder.mkdir()
@@ -100,30 +100,30 @@ def test_snapshots_are_tried_again_at_the_next_alarm(tmp_path: Path, capsys: pyt
 def test_event_lines_that_go_nowhere_end_the_watch() -> None:
     with (
         pytest.raises(OutputError, match="No space left"),
-        LiveOutputs(Wishes(jsonl=True, output=Path("/dev/full"), quiet=True), "camera") as o,
+        LiveOutputs(LiveOutputOptions(jsonl=True, output=Path("/dev/full"), quiet=True), "camera") as o,
     ):
         o.show(UPDATE)
 
 
 @pytest.mark.parametrize(
-    ("wishes", "out", "viewed"),
+    ("options", "out", "viewed"),
     [
-        (Wishes(), Terminal, True),
-        (Wishes(jsonl=True), Terminal, False),
-        (Wishes(jsonl=True), io.StringIO, True),
-        (Wishes(jsonl=True, output=Path("events.jsonl")), Terminal, True),
-        (Wishes(quiet=True), Terminal, False),
+        (LiveOutputOptions(), Terminal, True),
+        (LiveOutputOptions(jsonl=True), Terminal, False),
+        (LiveOutputOptions(jsonl=True), io.StringIO, True),
+        (LiveOutputOptions(jsonl=True, output=Path("events.jsonl")), Terminal, True),
+        (LiveOutputOptions(quiet=True), Terminal, False),
     ],
 )
 def test_event_lines_and_a_view_do_not_share_a_terminal(
-    wishes: Wishes, out: Callable[[], io.StringIO], viewed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    options: LiveOutputOptions, out: Callable[[], io.StringIO], viewed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "stdout", out())
     monkeypatch.setattr(sys, "stderr", Terminal())
     shown: list[object] = []
     monkeypatch.setattr(LiveView, "show", lambda self, update: shown.append(update))
-    with LiveOutputs(wishes, "camera") as outputs:
+    with LiveOutputs(options, "camera") as outputs:
         outputs.show(UPDATE)
     assert bool(shown) == viewed
 
@@ -133,7 +133,7 @@ def test_what_is_written_after_the_view_was_closed_stays_on_the_screen(monkeypat
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setattr(sys, "stdout", terminal)
     monkeypatch.setattr(sys, "stderr", terminal)
-    with LiveOutputs(Wishes(), "camera") as outputs:
+    with LiveOutputs(LiveOutputOptions(), "camera") as outputs:
         outputs.show(UPDATE)
         outputs.close_view()
         outputs.write("the verdict\n")
@@ -161,7 +161,7 @@ def test_what_is_not_delivered_in_a_hurry_is_told_where_it_stays(monkeypatch: py
     monkeypatch.setattr(sys, "stdout", io.StringIO())
     monkeypatch.setattr(sys, "stderr", terminal)
     monkeypatch.setattr(notifying, "Command", Slow)
-    with LiveOutputs(Wishes(command="anything"), "camera") as outputs:
+    with LiveOutputs(LiveOutputOptions(command="anything"), "camera") as outputs:
         outputs.show(UPDATE)
         outputs.hurry()
     assert "given up" in terminal.getvalue().partition("\x1b[?1049l")[2]

@@ -10,7 +10,7 @@ import pytest
 from web_pages import read, words
 
 from screener.evaluation import page as pages
-from screener.evaluation.comparison import Side, comparison_of
+from screener.evaluation.checkpoint_comparison import Side, comparison_of
 from screener.evaluation.figures import FIGURE_NAMES, Evaluation
 from screener.evaluation.page import comparison_html, evaluation_html, write_comparison_page, write_evaluation_page
 from screener.evaluation.results import origin_of

@@ -11,7 +11,7 @@ import pytest
 from screener.checkpoint import Calibration
 from screener.datasets import LabelledItem
 from screener.errors import DatasetError
-from screener.evaluation.comparison import Side, comparison_of
+from screener.evaluation.checkpoint_comparison import Side, comparison_of
 from screener.evaluation.recalibration import CalibrateSettings, recalibrate
 from screener.evaluation.results import origin_of
 from screener.evaluation.same_files import each_once

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from screener.evaluation.comparison import Side, comparison_of
+from screener.evaluation.checkpoint_comparison import Side, comparison_of
 from screener.evaluation.figures import FIGURE_NAMES
 from screener.evaluation.results import origin_of
 from screener.evaluation.table import comparison_text, evaluation_text

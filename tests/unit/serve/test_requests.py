@@ -9,9 +9,9 @@ import pytest
 pytest.importorskip("fastapi", reason="the extra `serve` is not installed")
 
 from screener.errors import SettingsError
-from screener.serve.limits import MOST_CLIENTS, OneTimeKey, Pace
 from screener.serve.options import ServeOptions, base_path_of, size_in_bytes
 from screener.serve.problems import Refusal
+from screener.serve.rate_limits import MOST_CLIENTS, OneTimeKey, Pace
 from screener.serve.requests import CHANGEABLE, checked_name, checked_settings, content_of, wish_of
 from screener.settings import ScanSettings
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
-class Wishes:
+class CompanionOptions:
     """Folders to write to, and the key to sign with; None if not requested."""
 
     markers: Path | None = None

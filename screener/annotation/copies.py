@@ -15,9 +15,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from screener.annotation.annotated_picture import annotated
 from screener.annotation.paths_of_faces import PathsOfFaces
 from screener.annotation.people import Shown
-from screener.annotation.pictures import annotated
 from screener.encoding.h264 import write_h264
 from screener.encoding.video_writer import fitted
 from screener.errors import OutputError

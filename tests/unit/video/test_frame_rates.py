@@ -12,7 +12,7 @@ from video_media import write_clip
 
 from screener.settings import ScanSettings
 from screener.video import file_source, open_video
-from screener.video.rates import BROADCAST_RATES, nearest_rate, usual_rate
+from screener.video.frame_rates import BROADCAST_RATES, nearest_rate, usual_rate
 
 
 @pytest.mark.parametrize("rate", BROADCAST_RATES, ids=str)
