@@ -35,8 +35,8 @@ STILLS_PER_PERSON = 3
 MOST_PEOPLE = 12
 
 
-class CopyFolder:
-    """Takes verdicts one after the other. written: how many copies there are. left_out: names of what could not be read twice."""
+class _ReadAgain:
+    """A folder for pictures of inputs that are read once more. written: how many there are. left_out: names of what cannot be read twice."""
 
     def __init__(self, folder: Path, settings: ScanSettings) -> None:
         """Makes the folder if need be. Raises OutputError."""
@@ -46,12 +46,21 @@ class CopyFolder:
         self.written = 0
         self.left_out: list[str] = []
 
+    def _is_readable_again(self, source: Source) -> bool:
+        if source.kind in ("file", "sequence"):
+            return True
+        self.left_out.append(source.name)
+        return False
+
+
+class CopyFolder(_ReadAgain):
+    """Takes verdicts one after the other, and writes a copy of each input."""
+
     def add(self, verdict: Verdict, source: Source) -> None:
         """The annotated copy of one input, under the name that its page in a report has. Raises OutputError."""
         if not verdict.video.frames_decoded:
             return
-        if source.kind not in ("file", "sequence"):
-            self.left_out.append(source.name)
+        if not self._is_readable_again(source):
             return
         stem = page_name(verdict).removesuffix(".html")
         if verdict.video.is_still:
@@ -93,24 +102,15 @@ class CopyFolder:
                     yield replace(frame, picture_rgb=fitted(picture, size_wh))
 
 
-class StillsFolder:
+class StillsFolder(_ReadAgain):
     """The same for the frames that decided: of each person those with the highest scores, whole, with that face marked."""
-
-    def __init__(self, folder: Path, settings: ScanSettings) -> None:
-        """Makes the folder if need be. Raises OutputError."""
-        make_folder(folder)
-        remove_leftovers(folder)
-        self._folder, self._settings = folder, _every_frame(settings)
-        self.written = 0
-        self.left_out: list[str] = []
 
     def add(self, verdict: Verdict, source: Source) -> None:
         """The frames of one input, in a folder called as its page in a report. Raises OutputError."""
         wanted = _deciding(verdict)
         if not wanted:
             return
-        if source.kind not in ("file", "sequence"):
-            self.left_out.append(source.name)
+        if not self._is_readable_again(source):
             return
         folder = self._folder / page_name(verdict).removesuffix(".html")
         make_folder(folder)
