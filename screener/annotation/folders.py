@@ -36,7 +36,7 @@ MOST_PEOPLE = 12
 
 
 class _ReadAgain:
-    """A folder for pictures of inputs that are read once more. written: how many there are. left_out: names of what cannot be read twice."""
+    """A folder for pictures of inputs that are read once more. written: how many. left_out: names of what cannot be read twice."""
 
     def __init__(self, folder: Path, settings: ScanSettings) -> None:
         """Makes the folder if need be. Raises OutputError."""
