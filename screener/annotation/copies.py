@@ -35,8 +35,8 @@ STILLS_PER_PERSON = 3
 MOST_PEOPLE = 12
 
 
-class CopyFolder:
-    """Writes one annotated copy after another. written: number of copies. left_out: names of inputs that could not be read twice."""
+class _ReadAgain:
+    """A folder of pictures of inputs that are read again. written: their number. left_out: names of inputs that could not be read twice."""
 
     def __init__(self, folder: Path, settings: ScanSettings) -> None:
         """Create the folder if needed. Raises OutputError."""
@@ -46,12 +46,21 @@ class CopyFolder:
         self.written = 0
         self.left_out: list[str] = []
 
+    def _is_readable_again(self, source: Source) -> bool:
+        if source.kind in ("file", "sequence"):
+            return True
+        self.left_out.append(source.name)
+        return False
+
+
+class CopyFolder(_ReadAgain):
+    """Writes one annotated copy after another."""
+
     def add(self, verdict: Verdict, source: Source) -> None:
         """Write the annotated copy of one input, named like its page in a report. Raises OutputError."""
         if not verdict.video.frames_decoded:
             return
-        if source.kind not in ("file", "sequence"):
-            self.left_out.append(source.name)
+        if not self._is_readable_again(source):
             return
         stem = page_name(verdict).removesuffix(".html")
         if verdict.video.is_still:
@@ -93,24 +102,15 @@ class CopyFolder:
                     yield replace(frame, picture_rgb=fitted(picture, size_wh))
 
 
-class StillsFolder:
+class StillsFolder(_ReadAgain):
     """Writes the most suspicious frames: for each person the whole frames with the highest scores, with that face marked."""
-
-    def __init__(self, folder: Path, settings: ScanSettings) -> None:
-        """Create the folder if needed. Raises OutputError."""
-        make_folder(folder)
-        remove_leftovers(folder)
-        self._folder, self._settings = folder, _every_frame(settings)
-        self.written = 0
-        self.left_out: list[str] = []
 
     def add(self, verdict: Verdict, source: Source) -> None:
         """Write the frames of one input, in a folder named like its page in a report. Raises OutputError."""
         wanted = _deciding(verdict)
         if not wanted:
             return
-        if source.kind not in ("file", "sequence"):
-            self.left_out.append(source.name)
+        if not self._is_readable_again(source):
             return
         folder = self._folder / page_name(verdict).removesuffix(".html")
         make_folder(folder)
