@@ -24,7 +24,7 @@ def verify(
     checkpoint: CheckpointOption = None,
     signature: Annotated[Path | None, typer.Option("--signature", help="Signature of FILE (FILE.sig if it exists).")] = None,
     signer: Annotated[
-        Path | None, typer.Option("--signer", help="Expected signer: a public SSH key, or an allowed-signers file (man ssh-keygen).")
+        Path | None, typer.Option("--signer", help="Expected signer: a public SSH key, or an allowed signers file (man ssh-keygen).")
     ] = None,
     rerun: Annotated[bool, typer.Option("--rerun", help="Judge the inputs again with the same settings, and compare.")] = False,
 ) -> None:

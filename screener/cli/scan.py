@@ -101,7 +101,7 @@ def scan(
     ] = None,
     stress: Annotated[
         bool | None,
-        typer.Option("--stress", help="Judge each face again after re-compression, down-scaling and blur: does the outcome hold?"),
+        typer.Option("--stress", help="Judge each face again, compressed, smaller and blurred: does the outcome hold?"),
     ] = None,
     batch_size: Annotated[int | None, typer.Option("--batch-size", help="Faces per batch (16).")] = None,
     workers: Annotated[

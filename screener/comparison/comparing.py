@@ -206,7 +206,7 @@ def _limits(a: Side, b: Side, runs: Sequence[Run], people: Sequence[Person]) -> 
     if not any(person.is_judged for person in people):
         said.append("No face was seen long enough in what both show, so none was compared.")
     if doubtful := _doubtful(people):
-        said.append(f"Different, but seen too briefly to decide: person {listed(doubtful)}.")
+        said.append(f"Different, but seen too briefly to tell: person {listed(doubtful)}.")
     if any(one.video.reasons for one in (a, b)):
         said.append("Parts of a file could not be read, and were not compared.")
     return " ".join(said)
