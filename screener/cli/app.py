@@ -17,7 +17,7 @@ UsageError: Any = typer.BadParameter.__base__
 """What the parser raises for arguments that it cannot use; the library that Typer takes it from is its own affair."""
 
 ORDER = (
-    "scan", "live", "serve", "compare", "report", "audit", "extract", "train", "evaluate", "calibrate", "export", "bench",
+    "scan", "live", "serve", "cluster", "compare", "report", "audit", "extract", "train", "evaluate", "calibrate", "export", "bench",
     "doctor", "weights", "config", "version",
 )  # fmt: skip
 """Of the commands in the help: the way the work goes, not the way the modules are loaded."""

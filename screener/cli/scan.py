@@ -15,6 +15,19 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from screener.cli.app import CheckpointOption, DecoderOption, DeviceOption, app, stops
+from screener.cli.cluster_run import (
+    AttemptsOption,
+    ClusterOption,
+    ClusterRun,
+    CoresOption,
+    DryRunOption,
+    LeastOption,
+    ManifestOption,
+    MostOption,
+    ShardOption,
+    Ways,
+    scan_on_cluster,
+)  # fmt: skip
 from screener.cli.configuration import one_of, scan_settings
 from screener.cli.exits import exits
 from screener.cli.logs import LogFileOption, VerboseOption, log_to
@@ -53,7 +66,7 @@ def scan(
     people_csv: Annotated[bool, typer.Option("--people-csv", help="One table row per person.")] = False,
     no_frames: Annotated[bool, typer.Option("--no-frames", help="Leave the scores of single frames out of JSON.")] = False,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write there instead of standard output; the file appears when the run ends.")
+        str | None, typer.Option("--output", "-o", help="Write there instead of standard output; the file appears when the run ends.")
     ] = None,
     report: Annotated[Path | None, typer.Option("--report", help="Folder for one web page per input and an index.")] = None,
     markers: Annotated[
@@ -106,6 +119,14 @@ def scan(
     config: Annotated[
         Path | None, typer.Option("--config", help="TOML file with a [tool.screener] or [screener] table of settings.")
     ] = None,
+    cluster: ClusterOption = None,
+    manifest: ManifestOption = None,
+    shard_videos: ShardOption = None,
+    actor_cpus: CoresOption = None,
+    min_actors: LeastOption = None,
+    max_actors: MostOption = None,
+    max_attempts: AttemptsOption = None,
+    dry_run: DryRunOption = False,
     allow_incomplete: Annotated[
         bool, typer.Option("--allow-incomplete", help="Exit 0, not 3, when something is undecided or partial.")
     ] = False,
@@ -129,8 +150,25 @@ def scan(
             given["trust_anchors"] = _certificates(trust_anchors)
         settings = scan_settings(config, {name: value for name, value in given.items() if value is not None})
         format_name = one_of({"json": json_, "jsonl": jsonl, "csv": csv, "people-csv": people_csv})
-        places = Places(output, report, _journal_path(resume, journal, output, report), Wishes(markers, annotate, stills))
+        many = {
+            "shard_videos": shard_videos, "actor_cpus": actor_cpus, "min_actors": min_actors, "max_actors": max_actors,
+            "max_attempts": max_attempts,
+        }  # fmt: skip
+        on_many = ClusterRun(cluster, output, manifest, dry_run, many)
+        if on_many.asked:
+            _refuse({"--report": report, "--markers": markers, "--annotate": annotate, "--stills": stills, "--journal": journal})
+            ways = Ways(format_name, not no_frames, allow_incomplete, quiet)
+            sys.exit(scan_on_cluster(sources, settings, checkpoint, config, on_many, ways))
+        to = None if output is None else Path(output)
+        places = Places(to, report, _journal_path(resume, journal, to, report), Wishes(markers, annotate, stills))
         sys.exit(_scan(sources, settings, checkpoint, format_name, places, workers, allow_incomplete, quiet, not no_frames))
+
+
+def _refuse(files: dict[str, Path | None]) -> None:
+    """What is written beside verdicts needs their pictures, which stay on the machines that judge."""
+    for option, path in files.items():
+        if path is not None:
+            raise SettingsError(f"{option}: is not written by runs on many machines; scan the inputs that need it by themselves")
 
 
 def _certificates(path: Path) -> str:

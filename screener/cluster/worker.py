@@ -1,0 +1,161 @@
+"""One set of models that judges shards: downloads inputs ahead of the models, judges them as any scan does, and enters their rows.
+
+Knows the ledger and `scanning.batch`. Does not choose the shards.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import logging
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from screener.cluster.downloads import Fetched, fetched
+from screener.cluster.inputs import Row
+from screener.cluster.ledger import Lease, Ledger
+from screener.cluster.manifest import read_shard
+from screener.cluster.parts import Part
+from screener.cluster.plans import Plan, fetch_checkpoint
+from screener.cluster.scratch import downloads_in, scratch_folder, sweep
+from screener.cluster.stores import Store, StoreLost
+from screener.errors import OutputError
+from screener.journal import Journal
+from screener.records import Verdict
+from screener.report.progress import QuietProgress
+from screener.runtime.file_hash import sha256_of
+from screener.scanning.batch import FAILED_HERE, Batch, Judged
+from screener.scanning.screener import Screener
+from screener.video import SourceFailure
+
+BEATS_A_LEASE = 4
+SPARE_SECONDS = 60.0
+"""Beyond the time limit of an input, which ends most that hang, before its worker is killed."""
+
+_LOG = logging.getLogger(__name__)
+
+
+class Worker:
+    """Loads the models once. Every method raises StoreLost and OutputError, after which nothing that was entered is lost."""
+
+    def __init__(self, store: Store, plan: Plan, ledger: Ledger, cores: int, scratch: str | None = None, watched: bool = True) -> None:
+        """cores: that PyTorch may use. watched: whether this process ends itself where an input takes longer than the deadline.
+
+        Raises SettingsError, CheckpointError and DeviceError where this machine cannot judge as the run asks.
+        """
+        plan.require_same_versions()
+        self._store, self._plan, self._ledger = store, plan, ledger
+        self._folder = scratch_folder(scratch, plan.id)
+        sweep(self._folder)
+        self.screener = Screener(plan.scan_settings, fetch_checkpoint(store, plan, self._folder))
+        self.screener.cores = cores
+        settings = plan.cluster_settings
+        limit = plan.scan_settings.time_limit_seconds
+        self._deadline = settings.deadline_seconds or (None if limit is None else limit + SPARE_SECONDS)
+        self._watched = watched and self._deadline is not None
+
+    def rows(self, shard: str) -> list[Row]:
+        """The inputs of a shard."""
+        return read_shard(self._store, self._plan.id, shard)
+
+    def judge(self, lease: Lease, rows: list[Row], give_up: bool = False) -> dict[str, Any]:
+        """Judge the inputs of a shard that this worker has taken, and enter them. give_up: enter them as what killed its workers.
+
+        Returns `came`, "done" or "late" where another worker's rows count, and the facts that the ledger holds of them.
+        """
+        try:
+            with self._beating(lease) as progress, downloads_in(self._folder) as folder:
+                judged = self._given_up(lease, rows, folder) if give_up else self._judged(lease, rows, folder, progress)
+                part, facts = judged.whole()
+                facts |= {"quarantined": True} if give_up else {}
+                mine = self._ledger.finish(lease, part, facts)
+        except BaseException as error:
+            with suppress(StoreLost):
+                self._ledger.end(lease, died=False, why=type(error).__name__)
+            raise
+        for path in self._folder.glob(f"{lease.shard}.*journal"):
+            path.unlink(missing_ok=True)
+        return {"came": "done" if mine else "late", **facts}
+
+    def _judged(self, lease: Lease, rows: list[Row], folder: Path, progress: _Watch) -> Part:
+        part = Part()
+        with self._journal(lease) as journal, closing(fetched(rows, folder)) as inputs:
+            under_way = Fetched(inputs)
+
+            def keep(judged: Judged) -> None:
+                if judged.fault is not None:
+                    _LOG.error("%s: screener failed itself", judged.verdict.source, exc_info=judged.fault)
+                part.add(under_way.finished(), judged.verdict)
+
+            Batch(under_way, self.screener, progress, journal=journal).run(keep)
+        return part
+
+    def _given_up(self, lease: Lease, rows: list[Row], folder: Path) -> Part:
+        (row,) = rows
+        words = f"{row.name}: {lease.deaths} workers died or hung while they judged this; it was left alone after that"
+        verdict = self.screener.scan(SourceFailure(row.name, FAILED_HERE, words))
+        with closing(fetched(rows, folder)) as inputs:
+            for _, source, _ in inputs:
+                path = None if isinstance(source, SourceFailure) else source.path
+                verdict = verdict if path is None else replace(verdict, sha256=sha256_of(path))
+        self._ledger.quarantine(lease, {"source": row.name, "sha256": verdict.sha256})
+        part = Part()
+        part.add(row.index, verdict)
+        return part
+
+    def _journal(self, lease: Lease) -> Journal:
+        """Keeps rows until the shard is finished. A half goes on with what the whole had, where that was judged on this machine."""
+        path = self._folder / f"{lease.shard}.journal"
+        for length in range(len(lease.shard) - 1, 0, -1):
+            whole = self._folder / f"{lease.shard[:length]}.journal"
+            if not path.exists() and whole.exists():
+                shutil.copyfile(whole, path)
+        try:
+            return Journal(path)
+        except OutputError:  # most likely another worker here, late, still holds it
+            return Journal(path.with_name(f"{lease.key}-{self._ledger.worker}.journal"))
+
+    @contextmanager
+    def _beating(self, lease: Lease) -> Iterator[_Watch]:
+        """Signs of life for as long as the block lasts."""
+        ended = threading.Event()
+        progress = _Watch(self._deadline if self._watched else None)
+
+        def beat() -> None:
+            while not ended.wait(self._ledger.lease_seconds / BEATS_A_LEASE):
+                with suppress(StoreLost):
+                    self._ledger.beat(lease, progress.rows)
+
+        beating = threading.Thread(target=beat, name="beat", daemon=True)
+        beating.start()
+        try:
+            yield progress
+        finally:
+            ended.set()
+            progress.ended()
+
+
+class _Watch(QuietProgress):
+    """Counts rows; and where one input takes longer than the deadline, ends this process, even if nothing in it answers any more."""
+
+    def __init__(self, deadline: float | None) -> None:
+        self.rows, self._deadline = 0, deadline
+
+    def start(self, name: str) -> None:
+        if self._deadline is not None:
+            faulthandler.dump_traceback_later(self._deadline, exit=True)
+
+    def done(self, verdict: Verdict) -> None:
+        self.rows += 1
+
+    def known(self, verdict: Verdict) -> None:
+        self.rows += 1
+
+    def ended(self) -> None:
+        """No input is being judged any more."""
+        if self._deadline is not None:
+            faulthandler.cancel_dump_traceback_later()
