@@ -5,16 +5,14 @@ Knows the ledger and `scanning.batch`. Does not choose the shards.
 
 from __future__ import annotations
 
-import faulthandler
 import logging
 import shutil
-import threading
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from screener.cluster.beating import Watch, beating
 from screener.cluster.downloads import Fetched, fetched
 from screener.cluster.inputs import Row
 from screener.cluster.ledger import Lease, Ledger
@@ -25,14 +23,11 @@ from screener.cluster.scratch import downloads_in, scratch_folder, sweep
 from screener.cluster.stores import Store, StoreLost
 from screener.errors import OutputError
 from screener.journal import Journal
-from screener.records import Verdict
-from screener.report.progress import QuietProgress
 from screener.runtime.file_hash import sha256_of
 from screener.scanning.batch import FAILED_HERE, Batch, Judged
 from screener.scanning.screener import Screener
 from screener.video import SourceFailure
 
-BEATS_A_LEASE = 4
 SPARE_SECONDS = 60.0
 """Beyond the time limit of an input, which ends most that hang, before its worker is killed."""
 
@@ -55,8 +50,8 @@ class Worker:
         self.screener.cores = cores
         settings = plan.cluster_settings
         limit = plan.scan_settings.time_limit_seconds
-        self._deadline = settings.deadline_seconds or (None if limit is None else limit + SPARE_SECONDS)
-        self._watched = watched and self._deadline is not None
+        deadline = settings.deadline_seconds or (None if limit is None else limit + SPARE_SECONDS)
+        self._deadline = deadline if watched else None
 
     def rows(self, shard: str) -> list[Row]:
         """The inputs of a shard."""
@@ -68,7 +63,7 @@ class Worker:
         Returns `came`, "done" or "late" where another worker's rows count, and the facts that the ledger holds of them.
         """
         try:
-            with self._beating(lease) as progress, downloads_in(self._folder) as folder:
+            with beating(self._ledger, lease, self._deadline) as progress, downloads_in(self._folder) as folder:
                 judged = self._given_up(lease, rows, folder) if give_up else self._judged(lease, rows, folder, progress)
                 part, facts = judged.whole()
                 facts |= {"quarantined": True} if give_up else {}
@@ -81,7 +76,7 @@ class Worker:
             path.unlink(missing_ok=True)
         return {"came": "done" if mine else "late", **facts}
 
-    def _judged(self, lease: Lease, rows: list[Row], folder: Path, progress: _Watch) -> Part:
+    def _judged(self, lease: Lease, rows: list[Row], folder: Path, progress: Watch) -> Part:
         part = Part()
         with self._journal(lease) as journal, closing(fetched(rows, folder)) as inputs:
             under_way = Fetched(inputs)
@@ -118,44 +113,3 @@ class Worker:
             return Journal(path)
         except OutputError:  # most likely another worker here, late, still holds it
             return Journal(path.with_name(f"{lease.key}-{self._ledger.worker}.journal"))
-
-    @contextmanager
-    def _beating(self, lease: Lease) -> Iterator[_Watch]:
-        """Signs of life for as long as the block lasts."""
-        ended = threading.Event()
-        progress = _Watch(self._deadline if self._watched else None)
-
-        def beat() -> None:
-            while not ended.wait(self._ledger.lease_seconds / BEATS_A_LEASE):
-                with suppress(StoreLost):
-                    self._ledger.beat(lease, progress.rows)
-
-        beating = threading.Thread(target=beat, name="beat", daemon=True)
-        beating.start()
-        try:
-            yield progress
-        finally:
-            ended.set()
-            progress.ended()
-
-
-class _Watch(QuietProgress):
-    """Counts rows; and where one input takes longer than the deadline, ends this process, even if nothing in it answers any more."""
-
-    def __init__(self, deadline: float | None) -> None:
-        self.rows, self._deadline = 0, deadline
-
-    def start(self, name: str) -> None:
-        if self._deadline is not None:
-            faulthandler.dump_traceback_later(self._deadline, exit=True)
-
-    def done(self, verdict: Verdict) -> None:
-        self.rows += 1
-
-    def known(self, verdict: Verdict) -> None:
-        self.rows += 1
-
-    def ended(self) -> None:
-        """No input is being judged any more."""
-        if self._deadline is not None:
-            faulthandler.cancel_dump_traceback_later()
