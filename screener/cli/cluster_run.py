@@ -171,8 +171,9 @@ def _line(inputs: int, summary: Any, pace: float, progress: Progress) -> str:
 
     done = summary.inputs + progress.in_hand
     left = f"; {pace:.2g} a second, about {clock((inputs - done) / pace, 0)} left" if pace > 0 else ""
+    lost = f", {progress.lost} lost" if progress.lost else ""
     came = f"{summary.fake} fake, {summary.genuine} genuine, {summary.undecided} undecided"
-    return f"[{done}/{inputs}] {came}{left}; {counted(progress.alive, 'worker')}"
+    return f"[{done}/{inputs}] {came}{left}; {counted(progress.alive, 'worker')}{lost}"
 
 
 def _driven(run: Run, where: str, ways: Ways) -> int:

@@ -35,9 +35,10 @@ OnShard = Callable[[str, dict[str, Any], bool], None]
 
 @dataclass(frozen=True)
 class Progress:
-    """For whoever watches. in_hand: rows that actors have and have not entered yet. alive: actors that are ready."""
+    """For whoever watches. alive: actors that are ready. lost: those that died. in_hand: rows that actors have and have not entered yet."""
 
     alive: int
+    lost: int
     in_hand: int
 
 
@@ -66,7 +67,7 @@ class Drive:
         self._ready: deque[str] = deque()
         self._elsewhere: set[str] = set()
         self._standings: dict[str, Standing] = {}
-        self._failed_starts = 0
+        self._failed_starts = self._lost = 0
         self._looked = time.monotonic()
         self._in_hand = 0
 
@@ -186,6 +187,7 @@ class Drive:
     def _bury(self, actor: _Actor, error: Exception) -> None:
         """An actor died: its shards go back, the one that it judged with a death more unless its whole node was lost."""
         self._actors.remove(actor)
+        self._lost += 1
         if not actor.worker:
             self._failed_starts += 1
             if self._failed_starts >= FAILED_STARTS:
@@ -225,7 +227,7 @@ class Drive:
                 self._look_for(shard, survey.of(shard), survey.now)
             self._in_hand = self._ledger.rows_in_hand(Lease(shard, survey.of(shard).attempts) for _, shard in judged)
             self._looked = time.monotonic()
-        self._on_look(Progress(len(self.actors), self._in_hand))
+        self._on_look(Progress(len(self.actors), self._lost, self._in_hand))
 
     def _look_for(self, shard: str, standing: Standing, now: float) -> None:
         if self._settle(shard):

@@ -6,6 +6,8 @@ Knows Ray, and nothing of shards.
 from __future__ import annotations
 
 import contextlib
+import io
+import logging
 import os
 import re
 import secrets
@@ -29,17 +31,30 @@ SETTINGS = {
 OBJECT_STORE_BYTES = 80 << 20
 """Only names and counts pass through Ray; this is the least that it takes."""
 
+_LOG = logging.getLogger(__name__)
+
+
+class _ToLog(io.TextIOBase):
+    """Ray prints what happens on its nodes to standard output, where rows go."""
+
+    def write(self, text: str) -> int:
+        if text.strip():
+            _LOG.debug("%s", text.strip())
+        return len(text)
+
 
 @contextlib.contextmanager
 def ray_session(address: str) -> Iterator[Any]:
-    """Ray, for as long as the block lasts. address: `local:N` for N cores of this machine, `auto`, or that of a cluster's head.
+    """Ray, for as long as the block lasts, in which `sys.stdout` leads to the log.
+
+    address: `local:N` for N cores of this machine, `auto`, or that of a cluster's head.
 
     Raises SettingsError where Ray is missing, does not answer, or has no token.
     """
     local = LOCAL.fullmatch(address)
     os.environ.update(SETTINGS)
     if local is not None:
-        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))  # Ray reads it once in a process
     else:
         _require_token(address)
     try:
@@ -66,7 +81,8 @@ def ray_session(address: str) -> Iterator[Any]:
         with contextlib.suppress(ValueError):  # raised outside the main thread, where there is nothing to put back
             for number, handler in handlers.items():
                 signal.signal(number, handler)
-        yield ray
+        with contextlib.redirect_stdout(_ToLog()):
+            yield ray
     finally:
         ray.shutdown()
 

@@ -1,0 +1,153 @@
+"""A run on a real Ray cluster of three nodes loses actors, nodes and its driver, and every input has exactly one row."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cluster_runs import plan_of, reasons, run_of
+from ray_nodes import Nodes, ray_nodes
+
+from screener.cluster.ledger import Lease
+from screener.cluster.opening import Run
+from screener.cluster.stores import open_store
+
+# Ray reads its settings when it is imported, so it is only looked for here.
+pytestmark = pytest.mark.skipif(
+    any(find_spec(name) is None for name in ("ray", "obstore", "pyarrow")), reason="the extra `cluster` is not installed"
+)
+
+NODES = 3
+PATIENCE_SECONDS = 120
+
+
+@pytest.fixture(scope="module")
+def nodes() -> Iterator[Nodes]:
+    with ray_nodes(NODES) as running:
+        yield running
+
+
+def begun(folder: Path, names: list[str], **cluster: Any) -> Run:
+    store = open_store(str(folder), make=True)
+    return run_of(store, plan_of(store, names, **cluster), str(folder))
+
+
+def names(count: int) -> list[str]:
+    return [f"{number}.mp4" for number in range(count)]
+
+
+def finished(driver: subprocess.Popen[str]) -> None:
+    out, err = driver.communicate(timeout=PATIENCE_SECONDS)
+    assert driver.returncode == 0, err
+    assert out == "done\n"
+
+
+def actor_pids(run: Run) -> list[int]:
+    """Of the workers that hold shards now, as their names say."""
+    survey = run.ledger.survey()
+    held = [shard for shard in survey.leaves() if shard not in survey.done and survey.of(shard).open]
+    holders = [run.ledger.holder(Lease(shard, survey.of(shard).attempts))["worker"] for shard in held]
+    return [int(worker.rsplit("-", 2)[1]) for worker in holders]
+
+
+def until_begun(run: Run, driver: subprocess.Popen[str], rows: int = 1) -> list[int]:
+    """Wait until so many shards are done and somebody judges; who does."""
+    ends = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < ends and driver.poll() is None:
+        pids = actor_pids(run)
+        if pids and len(run.ledger.survey().done) >= rows:
+            return pids
+        time.sleep(0.05)
+    raise AssertionError(f"nothing is judged: {driver.communicate()[1] if driver.poll() is not None else 'the driver runs'}")
+
+
+def test_actors_that_die_and_one_that_is_stopped_cost_no_row_and_blame_no_input(nodes: Nodes, tmp_path: Path) -> None:
+    run = begun(tmp_path, names(160))
+    driver = nodes.start_driver(str(tmp_path))
+    first, *others = until_begun(run, driver)
+    kill(first, signal.SIGKILL)
+    if others:
+        kill(others[0], signal.SIGSTOP)  # alive to Ray, and not heard of
+    finished(driver)
+    assert set(reasons(run).values()) == {()}
+    assert len(reasons(run)) == 160
+
+
+def test_an_input_that_kills_whoever_judges_it_gets_its_row_and_the_rest_are_judged(nodes: Nodes, tmp_path: Path) -> None:
+    run = begun(tmp_path, [*names(12), "poison.mp4"], shard_videos=8, max_attempts=2)
+    finished(nodes.start_driver(str(tmp_path)))
+    found = reasons(run)
+    assert found.pop("poison.mp4") == ("decoder_crash",)
+    assert set(found.values()) == {()}
+    assert [entry["source"] for entry in run.ledger.quarantined()] == ["memory:///in/poison.mp4"]
+
+
+def test_a_driver_that_is_killed_is_followed_by_another_and_a_lost_node_by_its_others(nodes: Nodes, tmp_path: Path) -> None:
+    run = begun(tmp_path, names(200))
+    driver = nodes.start_driver(str(tmp_path))
+    until_begun(run, driver)
+    driver.kill()
+    driver.communicate()
+    before = len(run.ledger.survey().done)
+    assert 0 < before < 50
+    again = nodes.start_driver(str(tmp_path))
+    until_begun(run, again, before)
+    nodes.kill(0)
+    finished(again)
+    nodes.add()
+    assert len(reasons(run)) == 200
+    assert set(reasons(run).values()) == {()}
+
+
+def test_a_disk_that_is_full_ends_the_run_and_the_next_one_goes_on(nodes: Nodes, tmp_path: Path) -> None:
+    run = begun(tmp_path, [*names(40), "full.mp4"])
+    driver = nodes.start_driver(str(tmp_path))
+    _, err = driver.communicate(timeout=PATIENCE_SECONDS)
+    assert driver.returncode != 0
+    assert "OutputError: the disk is full" in err
+    survey = run.ledger.survey()
+    assert survey.done
+    assert all(survey.of(shard).deaths == 0 for shard in survey.leaves())
+
+
+def kill(pid: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):  # it was faster
+        os.kill(pid, number)
+
+
+@pytest.mark.long
+def test_fifty_kills_at_random_moments(nodes: Nodes, tmp_path: Path) -> None:
+    """Of actors, nodes and drivers, drawn by a seed; three inputs kill whoever judges them besides."""
+    rng = random.Random(18)
+    poison = {f"poison{number}.mp4" for number in range(3)}
+    run = begun(tmp_path, [*names(6000), *poison], shard_videos=16, max_attempts=12)
+    driver = nodes.start_driver(str(tmp_path))
+    killed: dict[str, int] = {"actor": 0, "node": 0, "driver": 0}
+    while sum(killed.values()) < 50:
+        pids = until_begun(run, driver, 0)
+        time.sleep(rng.uniform(0.0, 2.0))
+        target = rng.choice(["actor", "actor", "node", "driver"])
+        if target == "actor":
+            kill(rng.choice(pids), signal.SIGKILL)
+        elif target == "node":
+            nodes.kill(rng.randrange(NODES))
+            nodes.add()
+        else:
+            driver.kill()
+            driver.communicate()
+            driver = nodes.start_driver(str(tmp_path))
+        killed[target] += 1
+    driver.communicate(timeout=1200)
+    found = reasons(run)
+    assert len(found) == 6003
+    assert {name for name, why in found.items() if why} == poison
+    assert min(killed.values()) > 5, killed
