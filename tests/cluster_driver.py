@@ -18,8 +18,10 @@ def main(address: str, out: str) -> None:
     cloudpickle.register_pickle_by_value(cluster_runs)  # the tests' folder is in nobody else's path
     run = opened(out, writes=True, driver=f"driver-{cluster_runs.os.getpid()}")
     out_stream = sys.stdout
+    drive = Drive(run, None, lambda shard, outcome, known: None, lambda progress: None, cluster_runs.StandInSeat)
+    drive.take_stock()
     with ray_session(address):
-        Drive(ray, run, None, lambda shard, outcome, known: None, lambda progress: None, cluster_runs.StandInSeat).run()
+        drive.run(ray)
     out_stream.write("done\n")
 
 

@@ -34,6 +34,7 @@ class Nodes:
             head_node_args={"num_cpus": 0, "include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES, "_system_config": QUICK},
         )
         self.nodes: list[Any] = []
+        self._drivers: list[subprocess.Popen[str]] = []
         for _ in range(count):
             self.add()
 
@@ -49,13 +50,17 @@ class Nodes:
         self._cluster.remove_node(self.nodes.pop(number), allow_graceful=False)
 
     def start_driver(self, out: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
+        driver = subprocess.Popen(
             [sys.executable, str(HERE / "cluster_driver.py"), self.address, out],
             env={**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE), str(HERE.parent)])},
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
+        self._drivers.append(driver)
+        return driver
 
     def shutdown(self) -> None:
+        for driver in self._drivers:
+            driver.kill()
         self._cluster.shutdown()
 
 

@@ -183,10 +183,13 @@ def _driven(run: Run, where: str, ways: Ways) -> int:
     rows = Rows(run, ways)
     stops.only_first()
     try:
-        with ray_session(where) as ray:
-            rows.begin()
-            Drive(ray, run, run.plan.cluster_settings.scratch, rows.shard, rows.look).run()
-            stops.ignore()
+        rows.begin()
+        drive = Drive(run, run.plan.cluster_settings.scratch, rows.shard, rows.look)
+        drive.take_stock()
+        if drive.unfinished:
+            with ray_session(where) as ray:
+                drive.run(ray)
+        stops.ignore()
     except (KeyboardInterrupt, Terminated) as stop:
         rows.end()
         word = "terminated" if isinstance(stop, Terminated) else "interrupted"

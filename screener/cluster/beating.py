@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import faulthandler
+import os
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -21,12 +23,13 @@ class Watch(QuietProgress):
     def __init__(self, deadline: float | None) -> None:
         """deadline: seconds for one input; None for no end."""
         self.rows, self._deadline = 0, deadline
+        self._told = sys.__stderr__ or open(os.devnull, "w")  # noqa: SIM115
 
     def start(self, name: str) -> None:
         """An input is begun."""
         if self._deadline is not None:
             # In a thread of the interpreter that needs no lock of it, so that it also ends a library that hangs and holds that.
-            faulthandler.dump_traceback_later(self._deadline, exit=True)
+            faulthandler.dump_traceback_later(self._deadline, exit=True, file=self._told)
 
     def done(self, verdict: Verdict) -> None:
         """An input is judged; what comes before the next is begun has limits of its own."""

@@ -49,20 +49,19 @@ class _Actor:
     handle: Any
     starting: Any
     worker: str = ""
-    node: str = ""
     shards: dict[Any, str] = field(default_factory=dict)
 
 
 class Drive:
-    """One run under one driver. `run` may be called once."""
+    """One run under one driver: `take_stock` once, then `run` once if anything is left."""
 
     def __init__(
-        self, ray: Any, run: Run, scratch: str | None, on_shard: OnShard, on_look: Callable[[Progress], None], seat: type[Seat] = Seat
-    ):
-        """ray: the module, connected. on_look: called again and again. seat: the actor."""
-        self._ray, self._run, self._scratch, self._on_shard, self._on_look = ray, run, scratch, on_shard, on_look
+        self, run: Run, scratch: str | None, on_shard: OnShard, on_look: Callable[[Progress], None], seat: type[Seat] = Seat
+    ) -> None:
+        """on_look: called again and again. seat: the actor."""
+        self._run, self._scratch, self._on_shard, self._on_look, self._seat = run, scratch, on_shard, on_look, seat
         self._ledger, self._settings = run.ledger, run.plan.cluster_settings
-        self._seat = ray.remote(seat)
+        self._ray: Any = None
         self._actors: list[_Actor] = []
         self._ready: deque[str] = deque()
         self._elsewhere: set[str] = set()
@@ -71,11 +70,11 @@ class Drive:
         self._looked = time.monotonic()
         self._in_hand = 0
 
-    def run(self) -> None:
-        """Until no shard is left. Raises StoreLost, OutputError and SettingsError; what was entered stays."""
-        self._take_stock()
+    def run(self, ray: Any) -> None:
+        """Until no shard is left. ray: the module, connected. Raises StoreLost, OutputError and SettingsError; what was entered stays."""
+        self._ray = ray
         try:
-            while self._ready or self._elsewhere or any(actor.shards for actor in self._actors):
+            while self.unfinished:
                 self._staff()
                 self._hand_out()
                 self._collect()
@@ -86,11 +85,12 @@ class Drive:
             raise
 
     @property
-    def actors(self) -> list[tuple[str, str]]:
-        """(worker, node) of the actors that are ready."""
-        return [(actor.worker, actor.node) for actor in self._actors if actor.worker]
+    def unfinished(self) -> bool:
+        """Whether any shard is left."""
+        return bool(self._ready or self._elsewhere or any(actor.shards for actor in self._actors))
 
-    def _take_stock(self) -> None:
+    def take_stock(self) -> None:
+        """Take in what earlier runs have entered, and what they have left. Raises StoreLost."""
         survey = self._ledger.survey()
         done = []
         for shard in survey.leaves():
@@ -114,7 +114,7 @@ class Drive:
         most = self._settings.max_actors or max(1, int(self._ray.cluster_resources().get("CPU", 0)) // cores)
         waiting = len(self._ready) + sum(len(actor.shards) for actor in self._actors)
         for _ in range(min(max(most, self._settings.min_actors), waiting) - len(self._actors)):
-            options = self._seat.options(num_cpus=cores, max_restarts=0, max_task_retries=0, scheduling_strategy="SPREAD")
+            options = self._ray.remote(self._seat).options(num_cpus=cores, max_restarts=0, max_task_retries=0, scheduling_strategy="SPREAD")
             handle = options.remote(self._run.out, self._ledger.driver, cores, self._scratch)
             self._actors.append(_Actor(handle, handle.ready.remote()))
 
@@ -227,7 +227,7 @@ class Drive:
                 self._look_for(shard, survey.of(shard), survey.now)
             self._in_hand = self._ledger.rows_in_hand(Lease(shard, survey.of(shard).attempts) for _, shard in judged)
             self._looked = time.monotonic()
-        self._on_look(Progress(len(self.actors), self._lost, self._in_hand))
+        self._on_look(Progress(sum(bool(actor.worker) for actor in self._actors), self._lost, self._in_hand))
 
     def _look_for(self, shard: str, standing: Standing, now: float) -> None:
         if self._settle(shard):

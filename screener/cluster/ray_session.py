@@ -66,6 +66,7 @@ def ray_session(address: str) -> Iterator[Any]:
     try:
         if local is not None:
             ray.init(
+                address="local",  # never another one that runs here
                 num_cpus=int(local[1]),
                 include_dashboard=False,
                 object_store_memory=OBJECT_STORE_BYTES,

@@ -224,11 +224,11 @@ def open_store(address: str, make: bool = False) -> Store:
             raise SettingsError(f"{address}: there is no such folder")
         with telling(path):
             os.makedirs(path, exist_ok=True)
-        return Store(LocalStore(path), path)
+        return Store(LocalStore(path), path, TRIES)
     plain = require_plain(address)
     limits: Any = {"max_retries": 2, "retry_timeout": timedelta(seconds=30)}
     try:
-        return Store(from_url(plain, retry_config=limits, client_options={"timeout": "60s", "allow_http": _allows_http()}), plain)
+        return Store(from_url(plain, retry_config=limits, client_options={"timeout": "60s", "allow_http": _allows_http()}), plain, TRIES)
     except (BaseError, ValueError, OSError) as error:
         raise SettingsError(f"{plain}: names no store: {_said(error)}") from error
 

@@ -1,0 +1,92 @@
+"""`scan --cluster local:2` on this machine: the rows of a plain scan; the same command again goes on; stopped, it says so."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from cluster_runs import by_name
+from command_line import run_command, run_here, start_command
+from face_media import landscape, portrait, write_picture
+
+needs_ray = pytest.mark.skipif(
+    any(find_spec(name) is None for name in ("ray", "obstore", "pyarrow")), reason="the extra `cluster` is not installed"
+)
+FEW = ("--frames", "5", "--jsonl")
+
+
+@pytest.fixture
+def inputs(media: Path, tmp_path: Path) -> Path:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for path in media.iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    (folder / "text.mp4").write_text("no video\n" * 30)
+    for number in range(6):
+        write_picture(folder / f"{number}.png", portrait(number) if number % 2 else landscape(128 + number))
+    return folder
+
+
+@needs_ray
+def test_rows_are_those_of_a_plain_scan_and_a_stopped_run_goes_on(inputs: Path, checkpoint: Path, tmp_path: Path) -> None:
+    run = ("scan", inputs, "-o", tmp_path / "out", "--cluster", "local:2", "--shard-videos", "2", "--checkpoint", checkpoint, *FEW)
+    stopped = start_command(*run)
+    assert stopped.stdout is not None
+    first = stopped.stdout.readline()
+    stopped.send_signal(signal.SIGINT)
+    out, err = stopped.communicate(timeout=120)
+    assert stopped.returncode == 130, err
+    early = len([first, *out.splitlines()])
+    assert f"interrupted after {early} of 10 inputs; the same command judges the rest" in err
+    ended = run_command(*run)
+    assert ended.status == 3, ended.err
+    assert f"{early} of 10 inputs were judged before" in ended.err
+    plain = run_command("scan", inputs, "--checkpoint", checkpoint, *FEW)
+    expected = by_name(json.loads(line) for line in plain.out.splitlines())
+    assert by_name(json.loads(line) for line in ended.out.splitlines()) == expected
+    assert len(expected) == 10
+    again = run_here(*run)  # needs no Ray: everything is there
+    assert by_name(json.loads(line) for line in again.out.splitlines()) == expected
+    status = run_here("cluster", "status", tmp_path / "out")
+    assert status.out.startswith("inputs    10 of 10 judged\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--cluster", "local:1"), "name the place of the run with -o"),
+        (("--cluster", "local:1", "-o", "out", "--report", "pages"), "--report: is not written by runs on many machines"),
+        (("--shard-videos", "3"), "--shard-videos: belongs to runs on many machines"),
+        (("--dry-run",), "--dry-run: belongs to runs on many machines"),
+        (("--cluster", "local:1", "-o", "out", "--engine", "net.onnx"), "a file of this machine is not there on others"),
+        (("--cluster", "ray://host:1", "-o", "out"), "run the command on a node of the cluster"),
+        (("--cluster", "host:6379", "-o", "out"), "there is no token for it"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_advice(
+    arguments: tuple[str, ...], told: str, media: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("obstore", reason="the extra `cluster` is not installed")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    ended = run_here("scan", media, *arguments)
+    assert ended.status == 2
+    assert told in ended.err
+
+
+@pytest.mark.parametrize("missing", ["obstore", "ray"])
+def test_without_its_packages_it_says_how_to_install_them(
+    missing: str, media: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if missing == "ray":
+        pytest.importorskip("obstore", reason="the extra `cluster` is not installed")
+    monkeypatch.setitem(sys.modules, missing, None)
+    ended = run_here("scan", media, "--cluster", "local:1", "-o", tmp_path / "out")
+    assert ended.status == 2
+    assert "pip install 'screener-video[cluster]'" in ended.err
