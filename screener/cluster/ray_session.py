@@ -62,30 +62,28 @@ def ray_session(address: str) -> Iterator[Any]:
     except ImportError as error:
         raise SettingsError(f"--cluster {address}: needs Ray, which is not installed: {EXTRA}") from error
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    with contextlib.redirect_stdout(_ToLog()):
+        try:
+            _connect(ray, address, local)
+            # Ray replaces what this command does on SIGTERM.
+            with contextlib.suppress(ValueError):  # raised outside the main thread, where there is nothing to put back
+                for number, handler in handlers.items():
+                    signal.signal(number, handler)
+            yield ray
+        finally:
+            ray.shutdown()
+
+
+def _connect(ray: Any, address: str, local: re.Match[str] | None) -> None:
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR", "configure_logging": True}
+    own = {"include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES, "_node_ip_address": "127.0.0.1"}
     try:
-        if local is not None:
-            ray.init(
-                address="local",  # never another one that runs here
-                num_cpus=int(local[1]),
-                include_dashboard=False,
-                object_store_memory=OBJECT_STORE_BYTES,
-                _node_ip_address="127.0.0.1",
-                **quiet,
-            )
-        else:
+        if local is None:
             ray.init(address=address, **quiet)
+        else:
+            ray.init(address="local", num_cpus=int(local[1]), **own, **quiet)  # never another one that runs here
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise SettingsError(f"--cluster {address}: Ray does not answer: {(str(error).splitlines() or [''])[0]}") from error
-    try:
-        # Ray replaces what this command does on SIGTERM.
-        with contextlib.suppress(ValueError):  # raised outside the main thread, where there is nothing to put back
-            for number, handler in handlers.items():
-                signal.signal(number, handler)
-        with contextlib.redirect_stdout(_ToLog()):
-            yield ray
-    finally:
-        ray.shutdown()
 
 
 def _require_token(address: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import sys
 from importlib.util import find_spec
@@ -32,25 +33,37 @@ def inputs(media: Path, tmp_path: Path) -> Path:
 
 
 @needs_ray
-def test_rows_are_those_of_a_plain_scan_and_a_stopped_run_goes_on(inputs: Path, checkpoint: Path, tmp_path: Path) -> None:
-    run = ("scan", inputs, "-o", tmp_path / "out", "--cluster", "local:2", "--shard-videos", "2", "--checkpoint", checkpoint, *FEW)
-    stopped = start_command(*run)
-    assert stopped.stdout is not None
-    first = stopped.stdout.readline()
-    stopped.send_signal(signal.SIGINT)
-    out, err = stopped.communicate(timeout=120)
-    assert stopped.returncode == 130, err
-    early = len([first, *out.splitlines()])
-    assert f"interrupted after {early} of 10 inputs; the same command judges the rest" in err
+def test_rows_are_those_of_a_plain_scan(inputs: Path, checkpoint: Path, tmp_path: Path) -> None:
+    run = ("scan", inputs, "-o", tmp_path / "out", "--cluster", "local:2", "--shard-videos", "3", "--checkpoint", checkpoint, *FEW)
     ended = run_command(*run)
     assert ended.status == 3, ended.err
-    assert f"{early} of 10 inputs were judged before" in ended.err
     plain = run_command("scan", inputs, "--checkpoint", checkpoint, *FEW)
     expected = by_name(json.loads(line) for line in plain.out.splitlines())
     assert by_name(json.loads(line) for line in ended.out.splitlines()) == expected
     assert len(expected) == 10
     again = run_here(*run)  # needs no Ray: everything is there
     assert by_name(json.loads(line) for line in again.out.splitlines()) == expected
+    assert "10 of 10 inputs were judged before" in again.err
+
+
+@needs_ray
+@pytest.mark.long
+def test_a_run_that_is_stopped_gives_its_shards_back_and_goes_on(inputs: Path, checkpoint: Path, tmp_path: Path) -> None:
+    run = ("scan", inputs, "-o", tmp_path / "out", "--cluster", "local:2", "--shard-videos", "2", "--checkpoint", checkpoint, *FEW)
+    stopped = start_command(*run)
+    assert stopped.stdout is not None
+    assert stopped.stdout.readline()
+    stopped.send_signal(signal.SIGINT)
+    _, err = stopped.communicate(timeout=120)
+    assert stopped.returncode == 130, err
+    early = re.search(r"interrupted after (\d+) of 10 inputs; the same command judges the rest", err)
+    assert early is not None, err
+    status = run_here("cluster", "status", tmp_path / "out").out
+    assert "0 workers heard of lately" in status
+    ended = run_command(*run)
+    assert ended.status == 3, ended.err
+    assert int(re.search(r"(\d+) of 10 inputs were judged before", ended.err)[1]) >= int(early[1])  # type: ignore[index]
+    assert len(by_name(json.loads(line) for line in ended.out.splitlines())) == 10
     status = run_here("cluster", "status", tmp_path / "out")
     assert status.out.startswith("inputs    10 of 10 judged\n")
 
