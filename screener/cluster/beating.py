@@ -6,11 +6,11 @@ import faulthandler
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from screener.cluster.ledger import Lease, Ledger
-from screener.cluster.stores import StoreLost
+from screener.errors import OutputError
 from screener.records import Verdict
 from screener.report.progress import QuietProgress
 
@@ -47,14 +47,21 @@ class Watch(QuietProgress):
 
 
 @contextmanager
-def beating(ledger: Ledger, lease: Lease, deadline: float | None) -> Iterator[Watch]:
-    """Say that this worker is alive, for as long as the block lasts; one sign that does not get through is made up for by the next."""
+def beating(ledger: Ledger, lease: Lease, deadline: float | None, save: Callable[[], None] = lambda: None) -> Iterator[Watch]:
+    """Say that this worker is alive, for as long as the block lasts; one sign that does not get through is made up for by the next.
+
+    save: called at every other sign, to put what is judged so far where others find it.
+    """
     over, watch = threading.Event(), Watch(deadline)
 
     def beat() -> None:
+        number = 0
         while not over.wait(ledger.lease_seconds / BEATS_A_LEASE):
-            with suppress(StoreLost):
+            number += 1
+            with suppress(OutputError):
                 ledger.beat(lease, watch.rows)
+                if number % 2 == 0:
+                    save()
 
     threading.Thread(target=beat, name="beat", daemon=True).start()
     try:

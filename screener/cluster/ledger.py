@@ -4,6 +4,7 @@
     beats/000012.1               how far they are; written again and again by whoever holds that lease, and by nobody else
     ends/000012.1.died           they were not heard of any more; or .released: they gave it back
     part-000012.1.parquet        the rows; counts for nothing until it is named by
+    saved/000012.1               rows of theirs so far, for whoever has to go on; written again and again, as beats are
     done/000012.json             what came of the shard: its part, or its halves. The one object that decides
     splits/000012                it may have been halved; look into done/000012.json
     quarantine/000012.json       its only input killed too many workers
@@ -20,6 +21,7 @@ import socket
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -143,6 +145,19 @@ class Ledger:
         """A sign of life. Raises StoreLost."""
         self._store.write(f"beats/{lease.key}", _json({"rows": rows, "worker": self.worker}))
 
+    def save(self, lease: Lease, rows: bytes) -> None:
+        """Keep what a worker has of a shard so far, for whoever takes it if this one is lost. Raises StoreLost."""
+        self._store.write(f"saved/{lease.key}", rows)
+
+    def saved(self, lease: Lease) -> bytes | None:
+        """What earlier holders of a shard, or of what it is a half of, had kept last; None if nothing. Raises StoreLost."""
+        whole = [lease.shard[:length] for length in range(len(lease.shard) - 1, len(lease.shard.rstrip("ab")) - 1, -1)]
+        earlier = [f"{lease.shard}.{attempt}" for attempt in range(lease.attempt - 1, 0, -1)]
+        for key in [*earlier, *(f"{shard}.{attempt}" for shard in whole for attempt in (2, 1))]:
+            with suppress(Missing):
+                return self._store.read(f"saved/{key}")
+        return None
+
     def end(self, lease: Lease, died: bool, why: str) -> None:
         """Note that an attempt is over without rows. died: held against the shard. Raises StoreLost."""
         how = "died" if died else "released"
@@ -171,6 +186,8 @@ class Ledger:
         name = f"part-{lease.key}.parquet"
         self._store.create(name, part)
         mine = self._store.create(f"done/{lease.shard}.json", _json({"part": name, **facts, **self._holder()}))
+        for attempt in range(1, lease.attempt + 1):
+            self._store.remove(f"saved/{lease.shard}.{attempt}")
         if not mine:
             self._store.remove(name)
         return mine

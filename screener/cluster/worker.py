@@ -5,8 +5,10 @@ Knows the ledger and `scanning.batch`. Does not choose the shards.
 
 from __future__ import annotations
 
+import gzip
 import logging
 import shutil
+import zlib
 from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -20,10 +22,11 @@ from screener.cluster.manifest import read_shard
 from screener.cluster.parts import Part
 from screener.cluster.plans import Plan, fetch_checkpoint
 from screener.cluster.scratch import downloads_in, scratch_folder, sweep
-from screener.cluster.stores import Store, StoreLost
+from screener.cluster.stores import Store
 from screener.errors import OutputError
 from screener.journal import Journal
 from screener.runtime.file_hash import sha256_of
+from screener.runtime.files import write_whole
 from screener.scanning.batch import FAILED_HERE, Batch, Judged
 from screener.scanning.screener import Screener
 from screener.video import SourceFailure
@@ -52,6 +55,7 @@ class Worker:
         limit = plan.scan_settings.time_limit_seconds
         deadline = settings.deadline_seconds or (None if limit is None else limit + SPARE_SECONDS)
         self._deadline = deadline if watched else None
+        self._kept_in: Path | None = None
 
     def rows(self, shard: str) -> list[Row]:
         """The inputs of a shard."""
@@ -62,16 +66,19 @@ class Worker:
 
         Returns `came`, "done" or "late" where another worker's rows count, and the facts that the ledger holds of them.
         """
+        self._kept_in = None
         try:
-            with beating(self._ledger, lease, self._deadline) as progress, downloads_in(self._folder) as folder:
+            with beating(self._ledger, lease, self._deadline, lambda: self._save(lease)) as progress, downloads_in(self._folder) as folder:
                 judged = self._given_up(lease, rows, folder) if give_up else self._judged(lease, rows, folder, progress)
                 part, facts = judged.whole()
                 facts |= {"quarantined": True} if give_up else {}
                 mine = self._ledger.finish(lease, part, facts)
         except BaseException as error:
-            with suppress(StoreLost):
+            with suppress(OutputError):
+                self._save(lease)
                 self._ledger.end(lease, died=False, why=type(error).__name__)
             raise
+        self._kept_in = None
         for path in self._folder.glob(f"{lease.shard}.*journal"):
             path.unlink(missing_ok=True)
         return {"came": "done" if mine else "late", **facts}
@@ -103,13 +110,23 @@ class Worker:
         return part
 
     def _journal(self, lease: Lease) -> Journal:
-        """Keeps rows until the shard is finished. A half goes on with what the whole had, where that was judged on this machine."""
-        path = self._folder / f"{lease.shard}.journal"
+        """Keeps rows until the shard is finished. Goes on with what earlier holders of the shard, or of what it is a half of, had."""
+        self._kept_in = path = self._folder / f"{lease.shard}.journal"
         for length in range(len(lease.shard) - 1, 0, -1):
             whole = self._folder / f"{lease.shard[:length]}.journal"
             if not path.exists() and whole.exists():
                 shutil.copyfile(whole, path)
+        earlier = None if path.exists() else self._ledger.saved(lease)
+        if earlier is not None:
+            with suppress(OSError, EOFError, zlib.error):  # damaged: everything is judged again
+                write_whole(path, gzip.decompress(earlier))
         try:
             return Journal(path)
         except OutputError:  # most likely another worker here, late, still holds it
-            return Journal(path.with_name(f"{lease.key}-{self._ledger.worker}.journal"))
+            self._kept_in = path.with_name(f"{lease.key}-{self._ledger.worker}.journal")
+            return Journal(self._kept_in)
+
+    def _save(self, lease: Lease) -> None:
+        """Put the journal where another machine finds it, if this one is lost."""
+        if self._kept_in is not None and self._kept_in.exists():
+            self._ledger.save(lease, gzip.compress(self._kept_in.read_bytes(), 1))

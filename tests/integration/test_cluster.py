@@ -6,6 +6,7 @@ import json
 import re
 import signal
 import sys
+import time
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -66,6 +67,39 @@ def test_a_run_that_is_stopped_gives_its_shards_back_and_goes_on(inputs: Path, c
     assert len(by_name(json.loads(line) for line in ended.out.splitlines())) == 10
     status = run_here("cluster", "status", tmp_path / "out")
     assert status.out.startswith("inputs    10 of 10 judged\n")
+
+
+def test_what_a_stopped_worker_had_judged_goes_on_on_another_machine(inputs: Path, checkpoint: Path, tmp_path: Path) -> None:
+    pytest.importorskip("obstore", reason="the extra `cluster` is not installed")
+    out, first, second = tmp_path / "out", tmp_path / "first", tmp_path / "second"
+    assert run_here("scan", inputs, "-o", out, "--cluster", "plan", "--checkpoint", checkpoint, *FEW).status == 0
+    worker = start_command("cluster", "work", out, "--scratch", first)
+    ends = time.monotonic() + 120
+    while time.monotonic() < ends and not done_lines(first):
+        time.sleep(0.01)
+    worker.send_signal(signal.SIGTERM)
+    _, err = worker.communicate(timeout=120)
+    assert worker.returncode == 143, err
+    before = done_lines(first)
+    assert 0 < len(before) < 10
+    assert run_here("cluster", "work", out, "--scratch", second).status == 0
+    from screener.cluster.opening import opened
+    from screener.cluster.results import finished_shards, verdicts
+
+    run = opened(str(out))
+    timings = {verdict.source: verdict.timing_seconds for _, verdict in verdicts(run.store, run.ledger, finished_shards(run.ledger)[0])}
+    assert len(timings) == 10
+    assert {name: timings[name] for name in before} == before  # so they were not judged again
+    assert list(second.glob("*")) == []
+    assert list(run.store.listed("saved/")) == []
+
+
+def done_lines(scratch: Path) -> dict[str, dict[str, float]]:
+    """Name -> timings of what the journals of a worker hold."""
+    lines = [
+        json.loads(line) for path in scratch.glob("*/*.journal") for line in path.read_text().splitlines(keepends=True) if "\n" in line
+    ]
+    return {line["verdict"]["source"]: line["verdict"]["timing_seconds"] for line in lines if line.get("event") == "done"}
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from screener.cluster.inputs import Row, is_input, rows_of, source_of
@@ -36,6 +36,7 @@ def wanted(*sources: str, checkpoint: Path | None = None, **settings: object) ->
     return Wanted(list(sources), ScanSettings(**settings), ClusterSettings(shard_videos=4), checkpoint)  # type: ignore[arg-type]
 
 
+@settings(max_examples=8)  # each opens as many files as there are buckets
 @given(st.lists(st.tuples(st.integers(0, 5), st.sampled_from("abc")), max_size=60), st.integers(1, 9))
 def test_every_row_is_in_one_shard_and_copies_in_the_same(contents: list[tuple[int, str]], size: int) -> None:
     rows = [row(index, length, etag) for index, (length, etag) in enumerate(contents)]
