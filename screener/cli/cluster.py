@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from screener.cli.app import InOrder, app
+from screener.cli.app import InOrder, app, stops
 from screener.cli.exits import exits
 from screener.cli.logs import LogFileOption, VerboseOption, log_to
 from screener.errors import ExitStatus
@@ -52,6 +52,8 @@ def work(
 
         run = opened(out, writes=True)
         worker = Worker(run.store, run.plan, run.ledger, cpus or core_count(), scratch or run.plan.cluster_settings.scratch)
+
+        stops.only_first()  # while a shard is given back, a second Ctrl-C changes nothing
 
         def tell(shard: str, came: dict[str, Any]) -> None:
             if not quiet:

@@ -26,6 +26,7 @@ FAILED_STARTS = 8
 """After so many actors in a row that died before they were ready, none will be."""
 
 LOOK_SECONDS = 0.5
+NODE_SECONDS = 2.0
 
 _LOG = logging.getLogger(__name__)
 
@@ -49,6 +50,7 @@ class _Actor:
     handle: Any
     starting: Any
     worker: str = ""
+    node: str = ""
     shards: dict[Any, str] = field(default_factory=dict)
 
 
@@ -159,7 +161,7 @@ class Drive:
         if "failed" in answer:
             raise OutputError(answer["failed"])
         if reference == actor.starting:
-            actor.worker, self._failed_starts = answer["worker"], 0
+            actor.worker, actor.node, self._failed_starts = answer["worker"], answer["node"], 0
             return
         shard = actor.shards.pop(reference)
         if answer["came"] == "taken":
@@ -192,12 +194,21 @@ class Drive:
             self._failed_starts += 1
             if self._failed_starts >= FAILED_STARTS:
                 raise OutputError(f"no worker can be started on the cluster: {_first_line(error)}")
-        blamed = not _lost_with_its_node(error)
+        blamed = bool(actor.shards) and not self._lost_with_its_node(actor, error)
         _LOG.warning("worker %s died: %s", actor.worker or "that was starting", _first_line(error))
         for shard in actor.shards.values():
             self._take_back(shard, actor, blamed, _first_line(error))
         with contextlib.suppress(Exception):
             self._ray.kill(actor.handle)
+
+    def _lost_with_its_node(self, actor: _Actor, error: Exception) -> bool:
+        """Whether not the actor died but all of its node; Ray may know of the one a moment before the other."""
+        ends = time.monotonic() + NODE_SECONDS
+        while not (lost := getattr(error, "preempted", False) or "node has died" in str(error)) and time.monotonic() < ends:
+            if any(node["NodeID"] == actor.node and not node["Alive"] for node in self._ray.nodes()):
+                return True
+            time.sleep(0.2)
+        return bool(lost)
 
     def _take_back(self, shard: str, actor: _Actor, blamed: bool, why: str) -> None:
         standing = self._standings[shard]
@@ -254,10 +265,6 @@ class Drive:
     def _clear(self) -> None:
         with contextlib.suppress(Exception):
             self._ray.get([actor.handle.clear.remote() for actor in self._actors if actor.worker], timeout=10)
-
-
-def _lost_with_its_node(error: Exception) -> bool:
-    return bool(getattr(error, "preempted", False)) or "node has died" in str(error) or "node died" in str(error)
 
 
 def _first_line(error: Exception) -> str:

@@ -33,7 +33,9 @@ class Seat:
             self._worker = self.make_worker()
         except ScreenerError as error:
             return {"failed": str(error)}
-        return {"worker": self._run.ledger.worker, "pid": os.getpid()}
+        import ray
+
+        return {"worker": self._run.ledger.worker, "node": ray.get_runtime_context().get_node_id()}
 
     def make_worker(self) -> Any:
         """The worker that judges. Raises what it raises."""

@@ -18,7 +18,7 @@ _LOCK = "lock"
 
 def scratch_folder(scratch: str | None, run: str) -> Path:
     """The folder of a run, readable by this user alone. scratch: the folder above; None for the system's. Raises OutputError."""
-    base = Path(scratch) if scratch else Path(tempfile.gettempdir()) / f"screener-cluster-{getpass.getuser()}"
+    base = Path(scratch) if scratch else Path(tempfile.gettempdir()) / f"screener-cluster-{_user()}"
     folder = base / run
     make_folder(folder)
     if scratch is None and os.name != "nt":
@@ -26,6 +26,11 @@ def scratch_folder(scratch: str | None, run: str) -> Path:
             raise OutputError(f"{base}: belongs to somebody else; name a folder with --scratch")
         base.chmod(0o700)
     return folder
+
+
+def _user() -> str:
+    """By number, as containers run as users without a name."""
+    return str(os.getuid()) if hasattr(os, "getuid") else getpass.getuser()
 
 
 @contextmanager

@@ -31,6 +31,8 @@ PIECE_BYTES = 8 << 20
 EXPIRED = ("ExpiredToken", "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken")
 """What S3 says where credentials are wrong, rather than this object not ours."""
 
+NO_BUCKET = ("NoSuchBucket", "ContainerNotFound", "bucket does not exist")
+
 _LOG = logging.getLogger(__name__)
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 SCHEMES = ("s3", "s3a", "gs", "az", "adl", "azure", "abfs", "abfss", "memory", "file")
@@ -41,7 +43,7 @@ class StoreLost(OutputError):
     """A store did not answer, however often it was asked, or does not let us in."""
 
 
-class Missing(Exception):
+class Missing(OutputError):
     """There is no object of this name."""
 
 
@@ -187,9 +189,9 @@ class Store:
             except (AlreadyExistsError, PreconditionError):
                 raise
             except (FileNotFoundError, NotFoundError) as error:
-                if "NoSuchBucket" in str(error):
+                if any(words in str(error) for words in NO_BUCKET):
                     raise StoreLost(f"{self.address}: there is no such bucket") from error
-                raise Missing(f"{self.address}/{key}") from error
+                raise Missing(f"{self.address}/{key}: there is no such object") from error
             except UnauthenticatedError as error:
                 raise StoreLost(f"{self.address}: does not let us in: {_said(error)}; check the credentials") from error
             except (PermissionError, PermissionDeniedError) as error:
