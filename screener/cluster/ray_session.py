@@ -26,6 +26,8 @@ SETTINGS = {
     # A cluster of our own starts only the workers that it is asked for.
     "RAY_enable_worker_prestart": "0",
     "RAY_prestart_worker_first_driver": "0",
+    # Ray lowers the priority of workers; a plain scan's is as it is.
+    "RAY_worker_niceness": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
 OBJECT_STORE_BYTES = 80 << 20

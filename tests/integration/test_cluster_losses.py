@@ -100,6 +100,9 @@ def test_a_driver_that_is_killed_is_followed_by_another_and_a_lost_node_by_its_o
     nodes.add()
     assert len(reasons(run)) == 200
     assert set(reasons(run).values()) == {()}
+    ends = [item.key for item in run.store.listed("ends/")]
+    assert ends
+    assert [key for key in ends if not key.endswith(".released")] == []  # neither loss is held against an input
 
 
 @pytest.mark.long
