@@ -26,7 +26,7 @@ FAILED_STARTS = 8
 """After so many actors in a row that died before they were ready, none will be."""
 
 LOOK_SECONDS = 0.5
-NODE_SECONDS = 2.0
+NODE_SECONDS = 1.5
 
 _LOG = logging.getLogger(__name__)
 
