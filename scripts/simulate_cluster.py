@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 DAY_SECONDS = 86_400.0
 UPLOADS_A_DAY = 10_000_000
-MEASURED_SECONDS = (2.05, 0.55)
+MEASURED_SECONDS = (1.6, 0.5)
 """Mean and standard deviation of what one short clip takes one core, as measured on the machine of docs/measurements.md."""
 
 

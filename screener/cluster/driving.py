@@ -34,6 +34,10 @@ OnShard = Callable[[str, dict[str, Any], bool], None]
 """Called with each shard whose rows are entered, what the ledger holds of it, and whether an earlier run had entered it."""
 
 
+class Unheard(Exception):
+    """An actor gives no sign of life, though Ray does not say that it died."""
+
+
 @dataclass(frozen=True)
 class Progress:
     """For whoever watches. alive: actors that are ready. lost: those that died. in_hand: rows that actors have and have not entered yet."""
@@ -203,6 +207,8 @@ class Drive:
 
     def _lost_with_its_node(self, actor: _Actor, error: Exception) -> bool:
         """Whether not the actor died but all of its node; Ray may know of the one a moment before the other."""
+        if isinstance(error, Unheard):
+            return False
         ends = time.monotonic() + NODE_SECONDS
         while not (lost := getattr(error, "preempted", False) or "node has died" in str(error)) and time.monotonic() < ends:
             if any(node["NodeID"] == actor.node and not node["Alive"] for node in self._ray.nodes()):
@@ -232,8 +238,8 @@ class Drive:
             survey = self._ledger.survey()
             judged = [(actor, next(iter(actor.shards.values()))) for actor in self._actors if actor.shards]
             for actor, shard in judged:
-                if self._ledger.is_stale(survey.of(shard), survey.now):
-                    self._ray.kill(actor.handle)  # its answer tells of its death
+                if shard not in survey.done and self._ledger.is_stale(survey.of(shard), survey.now):
+                    self._bury(actor, Unheard("not heard of any more; it died for the run, whether Ray can end it or not"))
             for shard in list(self._elsewhere):
                 self._look_for(shard, survey.of(shard), survey.now)
             self._in_hand = self._ledger.rows_in_hand(Lease(shard, survey.of(shard).attempts) for _, shard in judged)

@@ -38,7 +38,7 @@ def test_rows_are_those_of_a_plain_scan(inputs: Path, checkpoint: Path, tmp_path
     run = ("scan", inputs, "-o", tmp_path / "out", "--cluster", "local:2", "--shard-videos", "3", "--checkpoint", checkpoint, *FEW)
     ended = run_command(*run)
     assert ended.status == 3, ended.err
-    plain = run_command("scan", inputs, "--checkpoint", checkpoint, *FEW)
+    plain = run_here("scan", inputs, "--checkpoint", checkpoint, *FEW)
     expected = by_name(json.loads(line) for line in plain.out.splitlines())
     assert by_name(json.loads(line) for line in ended.out.splitlines()) == expected
     assert len(expected) == 10

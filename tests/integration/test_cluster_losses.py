@@ -38,6 +38,7 @@ def nodes() -> Iterator[Nodes]:
 
 def begun(folder: Path, names: list[str], **cluster: Any) -> Run:
     store = open_store(str(folder), make=True)
+    cluster = {"lease_seconds": 3.0, **cluster}  # less, and workers on a busy machine would not be heard of
     return run_of(store, plan_of(store, names, **cluster), str(folder))
 
 
@@ -70,39 +71,45 @@ def until_begun(run: Run, driver: subprocess.Popen[str], rows: int = 1) -> list[
     raise AssertionError(f"nothing is judged: {driver.communicate()[1] if driver.poll() is not None else 'the driver runs'}")
 
 
-def test_actors_that_die_cost_no_row_and_an_input_that_kills_them_gets_its_own(nodes: Nodes, tmp_path: Path) -> None:
-    run = begun(tmp_path, [*names(60), "poison.mp4"], shard_videos=2, max_attempts=2)
-    driver = nodes.start_driver(str(tmp_path))
-    first, *others = until_begun(run, driver)
-    kill(first, signal.SIGKILL)
-    if others:
-        kill(others[0], signal.SIGSTOP)  # alive to Ray, and not heard of
-    finished(driver)
-    found = reasons(run)
-    assert len(found) == 61
-    assert found.pop("poison.mp4") == ("decoder_crash",)
-    assert set(found.values()) == {()}
-    assert [entry["source"] for entry in run.ledger.quarantined()] == ["memory:///in/poison.mp4"]
-
-
-def test_a_driver_that_is_killed_is_followed_by_another_and_a_lost_node_by_its_others(nodes: Nodes, tmp_path: Path) -> None:
-    run = begun(tmp_path, names(120))
+def test_the_driver_a_node_and_actors_are_lost_and_every_input_has_one_row(nodes: Nodes, tmp_path: Path) -> None:
+    run = begun(tmp_path, [*names(120), "poison.mp4"], shard_videos=2)
     driver = nodes.start_driver(str(tmp_path))
     until_begun(run, driver)
     driver.kill()
     driver.communicate()
     before = len(run.ledger.survey().done)
-    assert 0 < before < 30
+    assert 0 < before < 50
     again = nodes.start_driver(str(tmp_path))
-    until_begun(run, again, before)
+    until_begun(run, again, before + 1)
+    nodes.kill(0)
+    pids = until_begun(run, again, before + 2)
+    kill(pids[0], signal.SIGKILL)
+    kill(pids[-1], signal.SIGSTOP)  # alive to Ray, and not heard of
+    finished(again)
+    nodes.add()
+    found = reasons(run)
+    assert len(found) == 121
+    assert found.pop("poison.mp4") == ("decoder_crash",)
+    assert set(found.values()) == {()}
+    assert [entry["source"] for entry in run.ledger.quarantined()] == ["memory:///in/poison.mp4"]
+
+
+@pytest.mark.long
+def test_neither_a_lost_driver_nor_a_lost_node_is_held_against_an_input(nodes: Nodes, tmp_path: Path) -> None:
+    run = begun(tmp_path, names(120))
+    driver = nodes.start_driver(str(tmp_path))
+    until_begun(run, driver)
+    driver.kill()
+    driver.communicate()
+    again = nodes.start_driver(str(tmp_path))
+    until_begun(run, again, len(run.ledger.survey().done))
     nodes.kill(0)
     finished(again)
     nodes.add()
     assert len(reasons(run)) == 120
-    assert set(reasons(run).values()) == {()}
     ends = [item.key for item in run.store.listed("ends/")]
     assert ends
-    assert [key for key in ends if not key.endswith(".released")] == []  # neither loss is held against an input
+    assert [key for key in ends if not key.endswith(".released")] == []
 
 
 @pytest.mark.long
