@@ -105,9 +105,10 @@ def scan_on_cluster(
     if left_out:
         _tell_left_out(left_out, run.plan.left_out)
     if cluster.where == PLAN_ONLY:
-        sys.stderr.write(
-            f"screener: {run.plan.inputs} inputs in {run.plan.shards} shards; judged by: screener cluster work {cluster.out}\n"
-        )
+        from screener.report import counted
+
+        made = f"{counted(run.plan.inputs, 'input')} in {counted(run.plan.shards, 'shard')}"
+        sys.stderr.write(f"screener: {made}; judged by: screener cluster work {cluster.out}\n")
         return int(ExitStatus.GENUINE)
     return _driven(run, str(cluster.where), ways)
 
