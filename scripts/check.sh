@@ -5,7 +5,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 [ -x .venv/bin/python ] || python3 -m venv .venv
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,serve]'
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,serve,cluster]'
 # The tests of the web page need a browser. Where none can be had they are skipped, and say so.
 if ! command -v chromium >/dev/null && ! command -v google-chrome >/dev/null; then
     echo "No browser is here: installing Chromium." >&2

@@ -12,7 +12,23 @@ import sys
 from typing import NoReturn
 
 # Importing a command registers it.
-from screener.cli import audit, bench, calibrate, compare, config, evaluate, export, extract, inspect, live, report, scan, serve, train  # noqa: F401
+from screener.cli import (  # noqa: F401
+    audit,
+    bench,
+    calibrate,
+    cluster,
+    compare,
+    config,
+    evaluate,
+    export,
+    extract,
+    inspect,
+    live,
+    report,
+    scan,
+    serve,
+    train,
+)
 from screener.cli.app import app, stops
 from screener.cli.exits import exits
 from screener.cli.standard_streams import flushed, mend

@@ -17,7 +17,7 @@ UsageError: Any = typer.BadParameter.__base__
 """The parser's error for invalid arguments, found through Typer so as not to depend on the library underneath."""
 
 ORDER = (
-    "scan", "live", "serve", "compare", "report", "audit", "extract", "train", "evaluate", "calibrate", "export", "bench",
+    "scan", "live", "serve", "cluster", "compare", "report", "audit", "extract", "train", "evaluate", "calibrate", "export", "bench",
     "doctor", "weights", "config", "version",
 )  # fmt: skip
 """Order of the commands in the help: that of a typical workflow, not of the imports."""

@@ -16,11 +16,12 @@ from screener.cli.app import InOrder, app
 from screener.cli.configuration import FILE_NAME, combined, layers, origins
 from screener.cli.exits import exits
 from screener.errors import OutputError, SettingsError
-from screener.settings import EndToEndSettings, ExtractSettings, LiveSettings, ScanSettings, TrainSettings
+from screener.settings import ClusterSettings, EndToEndSettings, ExtractSettings, LiveSettings, ScanSettings, TrainSettings
 
 KINDS: dict[str, Any] = {
     "scan": ScanSettings,
     "live": LiveSettings,
+    "cluster": ClusterSettings,
     "extract": ExtractSettings,
     "train": TrainSettings,
     "end-to-end": EndToEndSettings,

@@ -1,41 +1,34 @@
-"""The scan command."""
+"""The scan command: its options, and where a run with them takes place."""
 
 from __future__ import annotations
 
-import contextlib
 import os
-import shutil
 import sys
-import traceback
-from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import Annotated
 
 import typer
 
-from screener.cli.app import CheckpointOption, DecoderOption, DeviceOption, app, stops
+from screener.cli.app import CheckpointOption, DecoderOption, DeviceOption, app
+from screener.cli.cluster_run import (
+    AttemptsOption,
+    ClusterOption,
+    ClusterRun,
+    CoresOption,
+    DryRunOption,
+    LeastOption,
+    ManifestOption,
+    MostOption,
+    ShardOption,
+    Ways,
+    scan_on_cluster,
+)  # fmt: skip
 from screener.cli.companion_options import CompanionOptions
 from screener.cli.configuration import one_of, scan_settings
 from screener.cli.exits import exits
 from screener.cli.logs import LogFileOption, VerboseOption, log_to
-from screener.errors import ExitStatus, SettingsError
-from screener.runtime.importing import uncollected
-from screener.runtime.stop_signals import Terminated
-
-if TYPE_CHECKING:
-    from screener.report import Output, ReportFolder, Summary, Writer
-    from screener.scanning.batch import Batch, Judged
-    from screener.settings import ScanSettings
-
-
-class Places(NamedTuple):
-    """Where a run writes. output: None for standard output. report, journal: None for none. companions: further files per verdict."""
-
-    output: Path | None
-    report: Path | None
-    journal: Path | None
-    companions: CompanionOptions
+from screener.cli.scan_run import Places, run_scan
+from screener.errors import SettingsError
 
 
 @app.command()
@@ -54,7 +47,7 @@ def scan(
     people_csv: Annotated[bool, typer.Option("--people-csv", help="Print a CSV table with a row per person.")] = False,
     no_frames: Annotated[bool, typer.Option("--no-frames", help="Omit the scores of single frames from JSON.")] = False,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write to this file instead of standard output; it appears when the run ends.")
+        str | None, typer.Option("--output", "-o", help="Write to this file instead of standard output; it appears when the run ends.")
     ] = None,
     report: Annotated[Path | None, typer.Option("--report", help="Folder for a web page per input and an index.")] = None,
     markers: Annotated[
@@ -121,6 +114,14 @@ def scan(
     config: Annotated[
         Path | None, typer.Option("--config", help="TOML file with a [tool.screener] or [screener] table of settings.")
     ] = None,
+    cluster: ClusterOption = None,
+    manifest: ManifestOption = None,
+    shard_videos: ShardOption = None,
+    actor_cpus: CoresOption = None,
+    min_actors: LeastOption = None,
+    max_actors: MostOption = None,
+    max_attempts: AttemptsOption = None,
+    dry_run: DryRunOption = False,
     allow_incomplete: Annotated[
         bool, typer.Option("--allow-incomplete", help="Exit 0 instead of 3 if something is undecided or partial.")
     ] = False,
@@ -144,10 +145,23 @@ def scan(
             given["trust_anchors"] = _certificates(trust_anchors)
         settings = scan_settings(config, {name: value for name, value in given.items() if value is not None})
         format_name = one_of({"json": json_, "jsonl": jsonl, "csv": csv, "people-csv": people_csv})
-        places = Places(output, report, _journal_path(resume, journal, output, report), CompanionOptions(markers, annotate, stills, sign))
-        if sign is not None and output is None and report is None:
+        many = {
+            "shard_videos": shard_videos, "actor_cpus": actor_cpus, "min_actors": min_actors, "max_actors": max_actors,
+            "max_attempts": max_attempts,
+        }  # fmt: skip
+        on_many = ClusterRun(cluster, output, manifest, dry_run, many)
+        if on_many.asked:
+            _refuse(
+                {"--report": report, "--markers": markers, "--annotate": annotate, "--stills": stills, "--sign": sign, "--journal": journal}
+            )
+            ways = Ways(format_name, not no_frames, allow_incomplete, quiet)
+            sys.exit(scan_on_cluster(sources, settings, checkpoint, config, on_many, ways))
+        to = None if output is None else Path(output)
+        companions = CompanionOptions(markers, annotate, stills, sign)
+        places = Places(to, report, _journal_path(resume, journal, to, report), companions)
+        if sign is not None and to is None and report is None:
             raise SettingsError("--sign signs files; name one with -o, or a folder with --report")
-        sys.exit(_scan(sources, settings, checkpoint, format_name, places, _workers(workers), allow_incomplete, quiet, not no_frames))
+        sys.exit(run_scan(sources, settings, checkpoint, format_name, places, _workers(workers), allow_incomplete, quiet, not no_frames))
 
 
 def _workers(given: str) -> int | None:
@@ -157,6 +171,13 @@ def _workers(given: str) -> int | None:
     if not given.isdecimal() or not 1 <= int(given) <= 1024:
         raise SettingsError(f"--workers: expected auto, or a number from 1 to 1024, got {given}")
     return int(given)
+
+
+def _refuse(files: dict[str, Path | None]) -> None:
+    """What is written beside verdicts needs their pictures, which stay on the machines that judge."""
+    for option, path in files.items():
+        if path is not None:
+            raise SettingsError(f"{option}: is not written by runs on many machines; scan the inputs that need it by themselves")
 
 
 def _certificates(path: Path) -> str:
@@ -178,149 +199,3 @@ def _journal_path(resume: bool, journal: Path | None, output: Path | None, repor
     if journal is not None and output is not None and os.path.realpath(journal) == os.path.realpath(output):
         raise SettingsError(f"{journal}: given for both --journal and -o; they must be two files")
     return journal
-
-
-def _scan(
-    arguments: list[str],
-    settings: ScanSettings,
-    checkpoint: Path | None,
-    format_name: str,
-    places: Places,
-    workers: int | None,
-    allow_incomplete: bool,
-    quiet: bool,
-    with_frames: bool,
-) -> int:
-    from screener.video import expand_sources, start_decoder
-
-    left_out: list[str] = []
-    inputs = expand_sources(arguments, left_out.append)
-    if not inputs:
-        raise SettingsError(f"{' '.join(arguments)}: names no input; an empty list judges nothing")
-    start_decoder(settings)  # before PyTorch is loaded, so that both start in parallel
-
-    with uncollected():
-        from screener.cli.companions import Companions, tell_cost
-        from screener.journal import Journal
-        from screener.report import WRITERS, progress_for
-        from screener.report.wording import visible
-        from screener.scanning.batch import scan_all
-
-    if left_out:
-        _tell_left_out(left_out)
-    if settings.stress and not quiet:
-        tell_cost()
-    with Journal(places.journal) if places.journal else contextlib.nullcontext() as journal:
-        folder = _report_folder(places.report, len(left_out))
-        # The document of a single input has no field for left-out files.
-        writer = WRITERS[format_name](None if left_out else len(inputs), *_terminal(places.output))
-        companions = Companions(places.companions, settings)
-        with _output(places.output) as out:
-            progress = progress_for(sys.stderr, quiet, len(inputs))
-            with progress.loading():
-                run = scan_all(inputs, settings, checkpoint, progress, folder, journal, workers, len(left_out))
-            status = _write_rows(run, writer, out, with_frames, companions.add)
-            out.write(writer.end(run.summary))
-            index = folder.finish() if folder else None
-        if journal and status is None:
-            journal.finish()
-    if places.output is not None and not quiet:
-        _tell_totals(run.summary, places.output)
-    if index is not None and not quiet:
-        sys.stderr.write(f"screener: report: {visible(str(index))}\n")
-    companions.sign([*([places.output] if places.output else []), *(folder.written if folder else [])])
-    if not quiet:
-        companions.tell()
-    if status is not None:
-        _tell_stop(status, run.summary.inputs, len(inputs), places)
-    if run.known and not quiet:
-        sys.stderr.write(
-            f"screener: {run.known} of {len(inputs)} inputs were judged before and taken from {visible(str(places.journal))}\n"
-        )
-    return int(run.exit_status(allow_incomplete) if status is None else status)
-
-
-def _report_folder(path: Path | None, left_out: int) -> ReportFolder | None:
-    if path is None:
-        return None
-    from screener.report import ReportFolder
-
-    return ReportFolder(path, left_out)
-
-
-def _terminal(output: Path | None) -> tuple[bool, int | None]:
-    """Whether results may be coloured, and the width of the terminal, None if they do not go to one."""
-    if output is not None or not sys.stdout.isatty():
-        return False, None
-    return not os.environ.get("NO_COLOR"), shutil.get_terminal_size().columns
-
-
-def _write_rows(run: Batch, writer: Writer, out: Output, with_frames: bool, accompany: Callable[[Judged], None]) -> ExitStatus | None:
-    """Judge and write until all inputs are done or a signal arrives, whose exit status is returned. Further signals are ignored.
-
-    accompany: writes a verdict's other files, before its row.
-    """
-
-    def write(judged: Judged) -> None:
-        accompany(judged)
-        out.write(writer.one(judged.verdict if with_frames else replace(judged.verdict, frames=())))
-        if judged.fault is not None:
-            _show_fault(judged.fault)
-
-    try:
-        stops.only_first()
-        with stops.held_back():
-            out.write(writer.begin())
-        run.run(write, stops.held_back)
-        stops.ignore()
-    except (KeyboardInterrupt, Terminated) as stop:
-        return ExitStatus.TERMINATED if isinstance(stop, Terminated) else ExitStatus.INTERRUPTED
-    return None
-
-
-def _tell_left_out(paths: list[str]) -> None:
-    """Report left-out files, even when quiet, because no row mentions them."""
-    from screener.report import counted, visible
-
-    shown = ", ".join([*map(visible, paths[:3]), *(["..."] if len(paths) > 3 else [])])
-    files = counted(len(paths), "file")
-    sys.stderr.write(
-        f"screener: {files} left out, neither video nor picture by name and first bytes: {shown}; name a file itself to have it tried\n"
-    )
-
-
-def _tell_totals(summary: Summary, output: Path) -> None:
-    """Print the totals when results went to a file and only progress was shown."""
-    from screener.report import counted, visible
-
-    outcomes = f"{summary.fake} fake, {summary.genuine} genuine, {summary.undecided} undecided"
-    unreadable = f" ({summary.unreadable} unreadable)" if summary.unreadable else ""
-    sys.stderr.write(f"screener: {counted(summary.inputs, 'input')}: {outcomes}{unreadable}; written to {visible(str(output))}\n")
-
-
-def _tell_stop(status: ExitStatus, judged: int, inputs: int, places: Places) -> None:
-    """Report an interruption, even when quiet, because an incomplete result looks like a complete one."""
-    word = "terminated" if status is ExitStatus.TERMINATED else "interrupted"
-    advice = "the same command judges the rest" if places.journal else "the result lacks the rest; with --resume a run can go on"
-    sys.stderr.write(f"screener: {word} after {judged} of {inputs} inputs; {advice}\n")
-
-
-def _show_fault(fault: Exception) -> None:
-    from screener.report import visible
-
-    lines = [*"".join(traceback.format_exception(fault)).splitlines(), "screener: internal error on this input; please report these lines"]
-    sys.stderr.write("".join(f"{visible(line)}\n" for line in lines))
-
-
-@contextlib.contextmanager
-def _output(path: Path | None) -> Iterator[Output]:
-    from screener.report import Output, atomic_output
-    from screener.runtime.files import make_folder, remove_leftovers
-
-    if path is None:
-        yield Output(sys.stdout, "standard output")
-    else:
-        make_folder(path.parent)
-        remove_leftovers(path.parent)
-        with atomic_output(path) as out:
-            yield out

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, replace
@@ -56,7 +56,7 @@ class Batch:
 
     def __init__(
         self,
-        inputs: Sequence[Source | SourceFailure],
+        inputs: Iterable[Source | SourceFailure],
         screener: Screener,
         progress: ScanProgress,
         folder: ReportFolder | None = None,
@@ -64,7 +64,9 @@ class Batch:
         workers: int = 1,
         left_out: int = 0,
     ) -> None:
-        """workers: number of inputs judged at once, with the one set of models; verdicts still come in the order of the inputs.
+        """inputs: taken as they are judged, so that they may be fetched on the way.
+
+        workers: number of inputs judged at once, with the one set of models; verdicts still come in the order of the inputs.
 
         left_out: number of files that are not inputs, for the summary.
         """

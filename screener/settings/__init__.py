@@ -1,9 +1,11 @@
-"""Values of options and files in, frozen settings out, checked at construction: scanning, watching, extraction, training and the audit.
+"""Values of options and files in, frozen settings out, checked at construction: scanning, watching, extraction, training, the audit,
+and runs on many machines.
 
 Settings of calibration and of tracking stand beside their code. No settings know the command line, files or the checkpoint.
 """
 
 from screener.settings.checks import DECODERS, DEVICES, DTYPES
+from screener.settings.cluster import ClusterSettings
 from screener.settings.end_to_end import AUTOENCODER_PASSES, FAKE_SOURCES, SWAP_DECODERS, EndToEndSettings
 from screener.settings.extraction import ExtractSettings
 from screener.settings.live import LiveSettings
@@ -31,6 +33,7 @@ __all__ = [
     "PRESETS",
     "SCHEDULES",
     "SWAP_DECODERS",
+    "ClusterSettings",
     "EndToEndSettings",
     "ExtractSettings",
     "LiveSettings",

@@ -1,0 +1,209 @@
+"""The scan command on many machines: plans the run, hands it to Ray, and writes rows as they are entered, in any order."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+
+import typer
+
+from screener.cli.app import stops
+from screener.cli.configuration import command_settings
+from screener.errors import ExitStatus, SettingsError, exit_status
+from screener.runtime.stop_signals import Terminated
+from screener.settings import ClusterSettings, ScanSettings
+
+if TYPE_CHECKING:
+    from screener.cluster.driving import Progress
+    from screener.cluster.opening import Run
+    from screener.records import Verdict
+
+PLAN_ONLY = "plan"
+TOLD_SECONDS = 10.0
+
+ClusterOption = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster",
+        metavar="WHERE",
+        help="Judge on many machines under Ray: auto, HOST:PORT of a cluster, or local:N for N cores here; -o names the place of the run, "
+        f"a folder or s3://bucket/run/. {PLAN_ONLY}: only make it ready for `screener cluster work`.",
+    ),
+]
+ManifestOption = Annotated[
+    Path | None, typer.Option("--manifest", help="With --cluster: .parquet, .csv or lines of the keys to judge, instead of listing them.")
+]
+ShardOption = Annotated[int | None, typer.Option("--shard-videos", help="With --cluster: inputs handed out together (256).")]
+CoresOption = Annotated[int | None, typer.Option("--actor-cpus", help="With --cluster: cores of each worker (1).")]
+LeastOption = Annotated[int | None, typer.Option("--min-actors", help="With --cluster: at least so many workers (1).")]
+MostOption = Annotated[int | None, typer.Option("--max-actors", help="With --cluster: at most so many workers.")]
+AttemptsOption = Annotated[
+    int | None, typer.Option("--max-attempts", help="With --cluster: an input that killed so many workers is left alone (3).")
+]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="With --cluster: say what would be judged, and write nothing.")]
+
+
+class ClusterRun(NamedTuple):
+    """What the command line says of a run. where: of --cluster. out: of -o."""
+
+    where: str | None
+    out: str | None
+    manifest: Path | None
+    dry_run: bool
+    given: dict[str, Any]
+
+    @property
+    def asked(self) -> bool:
+        """Whether the scan is to be one on many machines. Raises SettingsError for an option that only then means something."""
+        lone = {
+            "--manifest": self.manifest,
+            "--dry-run": self.dry_run,
+            **{f"--{name.replace('_', '-')}": v for name, v in self.given.items()},
+        }
+        named = [option for option, value in lone.items() if value]
+        if self.where is None and named:
+            raise SettingsError(f"{named[0]}: belongs to runs on many machines; give --cluster too")
+        return self.where is not None
+
+
+class Ways(NamedTuple):
+    """How rows are written. format_name: of `WRITERS`."""
+
+    format_name: str
+    with_frames: bool
+    allow_incomplete: bool
+    quiet: bool
+
+
+def scan_on_cluster(
+    sources: list[str], settings: ScanSettings, checkpoint: Path | None, config: Path | None, cluster: ClusterRun, ways: Ways
+) -> int:
+    """Plan, judge, write rows; the exit status."""
+    from screener.cluster.opening import forecast, planned
+    from screener.cluster.plans import Wanted
+
+    if cluster.out is None:
+        raise SettingsError("--cluster: name the place of the run with -o, a folder or an address such as s3://bucket/run/")
+    if settings.engine.endswith(".onnx"):
+        raise SettingsError(f"--engine {settings.engine}: a file of this machine is not there on others; use auto, torch or onnxruntime")
+    divided = command_settings(ClusterSettings, "cluster", config, {name: n for name, n in cluster.given.items() if n is not None})
+    wanted = Wanted(sources, settings, divided, checkpoint)
+    if cluster.dry_run:
+        from screener.report import counted
+
+        told = forecast(wanted, cluster.manifest)
+        sys.stdout.write(
+            f"{counted(told.inputs, 'input')}, {told.input_bytes / 1e9:.1f} GB as listed, in {counted(told.shards, 'shard')}; "
+            f"{counted(told.left_out, 'file')} left out\n"
+        )
+        return int(ExitStatus.GENUINE)
+    left_out: list[str] = []
+    run = planned(cluster.out, wanted, cluster.manifest, lambda name: left_out.append(name) if len(left_out) < 4 else None)
+    if left_out:
+        _tell_left_out(left_out, run.plan.left_out)
+    if cluster.where == PLAN_ONLY:
+        from screener.report import counted
+
+        made = f"{counted(run.plan.inputs, 'input')} in {counted(run.plan.shards, 'shard')}"
+        sys.stderr.write(f"screener: {made}; judged by: screener cluster work {cluster.out}\n")
+        return int(ExitStatus.GENUINE)
+    return _driven(run, str(cluster.where), ways)
+
+
+class Rows:
+    """Writes the rows of each shard once its part is entered, and counts them."""
+
+    def __init__(self, run: Run, ways: Ways) -> None:
+        from screener.report import WRITERS, Output, Summary
+
+        self._run, self._ways = run, ways
+        self._writer = WRITERS[ways.format_name](None, False, None)
+        self._out = Output(sys.stdout, "standard output")
+        self._results: set[tuple[str, str]] = set()
+        self._missing = 0
+        self.summary = Summary(left_out=run.plan.left_out)
+        self.known = 0
+        self.began = self._told = time.monotonic()
+
+    def begin(self) -> None:
+        """What comes before the first row."""
+        self._out.write(self._writer.begin())
+
+    def shard(self, name: str, outcome: dict[str, Any], known: bool) -> None:
+        """Write the rows of one shard."""
+        from screener.cluster.parts import verdicts_of
+
+        with stops.held_back():
+            for _, verdict in verdicts_of(self._run.store.read(outcome["part"])):
+                self._row(verdict)
+                self.known += known
+
+    def end(self) -> None:
+        """What comes after the last row."""
+        self._out.write(self._writer.end(self.summary.lasting(time.monotonic() - self.began)))
+
+    def look(self, progress: Progress) -> None:
+        """A line on standard error now and then."""
+        now = time.monotonic()
+        if self._ways.quiet or now - self._told < TOLD_SECONDS:
+            return
+        self._told = now
+        fresh = self.summary.inputs - self.known + progress.in_hand
+        sys.stderr.write(f"{_line(self._run.plan.inputs, self.summary, fresh / (now - self.began), progress)}\n")
+
+    def status(self) -> int:
+        """Of a run that came to its end."""
+        if self.summary.inputs and self.summary.inputs == self._missing:
+            return int(ExitStatus.COULD_NOT_RUN)
+        return int(exit_status(self._results, self._ways.allow_incomplete))
+
+    def _row(self, verdict: Verdict) -> None:
+        self._out.write(self._writer.one(verdict if self._ways.with_frames else replace(verdict, frames=())))
+        self.summary = self.summary.plus(verdict)
+        self._results.add((verdict.outcome, verdict.coverage))
+        self._missing += verdict.reasons == ("not_found",)
+
+
+def _line(inputs: int, summary: Any, pace: float, progress: Progress) -> str:
+    from screener.report.wording import clock, counted
+
+    done = summary.inputs + progress.in_hand
+    left = f"; {pace:.2g} a second, about {clock((inputs - done) / pace, 0)} left" if pace > 0 else ""
+    lost = f", {progress.lost} lost" if progress.lost else ""
+    came = f"{summary.fake} fake, {summary.genuine} genuine, {summary.undecided} undecided"
+    return f"[{done}/{inputs}] {came}{left}; {counted(progress.alive, 'worker')}{lost}"
+
+
+def _driven(run: Run, where: str, ways: Ways) -> int:
+    from screener.cluster.driving import Drive
+    from screener.cluster.ray_session import ray_session
+
+    rows = Rows(run, ways)
+    stops.only_first()
+    try:
+        rows.begin()
+        drive = Drive(run, run.plan.cluster_settings.scratch, rows.shard, rows.look)
+        drive.take_stock()
+        if drive.unfinished:
+            with ray_session(where) as ray:
+                drive.run(ray)
+        stops.ignore()
+    except (KeyboardInterrupt, Terminated) as stop:
+        rows.end()
+        word = "terminated" if isinstance(stop, Terminated) else "interrupted"
+        sys.stderr.write(f"screener: {word} after {rows.summary.inputs} of {run.plan.inputs} inputs; the same command judges the rest\n")
+        return int(ExitStatus.TERMINATED if isinstance(stop, Terminated) else ExitStatus.INTERRUPTED)
+    rows.end()
+    if rows.known and not ways.quiet:
+        sys.stderr.write(f"screener: {rows.known} of {run.plan.inputs} inputs were judged before and taken from {run.out}\n")
+    return rows.status()
+
+
+def _tell_left_out(names: list[str], count: int) -> None:
+    from screener.report import counted, visible
+
+    shown = ", ".join([*map(visible, names[:3]), *(["..."] if len(names) > 3 else [])])
+    sys.stderr.write(f"screener: {counted(count, 'file')} left out, named like neither video nor picture: {shown}\n")
