@@ -11,7 +11,8 @@ import typer
 from screener.cli.app import app
 from screener.cli.configuration import scan_settings
 from screener.cli.exits import exits
-from screener.errors import ExitStatus
+from screener.cli.overwriting import refuse_overwriting
+from screener.errors import ExitStatus, SettingsError
 
 if TYPE_CHECKING:
     from screener.comparison import Comparison
@@ -33,6 +34,10 @@ def compare(
     Exit status: 0 the same, 1 a face was replaced, 3 cut, different or undecided, 2 could not run, 130 interrupted.
     """
     with exits():
+        refuse_overwriting({"-o": output, "--report": report}, [a, b])
+        for option, path in (("-o", output), ("--report", report)):
+            if path is not None and path.is_dir():
+                raise SettingsError(f"{option} {path}: is a folder; name a file")
         from screener.comparison import compare as hold
 
         counter = _Counter(quiet)

@@ -13,6 +13,7 @@ from screener.cli.configuration import command_settings
 from screener.cli.exits import exits
 from screener.cli.live_outputs import LiveOutputOptions, LiveOutputs, tell
 from screener.cli.logs import LogFileOption, VerboseOption, log_to
+from screener.cli.overwriting import refuse_overwriting
 from screener.errors import ExitStatus, SettingsError, exit_status
 from screener.runtime.stop_signals import Terminated
 
@@ -80,6 +81,7 @@ def live(
         "fpr": fpr, "threshold": threshold, "min_face_px": min_face_px, "allow_private": allow_private, "device": device, "dtype": dtype,
     }  # fmt: skip
     with exits():
+        refuse_overwriting({"--record": record, "-o": output, "--log-file": log_file}, [source])
         log_to(verbose, log_file)
         if list_:
             _list_cameras()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -24,6 +25,17 @@ class _OneLine(logging.Formatter):
         return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
+class _LogFile(logging.FileHandler):
+    """Says once, in a line, that the log cannot be written any more. The run goes on: its results do not depend on the log."""
+
+    _told = False
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        if not self._told:
+            self._told = True
+            sys.stderr.write(f"screener: {self.baseFilename}: the log cannot be written any more: {sys.exc_info()[1]}\n")
+
+
 def log_to(verbose: int, log_file: Path | None, warnings: bool = False) -> None:
     """Start logging. warnings: log warnings and errors to standard error in any case.
 
@@ -36,7 +48,7 @@ def log_to(verbose: int, log_file: Path | None, warnings: bool = False) -> None:
         handlers[-1].setLevel({0: logging.WARNING, 1: logging.INFO}.get(verbose, logging.DEBUG))
     if log_file is not None:
         try:
-            handlers.append(logging.FileHandler(log_file, encoding="utf-8", errors="backslashreplace"))
+            handlers.append(_LogFile(log_file, encoding="utf-8", errors="backslashreplace"))
         except OSError as error:
             raise OutputError(f"{log_file}: cannot be written: {error.strerror}; check the folder and its permissions") from error
     for handler in handlers:

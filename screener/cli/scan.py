@@ -27,6 +27,7 @@ from screener.cli.companion_options import CompanionOptions
 from screener.cli.configuration import one_of, scan_settings
 from screener.cli.exits import exits
 from screener.cli.logs import LogFileOption, VerboseOption, log_to
+from screener.cli.overwriting import refuse_overwriting
 from screener.cli.scan_run import Places, run_scan
 from screener.errors import SettingsError
 
@@ -140,6 +141,7 @@ def scan(
         "engine": engine, "decoder": decoder, "trust_anchors": trust_anchors, "stress": stress,
     }  # fmt: skip
     with exits():
+        refuse_overwriting({"--log-file": log_file}, [*sources, sign])
         log_to(verbose, log_file)
         if trust_anchors is not None:
             given["trust_anchors"] = _certificates(trust_anchors)

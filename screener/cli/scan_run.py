@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from screener.cli.app import stops
 from screener.cli.companion_options import CompanionOptions
+from screener.cli.overwriting import refuse_overwriting
 from screener.errors import ExitStatus, SettingsError
 from screener.runtime.importing import uncollected
 from screener.runtime.stop_signals import Terminated
@@ -45,12 +46,14 @@ def run_scan(
     with_frames: bool,
 ) -> int:
     """Judge all inputs and write what is asked for; returns the exit status. Raises ScreenerError. workers: None for as many as fit."""
-    from screener.video import expand_sources, start_decoder
+    from screener.video import Source, expand_sources, start_decoder
 
     left_out: list[str] = []
     inputs = expand_sources(arguments, left_out.append)
     if not inputs:
         raise SettingsError(f"{' '.join(arguments)}: names no input; an empty list judges nothing")
+    read = [*arguments, *(one.path for one in inputs if isinstance(one, Source)), places.companions.sign]
+    refuse_overwriting({"-o": places.output, "--journal": places.journal}, read)
     start_decoder(settings)  # before PyTorch is loaded, so that both start in parallel
 
     with uncollected():

@@ -85,7 +85,8 @@ def serve(
                 keep_videos=keep_videos, live=tuple(live or ()),
             )  # fmt: skip
             watched = command_settings(LiveSettings, "live", config, given) if live else LiveSettings()
-            _run(options, folder, settings_for, watched, checkpoint, opens=not no_open)
+            announce = partial(_announce, token_file or folder.path / "token", not no_open)
+            _run(options, folder, settings_for, watched, checkpoint, announce)
 
 
 def _require_extra() -> None:
@@ -120,7 +121,7 @@ def _options(folder: StateFolder, token_file: Path | None, **given: Any) -> Serv
 
 
 def _run(
-    options: ServeOptions, folder: StateFolder, settings_for: Any, watched: LiveSettings, checkpoint: Path | None, opens: bool
+    options: ServeOptions, folder: StateFolder, settings_for: Any, watched: LiveSettings, checkpoint: Path | None, announce: Any
 ) -> None:
     from screener.serve.requests import CHANGEABLE
     from screener.serve.running import run
@@ -130,13 +131,13 @@ def _run(
     weights = None if checkpoint is None else str(checkpoint.absolute())
     start, live_start = {"settings": values, "checkpoint": weights}, {"settings": watched.to_dict(), "checkpoint": weights}
     given = Given(settings_for, {name: values[name] for name in CHANGEABLE}, start, live_start)
-    run(options, folder, given, partial(_announce, folder, opens))
+    run(options, folder, given, announce)
 
 
-def _announce(folder: StateFolder, opens: bool, page: str, link: str) -> None:
+def _announce(token_file: Path, opens: bool, page: str, link: str) -> None:
     sys.stderr.write(
         f"screener: serving at {page}\nscreener: sign in once with {link}\n"
-        f"screener: programs show the token in {folder.path / 'token'}; Ctrl-C ends this\n"
+        f"screener: programs show the token in {token_file}; Ctrl-C ends this\n"
     )
     sys.stderr.flush()
     if opens:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import sys
-from typing import TextIO, cast
+from typing import BinaryIO, TextIO, cast
 
 from screener.runtime.standard_streams import hold
 
@@ -24,8 +25,24 @@ def mend() -> None:
         os.dup2(descriptor, 1)
         os.close(descriptor)
         sys.stdout = _stream(1, "w")
-    if 2 in closed:
-        sys.stderr = _stream(2, "w")
+    encoding = "utf-8" if 2 in closed else sys.stderr.encoding
+    sys.stderr = _Messages(cast(BinaryIO, open(2, "wb", closefd=False)), encoding)
+
+
+class _Messages(io.TextIOWrapper):
+    """Standard error. A message that cannot be delivered, as on a full disk, is lost: it must not change what a scan answers."""
+
+    def __init__(self, buffer: BinaryIO, encoding: str) -> None:
+        super().__init__(buffer, encoding, "backslashreplace", line_buffering=True)
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError):
+            super().write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            super().flush()
 
 
 def flushed() -> bool:

@@ -29,6 +29,7 @@ FEWEST_MOMENTS, MOST_MOMENTS, MOMENTS_PER_SECOND = 12, 48, 3.0
 """Most moments at which pictures are compared."""
 
 SHOWN_MOMENTS = 3
+SINGLE_FRAME_SECONDS = 0.04
 
 LEAST_LACK_SECONDS = 0.5
 """Missing intervals shorter than this are ignored, because copies lose a few pictures at their ends."""
@@ -174,7 +175,8 @@ def _lacks(seconds: NDArray[np.float64], matched: Sequence[NDArray[np.int64]]) -
 
 
 def _step(seconds: NDArray[np.float64]) -> float:
-    return float(np.median(np.diff(seconds))) if len(seconds) > 1 else 0.0
+    """How long a frame is shown. A single one has a length too, or what it shares with another recording would be nothing."""
+    return float(np.median(np.diff(seconds))) if len(seconds) > 1 else SINGLE_FRAME_SECONDS
 
 
 def _outcome(a: Side, b: Side, stretches: Sequence[Stretch], people: Sequence[Person]) -> str:

@@ -19,6 +19,7 @@ INSTALL = "pip install 'screener-video[provenance]'"
 NOTES = {
     "not_installed": f"not looked for: {INSTALL}",
     "unknown_kind": "not looked for: none is defined for this kind of file",
+    "not_readable": "not looked for: the library for them cannot read this file",
     "remote_not_fetched": "it lies elsewhere; addresses in files are not followed",
 }
 

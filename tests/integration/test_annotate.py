@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from command_line import FAILS_ALL, Ended, run_here
 from face_media import FRAMES, RATE, SIDE_PX, portrait
+from PIL import Image
 
 from screener.annotation.people import COLOURS
 
@@ -90,4 +91,12 @@ def test_what_cannot_be_read_has_no_copy_and_stops_nothing(tmp_path: Path, check
         checkpoint, media / "gone.mp4", media / "notes.txt", media / "one.mp4", "--annotate", tmp_path / "c", "--stills", tmp_path / "s"
     )
     assert ended.status == 1 and "Traceback" not in ended.err
+    assert [path.name[:7] for path in (tmp_path / "c").iterdir()] == ["one.mp4"]
+
+
+def test_an_animation_that_cannot_be_copied_is_named_and_the_rest_goes_on(tmp_path: Path, checkpoint: Path, media: Path) -> None:
+    frames = [Image.fromarray(portrait(number)) for number in range(8)]
+    frames[0].save(tmp_path / "moving.webp", save_all=True, append_images=frames[1:], duration=40)
+    ended = scanned(checkpoint, tmp_path / "moving.webp", media / "one.mp4", "--annotate", tmp_path / "c")
+    assert ended.status == 1 and "moving.webp" in ended.err and "Traceback" not in ended.err
     assert [path.name[:7] for path in (tmp_path / "c").iterdir()] == ["one.mp4"]

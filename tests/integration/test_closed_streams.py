@@ -84,3 +84,16 @@ def test_the_python_interface_answers_as_ever(
     answer = tmp_path / "answer"
     run(["-c", script, media / "one.mp4", checkpoint, str(PASSES_ALL), answer], closed)
     assert answer.read_text(encoding="utf-8") == expected
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+@pytest.mark.parametrize("options", [(), ("--log-file", "/dev/full", "-q")])
+def test_messages_that_cannot_be_delivered_change_no_answer(options: tuple[str, ...], media: Path, checkpoint: Path) -> None:
+    arguments = ["-m", "screener", "scan", media / "one.mp4", "--checkpoint", checkpoint, "--threshold", str(PASSES_ALL), "--device", "cpu"]
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, *map(os.fspath, arguments), *options]
+        target = subprocess.PIPE if options else full
+        ended = subprocess.run(command, env=environment(), stdout=subprocess.PIPE, stderr=target, text=True, timeout=300, check=False)
+    assert (ended.returncode, ended.stdout.split()[0]) == (0, "GENUINE")
+    if options:
+        assert ended.stderr.startswith("screener: /dev/full: the log cannot be written any more: ") and ended.stderr.count("\n") == 1

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 from command_line import Ended, run_here
+from face_media import portrait
 from jsonschema import Draft202012Validator
+from PIL import Image
 from scene_media import RATE, encoded, scene, with_another_face
 
 import screener
@@ -128,6 +130,13 @@ def test_a_file_that_cannot_be_read_is_an_answer(original: Path, tmp_path: Path)
         ended, found = compared(original, tmp_path / name)
         assert (ended.status, found["outcome"]) == (3, "undecided")
         assert words in found["detail"] and "Traceback" not in ended.err
+
+
+def test_a_picture_is_the_same_as_its_copy_at_another_quality(tmp_path: Path) -> None:
+    for quality in (60, 90):
+        Image.fromarray(portrait()).save(tmp_path / f"{quality}.jpg", quality=quality)
+    ended = run_here("compare", tmp_path / "60.jpg", tmp_path / "90.jpg", "-q")
+    assert (ended.status, ended.out.split()[0]) == (0, "SAME"), ended.out
 
 
 def test_what_is_not_two_files_is_refused(original: Path, tmp_path: Path) -> None:

@@ -74,6 +74,13 @@ def test_a_file_without_a_manifest_has_none(clip: Path, by: Authority, tmp_path:
         assert (found["checked"], found["present"], found["intact"]) == (True, False, None)
 
 
+def test_a_file_that_the_library_cannot_read_is_not_said_to_have_a_broken_manifest(clip: Path, tmp_path: Path) -> None:
+    path = tmp_path / "junk.mp4"
+    path.write_bytes(clip.read_bytes() + b"hello this is some trailing junk text\n")
+    found = origin(path)["c2pa"]
+    assert (found["checked"], found["present"], found["intact"], found["note"]) == (False, None, None, "not_readable")
+
+
 def test_a_manifest_at_an_address_is_not_fetched(clip: Path, by: Authority, tmp_path: Path) -> None:
     found = origin(signed(clip, tmp_path / "remote.mp4", by, remote="https://127.0.0.1:9/manifest.c2pa"))["c2pa"]
     assert (found["present"], found["remote"], found["intact"], found["note"]) == (True, True, None, "remote_not_fetched")

@@ -201,6 +201,15 @@ def test_settings_that_are_not_for_requests_are_refused_by_name(server: Served, 
         )
 
 
+def test_settings_that_the_weights_cannot_fulfil_are_a_verdict_and_the_queue_goes_on(server: Served, media: Path) -> None:
+    for settings in ({"fpr": 0.02}, {"pooling": "zz"}):
+        scan = server.send(media / "face.png", f"settings={quote(json.dumps(settings))}")
+        done = server.wait(scan["id"])
+        assert (done["attempts"], done["verdict"]["outcome"], done["verdict"]["coverage"]) == (1, "undecided", "none")
+        assert str(*settings.values()) in json.loads(server.verdict(scan["id"]))["detail"]
+    assert server.wait(server.send(media / "face.png", "force=true")["id"])["verdict"]["coverage"] == "complete"
+
+
 def test_without_the_extra_the_command_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     ended = run_here("serve", "--state", tmp_path)

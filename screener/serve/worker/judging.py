@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from screener.errors import OutputError
+from screener.errors import CheckpointError, OutputError, SettingsError
 from screener.markers import write_markers
 from screener.records import SCHEMA_VERSION, FaceScore, Frame, Verdict
 from screener.report.html import rendered
@@ -64,7 +64,7 @@ class Judging:
 
     def __init__(self, settings: ScanSettings, checkpoint: Path | None, scans: Path, workers: int) -> None:
         """Raises CheckpointError, SettingsError and DeviceError."""
-        self._scans, self._workers = scans, workers
+        self._scans, self._workers, self._settings = scans, workers, settings
         first = _Seeing(settings, checkpoint)
         self._checkpoint = first.checkpoint
         self._kept: OrderedDict[str, _Seeing] = OrderedDict()
@@ -77,9 +77,13 @@ class Judging:
         Raises errors that affect every scan, such as a failed device.
         """
         scan_id = str(job["id"])
-        screener = self._screener(ScanSettings.from_mapping(job["settings"]))
-        screener.first_picture = None
         source = source_of(job)
+        try:
+            screener = self._screener(ScanSettings.from_mapping(job["settings"]))
+        except (CheckpointError, SettingsError) as error:  # such as a false-positive rate that these weights have no threshold for
+            screener = self._screener(self._settings)
+            job = {**job, "given_up": str(error)}
+        screener.first_picture = None
         try:
             if job.get("given_up"):
                 verdict = _given_up(screener, source, str(job["given_up"]))

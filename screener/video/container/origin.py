@@ -60,7 +60,20 @@ def _manifest_of(path: Path, trust_anchors: str | None) -> dict[str, Any]:
             return {**unknown, "checked": True, "present": False}
         if said.startswith("Remote"):
             return {**unknown, "checked": True, "present": True, "remote": True, "note": "remote_not_fetched"}
+        if not _has_manifest_store(path):  # it could not find its way through the file, which says nothing about credentials
+            return {**unknown, "note": "not_readable"}
         return {**unknown, "checked": True, "present": True, "intact": False, "note": _short(said)}
+
+
+def _has_manifest_store(path: Path) -> bool:
+    """Whether the label of a C2PA manifest store is anywhere in the file."""
+    label, before = b"c2pa", b""
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            if label in before + block:
+                return True
+            before = block[-len(label) + 1 :]
+    return False
 
 
 def _stated(store: dict[str, Any], state: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ The judged file is opened here, under the limits of decoding, and never in the p
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import pickle
@@ -25,6 +26,8 @@ from screener.video.container.opening import first_video, open_container
 from screener.video.sandbox.limits import confine
 from screener.video.sandbox.protocol import FAILED_STATUS, LENGTH
 from screener.video.sandbox.worker import prepare
+
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EIO})
 
 FORMATS = (("mp4", ".mp4"), ("matroska", ".mkv"))
 """What is tried in turn, as not every sound fits into every container, and how its files end."""
@@ -61,10 +64,11 @@ def _joined(picture: Path, source: Path, target: Path, settings: ScanSettings) -
             return {"suffix": suffix, "sounds": _copy(picture, source, target, name)}
         except (FFmpegError, ValueError) as error:
             failure = getattr(error, "strerror", None) or str(error)
+            if getattr(error, "errno", None) in _NO_ROOM:
+                return {"failed": failure}
         except SourceError as error:
-            failure = error.message
-            break
-    return {"failed": failure}
+            return {"failed": error.message, "because_of": error.reason}
+    return {"failed": failure, "because_of": "unsupported_codec"}
 
 
 def _copy(picture: Path, source: Path, target: Path, format_name: str) -> int:

@@ -1,0 +1,40 @@
+"""Refuses files to be written that are also read: an input must not be replaced by what is said of it. Knows paths only."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from screener.errors import SettingsError
+
+Place = str | bytes | os.PathLike[str] | None
+
+
+def refuse_overwriting(written: Mapping[str, Path | None], read: Iterable[Place]) -> None:
+    """Raises SettingsError naming the option whose file is one of those that are read, also through a link.
+
+    written: by option; None and what does not exist yet are left out, and so are devices. read: paths, which need not exist, and anything
+    else that names an input; the file behind `@list.txt` is one that is read.
+    """
+    there = {identity: (option, path) for option, path in written.items() if path is not None and (identity := _identity(path)) is not None}
+    if not there:
+        return
+    for place in read:
+        if place is None:
+            continue
+        text = os.fsdecode(place)
+        for name in {text, text.removeprefix("@")}:
+            if (found := there.get(_identity(name) or (-1, -1))) is not None:
+                option, path = found
+                raise SettingsError(f"{option} {path}: would replace {text}, which is read; name another file")
+
+
+def _identity(path: str | Path) -> tuple[int, int] | None:
+    """Device and number of a regular file; None for anything else."""
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return (found.st_dev, found.st_ino) if stat.S_ISREG(found.st_mode) else None
