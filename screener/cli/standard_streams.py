@@ -26,7 +26,7 @@ def mend() -> None:
         os.close(descriptor)
         sys.stdout = _stream(1, "w")
     encoding = "utf-8" if 2 in closed else sys.stderr.encoding
-    sys.stderr = _Messages(cast(BinaryIO, open(2, "wb", closefd=False)), encoding)
+    sys.stderr = _Messages(cast(BinaryIO, open(2, "wb", closefd=False)), encoding)  # noqa: SIM115
 
 
 class _Messages(io.TextIOWrapper):
