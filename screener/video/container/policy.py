@@ -41,7 +41,8 @@ RULES = (
     Rule("its pictures are interlaced, or may be", lambda facts: facts.interlaced, _OPENCV, in_order=True, warning="interlaced"),
     # Orientation: OpenCV rotates but does not mirror, and ignores orientation messages inside pictures.
     Rule("it is to be mirrored", lambda facts: facts.is_mirrored, _OPENCV),
-    Rule("its pictures, not their container, say how they are turned", lambda facts: facts.is_turned_within, _OPENCV),
+    # A statement holds for the pictures after it, so a picture that is sought alone does not come with it.
+    Rule("its pictures, not their container, say how they are turned", lambda facts: facts.is_turned_within, _OPENCV, in_order=True),
     # Colours: OpenCV's FFmpeg converts them differently.
     Rule("its colours are high dynamic range", lambda facts: facts.is_high_dynamic, _OPENCV, warning="hdr"),
     Rule("its colours are wider than a screen's", lambda facts: facts.has_wide_colours, _OPENCV),

@@ -252,6 +252,19 @@ def test_h264_that_says_itself_how_it_is_turned(tmp_path: Path, orientation: str
             assert_alike(frame, MESSAGES[orientation])
 
 
+@pytest.mark.parametrize("suffix", ["ts", "mp4", "mkv"])
+@pytest.mark.parametrize("orientation", ["rotate=90", "rotate=270"])
+def test_a_message_holds_in_every_pass_for_the_pictures_after_it(tmp_path: Path, suffix: str, orientation: str) -> None:
+    """The key picture alone carries it, and the wanted pictures lie between key pictures."""
+    plain = write_clip(tmp_path / "plain.ts", frames=50, picture=corners, options={"bf": "2", "g": "50"})
+    path = remuxed(with_message(plain, tmp_path / "turned.ts", orientation), tmp_path / f"a.{suffix}")
+    for look, settings in ((None, {}), (None, {"all_frames": False, "frames": 4}), (SeekPlan(equal_slices(4)), {})):
+        frames, facts = screened(path, look, **settings)
+        assert len(frames) >= 4 and facts.reasons == ()
+        for frame in frames:
+            assert_alike(frame, MESSAGES[orientation])
+
+
 def test_hevc_that_says_itself_how_it_is_turned(tmp_path: Path) -> None:
     plain = part(tmp_path / "plain", 0, codec="libx265", container="hevc", options=X265, picture=corners)
     (tmp_path / "a.hevc").write_bytes(with_hevc_message(plain, 4))
