@@ -287,6 +287,19 @@ def test_a_part_that_was_filmed_the_other_way_up(tmp_path: Path) -> None:
         assert_alike(frame, CORNERS)
 
 
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_a_turn_that_the_beginning_does_not_announce_is_not_passed_over(tmp_path: Path, suffix: str) -> None:
+    """An index spares reading the packets, so that a message further on is met only when pictures there are looked at."""
+    plain = write_clip(tmp_path / "plain.ts", picture=corners, options={"bf": "2", "g": "20"})
+    turned = with_message(plain, tmp_path / "turned.ts", "rotate=90")
+    path = remuxed(strung(tmp_path / "a.ts", plain.read_bytes(), turned.read_bytes()), tmp_path / f"a.{suffix}")
+    for slices in (3, 8):
+        frames, facts = screened(path, SeekPlan(equal_slices(slices)))
+        assert facts.reasons == ("corrupt",) and facts.decode_errors > 0
+        for frame in frames:
+            assert_alike(frame, CORNERS)
+
+
 # Parts.
 
 
