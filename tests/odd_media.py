@@ -82,9 +82,13 @@ def remuxed(source: Path, target: Path, container: str | None = None, options: d
     return target
 
 
-def cut(source: Path, target: Path, start_seconds: float) -> Path:
-    """From the key picture before a moment on, as `ffmpeg -ss -c copy` cuts: pictures that refer to what was cut off come along."""
-    with av.open(str(source)) as given, av.open(str(target), "w") as output:
+def cut(source: Path, target: Path, start_seconds: float, shows_key_at_zero: bool = False) -> Path:
+    """From the key picture before a moment on, as `ffmpeg -ss -c copy` cuts: pictures that refer to what was cut off come along.
+
+    shows_key_at_zero: times count from when the key picture is shown, not from when it is decoded, and those before it are below 0.
+    """
+    options = {"avoid_negative_ts": "disabled"} if shows_key_at_zero else {}
+    with av.open(str(source)) as given, av.open(str(target), "w", options=options) as output:
         stream = given.streams.video[0]
         copy = output.add_stream_from_template(stream)
         given.seek(round(start_seconds / stream.time_base), stream=stream)
@@ -92,10 +96,35 @@ def cut(source: Path, target: Path, start_seconds: float) -> Path:
         for packet in given.demux(stream):
             if packet.dts is None:
                 continue
-            origin = packet.dts if origin is None else origin
+            if origin is None:
+                origin = packet.pts if shows_key_at_zero else packet.dts
             packet.pts, packet.dts = packet.pts - origin, packet.dts - origin
             packet.stream = copy
             output.mux(packet)
+    return target
+
+
+def without_times(source: Path, target: Path, numbers: Collection[int], are_spoilt: bool) -> Path:
+    """Matroska in which some pictures, by their place in the file, have times before 0, which demuxers read as none.
+
+    are_spoilt: they are all zeros.
+    """
+    with av.open(str(source)) as given, av.open(str(target), "w", options={"avoid_negative_ts": "disabled"}) as output:
+        stream = given.streams.video[0]
+        copy = output.add_stream_from_template(stream)
+        origin = None
+        for number, packet in enumerate(given.demux(stream)):
+            if packet.dts is None:
+                continue
+            origin = packet.pts if origin is None else origin
+            placed = av.Packet(b"\0" * packet.size) if are_spoilt and number in numbers else packet
+            pts, dts = packet.pts - origin, packet.dts - origin
+            if number <= max(numbers):
+                dts = -packet.duration * (max(numbers) + 4 - number)
+            placed.pts, placed.dts = dts if number in numbers else pts, dts
+            placed.time_base, placed.duration = packet.time_base, packet.duration
+            placed.stream = copy
+            output.mux(placed)
     return target
 
 

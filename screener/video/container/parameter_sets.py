@@ -29,6 +29,7 @@ class _Kind:
     found: the sets in a coded picture, given the width of the length fields before its units (0: start codes). fields: whether a set allows
     field pictures. configured: the sets in a container's header, and that width. is_message: whether what was found is not a set but an
     orientation message. restarts: whether no later picture refers to anything before this one, messages included.
+    leads: whether this picture may refer to what is before the key picture that it follows.
     """
 
     found: Callable[[bytes, int], list[bytes]]
@@ -36,6 +37,7 @@ class _Kind:
     configured: Callable[[bytes], tuple[list[bytes], int]] | None = None
     is_message: Callable[[bytes], bool] = lambda found: False
     restarts: Callable[[bytes, int], bool] = lambda data, length_bytes: False
+    leads: Callable[[bytes, int], bool] = lambda data, length_bytes: False
 
 
 class ParameterSets:
@@ -75,6 +77,14 @@ class ParameterSets:
             restarts = packet.is_keyframe and self._kind.restarts(data, self._length_bytes)
             self.changed |= restarts and not said and not self._said
             self._said = said or (self._said and not restarts)
+
+    def may_refer_across(self, key: Packet[Any]) -> bool:
+        """Whether pictures after a key picture in the file may refer to pictures before it. False for codecs that are not understood."""
+        return self._kind is not None and not self._kind.restarts(bytes(key), self._length_bytes)
+
+    def leads(self, packet: Packet[Any]) -> bool:
+        """Whether a picture may be one of those that refer across a key picture. False for codecs that are not understood."""
+        return self._kind is not None and self._kind.leads(bytes(packet), self._length_bytes)
 
     def _configure(self, extradata: bytes) -> None:
         if self._kind is None or not extradata:
@@ -168,8 +178,8 @@ def _jpeg_frames(data: bytes, length_bytes: int) -> list[bytes]:
     return []
 
 
-_AVC = _Kind(AVC.found, avc_fields, avc_configuration, AVC.is_message, AVC.begins_anew)
-_HEVC = _Kind(HEVC.found, hevc_fields, hevc_configuration, HEVC.is_message, HEVC.begins_anew)
+_AVC = _Kind(AVC.found, avc_fields, avc_configuration, AVC.is_message, AVC.begins_anew, AVC.leads)
+_HEVC = _Kind(HEVC.found, hevc_fields, hevc_configuration, HEVC.is_message, HEVC.begins_anew, HEVC.leads)
 _MPEG = _Kind(_mpeg_sequences, _mpeg_fields)
 _IN_CONTAINER = _Kind(lambda data, length_bytes: [])
 _KINDS: dict[str, _Kind] = {

@@ -41,7 +41,8 @@ RULES = (
     Rule("pictures are, or may be, interlaced", lambda facts: facts.interlaced, _OPENCV, in_order=True, warning="interlaced"),
     # Orientation: OpenCV rotates but does not mirror, and ignores orientation messages inside pictures.
     Rule("it must be mirrored", lambda facts: facts.is_mirrored, _OPENCV),
-    Rule("the orientation is in the stream, not in the container", lambda facts: facts.is_turned_within, _OPENCV),
+    # A message holds for the pictures after it, so a picture that is sought alone does not come with it.
+    Rule("the orientation is in the stream, not in the container", lambda facts: facts.is_turned_within, _OPENCV, in_order=True),
     # Colours: OpenCV's FFmpeg converts them differently.
     Rule("colours are high dynamic range", lambda facts: facts.is_high_dynamic, _OPENCV, warning="hdr"),
     Rule("the colour gamut is wider than a standard screen's", lambda facts: facts.has_wide_colours, _OPENCV),

@@ -120,6 +120,8 @@ def _shown(ticks: NDArray[np.int64], walk: Walk, names: frozenset[str]) -> tuple
 
     Pictures that refer to something before the recording are left out. A decoder shows none of them in front of the first key picture. Of
     those that follow it in the file and precede it on screen it shows what it can, which is inferred from the first picture that it showed.
+    Matroska's times before 0 are read as none: pictures without a time right after the first key picture are left out too, if the decoder
+    began with the key picture and gave out none of them.
     """
     shown = np.ones(len(ticks), np.bool_)
     if not walk.keys:
@@ -131,6 +133,8 @@ def _shown(ticks: NDArray[np.int64], walk: Walk, names: frozenset[str]) -> tuple
         began = walk.first_picture.pts if walk.first_picture is not None and walk.first_picture.pts is not None else ticks[first]
         following = ticks[first + 1 : end]
         shown[first + 1 : end] = (following >= min(began, ticks[first])) | (following == NO_TICK)
+        if "matroska" in names and began == ticks[first] and walk.first_picture is not None and not walk.shows_untimed:
+            shown[first + 1 : first + 1 + walk.leads] = False
     return shown, int((ticks[shown] == NO_TICK).sum())
 
 

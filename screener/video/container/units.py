@@ -20,7 +20,8 @@ _SLICE_HEAD_BYTES = 32
 @dataclass(frozen=True)
 class Units:
     """The unit types of a codec. header_bytes: size of a unit's header. type_of: type from its first byte. slices, restarts, sets,
-    messages: unit types; restarts are slices that refer to nothing before them and are not referred across.
+    messages: unit types; restarts are slices that refer to nothing before them and are not referred across. is_leading: whether a unit is a
+    slice of a picture that may precede on screen the key picture which it follows in the file, and refer to pictures before that.
     """
 
     header_bytes: int
@@ -29,6 +30,7 @@ class Units:
     restarts: range
     sets: int
     messages: int
+    is_leading: Callable[[bytes], bool]
 
     def found(self, data: bytes, length_bytes: int) -> list[bytes]:
         """Parameter sets at the beginning of a coded picture, and messages that give its orientation."""
@@ -50,6 +52,14 @@ class Units:
         """Whether the first slice of a coded picture is of a type that refers to nothing before it."""
         kinds = (self.type_of(data[start]) for start, _ in _units(data, length_bytes))
         return next((kind for kind in kinds if kind in self.slices), -1) in self.restarts
+
+    def leads(self, data: bytes, length_bytes: int) -> bool:
+        """Whether the first slice of a coded picture may be one that refers across a key picture, see `is_leading`."""
+        unit = self.first_slice(data, length_bytes)
+        try:
+            return bool(unit) and self.is_leading(unit)
+        except IndexError:  # cut short
+            return False
 
     def is_message(self, unit: bytes) -> bool:
         """Whether a unit is a message rather than a parameter set."""
@@ -209,5 +219,17 @@ def hevc_fields(parameter_set: bytes) -> bool:
     return bool(unescaped(parameter_set[2:])[6] & 0x40)
 
 
-AVC = Units(1, lambda head: head & 0x1F, slices=range(1, 6), restarts=range(5, 6), sets=_AVC_SET, messages=6)
-HEVC = Units(2, lambda head: head >> 1 & 0x3F, slices=range(32), restarts=range(16, 21), sets=_HEVC_SET, messages=39)
+def _is_bidirectional(unit: bytes) -> bool:
+    """Whether a slice of H.264 is a B slice (ISO/IEC 14496-10, table 7-6)."""
+    bits = Bits(unescaped(unit[1:]))
+    bits.unsigned()
+    return bits.unsigned() % 5 == 1
+
+
+def _is_skipped(unit: bytes) -> bool:
+    """Whether a slice of HEVC is of a picture that decoders skip where they begin (RASL; ITU-T H.265, table 7-1)."""
+    return HEVC.type_of(unit[0]) in (8, 9)
+
+
+AVC = Units(1, lambda head: head & 0x1F, range(1, 6), range(5, 6), sets=_AVC_SET, messages=6, is_leading=_is_bidirectional)
+HEVC = Units(2, lambda head: head >> 1 & 0x3F, range(32), range(16, 21), sets=_HEVC_SET, messages=39, is_leading=_is_skipped)

@@ -1,6 +1,7 @@
 """Reads all packets of a file in order and collects times, faults, changes of parameter sets, and the first picture.
 
-One pass of the demuxer over the whole file. Only the first picture of the judged stream is decoded.
+One pass of the demuxer over the whole file. Only the first picture of the judged stream is decoded, and a few more where pictures after it
+have no time.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ _SEAM_SECONDS = 1.0  # or of this much, if the packets' continuity counter break
 _SEAM_PACKETS = 4  # FFmpeg marks one of the last packets before it
 CLOCKED = frozenset({"mpegts", "mpeg"})
 _PROBED_PACKETS = 64
+_MOST_LEADING = 16  # no codec here shows a picture before more than so many that were decoded earlier
 
 
 @dataclass
@@ -46,6 +48,8 @@ class Walk:
     begun: index of a segment -> tick at which it begins, for segments that begin with pictures which are not to be shown.
     keys: indices of the packets of key pictures. untimed: number of packets without any time. unplaced: number of those without a picture
     time of their own.
+    leads: number of packets without a time that come right after the first key picture and may refer to pictures before it.
+    shows_untimed: one of the pictures decoded here has no time.
     end: position after the last byte that any packet holds. discarded: number of packets that are not to be shown.
     others: number of packets of each other video stream.
     """
@@ -63,6 +67,8 @@ class Walk:
     corrupt: int = 0
     untimed: int = 0
     unplaced: int = 0
+    leads: int = 0
+    shows_untimed: bool = False
     end: int = 0
     encrypted: bool = False
     backwards: bool = False
@@ -74,6 +80,7 @@ class Walk:
     _bases: dict[int, float] = field(default_factory=dict)
     _last_dts: int | None = None
     _corrupt_at: int = -_SEAM_PACKETS
+    _may_lead: bool = False
 
     def __post_init__(self) -> None:
         context = self.stream.codec_context
@@ -101,7 +108,7 @@ class Walk:
             pass  # PyAV ends with an empty packet for each stream, and does not know streams that appeared on the way
         except FFmpegError:
             self.failed = True
-        if self.first_picture is None and 0 < self.packets <= _PROBED_PACKETS and not self.encrypted:
+        if self.packets and self._is_curious():
             self._probe(None)
 
     def _note(self, packet: Packet[Any]) -> None:
@@ -128,12 +135,12 @@ class Walk:
         self.encrypted |= is_encrypted(packet)
         self.sets.add(packet)
         self.faults.add(packet)
-        if self.first_picture is None and self.packets <= _PROBED_PACKETS and not self.encrypted:
-            self._probe(packet)
         if packet.is_discard:
             self._discard(packet)
         elif not is_hidden(packet, self.stream.codec_context.name):
             self._place(packet)
+        if self._is_curious():
+            self._probe(packet)
 
     def _discard(self, packet: Packet[Any]) -> None:
         """Note a packet that is not to be shown; it still takes up time if it begins another piece."""
@@ -151,11 +158,20 @@ class Walk:
             self._last_dts = packet.dts
         if packet.is_keyframe:
             self.keys.append(len(self.ticks))
+        self._note_lead(packet)
         tick = packet.dts if packet.pts is None or self._is_of_the_next(packet) else packet.pts
         self.untimed += tick is None
         self.unplaced += packet.pts is None
         self.ticks.append(NO_TICK if tick is None else tick)
         self.places.append(-1 if packet.pos is None else packet.pos)
+
+    def _note_lead(self, packet: Packet[Any]) -> None:
+        if packet.is_keyframe:
+            self._may_lead = len(self.keys) == 1 and packet.pts is not None and self.sets.may_refer_across(packet)
+        elif self._may_lead:
+            is_timed = packet.pts is not None or packet.dts is not None
+            self._may_lead = not is_timed and self.leads < _MOST_LEADING and self.sets.leads(packet)
+            self.leads += self._may_lead
 
     def _is_of_the_next(self, packet: Packet[Any]) -> bool:
         """Whether a picture at the end of a recording got the time of the recording appended after it."""
@@ -175,9 +191,16 @@ class Walk:
 
     def _probe(self, packet: Packet[Any] | None) -> None:
         try:
-            self.first_picture = next(iter(self.stream.decode(packet)), None)
+            pictures = self.stream.decode(packet)
         except FFmpegError:
             return
+        for picture in pictures:
+            self.first_picture = picture if self.first_picture is None else self.first_picture
+            self.shows_untimed |= picture.pts is None
+
+    def _is_curious(self) -> bool:
+        """Whether the first picture did not come out yet, or those without a time might."""
+        return (self.first_picture is None or self.leads > 0) and self.packets <= _PROBED_PACKETS and not self.encrypted
 
 
 def is_hidden(packet: Packet[Any], codec: str) -> bool:

@@ -19,6 +19,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from screener.video.container.packet_faults import ReferenceNumbers
+from screener.video.container.parameter_sets import ParameterSets
 from screener.video.container.timeline import Timeline
 from screener.video.container.walk import CLOCKED, is_hidden
 from screener.video.ledger import Complaints
@@ -66,8 +67,14 @@ class SeekingReader:
         self._awaited: set[int] = set()
         self._extradata = stream.codec_context.extradata or b""
         self._references = ReferenceNumbers(self._extradata)
+        self._sets = ParameterSets(self._codec, self._extradata)
         # With VP8, an error is raised at the picture that caused it only if pictures are not decoded in parallel.
         use_threads(stream.codec_context, "SLICE" if self._codec == "vp8" else "AUTO")
+
+    @property
+    def turned(self) -> bool:
+        """Whether a message within the pictures decoded so far said how they are turned."""
+        return self._sets.turned
 
     @property
     def duration_seconds(self) -> float:
@@ -237,6 +244,7 @@ class SeekingReader:
     def _decoded(self, packet: Packet[Any] | None) -> list[VideoFrame]:
         if packet is not None:
             self._note_gap(packet)
+            self._sets.add(packet)
         if self._codec == "mjpeg" and packet is not None and not decodes_whole(bytes(packet), self._complaints):
             self._note_lost(1)
             return []

@@ -127,8 +127,7 @@ class SpreadDecoding:
                 yield None
                 if self._out_of_time():
                     return
-        # An interlaced frame shows two moments, and nothing announced that before: there is no single picture to show.
-        damaged = bool(self._complaints.new(at_a_cut=True)) or self._reader.is_broken or (found is not None and found.interlaced_frame)
+        damaged = bool(self._complaints.new(at_a_cut=True)) or self._reader.is_broken or self._is_unforeseen(found)
         if damaged or found is None:
             self.ledger.decode_errors += damaged or self._reader.ended_seconds is None
             return
@@ -136,6 +135,12 @@ class SpreadDecoding:
         frame = self._as_frame(found)
         if frame is not None:
             yield frame
+
+    def _is_unforeseen(self, found: VideoFrame | None) -> bool:
+        """Whether nothing announced before that a frame cannot be shown alone: it is interlaced, which is two moments, or the pictures say
+        how they are turned, which holds for others than those that say it.
+        """
+        return self._reader.turned or (found is not None and found.interlaced_frame)
 
     def _as_frame(self, found: VideoFrame) -> Frame | None:
         """None for a frame that was already given, or whose picture cannot be converted."""

@@ -67,6 +67,10 @@ def test_the_words_are_known_and_every_rule_has_its_row_in_the_published_table()
         assert f"| {rule.fact} |" in page, rule.fact
 
 
+def test_pictures_that_say_how_they_are_turned_are_not_sought_one_by_one() -> None:
+    assert plan_for(replace(PLAIN, is_turned_within=True)).in_order
+
+
 def test_rules_add_up() -> None:
     plan = plan_for(replace(PLAIN, parameter_sets=2, transfer=18, other_streams=2, codec="vp8", hidden_pictures=3))
     assert plan.readers == ("careful",)

@@ -17,6 +17,7 @@ from odd_media import (
     cut,
     edited,
     flat,
+    left_out,
     part,
     remuxed,
     shifted_clock,
@@ -25,12 +26,14 @@ from odd_media import (
     with_hevc_message,
     with_message,
     with_two_descriptions,
+    without_times,
 )
 from video_media import level, noise, number_of, read, write_clip
 
 from screener.records import Frame, VideoFacts
 from screener.settings import ScanSettings
 from screener.video import SeekPlan, equal_slices, file_source, open_video
+from screener.video.container.facts import read_facts
 
 TALL, WIDE = (64, 96), (96, 64)
 X265 = {"x265-params": "log-level=none:keyint=10"}
@@ -252,6 +255,19 @@ def test_h264_that_says_itself_how_it_is_turned(tmp_path: Path, orientation: str
             assert_alike(frame, MESSAGES[orientation])
 
 
+@pytest.mark.parametrize("suffix", ["ts", "mp4", "mkv"])
+@pytest.mark.parametrize("orientation", ["rotate=90", "rotate=270"])
+def test_a_message_holds_in_every_pass_for_the_pictures_after_it(tmp_path: Path, suffix: str, orientation: str) -> None:
+    """The key picture alone carries it, and the wanted pictures lie between key pictures."""
+    plain = write_clip(tmp_path / "plain.ts", frames=50, picture=corners, options={"bf": "2", "g": "50"})
+    path = remuxed(with_message(plain, tmp_path / "turned.ts", orientation), tmp_path / f"a.{suffix}")
+    for look, settings in ((None, {}), (None, {"all_frames": False, "frames": 4}), (SeekPlan(equal_slices(4)), {})):
+        frames, facts = screened(path, look, **settings)
+        assert len(frames) >= 4 and facts.reasons == ()
+        for frame in frames:
+            assert_alike(frame, MESSAGES[orientation])
+
+
 def test_hevc_that_says_itself_how_it_is_turned(tmp_path: Path) -> None:
     plain = part(tmp_path / "plain", 0, codec="libx265", container="hevc", options=X265, picture=corners)
     (tmp_path / "a.hevc").write_bytes(with_hevc_message(plain, 4))
@@ -269,6 +285,19 @@ def test_a_part_that_was_filmed_the_other_way_up(tmp_path: Path) -> None:
         assert_alike(frame, np.rot90(CORNERS))
     for frame in frames[20:]:
         assert_alike(frame, CORNERS)
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_a_turn_that_the_beginning_does_not_announce_is_not_passed_over(tmp_path: Path, suffix: str) -> None:
+    """An index spares reading the packets, so that a message further on is met only when pictures there are looked at."""
+    plain = write_clip(tmp_path / "plain.ts", picture=corners, options={"bf": "2", "g": "20"})
+    turned = with_message(plain, tmp_path / "turned.ts", "rotate=90")
+    path = remuxed(strung(tmp_path / "a.ts", plain.read_bytes(), turned.read_bytes()), tmp_path / f"a.{suffix}")
+    for slices in (3, 8):
+        frames, facts = screened(path, SeekPlan(equal_slices(slices)))
+        assert facts.reasons == ("corrupt",) and facts.decode_errors > 0
+        for frame in frames:
+            assert_alike(frame, CORNERS)
 
 
 # Parts.
@@ -428,6 +457,76 @@ def test_pictures_that_refer_to_what_was_cut_off_are_not_missed(tmp_path: Path, 
     assert (facts.reasons, facts.decode_errors) == ((), 0)
     steps = np.diff([frame.pts_seconds for frame in frames])
     assert steps.max() < 0.05 and frames[0].pts_seconds in (0.0, pytest.approx(-0.08))
+
+
+OPEN_AT_TWELVE = "keyint=12:min-keyint=12:bframes=3:b-adapt=0:scenecut=0:open-gop=1"
+X26 = {"libx264": {"x264-params": OPEN_AT_TWELVE}, "libx265": {"x265-params": f"log-level=none:{OPEN_AT_TWELVE}"}}
+
+
+def cut_to_zero(tmp_path: Path, codec: str = "libx264") -> Path:
+    """Matroska of the pictures 24 to 59 of a clip, the key picture at 0 and those that precede it on screen before 0."""
+    whole = write_clip(tmp_path / "whole.mp4", codec, 60, options=X26[codec])
+    return cut(whole, tmp_path / "a.mkv", 1.0, shows_key_at_zero=True)
+
+
+@pytest.mark.parametrize("look", [None, SeekPlan(equal_slices(4))], ids=["in order", "looks"])
+@pytest.mark.parametrize("codec", X26)
+def test_matroska_whose_leading_pictures_have_times_before_the_beginning(tmp_path: Path, codec: str, look: SeekPlan | None) -> None:
+    path = cut_to_zero(tmp_path, codec)
+    with av.open(str(path)) as container:
+        assert [packet.pts for packet in container.demux(video=0)][:5] == [0, None, None, None, 160]
+    frames, facts = screened(path, look)
+    assert numbers(frames) == list(range(24, 60))
+    assert (facts.reasons, facts.decode_errors) == ((), 0)
+    np.testing.assert_allclose([frame.pts_seconds for frame in frames], np.arange(36) * 0.04, atol=0.001)
+
+
+def test_a_picture_lost_after_a_cut_is_still_missed(tmp_path: Path) -> None:
+    path = cut_to_zero(tmp_path)
+    data = bytearray(path.read_bytes())
+    with av.open(str(path)) as container:
+        packets = [packet for packet in container.demux(video=0) if packet.size]
+        lost = bytes(packets[20])
+    at = data.index(lost)
+    data[at : at + len(lost)] = bytes(len(lost))
+    path.write_bytes(data)
+    frames, facts = screened(path)
+    assert len(frames) < 36 and facts.reasons == ("corrupt",) and facts.decode_errors > 0
+
+
+def test_pictures_without_a_time_after_a_key_picture_that_begins_anew_are_missed(tmp_path: Path) -> None:
+    """No picture after such a one refers to what was before it, so where they cannot be decoded they were lost."""
+    source = write_clip(tmp_path / "whole.mp4", frames=24, options={"x264-params": "keyint=24:bframes=3:b-adapt=0:scenecut=0"})
+    path = without_times(source, tmp_path / "a.mkv", range(1, 4), are_spoilt=True)
+    with av.open(str(path)) as container:
+        assert [packet.pts is None for packet in container.demux(video=0)][:5] == [False, True, True, True, False]
+    _, facts = screened(path)
+    assert facts.reasons == ("corrupt",) and facts.decode_errors >= 3
+
+
+def without_leading(tmp_path: Path) -> Path:
+    """MP4 that begins with a key picture of an open group, followed by pictures that can all be shown."""
+    whole = write_clip(tmp_path / "whole.mp4", frames=60, options=X26["libx264"], picture=noise)
+    begun = cut(whole, tmp_path / "cut.mp4", 1.0)
+    return left_out(begun, tmp_path / "b.mp4", {1, 2, 3})
+
+
+@pytest.mark.parametrize("lost", [range(1, 2), range(2, 3), range(1, 5)])
+def test_a_picture_without_a_time_that_others_refer_to_is_missed(tmp_path: Path, lost: range) -> None:
+    frames, facts = screened(without_times(without_leading(tmp_path), tmp_path / "a.mkv", lost, are_spoilt=True))
+    assert len(frames) < 36 and facts.reasons == ("corrupt",)
+
+
+def test_pictures_without_a_time_that_can_be_shown_are_expected(tmp_path: Path) -> None:
+    """Else as many of the others could be lost unnoticed."""
+    source = left_out(without_leading(tmp_path), tmp_path / "c.mp4", {1})  # B pictures come right after the key picture
+    path = without_times(source, tmp_path / "a.mkv", range(1, 4), are_spoilt=False)
+    with av.open(str(path)) as container:
+        assert [packet.pts is None for packet in container.demux(video=0)][:6] == [False, True, True, True, False, False]
+    with av.open(str(path)) as container:
+        given_out = len(list(container.decode(video=0)))
+    timeline = read_facts(path, "a.mkv").timeline
+    assert timeline is not None and len(timeline.seconds) >= given_out
 
 
 # Colours.
