@@ -72,6 +72,7 @@ def receiving(statuses: list[int], served: bytes = b"") -> Iterator[Receiver]:
         receiver.server_close()
 
 
+@pytest.mark.long
 def test_a_callback_is_signed_and_tried_again_until_it_is_taken(checkpoint: Path, media: Path, tmp_path: Path) -> None:
     with (
         receiving([307, 503, 200]) as receiver,

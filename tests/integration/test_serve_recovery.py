@@ -44,6 +44,7 @@ def judged(server: Served, scan_id: str) -> str:
     return json.dumps(document)
 
 
+@pytest.mark.long
 def test_kills_at_random_moments_lose_nothing(checkpoint: Path, media: Path, tmp_path: Path) -> None:
     """Clips differ in a few bytes behind their end, so that each is content of its own."""
     seed = random.randrange(1 << 30)
@@ -85,6 +86,7 @@ def kill_someone(server: Served, chance: random.Random) -> int:
     return 1
 
 
+@pytest.mark.long
 def test_a_scan_over_which_three_workers_died_is_given_a_verdict(checkpoint: Path, media: Path, tmp_path: Path) -> None:
     with serving(tmp_path / "state", checkpoint=checkpoint) as server:
         scan = server.send(media / "pair.mp4", f"settings={EVERY_FRAME}")
