@@ -60,7 +60,7 @@ def resolve(host: str, port: int, allow_private: bool, name: str) -> str:
     private = [ip for ip in found if not is_public(ip)]
     if private and not allow_private:
         which = repr(host) if is_shown(host, name) else "its host"
-        message = f"{name}: {which} leads to {private[0]}, inside a private network; --allow-private permits that, or the setting allow_private"
+        message = f"{name}: {which} leads to {private[0]}, inside a private network; --allow-private (setting allow_private) permits it"
         raise SourceError("refused_address", message)
     return found[0]
 
