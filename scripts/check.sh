@@ -25,4 +25,6 @@ fi
 # Much of what the tests do is waiting for commands, servers and streams: one worker more than cores. Each takes about 2 GB, with what it starts.
 # In the order of the files; the weekly job takes another order each time, and whoever runs `pytest` by hand as well.
 workers=$(.venv/bin/python -c 'import os; print(min(4, (os.cpu_count() or 1) + 1))')
-.venv/bin/python -m pytest -p no:randomly --numprocesses "$workers" --dist loadfile
+# Several hundred of them drive a browser, servers and child processes against the clock. So one that fails is run once more, three in all at
+# most, and named (R): one that fails by its nature fails again.
+.venv/bin/python -m pytest -p no:randomly --numprocesses "$workers" --dist loadfile --reruns 1 --max-suite-reruns 3 -raR

@@ -32,7 +32,10 @@ _DROP = """([files, last]) => {
     }
 }"""
 
-_OFFLINE_ERRORS = ("net::ERR_CONNECTION", "net::ERR_INCOMPLETE_CHUNKED", "net::ERR_EMPTY_RESPONSE", "net::ERR_ABORTED", "net::ERR_NETWORK")
+_OFFLINE_ERRORS = tuple(
+    f"net::ERR_{name}" for name in ("CONNECTION", "SOCKET", "INCOMPLETE_CHUNKED", "CONTENT_LENGTH_MISMATCH", "EMPTY_RESPONSE", "ABORTED", "NETWORK", "FAILED")
+)
+"""How Chromium names requests whose server went away, by when it did. Those that a policy blocks have other names."""
 
 
 def browser_path() -> str | None:
