@@ -7,85 +7,79 @@ same. Does not know faces. Source: Crow 1984, Summed-area tables for texture map
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
+
+Float32 = NDArray[np.float32]
+Int64 = NDArray[np.int64]
 
 PIXEL = np.dtype("V12")
+"""Three sums as one item, because NumPy would copy number by number."""
 
 
 class AreaSums:
-    """Summed-area tables of a batch of pictures of one size."""
+    """The summed-area table of a picture."""
 
-    def __init__(self, pictures_rgb: NDArray[np.uint8], device: torch.device) -> None:
-        """pictures_rgb: (N, H, W, 3) uint8. Sums are exact up to 8 million pixels."""
-        self._count, self.height, self.width = pictures_rgb.shape[:3]
-        if device.type == "cpu":
-            table = torch.from_numpy(np.stack([np.asarray(cv2.integral(picture), np.int32) for picture in pictures_rgb]))
-        else:
-            pictures = torch.from_numpy(np.ascontiguousarray(pictures_rgb)).to(device, torch.int32)
-            table = torch.zeros((self._count, self.height + 1, self.width + 1, 3), dtype=torch.int32, device=device)
-            table[:, 1:, 1:] = pictures.cumsum(1, dtype=torch.int32).cumsum(2, dtype=torch.int32)
-        self._table = table
+    def __init__(self, picture_rgb: NDArray[np.uint8]) -> None:
+        """picture_rgb: (H, W, 3) uint8. Sums are exact up to 8 million pixels."""
+        self.height, self.width = picture_rgb.shape[:2]
+        self._table = np.asarray(cv2.integral(picture_rgb), np.int32).view(PIXEL)[..., 0]
 
-    def reduced(self, height: int, width: int) -> Tensor:
-        """Every picture resized: (N, 3, height, width) float32, 0 to 255, channels last in memory."""
-        device = self._table.device
-        (top, bottom), (left, right) = _edges_of(self.height, height, device), _edges_of(self.width, width, device)
-        rows = self._table.index_select(1, bottom).sub_(self._table.index_select(1, top))
-        sums = _pixels(rows, 2, right).sub_(_pixels(rows, 2, left))
+    def reduced(self, height: int, width: int) -> Float32:
+        """The picture resized: (height, width, 3) float32, 0 to 255."""
+        (top, bottom), (left, right) = _edges_of(self.height, height), _edges_of(self.width, width)
+        rows = _numbers(self._table[bottom]) - _numbers(self._table[top])
+        columns = rows.view(PIXEL)[..., 0]
+        sums = _numbers(np.take(columns, right, 1)) - _numbers(np.take(columns, left, 1))
         return _means(sums, bottom - top, right - left)
 
-    def crops(self, pictures: Tensor, boxes_xyxy: Tensor, side: int) -> Tensor:
-        """Rectangles of pictures, resized to (side, side): (K, 3, side, side) float32, channels last in memory.
+    def crops(self, boxes_xyxy: Int64, side: int) -> Float32:
+        """Rectangles of the picture, resized to (side, side): (K, side, side, 3) float32.
 
-        pictures: (K,) index of the picture. boxes_xyxy: (K, 4) whole pixels inside it, right and bottom exclusive, not empty.
+        boxes_xyxy: (K, 4) whole pixels inside it, right and bottom exclusive, not empty.
         """
-        x0, y0, x1, y1 = boxes_xyxy.unbind(1)
-        top, bottom = _edges(y1 - y0, side)
-        left, right = _edges(x1 - x0, side)
-        top, bottom, left, right = top + y0[:, None], bottom + y0[:, None], left + x0[:, None], right + x0[:, None]
-        flat = self._table.view(-1, 3)
-        stride = self.width + 1
-        start = (pictures * (self.height + 1))[:, None]
+        x0, y0, x1, y1 = boxes_xyxy.T
+        top, bottom = (edge + y0[:, None] for edge in _edges(y1 - y0, side))
+        left, right = (edge + x0[:, None] for edge in _edges(x1 - x0, side))
+        flat, stride = self._table.reshape(-1), self.width + 1
 
-        def corners(rows: Tensor, columns: Tensor) -> Tensor:
-            index = ((start + rows) * stride)[:, :, None] + columns[:, None, :]
-            return _pixels(flat, 0, index.flatten()).view(-1, side, side, 3)
+        def corners(rows: Int64, columns: Int64) -> NDArray[np.int32]:
+            return _numbers(np.take(flat, rows[:, :, None] * stride + columns[:, None, :]))
 
-        sums = corners(bottom, right).sub_(corners(top, right)).sub_(corners(bottom, left)).add_(corners(top, left))
+        sums = corners(bottom, right)
+        sums -= corners(top, right)
+        sums -= corners(bottom, left)
+        sums += corners(top, left)
         return _means(sums, bottom - top, right - left)
 
 
-def _means(sums: Tensor, heights: Tensor, widths: Tensor) -> Tensor:
-    """(N, h, w, 3) sums over cells of (h,) or (N, h) by (w,) or (N, w) pixels -> (N, 3, h, w) float32 means, channels last in memory."""
-    rows = sums.float().flatten(2)  # in long rows: dividing only three numbers at a time takes several times as long
-    rows.div_(heights[..., None]).div_(widths.float().repeat_interleave(3, -1)[..., None, :])
-    return rows.view(sums.shape).permute(0, 3, 1, 2)
+def _numbers(pixels: NDArray[Any]) -> NDArray[np.int32]:
+    """(...) pixels -> (..., 3) sums."""
+    return pixels[..., None].view(np.int32)
 
 
-def _pixels(sums: Tensor, dimension: int, index: Tensor) -> Tensor:
-    """`index_select` on pixels of three sums each, contiguous in memory. A copy."""
-    if sums.device.type != "cpu":
-        return sums.index_select(dimension, index)
-    whole = sums.numpy().view(PIXEL)[..., 0]  # 12 bytes per item, because PyTorch would copy number by number
-    return torch.from_numpy(np.take(whole, index.numpy(), dimension)[..., None].view(np.int32))
+def _means(sums: NDArray[np.int32], heights: Int64, widths: Int64) -> Float32:
+    """(..., h, w, 3) sums over cells of (..., h) by (..., w) pixels -> their means as float32."""
+    rows = sums.astype(np.float32).reshape(*sums.shape[:-2], 3 * sums.shape[-2])  # long rows, for dividing three numbers at a time is slow
+    rows /= heights[..., None].astype(np.float32)
+    rows /= np.repeat(widths.astype(np.float32), 3, -1)[..., None, :]
+    return rows.reshape(sums.shape)
 
 
 @lru_cache(maxsize=256)
-def _edges_of(length: int, count: int, device: torch.device) -> tuple[Tensor, Tensor]:
+def _edges_of(length: int, count: int) -> tuple[Int64, Int64]:
     """`_edges` for one length; cached, because all frames of a video have the same size."""
-    return _edges(torch.tensor(length, device=device), count)
+    return _edges(np.int64(length), count)
 
 
-def _edges(length: Tensor, count: int) -> tuple[Tensor, Tensor]:
+def _edges(length: Int64 | np.int64, count: int) -> tuple[Int64, Int64]:
     """First pixel and end of each of `count` cells over `length` pixels; cells overlap if they do not divide it evenly.
 
-    length: () or (K,) integers -> two tensors of (count,) or (K, count).
+    length: () or (K,) integers -> two arrays of (count,) or (K, count).
     """
-    cells = torch.arange(count, device=length.device)
-    length = length[..., None]
+    cells = np.arange(count)
+    length = np.asarray(length)[..., None]
     return cells * length // count, -(-(cells + 1) * length // count)

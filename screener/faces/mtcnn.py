@@ -1,6 +1,6 @@
 """MTCNN on a reduced picture, and again on a less reduced one if it found nothing.
 
-The networks are in `networks`; `cascade` runs them.
+`cascade` runs the networks on the processor, `torch_cascade` on a GPU.
 """
 
 from __future__ import annotations
@@ -10,12 +10,11 @@ from typing import Any
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from screener.faces.cascade import Cascade, Found
+from screener.faces.candidates import Found, Rules, RunsNetworks
+from screener.faces.cascade import Cascade
 from screener.faces.detector import as_rgb
-from screener.faces.networks import load_networks
 from screener.records import FaceBox
 
 LONG_SIDE_PX = 640
@@ -31,6 +30,8 @@ STAGE_THRESHOLDS = (0.6, 0.7, 0.7)
 SCALE_FACTOR = 0.709
 """Between consecutive scales, as published and as in facenet-pytorch."""
 
+RULES = Rules(STAGE_THRESHOLDS, SCALE_FACTOR, MIN_FACE_PX)
+
 PICTURES_AT_ONCE = {"cpu": 1, "cuda": 16, "mps": 8}
 """Batch size by device: one picture keeps the cores of a CPU busy, but not a GPU."""
 
@@ -40,11 +41,13 @@ class MtcnnDetector:
 
     name = "mtcnn"
 
-    def __init__(self, device: torch.device | str = "cpu", long_side_px: int = LONG_SIDE_PX, confidence_threshold: float = 0.9) -> None:
-        self._cascade = Cascade(*load_networks(device), STAGE_THRESHOLDS, SCALE_FACTOR, MIN_FACE_PX)
+    def __init__(self, device: object = "cpu", long_side_px: int = LONG_SIDE_PX, confidence_threshold: float = 0.9) -> None:
+        """device: a name or a device of PyTorch. Raises DeviceError if the networks' file is missing or broken."""
+        kind = str(device).partition(":")[0]
+        self._cascade = Cascade(RULES) if kind == "cpu" else _on_gpu(device)
         self._long_side_px = long_side_px
         self._confidence_threshold = confidence_threshold
-        self.pictures_at_once = PICTURES_AT_ONCE.get(torch.device(device).type, 1)
+        self.pictures_at_once = PICTURES_AT_ONCE.get(kind, 1)
 
     def contract(self) -> dict[str, Any]:
         """See `FaceDetector.contract`."""
@@ -104,6 +107,12 @@ class MtcnnDetector:
             for n in np.argsort(-faces.confidences, kind="stable")
             if float(faces.confidences[n]) >= self._confidence_threshold and _is_sound(faces.boxes_xyxy[n])
         ]
+
+
+def _on_gpu(device: Any) -> RunsNetworks:
+    from screener.faces.torch_cascade import TorchCascade  # which loads PyTorch
+
+    return TorchCascade(RULES, device)
 
 
 def _reduced(picture_rgb: NDArray[np.uint8], long_side_px: int) -> NDArray[np.uint8]:

@@ -1,27 +1,21 @@
 """MTCNN's three networks, with their published weights.
 
-Layer by layer as published. The weights file beside this module holds the tensors of facenet-pytorch 2.5.3, with their names, unchanged,
-written to one safetensors file by `scripts/make_mtcnn_weights.py`. The networks are built here because importing that package, and
-torchvision with it, takes longer than scanning a short clip. Does not know how they are run.
+As PyTorch runs them on a GPU, layer by layer as published. The weights file beside this module holds the tensors of facenet-pytorch 2.5.3,
+with their names, unchanged, written to one safetensors file by `scripts/make_mtcnn_weights.py`. Does not know how the networks are run.
 
 Source: Zhang et al. 2016, arXiv:1604.02878, figure 2.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import torch
+import torch.nn.functional as F
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from screener.errors import DeviceError
-from screener.faces.pooling import largest_of_windows
-from screener.runtime.versions import DISTRIBUTION
-
-WEIGHTS = Path(__file__).with_name("mtcnn.safetensors")
-"""Tensors named `pnet.conv1.weight` and so on, float32; source and licence in the metadata."""
+from screener.faces.networks_file import WEIGHTS, broken
 
 
 class PNet(nn.Module):
@@ -36,7 +30,7 @@ class PNet(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """x: (N, 3, h, w), values from -1 to 1."""
-        x = largest_of_windows(self.prelu1(self.conv1(x)), 2)
+        x = _largest(self.prelu1(self.conv1(x)), 2)
         x = self.prelu3(self.conv3(self.prelu2(self.conv2(x))))
         return self.conv4_2(x), torch.softmax(self.conv4_1(x), 1)
 
@@ -54,8 +48,8 @@ class RNet(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """x: (N, 3, 24, 24), values from -1 to 1."""
-        x = largest_of_windows(self.prelu1(self.conv1(x)), 3)
-        x = largest_of_windows(self.prelu2(self.conv2(x)), 3)
+        x = _largest(self.prelu1(self.conv1(x)), 3)
+        x = _largest(self.prelu2(self.conv2(x)), 3)
         x = self.prelu4(self.dense4(_flat(self.prelu3(self.conv3(x)))))
         return self.dense5_2(x), torch.softmax(self.dense5_1(x), 1)
 
@@ -74,9 +68,9 @@ class ONet(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """x: (N, 3, 48, 48), values from -1 to 1."""
-        x = largest_of_windows(self.prelu1(self.conv1(x)), 3)
-        x = largest_of_windows(self.prelu2(self.conv2(x)), 3)
-        x = largest_of_windows(self.prelu3(self.conv3(x)), 2)
+        x = _largest(self.prelu1(self.conv1(x)), 3)
+        x = _largest(self.prelu2(self.conv2(x)), 3)
+        x = _largest(self.prelu3(self.conv3(x)), 2)
         x = self.prelu5(self.dense5(_flat(self.prelu4(self.conv4(x)))))
         return self.dense6_2(x), self.dense6_3(x), torch.softmax(self.dense6_1(x), 1)
 
@@ -94,8 +88,7 @@ def load_networks(device: torch.device | str) -> tuple[nn.Module, nn.Module, nn.
         tensors = load_file(WEIGHTS)
         networks = [_filled(network(), name, tensors) for name, network in NETWORKS.items()]
     except (OSError, RuntimeError, SafetensorError) as error:
-        advice = f"install screener again: pip install --force-reinstall --no-deps {DISTRIBUTION}"
-        raise DeviceError(f"face detector mtcnn: {WEIGHTS} cannot be read ({error}); {advice}") from error
+        raise DeviceError(broken(error)) from error
     pnet, rnet, onet = (network.to(device) for network in networks)
     return pnet, rnet, onet
 
@@ -103,6 +96,11 @@ def load_networks(device: torch.device | str) -> tuple[nn.Module, nn.Module, nn.
 def _filled(network: nn.Module, name: str, tensors: dict[str, Tensor]) -> nn.Module:
     network.load_state_dict({key.removeprefix(f"{name}."): value for key, value in tensors.items() if key.startswith(f"{name}.")})
     return network.eval().requires_grad_(False)
+
+
+def _largest(x: Tensor, side: int) -> Tensor:
+    """Max pooling with stride 2; the last window may reach past the edge."""
+    return F.max_pool2d(x, side, 2, ceil_mode=True)
 
 
 def _flat(x: Tensor) -> Tensor:

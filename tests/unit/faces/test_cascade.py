@@ -1,12 +1,12 @@
-"""The cascade against facenet-pytorch's implementation of the same three networks, and its suppression against torchvision's."""
+"""Both cascades, of the processor and of PyTorch's devices, against facenet-pytorch's implementation of the same three networks."""
 
 from __future__ import annotations
 
-import importlib.util
 import subprocess
 import sys
 import warnings
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
@@ -15,9 +15,10 @@ import torch
 from skimage.data import astronaut, coffee
 from torchvision import ops
 
-from screener.faces import MtcnnDetector
-from screener.faces import cascade as cascade_module
-from screener.faces.cascade import Cascade, Found, batched_nms
+from screener.faces.candidates import Found, RunsNetworks
+from screener.faces.cascade import Cascade, _without_doubles
+from screener.faces.mtcnn import RULES
+from screener.faces.torch_cascade import TorchCascade
 
 TOLERANCE_PX = 2e-3
 
@@ -32,9 +33,9 @@ def published() -> object:
         return MTCNN(keep_all=True, min_face_size=20, post_process=False).eval()
 
 
-@pytest.fixture(scope="module")
-def cascade() -> Cascade:
-    return MtcnnDetector()._cascade
+@pytest.fixture(scope="module", params=["processor", "device"])
+def cascade(request: pytest.FixtureRequest) -> RunsNetworks:
+    return Cascade(RULES) if request.param == "processor" else TorchCascade(RULES, "cpu")
 
 
 def pictures() -> dict[str, np.ndarray]:
@@ -73,56 +74,54 @@ def assert_same(found: Found, faces: Sequence[tuple[np.ndarray, float, np.ndarra
 
 
 @pytest.mark.parametrize("name", sorted(pictures()))
-def test_the_boxes_are_those_of_the_published_code(name: str, cascade: Cascade, published: object) -> None:
+def test_the_boxes_are_those_of_the_published_code(name: str, cascade: RunsNetworks, published: object) -> None:
     picture = pictures()[name]
     assert_same(cascade.find(picture[None])[0], expected(published, picture))
 
 
-def test_several_pictures_at_once(cascade: Cascade, published: object) -> None:
+def test_several_pictures_at_once(cascade: RunsNetworks, published: object) -> None:
     crowd = pictures()["crowd"]
     batch = np.stack([crowd, np.zeros_like(crowd), crowd[:, ::-1]])
     for found, picture in zip(cascade.find(batch), batch, strict=True):
         assert_same(found, expected(published, np.ascontiguousarray(picture)))
 
 
-def test_the_crowd_is_found_so_that_these_tests_say_something(cascade: Cascade) -> None:
+def test_the_crowd_is_found_so_that_these_tests_say_something(cascade: RunsNetworks) -> None:
     assert len(cascade.find(pictures()["crowd"][None])[0].confidences) == 5
 
 
 @pytest.mark.parametrize(("size", "count"), [((20, 20), 1), ((28, 500), 1), ((29, 500), 2), ((360, 640), 9), ((1080, 1920), 12)])
-def test_scales_reach_from_the_smallest_face_to_the_whole_picture(cascade: Cascade, size: tuple[int, int], count: int) -> None:
-    scales = cascade.scales(*size)
+def test_scales_reach_from_the_smallest_face_to_the_whole_picture(size: tuple[int, int], count: int) -> None:
+    scales = RULES.scales(*size)
     assert len(scales) == count and scales[0] == pytest.approx(0.6)
     assert min(size) * scales[-1] >= 12 - 1e-6 > min(size) * scales[-1] * 0.709
 
 
-def boxes(count: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    generator = torch.Generator().manual_seed(count)
-    corners = torch.rand((count, 2), generator=generator) * 60
-    sides = 5 + torch.rand((count, 2), generator=generator) * 40
-    certainties = torch.rand(count, generator=generator)
-    return torch.cat([corners, corners + sides], 1), certainties, torch.randint(0, 3, (count,), generator=generator)
+def test_several_threads_at_once_find_the_same() -> None:
+    cascade, named = Cascade(RULES), [picture for picture in pictures().values() if min(picture.shape[:2]) >= 20]
+    alone = [cascade.find(picture[None])[0] for picture in named]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda picture: cascade.find(picture[None])[0], named * 3))
+    for found, same in zip(together, alone * 3, strict=True):
+        np.testing.assert_array_equal(found.boxes_xyxy, same.boxes_xyxy)
 
 
 @pytest.mark.parametrize("count", [0, 1, 7, 300])
 @pytest.mark.parametrize("most_iou", [0.3, 0.7])
-def test_the_same_boxes_in_the_same_order(count: int, most_iou: float) -> None:
-    assert batched_nms(*boxes(count), most_iou).tolist() == ops.batched_nms(*boxes(count), most_iou).tolist()
-
-
-def test_without_the_library_it_is_imported_the_long_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    cascade_module._kernel.cache_clear()
-    assert batched_nms(*boxes(50), 0.5).tolist() == ops.batched_nms(*boxes(50), 0.5).tolist()
-    cascade_module._kernel.cache_clear()
+def test_the_same_boxes_are_kept_in_the_same_order_as_by_torchvision(count: int, most_iou: float) -> None:
+    rng = np.random.default_rng(count)
+    corners, sides, certainties = rng.random((count, 2)) * 60, 5 + rng.random((count, 2)) * 40, rng.random(count).astype(np.float32)
+    boxes, groups = np.concatenate([corners, corners + sides], 1).astype(np.float32), rng.integers(0, 3, count)
+    kept = ops.batched_nms(*map(torch.from_numpy, (boxes, certainties, groups)), most_iou)
+    assert _without_doubles(boxes, certainties, most_iou, groups).tolist() == kept.tolist()
 
 
 def test_finding_faces_imports_none_of_the_slow_libraries() -> None:
-    """Torchvision alone takes over a second; in a process of its own, for here they are loaded already."""
+    """PyTorch takes over a second; in a process of its own, for here they are loaded already."""
     code = (
-        "import sys, numpy as np; from screener.scanning.screener import Screener; from screener.faces import MtcnnDetector;"
+        "import sys, numpy as np; from screener.faces import MtcnnDetector;"
         "MtcnnDetector().detect(np.zeros((64, 64, 3), np.uint8));"
-        "print([name for name in ('torchvision', 'facenet_pytorch', 'torch._dynamo', 'scipy') if name in sys.modules])"
+        "print([name for name in ('torch', 'torchvision', 'facenet_pytorch', 'scipy', 'onnx') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -13,8 +13,9 @@ from facenet_pytorch.models import mtcnn as published
 from safetensors import safe_open
 
 from screener.errors import DeviceError
-from screener.faces import networks
-from screener.faces.networks import NETWORKS, WEIGHTS, load_networks
+from screener.faces import graphs, networks
+from screener.faces.networks import NETWORKS, load_networks
+from screener.faces.networks_file import WEIGHTS
 
 PUBLISHED = {"pnet": published.PNet, "rnet": published.RNet, "onet": published.ONet}
 
@@ -43,6 +44,9 @@ def test_a_broken_file_of_weights_says_how_to_mend_it(content: bytes | None, tmp
     path = tmp_path / "mtcnn.safetensors"
     if content is not None:
         path.write_bytes(content)
-    monkeypatch.setattr(networks, "WEIGHTS", path)
-    with pytest.raises(DeviceError, match=r"mtcnn\.safetensors cannot be read .*; install screener again: pip install"):
-        load_networks("cpu")
+    for module in (graphs, networks):
+        monkeypatch.setattr(module, "WEIGHTS", path)
+    graphs.models.cache_clear()
+    for load in (graphs.models, lambda: load_networks("cpu")):
+        with pytest.raises(DeviceError, match=r"mtcnn\.safetensors cannot be read .*; install screener again: pip install"):
+            load()
