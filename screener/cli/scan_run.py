@@ -54,7 +54,7 @@ def run_scan(
         raise SettingsError(f"{' '.join(arguments)}: names no input; an empty list judges nothing")
     read = [*arguments, *(one.path for one in inputs if isinstance(one, Source)), places.companions.sign]
     refuse_overwriting({"-o": places.output, "--journal": places.journal}, read)
-    start_decoder(settings)  # before PyTorch is loaded, so that both start in parallel
+    start_decoder(settings)  # before the models are loaded, so that both start in parallel
 
     with uncollected():
         from screener.cli.companions import Companions, tell_cost
@@ -62,7 +62,10 @@ def run_scan(
         from screener.report import WRITERS, progress_for
         from screener.report.wording import visible
         from screener.scanning.batch import scan_all
+        from screener.scanning.engines import for_one_clip
 
+    if len(inputs) == 1 and not places.journal:
+        settings = for_one_clip(settings, checkpoint)
     if left_out:
         _tell_left_out(left_out)
     if settings.stress and not quiet:

@@ -9,9 +9,6 @@ or what is done with a face. On a GPU `torch_cascade` does the same.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import cv2
@@ -32,6 +29,7 @@ from screener.faces.candidates import (
     surest,
 )  # fmt: skip
 from screener.faces.graphs import models
+from screener.runtime.borrowing import Borrowing
 
 Float32 = NDArray[np.float32]
 Networks = dict[str, Any]
@@ -43,30 +41,19 @@ class Cascade:
     def __init__(self, rules: Rules) -> None:
         """Raises DeviceError if the networks' file is missing or broken."""
         self._rules = rules
-        self._models = models()
-        self._idle: deque[Networks] = deque()
+        self._networks = Borrowing(_new_networks)
+        models()
 
     def find(self, pictures_rgb: NDArray[np.uint8]) -> list[Found]:
         """See `RunsNetworks.find`."""
-        with self._networks() as networks:
+        with self._networks.one() as networks:
             return [self._found(networks, picture) for picture in pictures_rgb]
 
     def follow(self, picture_rgb: NDArray[np.uint8], boxes_xyxy: Float32) -> Found:
         """See `RunsNetworks.follow`."""
         sums = AreaSums(picture_rgb)
-        with self._networks() as networks:
+        with self._networks.one() as networks:
             return self._settled(networks, sums, self._refined(networks, sums, _squares(np.asarray(boxes_xyxy, np.float32))))
-
-    @contextmanager
-    def _networks(self) -> Iterator[Networks]:
-        try:
-            networks = self._idle.pop()
-        except IndexError:
-            networks = {name: cv2.dnn.readNetFromONNX(np.frombuffer(model, np.uint8)) for name, model in self._models.items()}
-        try:
-            yield networks
-        finally:
-            self._idle.append(networks)
 
     def _found(self, networks: Networks, picture_rgb: NDArray[np.uint8]) -> Found:
         sums = AreaSums(picture_rgb)
@@ -114,6 +101,10 @@ class Cascade:
         sides = boxes[:, 2:] - boxes[:, :2] + 1
         landmarks = answers[:, 5:].reshape(-1, 2, 5).transpose(0, 2, 1) * sides[:, None] + boxes[:, None, :2] - 1
         return surest(Found(_shifted(boxes, answers[:, 1:5]), certainties, landmarks))
+
+
+def _new_networks() -> Networks:
+    return {name: cv2.dnn.readNetFromONNX(np.frombuffer(model, np.uint8)) for name, model in models().items()}
 
 
 def _run(network: Any, pictures: Float32) -> Float32:

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
-from screener.checkpoint import Checkpoint, scored_alike
+from screener.checkpoint import Checkpoint, default_checkpoint_path, scored_alike
+from screener.checkpoint.tensors import require_shapes, shapes_of
 from screener.errors import CheckpointError, SettingsError
-from screener.scoring import Engine, OnnxRuntimeEngine, Scorer, TorchEngine, choose_device
+from screener.runtime.accelerators import has_accelerator
+from screener.scoring import Engine, OnnxRuntimeEngine, OpenCvEngine, Scorer
 from screener.settings import ScanSettings
 
 MODEL_SUFFIX = ".onnx"
@@ -37,6 +40,18 @@ def build_scorer(checkpoint: Checkpoint, settings: ScanSettings) -> Scorer:
     return Scorer(engine, checkpoint.contract.preprocessing, batch_size=settings.batch_size)
 
 
+def for_one_clip(settings: ScanSettings, checkpoint: Path | None) -> ScanSettings:
+    """The settings for a process that judges one clip and ends: with `engine` auto, OpenCV if nothing faster is certain to be there.
+
+    PyTorch computes faster and takes longer to load than one clip to judge. Scores differ by less than `scoring.TOLERANCE_P_FAKE`.
+    """
+    beside = (checkpoint or default_checkpoint_path()).with_suffix(BESIDE)
+    is_open = settings.engine == "auto" and settings.dtype == "auto" and not beside.is_file()
+    if not is_open or settings.device not in ("auto", "cpu") or (settings.device == "auto" and has_accelerator()):
+        return settings
+    return replace(settings, engine=OpenCvEngine.name)
+
+
 def model_beside(checkpoint: Checkpoint) -> Path | None:
     """Where the 8-bit model of a checkpoint is looked for; None if the checkpoint has no file."""
     return checkpoint.path.with_name(checkpoint.path.stem + BESIDE) if checkpoint.path else None
@@ -45,16 +60,34 @@ def model_beside(checkpoint: Checkpoint) -> Path | None:
 def _auto(checkpoint: Checkpoint, settings: ScanSettings) -> Engine:
     """The 8-bit model, if there is one beside the checkpoint that was faster when it was made; else PyTorch."""
     beside = model_beside(checkpoint)
-    wanted = settings.dtype == "auto" and choose_device(settings.device).type == "cpu"
-    if wanted and beside and beside.is_file() and importlib.util.find_spec("onnxruntime"):
+    there = settings.dtype == "auto" and beside and beside.is_file() and importlib.util.find_spec("onnxruntime")
+    if there and beside and _on_processor(settings):
         engine = _onnxruntime_from(beside, checkpoint, settings)
         if engine.description.get("proved"):
             return engine
     return _torch(checkpoint, settings)
 
 
+def _on_processor(settings: ScanSettings) -> bool:
+    if settings.device == "auto" and has_accelerator():
+        from screener.scoring import choose_device  # which loads PyTorch, to see what it can use
+
+        return choose_device("auto").type == "cpu"
+    return settings.device in ("auto", "cpu")
+
+
 def _torch(checkpoint: Checkpoint, settings: ScanSettings) -> Engine:
+    from screener.scoring import TorchEngine
+
     return TorchEngine(checkpoint.build_network(), checkpoint.contract.preprocessing, settings.device, settings.dtype)
+
+
+def _opencv(checkpoint: Checkpoint, settings: ScanSettings) -> Engine:
+    if settings.device not in ("auto", "cpu") or settings.dtype not in ("auto", "float32"):
+        raise SettingsError("engine opencv: it computes in float32 on the CPU; leave --device and --dtype out or take --engine torch")
+    contract = checkpoint.contract
+    require_shapes(shapes_of(checkpoint.weights), contract.architecture, contract.copies)
+    return OpenCvEngine(checkpoint.weights, *contract.copies.narrowed(contract.architecture), contract.preprocessing)
 
 
 def _onnxruntime(checkpoint: Checkpoint, settings: ScanSettings) -> Engine:
@@ -79,5 +112,7 @@ def _onnxruntime_from(path: Path, checkpoint: Checkpoint, settings: ScanSettings
     return engine
 
 
-ENGINES: dict[str, Callable[[Checkpoint, ScanSettings], Engine]] = {"auto": _auto, "torch": _torch, "onnxruntime": _onnxruntime}
+ENGINES: dict[str, Callable[[Checkpoint, ScanSettings], Engine]] = {
+    "auto": _auto, "torch": _torch, "opencv": _opencv, "onnxruntime": _onnxruntime,
+}  # fmt: skip
 """Engines by name; each takes the checkpoint and the settings."""

@@ -18,7 +18,6 @@ from screener.runtime.allocator import keep_freed_memory
 from screener.runtime.cores import core_count, use_one_core
 from screener.scanning.cropping import Cropper, Glances, glances_of
 from screener.scanning.engines import build_scorer
-from screener.scoring import keep_float32_whole
 from screener.settings import ScanSettings
 from screener.verdict.judging import POOLING, Limits
 
@@ -39,7 +38,6 @@ class Models:
 
     def __init__(self, settings: ScanSettings | None = None, checkpoint: Checkpoint | str | Path | None = None) -> None:
         """checkpoint: a loaded one, its path, or None for the default. Raises CheckpointError, SettingsError, DeviceError."""
-        keep_float32_whole()
         self.settings = settings or ScanSettings()
         self.checkpoint = checkpoint if isinstance(checkpoint, Checkpoint) else load_checkpoint(checkpoint)
         contract = self.checkpoint.contract

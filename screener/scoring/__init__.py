@@ -1,25 +1,41 @@
 """Face crops in, fake logits out, and the locator's maps if asked for; in batches, on the available device and engine.
 
-Knows tensors and devices. Does not know calibration, people, time or checkpoints: `scanning.engines` chooses an engine by the settings and
+Knows pictures and devices. Does not know calibration, people, time or checkpoints: `scanning.engines` chooses an engine by the settings and
 checks its file against the checkpoint. To add an engine, write a class with the members of `Engine`, or of `BeginningEngine` if its device
 computes asynchronously.
+
+What needs PyTorch loads when it is first named, so that scoring without it starts in a moment.
 """
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from screener.runtime.in_flight import in_flight
-from screener.scoring.devices import choose_device, choose_dtype, keep_float32_whole
-from screener.scoring.engine import BeginningEngine, Engine, LogitsAndMaps, Pictures
+from screener.scoring.engine import PROCESSOR, BeginningEngine, Device, Engine, LogitsAndMaps, Pictures
 from screener.scoring.onnxruntime_engine import OnnxRuntimeEngine
+from screener.scoring.opencv_engine import OpenCvEngine
 from screener.scoring.scorer import TOLERANCE_P_FAKE, Begun, Scorer
-from screener.scoring.torch_engine import Normalisation, TorchEngine, fold_batch_norm
+
+if TYPE_CHECKING:
+    from screener.scoring.devices import choose_device, choose_dtype, keep_float32_whole
+    from screener.scoring.torch_engine import Normalisation, TorchEngine, fold_batch_norm
+
+_WITH_PYTORCH = {
+    **dict.fromkeys(["choose_device", "choose_dtype", "keep_float32_whole"], "devices"),
+    **dict.fromkeys(["Normalisation", "TorchEngine", "fold_batch_norm"], "torch_engine"),
+}
 
 __all__ = [
+    "PROCESSOR",
     "TOLERANCE_P_FAKE",
     "BeginningEngine",
     "Begun",
+    "Device",
     "Engine",
     "LogitsAndMaps",
     "Normalisation",
     "OnnxRuntimeEngine",
+    "OpenCvEngine",
     "Pictures",
     "Scorer",
     "TorchEngine",
@@ -29,3 +45,9 @@ __all__ = [
     "in_flight",
     "keep_float32_whole",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WITH_PYTORCH:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_WITH_PYTORCH[name]}"), name)

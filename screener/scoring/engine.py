@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 Pictures = NDArray[np.uint8] | Sequence[NDArray[np.uint8]]
@@ -16,12 +16,40 @@ LogitsAndMaps = tuple[NDArray[np.float64], NDArray[np.float32] | None]
 """(N,) uncalibrated log-odds of fake, and (N, S/16, S/16) probability of blending in each cell, or None if not asked for."""
 
 
+class Device(Protocol):
+    """Where an engine computes: a device of PyTorch, or `PROCESSOR`. Its text is its whole name, such as `cuda:0`."""
+
+    @property
+    def type(self) -> str:
+        """`cpu`, `cuda` or `mps`."""
+        ...
+
+
+@dataclass(frozen=True)
+class Processor:
+    """The device of engines that need no PyTorch."""
+
+    type: str = "cpu"
+
+    def __str__(self) -> str:
+        return self.type
+
+
+PROCESSOR = Processor()
+
+
+@runtime_checkable
 class Engine(Protocol):
     """A network ready to run. The same crop gives the same logit with and without maps."""
 
     name: str
     """Its key in `engines.ENGINES`."""
-    device: torch.device
+
+    @property
+    def device(self) -> Device:
+        """Where it computes."""
+        ...
+
     dtype_name: str
     """The dtype of its convolutions: a key of `scoring.TOLERANCE_P_FAKE`."""
 

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from screener.errors import CheckpointError, DeviceError
 from screener.model.architecture import STRIDE
 from screener.model.preprocessing import Preprocessing
+from screener.runtime.cores import core_count
+from screener.scoring.engine import PROCESSOR, Device
 
 METADATA_KEY = "screener"
 """The only key of the file's metadata; its value is JSON, see `export.description`."""
@@ -31,7 +32,7 @@ class OnnxRuntimeEngine:
     name = "onnxruntime"
 
     def __init__(self, path: Path, contract: Preprocessing, threads: int | None = None) -> None:
-        """threads: None for as many as PyTorch uses.
+        """threads: None for all cores.
 
         Raises DeviceError without ONNX Runtime, and CheckpointError for a file that `screener export` did not write or that takes other
         crops.
@@ -39,7 +40,7 @@ class OnnxRuntimeEngine:
         self._path = path
         self._session = open_session(path, threads)
         self.description = described(path, self._session)
-        self.device = torch.device("cpu")
+        self.device: Device = PROCESSOR
         self.dtype_name = str(self.description["dtype"])
         self._batch: int | None = self.description.get("batch")
         side = contract.input_size
@@ -85,7 +86,7 @@ def open_session(path: Path, threads: int | None = None) -> Any:
     if not path.is_file():
         raise CheckpointError(f"{path}: there is no such file; make one with screener export")
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads or torch.get_num_threads()
+    options.intra_op_num_threads = threads or core_count()
     # Spinning threads would take CPU time that decoding and finding faces need.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3

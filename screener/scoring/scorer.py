@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from screener.errors import DeviceError
 from screener.model.architecture import STRIDE
-from screener.model.network import Network
 from screener.model.preprocessing import Preprocessing
 from screener.records import FaceCrop
 from screener.runtime.in_flight import in_flight
-from screener.scoring.engine import BeginningEngine, Engine, LogitsAndMaps, Pictures
-from screener.scoring.torch_engine import TorchEngine
+from screener.scoring.engine import BeginningEngine, Device, Engine, LogitsAndMaps, Pictures
+
+if TYPE_CHECKING:
+    from screener.model.network import Network
 
 TOLERANCE_P_FAKE = {"float32": 1e-3, "bfloat16": 2e-2, "int8": 1e-3}
 """How much `p_fake` of a crop may vary with the size and content of its batch, by dtype; see `scripts/measure_agreement.py`.
@@ -52,12 +53,12 @@ class Scorer:
         batch_size: int = 16,
     ) -> None:
         """network: a network, which PyTorch then runs on `device` in `dtype`, or an engine with its own device and dtype."""
-        self.engine: Engine = TorchEngine(network, contract, device, dtype) if isinstance(network, Network) else network
+        self.engine: Engine = network if isinstance(network, Engine) else _with_pytorch(network, contract, device, dtype)
         self.batch_size = batch_size
         self._contract = contract
 
     @property
-    def device(self) -> torch.device:
+    def device(self) -> Device:
         """The engine's device."""
         return self.engine.device
 
@@ -143,3 +144,9 @@ class Scorer:
                 f"{self.device} in {self.dtype_name}: the network gave a score that is no number; try --dtype float32 or --device cpu"
             )
         return logits
+
+
+def _with_pytorch(network: Network, contract: Preprocessing, device: str, dtype: str) -> Engine:
+    from screener.scoring.torch_engine import TorchEngine
+
+    return TorchEngine(network, contract, device, dtype)

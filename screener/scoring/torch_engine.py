@@ -17,7 +17,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from screener.model.network import Backbone, Bottleneck, Network, fake_logit
 from screener.model.preprocessing import Preprocessing
 from screener.scoring.acceleration import ACCELERATIONS
-from screener.scoring.devices import choose_device, choose_dtype
+from screener.scoring.devices import choose_device, choose_dtype, keep_float32_whole
 from screener.scoring.engine import LogitsAndMaps, Pictures
 from screener.scoring.lane import Lane
 
@@ -39,6 +39,7 @@ class TorchEngine:
         acceleration: str = "none",
     ) -> None:
         """acceleration: a key of `ACCELERATIONS`."""
+        keep_float32_whole()
         self.device = choose_device(device)
         self.dtype = choose_dtype(dtype, self.device)
         self.dtype_name = str(self.dtype).removeprefix("torch.")
