@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from scipy.special import expit
@@ -29,6 +30,7 @@ from screener.evaluation.metrics import roc_auc
 from screener.export import export_model
 from screener.export.writing import CALIBRATION_CROPS, TRIAL_CROPS
 from screener.records import FaceCrop, FaceScore
+from screener.scanning.engines import build_scorer
 from screener.scanning.models import limits_of
 from screener.scanning.screener import Screener
 from screener.scoring import Begun, Engine, OnnxRuntimeEngine, Scorer, TorchEngine
@@ -151,6 +153,7 @@ def main() -> None:
     parser.add_argument("--clip", type=Path, action="append", default=[])
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
+    cv2.setNumThreads(arguments.threads)
     checkpoint = load_checkpoint()
     if not arguments.crops.is_file():
         gather(arguments.clips, arguments.crops, checkpoint)
@@ -171,6 +174,7 @@ def main() -> None:
         engines: dict[str, tuple[Engine, str, str]] = {
             "torch float32": (TorchEngine(checkpoint.build_network(), rules, "cpu", "float32"), "torch", "float32"),
             "torch bfloat16": (TorchEngine(checkpoint.build_network(), rules, "cpu", "bfloat16"), "torch", "bfloat16"),
+            "opencv float32": (build_scorer(checkpoint, ScanSettings(device="cpu", engine="opencv")).engine, "opencv", "float32"),
             "onnxruntime float32": (OnnxRuntimeEngine(exact, rules), str(exact), "auto"),
             "onnxruntime int8": (OnnxRuntimeEngine(int8, rules), str(int8), "auto"),
         }

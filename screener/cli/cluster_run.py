@@ -88,7 +88,7 @@ def scan_on_cluster(
     if cluster.out is None:
         raise SettingsError("--cluster: name the place of the run with -o, a folder or an address such as s3://bucket/run/")
     if settings.engine.endswith(".onnx"):
-        raise SettingsError(f"--engine {settings.engine}: a file of this machine is not there on others; use auto, torch or onnxruntime")
+        raise SettingsError(f"--engine {settings.engine}: a file of this machine is not there on others; give the name of an engine")
     divided = command_settings(ClusterSettings, "cluster", config, {name: n for name, n in cluster.given.items() if n is not None})
     wanted = Wanted(sources, settings, divided, checkpoint)
     if cluster.dry_run:

@@ -109,7 +109,7 @@ def scan(
     device: DeviceOption = None,
     dtype: Annotated[str | None, typer.Option("--dtype", help="auto, float32 or bfloat16.")] = None,
     engine: Annotated[
-        str | None, typer.Option("--engine", help="auto, torch, onnxruntime, or the path of an .onnx file from screener export.")
+        str | None, typer.Option("--engine", help="auto, torch, opencv, onnxruntime, or the path of an .onnx file from screener export.")
     ] = None,
     decoder: DecoderOption = None,
     config: Annotated[

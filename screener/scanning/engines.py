@@ -40,13 +40,13 @@ def build_scorer(checkpoint: Checkpoint, settings: ScanSettings) -> Scorer:
     return Scorer(engine, checkpoint.contract.preprocessing, batch_size=settings.batch_size)
 
 
-def for_one_clip(settings: ScanSettings, checkpoint: Path | None) -> ScanSettings:
+def for_one_clip(settings: ScanSettings, checkpoint: Checkpoint | str | Path | None) -> ScanSettings:
     """The settings for a process that judges one clip and ends: with `engine` auto, OpenCV if nothing faster is certain to be there.
 
     PyTorch computes faster and takes longer to load than one clip to judge. Scores differ by less than `scoring.TOLERANCE_P_FAKE`.
     """
-    beside = (checkpoint or default_checkpoint_path()).with_suffix(BESIDE)
-    is_open = settings.engine == "auto" and settings.dtype == "auto" and not beside.is_file()
+    path = checkpoint.path if isinstance(checkpoint, Checkpoint) else Path(checkpoint or default_checkpoint_path())
+    is_open = settings.engine == "auto" and settings.dtype == "auto" and not (path and _beside(path).is_file())
     if not is_open or settings.device not in ("auto", "cpu") or (settings.device == "auto" and has_accelerator()):
         return settings
     return replace(settings, engine=OpenCvEngine.name)
@@ -54,7 +54,11 @@ def for_one_clip(settings: ScanSettings, checkpoint: Path | None) -> ScanSetting
 
 def model_beside(checkpoint: Checkpoint) -> Path | None:
     """Where the 8-bit model of a checkpoint is looked for; None if the checkpoint has no file."""
-    return checkpoint.path.with_name(checkpoint.path.stem + BESIDE) if checkpoint.path else None
+    return _beside(checkpoint.path) if checkpoint.path else None
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(path.stem + BESIDE)
 
 
 def _auto(checkpoint: Checkpoint, settings: ScanSettings) -> Engine:

@@ -38,7 +38,6 @@ class Processor:
 PROCESSOR = Processor()
 
 
-@runtime_checkable
 class Engine(Protocol):
     """A network ready to run. The same crop gives the same logit with and without maps."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,7 +53,8 @@ class Scorer:
         batch_size: int = 16,
     ) -> None:
         """network: a network, which PyTorch then runs on `device` in `dtype`, or an engine with its own device and dtype."""
-        self.engine: Engine = network if isinstance(network, Engine) else _with_pytorch(network, contract, device, dtype)
+        # Told apart without the class of networks, which would load PyTorch.
+        self.engine: Engine = _with_pytorch(network, contract, device, dtype) if hasattr(network, "state_dict") else network
         self.batch_size = batch_size
         self._contract = contract
 
@@ -146,7 +147,7 @@ class Scorer:
         return logits
 
 
-def _with_pytorch(network: Network, contract: Preprocessing, device: str, dtype: str) -> Engine:
+def _with_pytorch(network: Any, contract: Preprocessing, device: str, dtype: str) -> Engine:
     from screener.scoring.torch_engine import TorchEngine
 
     return TorchEngine(network, contract, device, dtype)

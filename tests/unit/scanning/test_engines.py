@@ -9,7 +9,8 @@ import pytest
 
 from screener.checkpoint import load_checkpoint
 from screener.errors import CheckpointError, DeviceError, SettingsError
-from screener.scanning.engines import ENGINES, build_scorer, model_beside
+from screener.scanning import engines
+from screener.scanning.engines import ENGINES, build_scorer, for_one_clip, model_beside
 from screener.settings import ScanSettings
 
 
@@ -58,3 +59,39 @@ def test_a_file_that_is_no_model_is_refused(tmp_path: Path, tiny_checkpoint: Pat
     model.write_bytes(b"no model at all")
     with pytest.raises(CheckpointError, match=r"broken.onnx: ONNX Runtime cannot load it"):
         build_scorer(load_checkpoint(tiny_checkpoint), on_cpu(engine=str(model)))
+
+
+def test_opencv_needs_nothing_beside_the_checkpoint(tiny_checkpoint: Path) -> None:
+    scorer = build_scorer(load_checkpoint(tiny_checkpoint), on_cpu(engine="opencv"))
+    assert scorer.ran_on() == {"engine": "opencv", "device": "cpu", "dtype": "float32"}
+
+
+@pytest.mark.parametrize("settings", [{"device": "cuda"}, {"device": "cpu", "dtype": "bfloat16"}])
+def test_opencv_computes_on_the_processor_in_float32_only(settings: dict[str, str], tiny_checkpoint: Path) -> None:
+    with pytest.raises(SettingsError, match=r"engine opencv: it computes in float32 on the CPU; .* take --engine torch"):
+        build_scorer(load_checkpoint(tiny_checkpoint), ScanSettings.from_mapping({"engine": "opencv", **settings}))
+
+
+@pytest.mark.parametrize(
+    ("settings", "has_gpu", "engine"),
+    [
+        ({}, False, "opencv"),
+        ({}, True, "auto"),
+        ({"device": "cpu"}, True, "opencv"),
+        ({"device": "mps"}, False, "auto"),
+        ({"dtype": "bfloat16"}, False, "auto"),
+        ({"engine": "torch"}, False, "torch"),
+    ],
+)
+def test_one_clip_is_judged_without_pytorch_unless_it_was_asked_for_or_a_gpu_may_be_there(
+    settings: dict[str, str], has_gpu: bool, engine: str, tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engines, "has_accelerator", lambda: has_gpu)
+    assert for_one_clip(ScanSettings.from_mapping(settings), tiny_checkpoint).engine == engine
+
+
+def test_a_model_in_8_bits_beside_the_checkpoint_comes_first(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "own.safetensors"
+    copy.write_bytes(tiny_checkpoint.read_bytes())
+    copy.with_name("own.int8.onnx").touch()
+    assert for_one_clip(on_cpu(), copy).engine == "auto"
