@@ -135,9 +135,7 @@ def native(folder: Path, content: bytes, everything: bool) -> Path:
     return folder
 
 
-def commands(
-    folder: Path, content: bytes, checkpoint: Path, face: Path, suffixes: tuple[str, ...]
-) -> dict[str, list[str | Path]]:
+def commands(folder: Path, content: bytes, checkpoint: Path, face: Path, suffixes: tuple[str, ...]) -> dict[str, list[str | Path]]:
     """Every way to hand a file to screener, with the pickle as that file. suffixes: those of the files that are given as weights."""
     planted: dict[str, Path] = {}
     for suffix in (

@@ -45,9 +45,7 @@ def told(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("form", ["--json", "--jsonl", "--csv", ""])
-def test_a_scan_tells_no_password(
-    host: str, checkpoint: Path, tmp_path: Path, form: str, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_scan_tells_no_password(host: str, checkpoint: Path, tmp_path: Path, form: str, capfd: pytest.CaptureFixture[str]) -> None:
     listing = tmp_path / "list.txt"
     listing.write_text("\n".join(addresses(host)[::2]), encoding="utf-8")
     places = ["-o", tmp_path / "out" / "rows", "--report", tmp_path / "out" / "pages", "--resume"]
@@ -68,9 +66,7 @@ def test_a_scan_tells_no_password(
 
 
 @pytest.mark.parametrize("address", QUIET_ADDRESSES)
-def test_a_watch_tells_no_password(
-    host: str, checkpoint: Path, tmp_path: Path, address: str, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_watch_tells_no_password(host: str, checkpoint: Path, tmp_path: Path, address: str, capfd: pytest.CaptureFixture[str]) -> None:
     given = address.format(host=host, password=PASSWORD)
     heard = tmp_path / "heard"
     run = run_command if address == QUIET_ADDRESSES[0] else run_here
