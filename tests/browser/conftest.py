@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from browsing import EXAMPLES, Watched, browser_path, small_clip
 from serving import Served, serving
 
 pytest.importorskip("fastapi", reason="the extra `serve` is not installed")
+FEWER = quote(json.dumps({"frames": 16}))
+"""Frames that the default weights judge of each example: half as many as usual."""
+
 SLOW_MS = 60_000
 """A busy machine takes this long over one thing at the most."""
 
@@ -36,7 +41,7 @@ def browser() -> Iterator[playwright.Browser]:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """One that has judged the two example clips, under a prefix."""
     with serving(tmp_path_factory.mktemp("serve") / "state", base_path="/screening") as started:
-        for scan in [started.send(clip) for clip in EXAMPLES]:
+        for scan in [started.send(clip, f"settings={FEWER}") for clip in EXAMPLES]:
             started.wait(scan["id"])
         yield started
 

@@ -12,8 +12,6 @@ from pathlib import Path
 import pytest
 from command_line import FAILS_ALL, PASSES_ALL, environment
 
-CLOSED = [(0,), (1,), (2,), (0, 1), (0, 2), (1, 2), (0, 1, 2)]
-
 API = """
 import sys, screener
 settings = screener.ScanSettings(threshold=float(sys.argv[3]), frames=5, device="cpu", dtype="float32")
@@ -42,12 +40,9 @@ def run(arguments: Sequence[str | Path], closed: Sequence[int]) -> subprocess.Co
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("closed", CLOSED, ids=str)
-@pytest.mark.parametrize(("threshold", "status"), [(PASSES_ALL, 0), (FAILS_ALL, 1)])
-def test_a_scan_into_a_file_answers_as_ever(
-    media: Path, checkpoint: Path, tmp_path: Path, closed: tuple[int, ...], threshold: float, status: int
-) -> None:
-    rows = tmp_path / "rows.jsonl"
+@pytest.mark.parametrize(("closed", "status"), [((0,), 1), ((1,), 0), ((2,), 1), ((0, 2), 0), ((0, 1, 2), 1)], ids=str)
+def test_a_scan_into_a_file_answers_as_ever(media: Path, checkpoint: Path, tmp_path: Path, closed: tuple[int, ...], status: int) -> None:
+    rows, threshold = tmp_path / "rows.jsonl", FAILS_ALL if status else PASSES_ALL
     options = ["--jsonl", "-o", rows, "--resume", "--report", tmp_path / "pages", "--frames", "5", "--threshold", str(threshold)]
     ended = run(["-m", "screener", "scan", media / "one.mp4", media / "face.png", *options, "--checkpoint", checkpoint], closed)
     assert ended.returncode == status, ended
@@ -55,7 +50,7 @@ def test_a_scan_into_a_file_answers_as_ever(
     assert [(row["outcome"], row["coverage"], row["reasons"]) for row in found] == [("fake" if status else "genuine", "complete", [])] * 2
 
 
-@pytest.mark.parametrize("closed", CLOSED, ids=str)
+@pytest.mark.parametrize("closed", [(0,), (1,), (2,), (0, 1), (1, 2)], ids=str)
 def test_a_result_that_cannot_be_delivered_is_never_taken_for_one(media: Path, checkpoint: Path, closed: tuple[int, ...]) -> None:
     options = ["--frames", "5", "--threshold", str(PASSES_ALL), "--checkpoint", checkpoint]
     ended = run(["-m", "screener", "scan", media / "one.mp4", *options], closed)
@@ -76,7 +71,7 @@ def test_a_full_disk_behind_standard_output_is_no_success() -> None:
             assert ended.returncode == 2
 
 
-@pytest.mark.parametrize("closed", [(0,), (1,), (2,), (0, 1, 2)], ids=str)
+@pytest.mark.parametrize("closed", [(1,), (0, 1, 2)], ids=str)
 @pytest.mark.parametrize(("script", "expected"), [(API, "genuine complete "), (LIVE_API, "complete True")], ids=["scan", "live"])
 def test_the_python_interface_answers_as_ever(
     media: Path, checkpoint: Path, tmp_path: Path, closed: tuple[int, ...], script: str, expected: str

@@ -28,6 +28,11 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return encoded(tmp_path_factory.mktemp("scene") / "original.mp4", PICTURES)
 
 
+@pytest.fixture(scope="module")
+def swapped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return encoded(tmp_path_factory.mktemp("swapped") / "<fake>.mp4", SWAPPED, options={"crf": "26"})
+
+
 def compared(a: Path, b: Path, *options: str | Path) -> tuple[Ended, dict[str, Any]]:
     ended = run_here("compare", a, b, "--json", "-q", *options)
     document = json.loads(ended.out)
@@ -35,16 +40,16 @@ def compared(a: Path, b: Path, *options: str | Path) -> tuple[Ended, dict[str, A
     return ended, document
 
 
-def test_a_replaced_face_is_found(original: Path, tmp_path: Path) -> None:
-    ended, found = compared(original, encoded(tmp_path / "fake.mp4", SWAPPED, options={"crf": "26"}))
+def test_a_replaced_face_is_found(original: Path, swapped: Path) -> None:
+    ended, found = compared(original, swapped)
     assert (ended.status, found["outcome"], found["reencoded"]) == (1, "replaced", True)
     (person,) = found["people"]
     assert person["replaced"] and person["difference"] > 3
     assert [(one["kind"], one["a_seconds"], one["b_seconds"]) for one in found["stretches"]] == [("replaced", [0.0, 4.0], [0.0, 4.0])]
 
 
-def test_from_python(original: Path, tmp_path: Path) -> None:
-    found = screener.compare(original, encoded(tmp_path / "fake.mp4", SWAPPED))
+def test_from_python(original: Path, swapped: Path, tmp_path: Path) -> None:
+    found = screener.compare(original, swapped)
     assert isinstance(found, screener.Comparison) and (found.outcome, found.threshold) == ("replaced", 2.2)
     assert [person.replaced for person in found.people] == [True]
     gone = screener.compare(original, tmp_path / "gone.mp4")
@@ -53,8 +58,8 @@ def test_from_python(original: Path, tmp_path: Path) -> None:
         screener.compare(original, "0")
 
 
-def test_in_either_order(original: Path, tmp_path: Path) -> None:
-    assert compared(encoded(tmp_path / "fake.mp4", SWAPPED), original)[1]["outcome"] == "replaced"
+def test_in_either_order(original: Path, swapped: Path) -> None:
+    assert compared(swapped, original)[1]["outcome"] == "replaced"
 
 
 def test_when_a_face_was_replaced(original: Path, tmp_path: Path) -> None:
@@ -70,11 +75,10 @@ def test_when_a_face_was_replaced(original: Path, tmp_path: Path) -> None:
     [
         ("a.mp4", "libx264", {"crf": "38"}, 1.0),
         ("a.mp4", "libx264", {"crf": "28"}, 0.5),
-        ("a.mp4", "libx264", {"crf": "20"}, 1.5),
         ("a.mp4", "libx265", {"crf": "32", "x265-params": "log-level=none"}, 1.0),
         ("a.webm", "libvpx-vp9", {"crf": "42", "b:v": "0", "deadline": "realtime", "cpu-used": "6"}, 1.0),
         ("a.avi", "mpeg4", {"qmin": "6", "qmax": "6"}, 0.75),
-        ("a.mkv", "ffv1", {}, 1.0),
+        ("a.mkv", "ffv1", {}, 1.5),
     ],
 )
 def test_nothing_is_found_in_a_copy(name: str, codec: str, options: dict[str, str], size: float, original: Path, tmp_path: Path) -> None:
@@ -147,9 +151,9 @@ def test_what_is_not_two_files_is_refused(original: Path, tmp_path: Path) -> Non
         assert ended.status == 2 and words in ended.err
 
 
-def test_the_page_shows_faces_side_by_side_and_loads_nothing(original: Path, tmp_path: Path) -> None:
+def test_the_page_shows_faces_side_by_side_and_loads_nothing(original: Path, swapped: Path, tmp_path: Path) -> None:
     page = tmp_path / "pages" / "compared.html"
-    ended = run_here("compare", original, encoded(tmp_path / "<fake>.mp4", SWAPPED), "--report", page)
+    ended = run_here("compare", original, swapped, "--report", page)
     text = page.read_text(encoding="utf-8")
     assert "another face" in ended.out and str(page) in ended.err
     assert text.count('class="beside"') == 3 and "<fake>" not in text

@@ -21,6 +21,9 @@ from screener.video import file_source
 SECONDS = 640
 """So long that a frame a second is twenty times as many as two rounds look at."""
 
+EVERY = 8
+"""Seconds that each picture is shown for."""
+
 MOST_FRAMES = SECONDS // 10
 
 
@@ -29,7 +32,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("long")
 
 
-def write_long(path: Path, picture: Callable[[int], Picture] = portrait, seconds: int = SECONDS, every: int = 4) -> Path:
+def write_long(path: Path, picture: Callable[[int], Picture] = portrait, seconds: int = SECONDS, every: int = EVERY) -> Path:
     """Sixteen pictures in turn, one for so many seconds and each a key frame, so that long clips cost little."""
     height, width = picture(0).shape[:2]
     with av.open(str(path), "w") as output:
@@ -172,7 +175,7 @@ def test_a_budget_is_kept_and_used(one: Path, checkpoint: Path) -> None:
     none, most = judged
     assert (none.outcome, none.reasons) == ("undecided", ("limit_time",))
     assert none.coverage != "complete"
-    assert most.outcome == "genuine" and most.video.frames_sampled == SECONDS // 4  # every picture there is
+    assert most.outcome == "genuine" and most.video.frames_sampled == SECONDS // EVERY  # every picture there is
 
 
 def test_a_file_in_which_nothing_can_be_sought_is_read_as_ever(

@@ -135,8 +135,8 @@ def native(folder: Path, content: bytes, everything: bool) -> Path:
     return folder
 
 
-def commands(folder: Path, content: bytes, checkpoint: Path, face: Path) -> dict[str, list[str | Path]]:
-    """Every way to hand a file to screener, with the pickle as that file."""
+def commands(folder: Path, content: bytes, checkpoint: Path, face: Path, suffixes: tuple[str, ...]) -> dict[str, list[str | Path]]:
+    """Every way to hand a file to screener, with the pickle as that file. suffixes: those of the files that are given as weights."""
     planted: dict[str, Path] = {}
     for suffix in (
         ".pt",
@@ -181,7 +181,7 @@ def commands(folder: Path, content: bytes, checkpoint: Path, face: Path) -> dict
         "calibrate data": ["calibrate", checkpoint, clips, "-o", out],
         "calibrate results": ["calibrate", checkpoint, clips, "-o", out, "--results", planted[".jsonl"]],
     }
-    for suffix in (".safetensors", ".pt", ".pth", ".pkl"):
+    for suffix in suffixes:
         weights = planted[suffix]
         given |= {
             f"checkpoint {suffix} of scan": ["scan", "--checkpoint", weights, face],
@@ -204,7 +204,9 @@ def test_no_command_runs_a_planted_pickle(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     face = write_picture(tmp_path / "face.png", portrait())
-    for name, arguments in commands(tmp_path, KINDS[kind](canary), checkpoint, face).items():
+    # Every command gets every kind, and every suffix with several kinds.
+    suffixes = (".safetensors", (".pt", ".pth", ".pkl")[list(KINDS).index(kind) % 3])
+    for name, arguments in commands(tmp_path, KINDS[kind](canary), checkpoint, face, suffixes).items():
         ended = run_here(*arguments, "--quiet") if arguments[0] == "scan" else run_here(*arguments)
         assert not canary.mark.exists(), f"{name}: the pickle was run"
         # Audits and evaluations count what they cannot read, and that is no failure of their own.

@@ -12,10 +12,10 @@ import time
 from pathlib import Path
 
 import pytest
-from command_line import start_command
+from command_line import run_here, start_command
 from face_media import landscape, portrait, write_clip, write_picture
 
-PICTURES = 12
+PICTURES = 8
 MOMENT = r"\d{4}-\d\d-\d\d(?:<span>)? \d\d:\d\d UTC"
 TIMES = re.compile(
     r'"timing_seconds": \{[^}]*\}|"elapsed_seconds": [\d.]+|"scanned_at": "[^"]*"|\n  time +\S+|<dt>Time: .*?</dd>|' + MOMENT, re.DOTALL
@@ -38,12 +38,6 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def command(inputs: Path, checkpoint: Path, folder: Path, *options: str | Path) -> list[str | Path]:
     return ["scan", inputs, "-o", folder / "rows", "--report", folder / "pages", "--frames", "4", "--checkpoint", checkpoint, *options]
-
-
-def run(arguments: list[str | Path]) -> tuple[int, str]:
-    process = start_command(*arguments)
-    _, err = process.communicate(timeout=300)
-    return process.returncode, err
 
 
 def kill_after(arguments: list[str | Path], lines: int) -> bool:
@@ -90,15 +84,15 @@ def test_a_batch_that_is_killed_again_and_again_ends_like_a_quiet_one(
     quiet.mkdir()
     disturbed.mkdir()
     forms = [form] if form else []
-    status, err = run(command(inputs, checkpoint, quiet, *forms))
+    status = run_here(*command(inputs, checkpoint, quiet, *forms)).status
     arguments = command(inputs, checkpoint, disturbed, *forms, "--resume")
     for lines in kills:
         assert kill_after(arguments, lines)
         assert not (disturbed / "rows").exists()
-    again, err = run(arguments)
-    assert again == status, err
+    again = run_here(*arguments)
+    assert again.status == status, again
     assert written(disturbed) == written(quiet)
-    assert "inputs were judged before and taken from" in err
+    assert "inputs were judged before and taken from" in again.err
     lines_of = [json.loads(line) for line in (disturbed / "rows.journal").read_text().splitlines()]
     done = [(line["key"], line["verdict"]["source"]) for line in lines_of if line.get("event") == "done"]
     assert len(done) == len(set(done)) == PICTURES + 4
@@ -112,11 +106,11 @@ def test_two_runs_on_one_journal_are_refused(inputs: Path, checkpoint: Path, tmp
     # It cannot have come to its end: what it says next would have to be read first, or the other is not refused, which is seen.
     os.kill(first.pid, signal.SIGSTOP)
     try:
-        status, err = run(arguments)
+        refused = run_here(*arguments)
     finally:
         os.kill(first.pid, signal.SIGCONT)
-    assert (status, len(err.splitlines())) == (2, 1)
-    assert "another run is keeping this journal" in err
+    assert (refused.status, len(refused.err.splitlines())) == (2, 1)
+    assert "another run is keeping this journal" in refused.err
     _, rest = first.communicate(timeout=300)
     assert first.returncode in (1, 3), rest
 
@@ -131,18 +125,18 @@ def test_an_interrupted_run_goes_on(inputs: Path, checkpoint: Path, tmp_path: Pa
     assert process.returncode == 130
     finished = len((tmp_path / "rows").read_text().splitlines())
     assert finished >= 1
-    status, err = run(arguments)
-    assert status in (1, 3)
+    again = run_here(*arguments)
+    assert again.status in (1, 3)
     assert len((tmp_path / "rows").read_text().splitlines()) == PICTURES + 4
-    assert f"screener: {finished} of {PICTURES + 4} inputs were judged before" in err
+    assert f"screener: {finished} of {PICTURES + 4} inputs were judged before" in again.err
 
 
 def test_a_journal_beside_nothing_is_refused(inputs: Path) -> None:
-    status, err = run(["scan", inputs, "--resume"])
-    assert status == 2
-    assert "--journal" in err
-    status, err = run(["scan", inputs, "-o", inputs / "x", "--journal", inputs / "x"])
-    assert status == 2
+    ended = run_here("scan", inputs, "--resume")
+    assert ended.status == 2
+    assert "--journal" in ended.err
+    ended = run_here("scan", inputs, "-o", inputs / "x", "--journal", inputs / "x")
+    assert ended.status == 2
     assert not (inputs / "x").exists()
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from command_line import run_command
+from command_line import run_command, run_here
 
 PIECES = ("hunter", "zwei")
 PASSWORD = "hunter/zwei@hunter#zwei?hunter"
@@ -45,17 +45,18 @@ def told(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("form", ["--json", "--jsonl", "--csv", ""])
-def test_a_scan_tells_no_password(host: str, checkpoint: Path, tmp_path: Path, form: str) -> None:
+def test_a_scan_tells_no_password(host: str, checkpoint: Path, tmp_path: Path, form: str, capfd: pytest.CaptureFixture[str]) -> None:
     listing = tmp_path / "list.txt"
     listing.write_text("\n".join(addresses(host)[::2]), encoding="utf-8")
     places = ["-o", tmp_path / "out" / "rows", "--report", tmp_path / "out" / "pages", "--resume"]
     (tmp_path / "out").mkdir()
     options = [*filter(None, [form]), "--allow-private", "--checkpoint", checkpoint, *places]
-    ended = run_command("scan", *options, f"@{listing}", *addresses(host)[1::2])
+    run = run_command if form == "--jsonl" else run_here
+    ended = run("scan", *options, f"@{listing}", *addresses(host)[1::2])
     assert ended.status == 3, ended
     written = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
     assert len(written) >= 3 + len(QUIET_ADDRESSES) - 1
-    assert not told(ended.out + ended.err)
+    assert not told(ended.out + ended.err + "".join(capfd.readouterr()))
     for path in written:
         assert not told(path.name) and not told(path.read_text(encoding="utf-8")), path
     if form == "--jsonl":
@@ -65,15 +66,16 @@ def test_a_scan_tells_no_password(host: str, checkpoint: Path, tmp_path: Path, f
 
 
 @pytest.mark.parametrize("address", QUIET_ADDRESSES)
-def test_a_watch_tells_no_password(host: str, checkpoint: Path, tmp_path: Path, address: str) -> None:
+def test_a_watch_tells_no_password(host: str, checkpoint: Path, tmp_path: Path, address: str, capfd: pytest.CaptureFixture[str]) -> None:
     given = address.format(host=host, password=PASSWORD)
     heard = tmp_path / "heard"
-    ended = run_command(
+    run = run_command if address == QUIET_ADDRESSES[0] else run_here
+    ended = run(
         "live", given, "--jsonl", "--duration", "2", "--checkpoint", checkpoint, "--exec", f"sh -c 'cat >> {heard}; env >> {heard}'",
         "--webhook", "http://127.0.0.1:9/hunter/zwei", "--snapshot", tmp_path / "faces",
     )  # fmt: skip
     assert ended.status in (2, 3)
-    assert not told(ended.out + ended.err)
+    assert not told(ended.out + ended.err + "".join(capfd.readouterr()))
     assert not heard.exists() or not told(heard.read_text(encoding="utf-8"))
 
 
@@ -87,6 +89,6 @@ def test_a_watch_tells_no_password(host: str, checkpoint: Path, tmp_path: Path, 
     ],
 )
 def test_what_is_refused_at_once_tells_no_password(checkpoint: Path, arguments: tuple[str, ...]) -> None:
-    ended = run_command(*arguments, "--checkpoint", checkpoint, "--quiet")
+    ended = run_here(*arguments, "--checkpoint", checkpoint, "--quiet")
     assert ended.status == 2
     assert "hunter" not in ended.out + ended.err and "/zwei@" not in ended.err

@@ -5,14 +5,13 @@ from __future__ import annotations
 import http.client
 import json
 import re
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from command_line import JUDGED_FRAMES, environment, run_here
+from command_line import JUDGED_FRAMES, run_here
 from serving import Served, serving
 from web_pages import words
 
@@ -57,13 +56,15 @@ def told(server: Served, path: str, last: str) -> list[tuple[str, dict[str, obje
 
 
 @pytest.mark.parametrize("name", ["one.mp4", "pair.mp4", "face.png", "notes.txt"])
-def test_verdict_is_that_of_the_command_byte_for_byte(server: Served, media: Path, checkpoint: Path, name: str) -> None:
+def test_verdict_is_that_of_the_command_byte_for_byte(
+    server: Served, media: Path, checkpoint: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     done = server.wait(server.send(media / name, f"settings={quote(FEW)}")["id"])
-    command = [sys.executable, "-m", "screener", "scan", name, "--json", "--frames", str(JUDGED_FRAMES), "--checkpoint", checkpoint]
-    alone = subprocess.run(command, cwd=media, env=environment(), capture_output=True, text=True, timeout=300)
+    monkeypatch.chdir(media)
+    alone = run_here("scan", name, "--json", "--frames", str(JUDGED_FRAMES), "--checkpoint", checkpoint).out
     document = server.verdict(done["id"])
-    assert without_timing(document) == without_timing(alone.stdout)
-    raw, expected = (re.sub('"scanned_at": "[^"]*"', "", text).split('"timing_seconds"')[0] for text in (document, alone.stdout))
+    assert without_timing(document) == without_timing(alone)
+    raw, expected = (re.sub('"scanned_at": "[^"]*"', "", text).split('"timing_seconds"')[0] for text in (document, alone))
     assert raw == expected
     jsonschema.validate(json.loads(document), load_schema())
     public = json.loads(document)

@@ -37,18 +37,19 @@ def server(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         yield served
 
 
-def test_no_request_makes_a_fault_or_an_answer_that_is_not_described(server: Served) -> None:
+@pytest.mark.parametrize("examples", [10, pytest.param(60, marks=pytest.mark.long)])
+def test_no_request_makes_a_fault_or_an_answer_that_is_not_described(server: Served, examples: int) -> None:
     headers = {"Authorization": f"Bearer {server.token}"}
     schema = schemathesis.openapi.from_url(f"{server.url}openapi.json", headers=headers)
     described = [found.ok() for found in schema.exclude(path_regex=ENDLESS).get_all_operations()]
     assert len(described) > 12
     for operation in described:
         for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
-            ask(operation, headers, mode)
+            ask(operation, headers, mode, examples)
 
 
-def ask(operation: Any, headers: dict[str, str], mode: GenerationMode) -> None:
-    @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+def ask(operation: Any, headers: dict[str, str], mode: GenerationMode, examples: int) -> None:
+    @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck), database=None)
     @given(case=operation.as_strategy(generation_mode=mode))
     def asked(case: Any) -> None:
         response = case.call(headers=headers, timeout=30)

@@ -254,7 +254,7 @@ def test_end_to_end_on_pictures(pictures: Path, tiny_checkpoint: Path, tmp_path:
     monkeypatch.setattr(validation, "PAIRS", 12)
     output = tmp_path / "own.safetensors"
     ended = run_here(
-        "train", "--end-to-end", pictures, "-o", output, "--init", tiny_checkpoint, "--minutes", "0.1", "--input-size", "64",
+        "train", "--end-to-end", pictures, "-o", output, "--init", tiny_checkpoint, "--minutes", "0.05", "--input-size", "64",
         "--pairs", "4", "--device", "cpu",
     )  # fmt: skip
     assert ended.status == 0, ended.err

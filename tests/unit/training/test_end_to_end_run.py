@@ -43,7 +43,7 @@ def face_of(its: LabelledItem) -> LabelledFace:
 @pytest.fixture
 def data(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Sets what `read_data` finds; a face is found in every picture, and few pairs are judged."""
-    monkeypatch.setattr(validation, "PAIRS", 12)
+    monkeypatch.setattr(validation, "PAIRS", 4)
     monkeypatch.setattr(validation, "BATCH", 4)
     monkeypatch.setattr(end_to_end_data, "read_item_faces", lambda items, detector, cache: [face_of(its) for its in items])
 
