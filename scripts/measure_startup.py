@@ -44,16 +44,15 @@ def lap(name):
 import numpy; lap("import numpy")
 import cv2; lap("import cv2")
 from screener.scanning.screener import Screener
-from screener.scanning.engines import build_scorer, for_one_clip
+from screener.scanning.engines import build_scorer
 from screener.scanning.models import build_detector
 from screener.settings import ScanSettings
 from screener.checkpoint import load_checkpoint
 lap("import screener")
 checkpoint = load_checkpoint(); lap("read and verify the checkpoint")
-settings = for_one_clip(ScanSettings(), checkpoint)
-build_scorer(checkpoint, settings); lap("make the scorer")
+build_scorer(checkpoint, ScanSettings()); lap("make the scorer")
 build_detector("mtcnn", "cpu", checkpoint.contract.detector); lap("make the detector")
-screener = Screener(settings, checkpoint)
+screener = Screener(ScanSettings(), checkpoint)
 before = time.perf_counter()
 next(iter(screener.scan_stream(sys.argv[1]))); lap("decode, find and score the first frames")
 sys.stdout.write(json.dumps(laps))

@@ -62,10 +62,7 @@ def run_scan(
         from screener.report import WRITERS, progress_for
         from screener.report.wording import visible
         from screener.scanning.batch import scan_all
-        from screener.scanning.engines import for_one_clip
 
-    if len(inputs) == 1 and not places.journal:
-        settings = for_one_clip(settings, checkpoint)
     if left_out:
         _tell_left_out(left_out)
     if settings.stress and not quiet:

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
-from screener.checkpoint import Checkpoint, default_checkpoint_path, scored_alike
+from screener.checkpoint import Checkpoint, scored_alike
 from screener.checkpoint.tensors import require_shapes, shapes_of
 from screener.errors import CheckpointError, SettingsError
 from screener.runtime.accelerators import has_accelerator
@@ -22,6 +21,12 @@ MODEL_SUFFIX = ".onnx"
 
 BESIDE = ".int8.onnx"
 """Suffix, after a checkpoint's stem, of the 8-bit model that is looked for beside it."""
+
+
+NARROW_WEIGHTS = 16_000_000
+"""Networks of up to so many weights are computed by OpenCV: the default weights have a third of that, Wide ResNet50-2 has four times as
+many, which PyTorch computes in half the time. `scripts/measure_engines.py` measures both.
+"""
 
 
 def build_scorer(checkpoint: Checkpoint, settings: ScanSettings) -> Scorer:
@@ -40,36 +45,26 @@ def build_scorer(checkpoint: Checkpoint, settings: ScanSettings) -> Scorer:
     return Scorer(engine, checkpoint.contract.preprocessing, batch_size=settings.batch_size)
 
 
-def for_one_clip(settings: ScanSettings, checkpoint: Checkpoint | str | Path | None) -> ScanSettings:
-    """The settings for a process that judges one clip and ends: with `engine` auto, OpenCV if nothing faster is certain to be there.
-
-    PyTorch computes faster and takes longer to load than one clip to judge. Scores differ by less than `scoring.TOLERANCE_P_FAKE`.
-    """
-    path = checkpoint.path if isinstance(checkpoint, Checkpoint) else Path(checkpoint or default_checkpoint_path())
-    is_open = settings.engine == "auto" and settings.dtype == "auto" and not (path and _beside(path).is_file())
-    if not is_open or settings.device not in ("auto", "cpu") or (settings.device == "auto" and has_accelerator()):
-        return settings
-    return replace(settings, engine=OpenCvEngine.name)
-
-
 def model_beside(checkpoint: Checkpoint) -> Path | None:
     """Where the 8-bit model of a checkpoint is looked for; None if the checkpoint has no file."""
-    return _beside(checkpoint.path) if checkpoint.path else None
-
-
-def _beside(path: Path) -> Path:
-    return path.with_name(path.stem + BESIDE)
+    return checkpoint.path.with_name(checkpoint.path.stem + BESIDE) if checkpoint.path else None
 
 
 def _auto(checkpoint: Checkpoint, settings: ScanSettings) -> Engine:
-    """The 8-bit model, if there is one beside the checkpoint that was faster when it was made; else PyTorch."""
+    """On the processor the 8-bit model, if there is one beside the checkpoint that was faster when it was made; else OpenCV for a narrow
+    network, which is ready a second sooner, in half the memory; PyTorch for a wide one, and on a GPU.
+
+    The choice depends on machine, checkpoint and settings alone, so that an input has the same score wherever it is asked for.
+    """
+    if settings.dtype == "bfloat16" or not _on_processor(settings):
+        return _torch(checkpoint, settings)
     beside = model_beside(checkpoint)
-    there = settings.dtype == "auto" and beside and beside.is_file() and importlib.util.find_spec("onnxruntime")
-    if there and beside and _on_processor(settings):
+    if settings.dtype == "auto" and beside and beside.is_file() and importlib.util.find_spec("onnxruntime"):
         engine = _onnxruntime_from(beside, checkpoint, settings)
         if engine.description.get("proved"):
             return engine
-    return _torch(checkpoint, settings)
+    is_narrow = sum(values.size for values in checkpoint.weights.values()) <= NARROW_WEIGHTS
+    return (_opencv if is_narrow else _torch)(checkpoint, settings)
 
 
 def _on_processor(settings: ScanSettings) -> bool:

@@ -1,7 +1,6 @@
 """One call for one input: `screener.scan`, `screener.scan_frames` and `screener.scan_stream`.
 
-The decoding process is started first, so that it loads its libraries while the models are loaded here. On a machine without a GPU
-they need no PyTorch, see `engines.for_one_clip`.
+The decoding process is started first, so that it loads its libraries while the models are loaded here.
 The rest is in `screener`.
 """
 
@@ -49,7 +48,9 @@ def scan_frames(
 
     frames: (H, W, 3) uint8 arrays, RGB and upright, `1 / fps` seconds apart. Raises CheckpointError, SettingsError and DeviceError.
     """
-    return _for_one(changed(settings, changes), checkpoint).scan_frames(frames, fps)
+    from screener.scanning.screener import Screener
+
+    return Screener(changed(settings, changes), checkpoint).scan_frames(frames, fps)
 
 
 def scan_stream(
@@ -74,11 +75,6 @@ def changed(settings: ScanSettings | None, changes: dict[str, Any]) -> ScanSetti
 def _loaded(settings: ScanSettings | None, checkpoint: Checkpoint | str | Path | None, changes: dict[str, Any]) -> Screener:
     settings = changed(settings, changes)
     start_decoder(settings)
-    return _for_one(settings, checkpoint)
-
-
-def _for_one(settings: ScanSettings, checkpoint: Checkpoint | str | Path | None) -> Screener:
-    from screener.scanning.engines import for_one_clip
     from screener.scanning.screener import Screener
 
-    return Screener(for_one_clip(settings, checkpoint), checkpoint)
+    return Screener(settings, checkpoint)

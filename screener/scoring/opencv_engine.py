@@ -1,6 +1,6 @@
-"""The network run by OpenCV on the processor, in float32: ready in a tenth of the time that PyTorch takes to load, and slower per crop.
+"""The network run by OpenCV on the processor, in float32: ready in a tenth of the time that PyTorch takes to load, in half the memory.
 
-So it is for one clip, not for thousands. Batch norms are folded into the convolutions. Knows the names that `Network` gives to its tensors.
+Batch norms are folded into the convolutions. Knows the names that `Network` gives to its tensors.
 Does not know checkpoints.
 """
 

@@ -78,4 +78,7 @@ def test_a_wrong_name_is_refused(tmp_path: Path) -> None:
 
 def test_an_unknown_engine_is_refused(media: Path, checkpoint: Path) -> None:
     ended = run_here("scan", media / "one.mp4", "--checkpoint", checkpoint, "--engine", "abacus")
-    assert ended.status == 2 and "engine: expected one of auto, torch, onnxruntime or the path of a .onnx file, got 'abacus'" in ended.err
+    assert (
+        ended.status == 2
+        and "engine: expected one of auto, torch, opencv, onnxruntime or the path of a .onnx file, got 'abacus'" in ended.err
+    )

@@ -6,11 +6,13 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from screener.checkpoint import load_checkpoint
 from screener.errors import CheckpointError, DeviceError, SettingsError
 from screener.scanning import engines
-from screener.scanning.engines import ENGINES, build_scorer, for_one_clip, model_beside
+from screener.scanning.engines import ENGINES, build_scorer, model_beside
+from screener.scoring import devices
 from screener.settings import ScanSettings
 
 
@@ -18,9 +20,8 @@ def on_cpu(**settings: object) -> ScanSettings:
     return ScanSettings.from_mapping({"device": "cpu", **settings})
 
 
-@pytest.mark.parametrize("engine", ["auto", "torch"])
-def test_without_a_model_beside_the_checkpoint_pytorch_scores(engine: str, tiny_checkpoint: Path) -> None:
-    scorer = build_scorer(load_checkpoint(tiny_checkpoint), on_cpu(engine=engine, dtype="float32", batch_size=3))
+def test_pytorch_scores_where_it_is_named(tiny_checkpoint: Path) -> None:
+    scorer = build_scorer(load_checkpoint(tiny_checkpoint), on_cpu(engine="torch", dtype="float32", batch_size=3))
     assert scorer.ran_on() == {"engine": "torch", "device": "cpu", "dtype": "float32"}
     assert scorer.batch_size == 3
 
@@ -73,25 +74,26 @@ def test_opencv_computes_on_the_processor_in_float32_only(settings: dict[str, st
 
 
 @pytest.mark.parametrize(
-    ("settings", "has_gpu", "engine"),
-    [
-        ({}, False, "opencv"),
-        ({}, True, "auto"),
-        ({"device": "cpu"}, True, "opencv"),
-        ({"device": "mps"}, False, "auto"),
-        ({"dtype": "bfloat16"}, False, "auto"),
-        ({"engine": "torch"}, False, "torch"),
-    ],
+    ("settings", "engine"),
+    [({}, "opencv"), ({"dtype": "float32"}, "opencv"), ({"dtype": "bfloat16"}, "torch"), ({"engine": "torch"}, "torch")],
 )
-def test_one_clip_is_judged_without_pytorch_unless_it_was_asked_for_or_a_gpu_may_be_there(
-    settings: dict[str, str], has_gpu: bool, engine: str, tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(engines, "has_accelerator", lambda: has_gpu)
-    assert for_one_clip(ScanSettings.from_mapping(settings), tiny_checkpoint).engine == engine
+def test_a_narrow_network_needs_no_pytorch_unless_it_is_asked_for(settings: dict[str, str], engine: str, tiny_checkpoint: Path) -> None:
+    assert build_scorer(load_checkpoint(tiny_checkpoint), on_cpu(**settings)).ran_on()["engine"] == engine
 
 
-def test_a_model_in_8_bits_beside_the_checkpoint_comes_first(tiny_checkpoint: Path, tmp_path: Path) -> None:
-    copy = tmp_path / "own.safetensors"
-    copy.write_bytes(tiny_checkpoint.read_bytes())
-    copy.with_name("own.int8.onnx").touch()
-    assert for_one_clip(on_cpu(), copy).engine == "auto"
+def test_a_wide_network_is_computed_by_pytorch(tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checkpoint = load_checkpoint(tiny_checkpoint)
+    monkeypatch.setattr(engines, "NARROW_WEIGHTS", sum(values.size for values in checkpoint.weights.values()) - 1)
+    assert build_scorer(checkpoint, on_cpu()).ran_on()["engine"] == "torch"
+
+
+def test_the_default_weights_are_narrow() -> None:
+    assert sum(values.size for values in load_checkpoint().weights.values()) <= engines.NARROW_WEIGHTS
+
+
+def test_where_a_driver_of_a_gpu_is_pytorch_is_asked_what_it_can_use(tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setattr(engines, "has_accelerator", lambda: True)
+    monkeypatch.setattr(devices, "choose_device", lambda name: asked.append(name) or torch.device("cpu"))
+    assert build_scorer(load_checkpoint(tiny_checkpoint), ScanSettings()).ran_on()["engine"] == "opencv"
+    assert asked == ["auto"]
