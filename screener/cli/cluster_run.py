@@ -107,13 +107,14 @@ def scan_on_cluster(
     wanted = Wanted(sources, settings, divided, checkpoint)
     if divided.gpu_scorers and cluster.where == PLAN_ONLY:
         raise SettingsError(f"--gpu-scorers: needs Ray; workers of a run that is made with --cluster {PLAN_ONLY} score by themselves")
+    scorers = _scorers_in_words(divided, settings.device)
     if cluster.dry_run:
         from screener.report import counted
 
         told = forecast(wanted, cluster.manifest)
         sys.stdout.write(
             f"{counted(told.inputs, 'input')}, {told.input_bytes / 1e9:.1f} GB as listed, in {counted(told.shards, 'shard')}; "
-            f"{counted(told.left_out, 'file')} left out{_scorers_in_words(divided, settings.device)}\n"
+            f"{counted(told.left_out, 'file')} left out{scorers}\n"
         )
         return int(ExitStatus.GENUINE)
     left_out: list[str] = []
@@ -196,10 +197,13 @@ def _line(inputs: int, summary: Any, pace: float, progress: Progress) -> str:
 
 
 def _scorers_in_words(divided: ClusterSettings, device: str) -> str:
+    from screener.cluster.scorer_pool import place_of
     from screener.report import counted
 
-    each = counted(divided.actor_cpus, "core") if device == "cpu" else "one GPU"
-    return f"; scored by {counted(divided.gpu_scorers, 'scorer')}, on {each} each" if divided.gpu_scorers else ""
+    if not divided.gpu_scorers:
+        return ""
+    each = counted(divided.actor_cpus, "core") if place_of(device)[0] == "CPU" else "one GPU"
+    return f"; scored by {counted(divided.gpu_scorers, 'scorer')}, on {each} each"
 
 
 def _driven(run: Run, where: str, ways: Ways, settings: ClusterSettings) -> int:

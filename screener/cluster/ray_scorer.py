@@ -36,6 +36,10 @@ class ScoringSeat:
         """A sign of life."""
         return {"worker": f"{socket.gethostname()}-{os.getpid()}", "loaded": self._loading.done()}
 
+    async def lasting(self) -> None:
+        """Never comes: whoever waits for it learns at once that this process has died."""
+        await asyncio.Event().wait()
+
     async def ready(self) -> dict[str, Any]:
         """Comes when the network is loaded: what it runs on, or why it cannot."""
         from screener.errors import ScreenerError

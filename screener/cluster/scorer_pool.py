@@ -32,11 +32,19 @@ LOOK_SECONDS = 0.5
 _LOG = logging.getLogger(__name__)
 
 
+def place_of(device: str) -> tuple[str, str]:
+    """What a worker asks Ray for, and the device that its engine must run on. Raises SettingsError for a device that Ray does not know."""
+    if device not in RUNS_ON:
+        raise SettingsError(f"--gpu-scorers: Ray hands out no device {device}; leave --device out, or take --device cpu")
+    return RUNS_ON[device]
+
+
 @dataclass
 class _Scorer:
-    """handle: Ray's. sign: the answer that it owes. heard: when it last gave one."""
+    """handle: Ray's. death: comes when it has died. sign: the answer that it owes. heard: when it last gave one."""
 
     handle: Any
+    death: Any
     sign: Any
     heard: float
     worker: str = ""
@@ -50,13 +58,10 @@ class ScorerPool:
         """Places them. Raises SettingsError where the cluster has no room for them."""
         self._ray, self._run, self._scratch = ray, run, scratch
         self._count, self._cores = settings.gpu_scorers, settings.actor_cpus
-        device = run.plan.scan_settings.device
-        if device not in RUNS_ON:
-            raise SettingsError(f"--gpu-scorers: Ray hands out no device {device}; leave --device out, or take --device cpu")
-        self._resource, self._device = RUNS_ON[device]
+        self._resource, self._device = place_of(run.plan.scan_settings.device)
         self._lost = (*(getattr(ray.exceptions, name) for name in LOST),)
         self._pause = min(run.ledger.lease_seconds / 4, 15.0)
-        self._told = 0.0
+        self._told, self._said = 0.0, list[str]()
         self._scorers: list[_Scorer] = []
         self._group = self._placed()
         self._begun = time.monotonic()
@@ -104,9 +109,10 @@ class ScorerPool:
             self._last_alive = now
         elif now - self._last_alive > NONE_SECONDS:
             raise OutputError(f"no scoring worker has been alive for {NONE_SECONDS:.0f} s; the same command goes on with the run")
-        if now - self._told > self._pause:
-            self._told = now
-            self._run.ledger.tell_scorers(self._count, [scorer.worker for scorer in self._scorers if scorer.loaded])
+        loaded = [scorer.worker for scorer in self._scorers if scorer.loaded]
+        if now - self._told > self._pause or loaded != self._said:
+            self._told, self._said = now, loaded
+            self._run.ledger.tell_scorers(self._count, loaded)
 
     def clear(self) -> None:
         """The run is finished: remove what lies on their machines."""
@@ -156,7 +162,7 @@ class ScorerPool:
             **amount, max_restarts=-1, max_task_retries=0, scheduling_strategy=PlacementGroupSchedulingStrategy(self._group, number)
         )  # fmt: skip
         handle = options.remote(self._run.out, self._cores if self._resource == "CPU" else 1, self._scratch, self._device)
-        return _Scorer(handle, handle.beat.remote(), self._begun)
+        return _Scorer(handle, handle.lasting.remote(), handle.beat.remote(), self._begun)
 
     def _awaited(self, scorer: _Scorer, on_look: Callable[[], None]) -> dict[str, Any]:
         answer = scorer.handle.ready.remote()
@@ -169,20 +175,27 @@ class ScorerPool:
         return found
 
     def _look_at(self, scorer: _Scorer, now: float) -> None:
+        if self._ray.wait([scorer.death], timeout=0)[0]:
+            self._mourn(scorer)
         if scorer.sign is None:
-            if now - scorer.heard > self._pause / 2:
+            if not scorer.loaded or now - scorer.heard > self._pause / 2:
                 scorer.sign = scorer.handle.beat.remote()
         elif self._ray.wait([scorer.sign], timeout=0)[0]:
             self._take_in(scorer, now)
-        elif now - scorer.heard > self._run.ledger.lease_seconds and scorer.worker:
+        elif scorer.worker and now - scorer.heard > self._run.ledger.lease_seconds:
             _LOG.warning("scoring worker %s: not heard of any more", scorer.worker)
             self._ray.kill(scorer.handle, no_restart=False)
-            scorer.heard, scorer.loaded, scorer.worker, scorer.sign = now, False, "", scorer.handle.beat.remote()
+            scorer.worker, scorer.loaded = "", False
+
+    def _mourn(self, scorer: _Scorer) -> None:
+        try:
+            self._ray.get(scorer.death)
+        except self._lost as error:
+            _LOG.warning("scoring worker %s died, and is started again: %s", scorer.worker, str(error).partition("\n")[0])
+        scorer.worker, scorer.loaded, scorer.death = "", False, scorer.handle.lasting.remote()
 
     def _take_in(self, scorer: _Scorer, now: float) -> None:
-        try:
-            sign = self._ray.get(scorer.sign)
-            scorer.worker, scorer.loaded, scorer.heard, scorer.sign = sign["worker"], sign["loaded"], now, None
-        except self._lost as error:
-            _LOG.warning("scoring worker %s died, and is started again: %s", scorer.worker, error)
-            scorer.worker, scorer.loaded, scorer.sign = "", False, scorer.handle.beat.remote()
+        sign, scorer.sign = scorer.sign, None
+        with contextlib.suppress(*self._lost):
+            told = self._ray.get(sign)
+            scorer.worker, scorer.loaded, scorer.heard = told["worker"], told["loaded"], now
