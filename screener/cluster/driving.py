@@ -17,7 +17,7 @@ from screener.cluster.ledger import Lease, Standing, next_step
 from screener.cluster.manifest import halves_of, read_shard
 from screener.cluster.opening import Run
 from screener.cluster.ray_actor import Seat
-from screener.cluster.ray_scorer import Scorers
+from screener.cluster.ray_contact import Scorers
 from screener.cluster.scorer_pool import ScorerPool
 from screener.errors import OutputError
 from screener.settings import ClusterSettings

@@ -10,7 +10,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from screener.cluster.ray_scorer import Scorers
+    from screener.cluster.ray_contact import Scorers
 
 BATCHES_AWAY = 2
 """So many batches of one actor are on their way to scoring workers and back: one is scored while the faces of the next are sent."""

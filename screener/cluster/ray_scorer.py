@@ -1,4 +1,4 @@
-"""Scoring workers on a Ray cluster: the actor that holds a network, and the way to it from the actors that decode.
+"""Scoring workers on a Ray cluster: the actor that holds a network for others.
 
 Imports nothing heavy before it knows its cores.
 Errors of the run come back as words, never as exceptions, whose classes another process may not know. Any other error ends the process,
@@ -12,13 +12,9 @@ import logging
 import os
 import socket
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any
 
 from screener.cluster.ray_actor import set_threads
-
-LOST = ("RayActorError", "WorkerCrashedError", "OutOfMemoryError", "NodeDiedError", "ObjectLostError", "OwnerDiedError")
-"""Ray's errors that say that a worker died, or that its answer was lost with its node."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -87,37 +83,3 @@ class ScoringSeat:
         checkpoint = load_checkpoint(fetch_checkpoint(run.store, run.plan, scratch_folder(self._scratch, run.plan.id)))
         scorer = build_scorer(checkpoint, replace(run.plan.scan_settings, device=self._device))
         return Merging(scorer, self._cores), scorer.ran_on()
-
-
-@dataclass(frozen=True)
-class Scorers:
-    """What a decoding actor is told of the scoring ones. handles: Ray's. ran_on: as `Scorer.ran_on` gives it."""
-
-    handles: list[Any]
-    ran_on: dict[str, str]
-
-    def line(self) -> Any:
-        """The way to them, in the process that sends."""
-        import ray
-
-        from screener.cluster.scorer_line import ScorerLine
-
-        lost = tuple(getattr(ray.exceptions, name) for name in LOST)
-        return ScorerLine([_Contact(handle) for handle in self.handles], self.ran_on, lost)
-
-
-class _Contact:
-    """See `ScorerContact`."""
-
-    def __init__(self, handle: Any) -> None:
-        self._handle = handle
-
-    def score(self, crops_rgb: Any, locate: bool) -> Future[dict[str, Any]]:
-        return self._future(self._handle.score.remote(crops_rgb, locate))
-
-    def ready(self) -> Future[dict[str, Any]]:
-        return self._future(self._handle.ready.remote())
-
-    def _future(self, reference: Any) -> Future[dict[str, Any]]:
-        answer: Future[dict[str, Any]] = reference.future()
-        return answer

@@ -1,6 +1,6 @@
 """Sends batches of crops to scoring workers, and once more, to whichever is there, when a worker dies before it has answered.
 
-Knows futures, not who carries them: `ray_scorer` does.
+Knows futures, not who carries them: `ray_contact` does.
 """
 
 from __future__ import annotations

@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from screener.cluster.opening import Run
-from screener.cluster.ray_scorer import LOST, Scorers, ScoringSeat
+from screener.cluster.ray_contact import LOST, Scorers
+from screener.cluster.ray_scorer import ScoringSeat
 from screener.errors import OutputError, SettingsError
+from screener.report.wording import counted
 from screener.settings import ClusterSettings
 
 RUNS_ON = {"auto": ("GPU", "cuda"), "cuda": ("GPU", "cuda"), "cpu": ("CPU", "cpu")}
@@ -149,10 +151,10 @@ class ScorerPool:
         return group
 
     def _no_room(self, each: int) -> str:
-        has = f"the cluster has {self._ray.cluster_resources().get(self._resource, 0):g} {self._resource}s"
+        has = f"the cluster has {counted(int(self._ray.cluster_resources().get(self._resource, 0)), self._resource)}"
         if self._resource == "CPU":
-            return f"{has}, and each takes {each}, as does the worker that decodes; ask for fewer, or give it more"
-        return f"{has}, and each takes one; ask for fewer, or give --device cpu and they take CPUs"
+            return f"{has}, and each takes {each}, as does a worker that decodes; ask for fewer"
+        return f"{has}, and each takes one; ask for fewer, or begin another run with --device cpu, whose scorers take CPUs"
 
     def _started(self, number: int) -> _Scorer:
         from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy

@@ -61,7 +61,6 @@ class Merging:
         self._thread.join()
 
     def _run(self) -> None:
-        use_cores(self._cores)
         held: tuple[_Group, Begun | Exception] | None = None
         while not self._ended or held is not None:
             # While one batch is computed, the next is uploaded; without a next one, its results are fetched at once.
@@ -100,6 +99,7 @@ class Merging:
 
     def _begin(self, group: _Group) -> Begun | Exception:
         try:
+            use_cores(self._cores)
             pictures = group[0].crops_rgb if len(group) == 1 else [crop for request in group for crop in request.crops_rgb]
             return self._scorer.begin_pictures(pictures, group[0].locate)
         except Exception as error:

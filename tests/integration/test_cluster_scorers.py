@@ -137,8 +137,8 @@ class Small:
 @pytest.mark.parametrize(
     ("device", "count", "cores", "told"),
     [
-        ("auto", 2, 1, "--gpu-scorers 2: the cluster has 1 GPUs, and each takes one; ask for fewer, or give --device cpu"),
-        ("cpu", 6, 1, "--gpu-scorers 6: the cluster has 6 CPUs, and each takes 1, as does the worker that decodes"),
+        ("auto", 2, 1, "--gpu-scorers 2: the cluster has 1 GPU, and each takes one; ask for fewer, or begin another run with --device cpu"),
+        ("cpu", 6, 1, "--gpu-scorers 6: the cluster has 6 CPUs, and each takes 1, as does a worker that decodes"),
         ("cpu", 2, 2, "--gpu-scorers 2: the cluster has 6 CPUs, and each takes 2"),  # three cores hold one of two
     ],
 )
@@ -163,13 +163,18 @@ def test_more_scorers_than_the_cluster_can_hold_are_refused_at_once(
     ("asked", "told"),
     [
         (("--gpu-scorers", "1"), "the cluster has 0 GPUs, and each takes one"),
-        (("--gpu-scorers", "2", "--device", "cpu"), "the cluster has 2 CPUs, and each takes 1, as does the worker that decodes"),
+        (("--gpu-scorers", "2", "--device", "cpu"), "the cluster has 2 CPUs, and each takes 1, as does a worker that decodes"),
     ],
 )
-def test_a_command_that_asks_for_too_many_ends_with_2(asked: tuple[str, ...], told: str, media: Path, tmp_path: Path) -> None:
-    ended = run_command("scan", media, "-o", tmp_path / "out", "--cluster", "local:2", *asked)
+def test_a_run_whose_command_asks_for_too_many_ends_with_2_and_is_finished_without(
+    asked: tuple[str, ...], told: str, media: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    run = ("scan", media, "-o", tmp_path / "out", "--cluster", "local:2", "--checkpoint", checkpoint, *asked[2:])
+    ended = run_command(*run, *asked[:2])
     assert ended.status == 2
     assert told in ended.err
+    ended = run_command(*run, "--jsonl")
+    assert len(rows(ended.out)) == 3, ended.err
 
 
 @pytest.mark.long
