@@ -178,15 +178,13 @@ def test_a_run_whose_command_asks_for_too_many_ends_with_2_and_is_finished_witho
 
 
 @pytest.mark.long
-def test_scorers_that_others_leave_no_room_for_or_whose_card_is_none_end_the_run(
-    media: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_scorers_that_others_leave_no_room_for_or_whose_card_is_none_end_the_run(media: Path, tmp_path: Path) -> None:
     """On a cluster whose nodes say that they have cards."""
-    import ray
     from ray_nodes import ray_nodes
 
-    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", "")
     with ray_nodes(0) as nodes:
+        import ray  # which reads its settings now
+
         nodes.nodes.append(nodes.cluster.add_node(num_cpus=1, num_gpus=1, object_store_memory=80 << 20, include_dashboard=False))
         asked = ("scan", media, "--cluster", nodes.address, "--gpu-scorers", "1", "-o")
         ended = run_command(*asked, tmp_path / "none")
@@ -194,20 +192,12 @@ def test_scorers_that_others_leave_no_room_for_or_whose_card_is_none_end_the_run
         assert "a scoring worker cannot work: device cuda: not available to PyTorch" in ended.err
         ray.init(address=nodes.address, logging_level="ERROR")
         try:
-            other = ray.remote(Holder).options(num_gpus=1, num_cpus=0).remote()
-            ray.get(other.here.remote())
+            assert ray.util.placement_group([{"GPU": 1}]).wait(PATIENCE_SECONDS)  # somebody else's
             ended = run_command(*asked, tmp_path / "used")
         finally:
             ray.shutdown()
         assert ended.status == 2
         assert "--gpu-scorers 1: others have used the GPUs for 60 s; ask for fewer" in ended.err
-
-
-class Holder:
-    """An actor of somebody else."""
-
-    def here(self) -> bool:
-        return True
 
 
 @pytest.mark.long
