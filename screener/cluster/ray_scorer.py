@@ -44,6 +44,8 @@ class ScoringSeat:
             _, ran_on = await asyncio.wrap_future(self._loading)
         except ScreenerError as error:
             return {"failed": str(error)}
+        except Exception as error:
+            return {"failed": f"{type(error).__name__}: {error}"}
         return {"ran_on": ran_on}
 
     async def score(self, crops_rgb: Any, locate: bool) -> dict[str, Any]:

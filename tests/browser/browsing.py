@@ -33,8 +33,7 @@ _DROP = """([files, last]) => {
 }"""
 
 _OFFLINE_ERRORS = tuple(
-    f"net::ERR_{name}"
-    for name in ("CONNECTION", "SOCKET", "INCOMPLETE_CHUNKED", "CONTENT_LENGTH_MISMATCH", "EMPTY_RESPONSE", "ABORTED", "NETWORK", "FAILED")
+    f"net::ERR_{name}" for name in ("CONNECTION", "SOCKET", "INCOMPLETE_CHUNKED", "CONTENT_LENGTH_MISMATCH", "EMPTY_RESPONSE", "ABORTED", "NETWORK", "FAILED")
 )
 """How Chromium names requests whose server went away, by when it did. Those that a policy blocks have other names."""
 
