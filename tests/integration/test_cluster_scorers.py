@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -45,6 +46,14 @@ class Running:
 
     def __init__(self, out: Path, driver: subprocess.Popen[str]) -> None:
         self.out, self.driver = out, driver
+        self._pool = ThreadPoolExecutor(1)
+        self._printed = self._pool.submit(driver.communicate)  # read all the time, or it would wait for a reader
+
+    def ended(self, seconds: float = PATIENCE_SECONDS) -> tuple[str, str]:
+        """What it has written to standard output and standard error, once it has ended."""
+        printed = self._printed.result(seconds)
+        self._pool.shutdown()
+        return printed
 
     def scorers(self) -> list[int]:
         """Processes that are ready to score."""
@@ -59,7 +68,7 @@ class Running:
     def until(self, holds: Any, what: str) -> Any:
         ends = time.monotonic() + PATIENCE_SECONDS
         while not (found := holds()):
-            assert self.driver.poll() is None, f"the run ended before there was {what}: {self.driver.communicate()[1]}"
+            assert self.driver.poll() is None, f"the run ended before there was {what}: {self.ended()[1]}"
             assert time.monotonic() < ends, f"there never was {what}"
             time.sleep(0.02)
         return found
@@ -86,7 +95,7 @@ def test_rows_are_those_of_a_plain_scan_though_the_scorer_dies(inputs: Path, che
     os.kill(scorer, signal.SIGKILL)
     told = run_here("cluster", "status", out)
     assert "scorers   1 of 1 ready\n" in told.out
-    printed, err = driver.communicate(timeout=PATIENCE_SECONDS)
+    printed, err = running.ended()
     assert driver.returncode == 3, err
     assert re.search(rf"scoring worker \S+-{scorer} died, and is started again", err), err
     found = rows(printed)
@@ -205,11 +214,8 @@ def test_twenty_kills_of_scorers_and_decoders_at_random_moments(media: Path, che
     """Drawn by a seed; every fifth is a SIGSTOP, after which a process is alive to the system and nobody hears of it."""
     rng = random.Random(20)
     folder, out, config = tmp_path / "in", tmp_path / "out", tmp_path / "settings.toml"
-    folder.mkdir()
     config.write_text("[screener.cluster]\nlease_seconds = 6\n")
-    for number in range(300):
-        # An atom that says nothing makes another file of the same video.
-        (folder / f"{number}.mp4").write_bytes((media / "one.mp4").read_bytes() + b"\0\0\0\x10free" + number.to_bytes(8, "big"))
+    clips(folder, media, 300)
     asked = (*SCORED, "--checkpoint", checkpoint, "--config", config)
     driver = start_command(
         "scan",
@@ -236,10 +242,57 @@ def test_twenty_kills_of_scorers_and_decoders_at_random_moments(media: Path, che
         with suppress(ProcessLookupError):
             os.kill(rng.choice(pids), signal.SIGSTOP if sum(killed.values()) % 5 == 4 else signal.SIGKILL)
             killed[what] += 1
-    printed, err = driver.communicate(timeout=900)
+    printed, err = running.ended(900)
     assert driver.returncode in (1, 3, 0), err
     found = rows(printed)
     assert len(found) == 300
     plain = by_name(rows(run_command("scan", folder, *asked).out))
     assert by_name(found) == plain
     assert min(killed.values()) > 5, killed
+
+
+def clips(folder: Path, media: Path, count: int) -> Path:
+    """So many files of the same video, each of another size, as those of one size lie in one shard: an atom at the end says nothing."""
+    folder.mkdir()
+    for number in range(count):
+        (folder / f"{number}.mp4").write_bytes((media / "one.mp4").read_bytes() + (8 + number).to_bytes(4, "big") + b"free" + bytes(number))
+    return folder
+
+
+@pytest.mark.long
+def test_a_lost_driver_and_the_lost_node_of_a_scorer_cost_no_row(media: Path, checkpoint: Path, tmp_path: Path) -> None:
+    from ray_nodes import ray_nodes
+
+    folder, out, asked = clips(tmp_path / "in", media, 60), tmp_path / "out", (*SCORED, "--checkpoint", checkpoint)
+    with ray_nodes(3) as nodes:
+        command = ("scan", folder, "-o", out, "--cluster", nodes.address, "--gpu-scorers", "1", "--max-actors", "1", "--shard-videos", "5")
+        first = Running(out, start_command(*command, *asked))
+        first.until(lambda: list(out.glob("done/*")), "a shard")
+        gone = first.scorers()
+        first.driver.kill()
+        first.ended()
+        before = len(list(out.glob("done/*")))
+        driver = start_command(*command, "-v", *asked)
+        again = Running(out, driver)
+        (scorer,) = again.until(lambda: set(again.scorers()) - set(gone), "a scorer of the second driver")
+        again.until(lambda: len(list(out.glob("done/*"))) > before, "a shard of the second driver")
+        raylet = int(Path(f"/proc/{scorer}/stat").read_text().rpartition(")")[2].split()[1])
+        held = [node.all_processes["raylet"][0].process.pid for node in nodes.nodes]
+        nodes.kill(held.index(raylet))
+        printed, err = again.ended(300)
+    assert driver.returncode in (0, 1, 3), err
+    assert f"-{scorer} died, and is started again" in err
+    found = rows(printed)
+    assert len(found) == 60
+    assert by_name(found) == by_name(rows(run_command("scan", folder, *asked).out))
+
+
+@pytest.mark.long
+def test_a_deadline_ends_the_worker_that_decodes_and_not_the_scorer(media: Path, checkpoint: Path, tmp_path: Path) -> None:
+    config, out = tmp_path / "settings.toml", tmp_path / "out"
+    config.write_text("[screener.cluster]\ndeadline_seconds = 0.01\n")
+    asked = ("--shard-videos", "2", "--max-attempts", "2", "--config", config, "--checkpoint", checkpoint, "-v", *SCORED)
+    ended = run_command("scan", clips(tmp_path / "in", media, 2), "-o", out, "--cluster", "local:2", "--gpu-scorers", "1", *asked)
+    assert [row["reasons"] for row in rows(ended.out)] == [["decoder_crash"]] * 2, ended.err
+    assert len(list(out.glob("ends/*.died"))) == 5  # both together, and then each twice
+    assert "scoring worker" not in ended.err
