@@ -1,6 +1,6 @@
-"""What judging on many machines costs over judging on one: CPU time, throughput, memory of the driver, going on, a lost node.
+"""What judging on many machines costs over judging on one: CPU time, throughput, scorers, memory of the driver, going on, a lost node.
 
-    python scripts/measure_cluster.py CLIPS [cpu] [throughput] [resume] [memory] [loss]
+    python scripts/measure_cluster.py CLIPS [cpu] [throughput] [scorers] [resume] [memory] [loss]
 
 CLIPS: a folder of videos. CPU time is that of every process that a command starts, Ray's own included, read from /proc (Linux).
 """
@@ -123,6 +123,22 @@ def throughput(clips: Path, folder: Path) -> None:
     )
 
 
+def scorers(clips: Path, folder: Path) -> None:
+    """One actor that decodes and a scorer, on one core each, against one actor that does both, and against two of those."""
+    ways = {
+        "one actor, which scores": ("local:1",),
+        "one actor and one scorer": ("local:2", "--gpu-scorers", "1"),
+        "two actors, which score": ("local:2",),
+    }
+    found = {}
+    for number, (name, asked) in enumerate(ways.items()):
+        asked = ("-o", str(folder / str(number)), "--cluster", *asked, "--device", "cpu", "--shard-videos", "8", "--jsonl", "-q")
+        spent = found[name] = run("scan", clips, *asked)
+        print(f"{name:25} {spent.rows / spent.seconds:6.3f} inputs a second, {spent.cpu:6.1f} s CPU, {spent.rows} inputs")
+    alone, apart = list(found.values())[:2]
+    print(f"a scorer of its own: CPU time {apart.cpu / alone.cpu:.3f}, throughput {alone.seconds / apart.seconds:.3f} of one actor's")
+
+
 def resume(clips: Path, folder: Path) -> None:
     """The same command where one input in a hundred is left."""
     out = folder / "most"
@@ -217,7 +233,14 @@ def loss(clips: Path, folder: Path) -> None:
         driver.kill()
 
 
-PARTS: dict[str, Callable[[Path, Path], None]] = {"cpu": cpu, "throughput": throughput, "resume": resume, "memory": memory, "loss": loss}
+PARTS: dict[str, Callable[[Path, Path], None]] = {
+    "cpu": cpu,
+    "throughput": throughput,
+    "scorers": scorers,
+    "resume": resume,
+    "memory": memory,
+    "loss": loss,
+}
 
 
 def main(clips: str, *parts: str) -> None:

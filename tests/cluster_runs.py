@@ -37,10 +37,10 @@ def rows_named(names: Iterable[str]) -> list[Row]:
     return [Row(index, f"memory:///in/{name}", "object", "memory:///in", name, size=index) for index, name in enumerate(names)]
 
 
-def plan_of(store: Store, names: Iterable[str], **cluster: Any) -> Plan:
+def plan_of(store: Store, names: Iterable[str], scan: dict[str, Any] | None = None, **cluster: Any) -> Plan:
     """A plan in a store, of inputs that nobody downloads."""
     settings = ClusterSettings(**{"shard_videos": 4, "lease_seconds": 1.0, **cluster})
-    return make_plan(store, Wanted(["memory:///in"], ScanSettings(), settings, None), rows_named(names), [])
+    return make_plan(store, Wanted(["memory:///in"], ScanSettings(**(scan or {})), settings, None), rows_named(names), [])
 
 
 def run_of(store: Store, plan: Plan, out: str = "memory:///out", driver: str = "") -> Run:

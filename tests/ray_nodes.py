@@ -29,7 +29,7 @@ class Nodes:
     def __init__(self, count: int) -> None:
         from ray.cluster_utils import Cluster
 
-        self._cluster = Cluster(
+        self.cluster = Cluster(
             initialize_head=True,
             head_node_args={"num_cpus": 0, "include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES, "_system_config": QUICK},
         )
@@ -40,14 +40,14 @@ class Nodes:
 
     @property
     def address(self) -> str:
-        return str(self._cluster.address)
+        return str(self.cluster.address)
 
     def add(self) -> None:
-        self.nodes.append(self._cluster.add_node(num_cpus=1, object_store_memory=OBJECT_STORE_BYTES, include_dashboard=False))
+        self.nodes.append(self.cluster.add_node(num_cpus=1, object_store_memory=OBJECT_STORE_BYTES, include_dashboard=False))
 
     def kill(self, number: int) -> None:
         """As when a machine loses its power: everything of the node at once."""
-        self._cluster.remove_node(self.nodes.pop(number), allow_graceful=False)
+        self.cluster.remove_node(self.nodes.pop(number), allow_graceful=False)
 
     def start_driver(self, out: str) -> subprocess.Popen[str]:
         driver = subprocess.Popen(
@@ -61,7 +61,7 @@ class Nodes:
     def shutdown(self) -> None:
         for driver in self._drivers:
             driver.kill()
-        self._cluster.shutdown()
+        self.cluster.shutdown()
 
 
 @contextmanager

@@ -122,6 +122,7 @@ def _in_words(found: Tally) -> str:
         f"outcomes  {counts}" + (f" ({unread} unreadable)" if unread else "") + (f", {poison} in quarantine" if poison else ""),
         f"shards    {found.shards_done} of {found.shards} done",
         f"workers   {counted(found.workers, 'worker')} heard of lately",
+        f"scorers   {found.scorers} of {found.scorers_wanted} ready" if found.scorers_wanted else "",
         f"pace      {pace}{left}" if pace else "",
     ]
     return "".join(f"{line}\n" for line in lines if line)

@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 
 PLAN_ONLY = "plan"
 TOLD_SECONDS = 10.0
+OF_THE_COMMAND = ("actor_cpus", "min_actors", "max_actors", "gpu_scorers")
+"""Settings that change no row: those of the command that goes on with a run are in force, not those of the one that began it."""
+
+CROP_BYTES = 224 * 224 * 3
+SPARE = 2
+"""Crops whose worker died are sent again, while Ray may still hold them."""
 
 ClusterOption = Annotated[
     str | None,
@@ -40,6 +46,14 @@ ShardOption = Annotated[int | None, typer.Option("--shard-videos", help="With --
 CoresOption = Annotated[int | None, typer.Option("--actor-cpus", help="With --cluster: cores of each worker (1).")]
 LeastOption = Annotated[int | None, typer.Option("--min-actors", help="With --cluster: at least so many workers (1).")]
 MostOption = Annotated[int | None, typer.Option("--max-actors", help="With --cluster: at most so many workers.")]
+ScorersOption = Annotated[
+    int | None,
+    typer.Option(
+        "--gpu-scorers",
+        help="With --cluster: so many more workers, each on a GPU, that score the faces which the others find (0); with --device cpu, on "
+        "cores.",
+    ),
+]
 AttemptsOption = Annotated[
     int | None, typer.Option("--max-attempts", help="With --cluster: an input that killed so many workers is left alone (3).")
 ]
@@ -91,13 +105,16 @@ def scan_on_cluster(
         raise SettingsError(f"--engine {settings.engine}: a file of this machine is not there on others; give the name of an engine")
     divided = command_settings(ClusterSettings, "cluster", config, {name: n for name, n in cluster.given.items() if n is not None})
     wanted = Wanted(sources, settings, divided, checkpoint)
+    if divided.gpu_scorers and cluster.where == PLAN_ONLY:
+        raise SettingsError(f"--gpu-scorers: needs Ray; workers of a run that is made with --cluster {PLAN_ONLY} score by themselves")
+    scorers = _scorers_in_words(divided, settings.device)
     if cluster.dry_run:
         from screener.report import counted
 
         told = forecast(wanted, cluster.manifest)
         sys.stdout.write(
             f"{counted(told.inputs, 'input')}, {told.input_bytes / 1e9:.1f} GB as listed, in {counted(told.shards, 'shard')}; "
-            f"{counted(told.left_out, 'file')} left out\n"
+            f"{counted(told.left_out, 'file')} left out{scorers}\n"
         )
         return int(ExitStatus.GENUINE)
     left_out: list[str] = []
@@ -110,7 +127,8 @@ def scan_on_cluster(
         made = f"{counted(run.plan.inputs, 'input')} in {counted(run.plan.shards, 'shard')}"
         sys.stderr.write(f"screener: {made}; judged by: screener cluster work {cluster.out}\n")
         return int(ExitStatus.GENUINE)
-    return _driven(run, str(cluster.where), ways)
+    workers = {name: getattr(divided, name) for name in OF_THE_COMMAND}
+    return _driven(run, str(cluster.where), ways, replace(run.plan.cluster_settings, **workers))
 
 
 class Rows:
@@ -174,21 +192,34 @@ def _line(inputs: int, summary: Any, pace: float, progress: Progress) -> str:
     left = f"; {pace:.2g} a second, about {clock((inputs - done) / pace, 0)} left" if pace > 0 else ""
     lost = f", {progress.lost} lost" if progress.lost else ""
     came = f"{summary.fake} fake, {summary.genuine} genuine, {summary.undecided} undecided"
-    return f"[{done}/{inputs}] {came}{left}; {counted(progress.alive, 'worker')}{lost}"
+    scorers = f", {progress.scorers} of {counted(progress.scorers_wanted, 'scorer')}" if progress.scorers_wanted else ""
+    return f"[{done}/{inputs}] {came}{left}; {counted(progress.alive, 'worker')}{lost}{scorers}"
 
 
-def _driven(run: Run, where: str, ways: Ways) -> int:
+def _scorers_in_words(divided: ClusterSettings, device: str) -> str:
+    from screener.cluster.scorer_pool import place_of
+    from screener.report import counted
+
+    if not divided.gpu_scorers:
+        return ""
+    each = counted(divided.actor_cpus, "core") if place_of(device)[0] == "CPU" else "one GPU"
+    return f"; scored by {counted(divided.gpu_scorers, 'scorer')}, on {each} each"
+
+
+def _driven(run: Run, where: str, ways: Ways, settings: ClusterSettings) -> int:
     from screener.cluster.driving import Drive
+    from screener.cluster.ray_actor import BATCHES_AWAY
     from screener.cluster.ray_session import ray_session
 
     rows = Rows(run, ways)
     stops.only_first()
     try:
         rows.begin()
-        drive = Drive(run, run.plan.cluster_settings.scratch, rows.shard, rows.look)
+        drive = Drive(run, settings.scratch, rows.shard, rows.look, settings=settings)
         drive.take_stock()
         if drive.unfinished:
-            with ray_session(where) as ray:
+            crops = BATCHES_AWAY * run.plan.scan_settings.batch_size * CROP_BYTES if settings.gpu_scorers else 0
+            with ray_session(where, crops * SPARE) as ray:
                 drive.run(ray)
         stops.ignore()
     except (KeyboardInterrupt, Terminated) as stop:

@@ -19,6 +19,7 @@ from screener.cli.cluster_run import (
     LeastOption,
     ManifestOption,
     MostOption,
+    ScorersOption,
     ShardOption,
     Ways,
     scan_on_cluster,
@@ -121,6 +122,7 @@ def scan(
     actor_cpus: CoresOption = None,
     min_actors: LeastOption = None,
     max_actors: MostOption = None,
+    gpu_scorers: ScorersOption = None,
     max_attempts: AttemptsOption = None,
     dry_run: DryRunOption = False,
     allow_incomplete: Annotated[
@@ -149,7 +151,7 @@ def scan(
         format_name = one_of({"json": json_, "jsonl": jsonl, "csv": csv, "people-csv": people_csv})
         many = {
             "shard_videos": shard_videos, "actor_cpus": actor_cpus, "min_actors": min_actors, "max_actors": max_actors,
-            "max_attempts": max_attempts,
+            "gpu_scorers": gpu_scorers, "max_attempts": max_attempts,
         }  # fmt: skip
         on_many = ClusterRun(cluster, output, manifest, dry_run, many)
         if on_many.asked:

@@ -22,14 +22,20 @@ class Watch(QuietProgress):
 
     def __init__(self, deadline: float | None) -> None:
         """deadline: seconds for one input; None for no end."""
-        self.rows, self._deadline = 0, deadline
+        self.rows, self._deadline, self._judges = 0, deadline, False
         self._told = sys.__stderr__ or open(os.devnull, "w")  # noqa: SIM115
 
     def start(self, name: str) -> None:
         """An input is begun."""
+        self._judges = True
         if self._deadline is not None:
             # In a thread of the interpreter that needs no lock of it, so that it also ends a library that hangs and holds that.
             faulthandler.dump_traceback_later(self._deadline, exit=True, file=self._told)
+
+    def again(self) -> None:
+        """The input that is being judged, if there is one, has all of its time once more."""
+        if self._judges:
+            self.start("")
 
     def done(self, verdict: Verdict) -> None:
         """An input is judged; what comes before the next is begun has limits of its own."""
@@ -42,6 +48,7 @@ class Watch(QuietProgress):
 
     def ended(self) -> None:
         """No input is being judged any more."""
+        self._judges = False
         if self._deadline is not None:
             faulthandler.cancel_dump_traceback_later()
 

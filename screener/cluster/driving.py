@@ -17,7 +17,10 @@ from screener.cluster.ledger import Lease, Standing, next_step
 from screener.cluster.manifest import halves_of, read_shard
 from screener.cluster.opening import Run
 from screener.cluster.ray_actor import Seat
+from screener.cluster.ray_contact import Scorers
+from screener.cluster.scorer_pool import ScorerPool
 from screener.errors import OutputError
+from screener.settings import ClusterSettings
 
 IN_FLIGHT = 2
 """Shards of one actor: the one that it judges, and one that waits, so that it need not."""
@@ -40,11 +43,16 @@ class Unheard(Exception):
 
 @dataclass(frozen=True)
 class Progress:
-    """For whoever watches. alive: actors that are ready. lost: those that died. in_hand: rows that actors have and have not entered yet."""
+    """For whoever watches. alive: actors that are ready. lost: those that died. in_hand: rows that actors have and have not entered yet.
+
+    scorers: scoring workers that are ready. scorers_wanted: how many there should be; 0 where actors score by themselves.
+    """
 
     alive: int
     lost: int
     in_hand: int
+    scorers: int = 0
+    scorers_wanted: int = 0
 
 
 @dataclass
@@ -62,12 +70,20 @@ class Drive:
     """One run under one driver: `take_stock` once, then `run` once if anything is left."""
 
     def __init__(
-        self, run: Run, scratch: str | None, on_shard: OnShard, on_look: Callable[[Progress], None], seat: type[Seat] = Seat
+        self,
+        run: Run,
+        scratch: str | None,
+        on_shard: OnShard,
+        on_look: Callable[[Progress], None],
+        seat: type[Seat] = Seat,
+        settings: ClusterSettings | None = None,
     ) -> None:
-        """on_look: called again and again. seat: the actor."""
+        """on_look: called again and again. seat: the actor. settings: instead of those that the run was planned with."""
         self._run, self._scratch, self._on_shard, self._on_look, self._seat = run, scratch, on_shard, on_look, seat
-        self._ledger, self._settings = run.ledger, run.plan.cluster_settings
+        self._ledger, self._settings = run.ledger, settings or run.plan.cluster_settings
         self._ray: Any = None
+        self._pool: ScorerPool | None = None
+        self._scorers: Scorers | None = None
         self._actors: list[_Actor] = []
         self._ready: deque[str] = deque()
         self._elsewhere: set[str] = set()
@@ -80,6 +96,9 @@ class Drive:
         """Until no shard is left. ray: the module, connected. Raises StoreLost, OutputError and SettingsError; what was entered stays."""
         self._ray = ray
         try:
+            if self._settings.gpu_scorers:
+                self._pool = ScorerPool(ray, self._run, self._settings, self._scratch)
+                self._scorers = self._pool.ready(self._tell)
             while self.unfinished:
                 self._staff()
                 self._hand_out()
@@ -89,6 +108,9 @@ class Drive:
         except BaseException:
             self._give_back()
             raise
+        finally:
+            if self._pool is not None:
+                self._pool.close()
 
     @property
     def unfinished(self) -> bool:
@@ -117,11 +139,12 @@ class Drive:
     def _staff(self) -> None:
         """Start as many actors as there are cores and shards for."""
         cores = self._settings.actor_cpus
-        most = self._settings.max_actors or max(1, int(self._ray.cluster_resources().get("CPU", 0)) // cores)
+        free = int(self._ray.cluster_resources().get("CPU", 0)) - (0 if self._pool is None else self._pool.cores)
+        most = self._settings.max_actors or max(1, free // cores)
         waiting = len(self._ready) + sum(len(actor.shards) for actor in self._actors)
         for _ in range(min(max(most, self._settings.min_actors), waiting) - len(self._actors)):
             options = self._ray.remote(self._seat).options(num_cpus=cores, max_restarts=0, max_task_retries=0, scheduling_strategy="SPREAD")
-            handle = options.remote(self._run.out, self._ledger.driver, cores, self._scratch)
+            handle = options.remote(self._run.out, self._ledger.driver, cores, self._scratch, self._scorers)
             self._actors.append(_Actor(handle, handle.ready.remote()))
 
     def _hand_out(self) -> None:
@@ -233,6 +256,8 @@ class Drive:
 
     def _look(self) -> None:
         """Now and then: look after actors that Ray thinks alive and nobody has heard of, and shards that others hold."""
+        if self._pool is not None:
+            self._pool.look()
         pause = min(self._ledger.lease_seconds / 4, 15.0)
         if time.monotonic() - self._looked > pause:
             survey = self._ledger.survey()
@@ -244,7 +269,11 @@ class Drive:
                 self._look_for(shard, survey.of(shard), survey.now)
             self._in_hand = self._ledger.rows_in_hand(Lease(shard, survey.of(shard).attempts) for _, shard in judged)
             self._looked = time.monotonic()
-        self._on_look(Progress(sum(bool(actor.worker) for actor in self._actors), self._lost, self._in_hand))
+        self._tell()
+
+    def _tell(self) -> None:
+        scorers = (0, 0) if self._pool is None else (self._pool.alive, self._settings.gpu_scorers)
+        self._on_look(Progress(sum(bool(actor.worker) for actor in self._actors), self._lost, self._in_hand, *scorers))
 
     def _look_for(self, shard: str, standing: Standing, now: float) -> None:
         if self._settle(shard):
@@ -271,6 +300,8 @@ class Drive:
     def _clear(self) -> None:
         with contextlib.suppress(Exception):
             self._ray.get([actor.handle.clear.remote() for actor in self._actors if actor.worker], timeout=10)
+        if self._pool is not None:
+            self._pool.clear()
 
 
 def _first_line(error: Exception) -> str:

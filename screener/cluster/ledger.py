@@ -8,6 +8,7 @@
     done/000012.json             what came of the shard: its part, or its halves. The one object that decides
     splits/000012                it may have been halved; look into done/000012.json
     quarantine/000012.json       its only input killed too many workers
+    scorers/driver-1f2e          which scoring workers a driver has; written again and again by it
 
 Only one `done` of a shard can be created, so no input has two rows, whoever comes back late. Knows stores, not videos.
 """
@@ -215,6 +216,20 @@ class Ledger:
             for start in range(0, len(names), 1000):
                 some = names[start : start + 1000]
                 yield from zip(some, pool.map(self.outcome, some), strict=True)
+
+    def tell_scorers(self, wanted: int, workers: list[str]) -> None:
+        """Note which scoring workers of this driver are ready; of how many that there should be. Raises StoreLost."""
+        self._store.write(f"scorers/{self.driver}", _json({"wanted": wanted, "workers": workers}))
+
+    def forget_scorers(self) -> None:
+        """There are none any more."""
+        self._store.remove(f"scorers/{self.driver}")
+
+    def scorers(self, now: float) -> tuple[list[str], int]:
+        """The scoring workers of every driver that was heard of lately, and how many there should be. Raises StoreLost."""
+        recent = [item.key for item in list(self._store.listed("scorers/")) if now - item.modified <= self.lease_seconds]
+        told = [self._document(key) for key in recent]
+        return [name for one in told for name in one.get("workers", [])], sum(int(one.get("wanted", 0)) for one in told)
 
     def rows_in_hand(self, leases: Iterable[Lease]) -> int:
         """How many rows the holders of these leases have said to have. Raises StoreLost."""

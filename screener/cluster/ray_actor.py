@@ -7,18 +7,29 @@ Errors of the run come back as words, never as exceptions, whose classes another
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from screener.cluster.ray_contact import Scorers
+
+BATCHES_AWAY = 2
+"""So many batches of one actor are on their way to scoring workers and back: one is scored while the faces of the next are sent."""
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+
+def set_threads(cores: int) -> None:
+    """Ray sets one thread for every actor. The libraries read it once, when they are loaded."""
+    os.environ.update(dict.fromkeys(THREADS, str(cores)))
 
 
 class Seat:
     """An actor. Made in the process that it runs in."""
 
-    def __init__(self, out: str, driver: str, cores: int, scratch: str | None) -> None:
-        # Ray sets one thread for every actor. These libraries read it once, when they are loaded.
-        os.environ.update(dict.fromkeys(THREADS, str(cores)))
-        self._out, self._driver, self._cores, self._scratch = out, driver, cores, scratch
+    def __init__(self, out: str, driver: str, cores: int, scratch: str | None, scorers: Scorers | None = None) -> None:
+        """scorers: who scores the faces that are found here; None for this process itself."""
+        set_threads(cores)
+        self._out, self._driver, self._cores, self._scratch, self._scorers = out, driver, cores, scratch, scorers
         self._worker: Any = None
         self._run: Any = None
 
@@ -41,7 +52,16 @@ class Seat:
         """The worker that judges. Raises what it raises."""
         from screener.cluster.worker import Worker
 
-        return Worker(self._run.store, self._run.plan, self._run.ledger, self._cores, self._scratch)
+        run = self._run
+        if self._scorers is None:
+            return Worker(run.store, run.plan, run.ledger, self._cores, self._scratch)
+        from screener.scoring import RemoteEngine
+
+        line = self._scorers.line()
+        engine = RemoteEngine(self._scorers.ran_on, line.send, BATCHES_AWAY * run.plan.scan_settings.batch_size)
+        worker = Worker(run.store, run.plan, run.ledger, self._cores, self._scratch, engine=engine)
+        line.on_lost = worker.begin_time_anew
+        return worker
 
     def take(self, shard: str, attempts: int, deaths: int, give_up: bool) -> dict[str, Any]:
         """Take a shard after so many attempts, and judge it. `came`: "done", "late", "taken" where another was faster; or `failed`."""

@@ -31,7 +31,7 @@ SETTINGS = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
 OBJECT_STORE_BYTES = 80 << 20
-"""Only names and counts pass through Ray; this is the least that it takes."""
+"""Only names and counts pass through Ray, unless workers score for others; this is the least that it takes."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -46,10 +46,11 @@ class _ToLog(io.TextIOBase):
 
 
 @contextlib.contextmanager
-def ray_session(address: str) -> Iterator[Any]:
+def ray_session(address: str, more_bytes: int = 0) -> Iterator[Any]:
     """Ray, for as long as the block lasts, in which `sys.stdout` leads to the log.
 
-    address: `local:N` for N cores of this machine, `auto`, or that of a cluster's head.
+    address: `local:N` for N cores of this machine, `auto`, or that of a cluster's head. more_bytes: of crops of faces that are on their way
+    at once for each core, with `local:N`; without room, Ray would write them to the disk.
 
     Raises SettingsError where Ray is missing, does not answer, or has no token.
     """
@@ -66,7 +67,7 @@ def ray_session(address: str) -> Iterator[Any]:
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     with contextlib.redirect_stdout(_ToLog()):
         try:
-            _connect(ray, address, local)
+            _connect(ray, address, local, more_bytes)
             # Ray replaces what this command does on SIGTERM.
             with contextlib.suppress(ValueError):  # raised outside the main thread, where there is nothing to put back
                 for number, handler in handlers.items():
@@ -76,14 +77,15 @@ def ray_session(address: str) -> Iterator[Any]:
             ray.shutdown()
 
 
-def _connect(ray: Any, address: str, local: re.Match[str] | None) -> None:
+def _connect(ray: Any, address: str, local: re.Match[str] | None, more_bytes: int) -> None:
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR", "configure_logging": True}
-    own = {"include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES, "_node_ip_address": "127.0.0.1"}
+    own: dict[str, Any] = {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
     try:
         if local is None:
             ray.init(address=address, **quiet)
         else:
-            ray.init(address="local", num_cpus=int(local[1]), **own, **quiet)  # never another one that runs here
+            room = OBJECT_STORE_BYTES + more_bytes * int(local[1])
+            ray.init(address="local", num_cpus=int(local[1]), object_store_memory=room, **own, **quiet)  # never another one that runs here
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise SettingsError(f"--cluster {address}: Ray does not answer: {(str(error).splitlines() or [''])[0]}") from error
 

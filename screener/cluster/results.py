@@ -30,7 +30,8 @@ class Tally:
     """How far a run is. judged: rows that are entered. in_hand: rows that workers have and have not entered yet. counts: by outcome.
 
     shards, shards_done: with halves counted instead of what they were halved from. workers: that were heard of lately. a_second: rows, None
-    where nothing is entered yet. seconds_left: None where that cannot be told.
+    where nothing is entered yet. seconds_left: None where that cannot be told. scorers: scoring workers that are ready, as their driver
+    said lately. scorers_wanted: how many there should be; 0 where workers score by themselves, or no driver was heard of.
     """
 
     inputs: int
@@ -43,6 +44,8 @@ class Tally:
     quarantined: int
     a_second: float | None
     seconds_left: float | None
+    scorers: int = 0
+    scorers_wanted: int = 0
 
     @property
     def finished(self) -> bool:
@@ -67,7 +70,10 @@ def tally(store: Store, plan: Plan, ledger: Ledger) -> Tally:
     left = plan.inputs - judged - in_hand
     poison = counts.pop("quarantined", 0)
     time_left = left / pace if pace and held else None
-    return Tally(plan.inputs, judged, in_hand, len(leaves), len(finished), len(held), dict(counts), poison, pace, time_left)
+    scorers, wanted = ledger.scorers(survey.now)
+    return Tally(
+        plan.inputs, judged, in_hand, len(leaves), len(finished), len(held), dict(counts), poison, pace, time_left, len(scorers), wanted
+    )  # fmt: skip
 
 
 def _held(survey: Survey, leaves: Iterable[str], ledger: Ledger) -> list[Lease]:

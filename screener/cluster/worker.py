@@ -29,6 +29,7 @@ from screener.runtime.file_hash import sha256_of
 from screener.runtime.files import write_whole
 from screener.scanning.batch import FAILED_HERE, Batch, Judged
 from screener.scanning.screener import Screener
+from screener.scoring import Engine
 from screener.video import SourceFailure
 
 SPARE_SECONDS = 60.0
@@ -40,8 +41,19 @@ _LOG = logging.getLogger(__name__)
 class Worker:
     """Loads the models once. Every method raises StoreLost and OutputError, after which nothing that was entered is lost."""
 
-    def __init__(self, store: Store, plan: Plan, ledger: Ledger, cores: int, scratch: str | None = None, watched: bool = True) -> None:
+    def __init__(
+        self,
+        store: Store,
+        plan: Plan,
+        ledger: Ledger,
+        cores: int,
+        scratch: str | None = None,
+        watched: bool = True,
+        engine: Engine | None = None,
+    ) -> None:
         """cores: that PyTorch may use. watched: whether this process ends itself where an input takes longer than the deadline.
+
+        engine: scores the faces instead of the one that the settings of the run name.
 
         Raises SettingsError, CheckpointError and DeviceError where this machine cannot judge as the run asks.
         """
@@ -49,13 +61,14 @@ class Worker:
         self._store, self._plan, self._ledger = store, plan, ledger
         self._folder = scratch_folder(scratch, plan.id)
         sweep(self._folder)
-        self.screener = Screener(plan.scan_settings, fetch_checkpoint(store, plan, self._folder))
+        self.screener = Screener(plan.scan_settings, fetch_checkpoint(store, plan, self._folder), engine)
         self.screener.cores = cores
         settings = plan.cluster_settings
         limit = plan.scan_settings.time_limit_seconds
         deadline = settings.deadline_seconds or (None if limit is None else limit + SPARE_SECONDS)
         self._deadline = deadline if watched else None
         self._kept_in: Path | None = None
+        self._watch: Watch | None = None
 
     def rows(self, shard: str) -> list[Row]:
         """The inputs of a shard."""
@@ -69,6 +82,7 @@ class Worker:
         self._kept_in = None
         try:
             with beating(self._ledger, lease, self._deadline, lambda: self._save(lease)) as progress, downloads_in(self._folder) as folder:
+                self._watch = progress
                 judged = self._given_up(lease, rows, folder) if give_up else self._judged(lease, rows, folder, progress)
                 part, facts = judged.whole()
                 facts |= {"quarantined": True} if give_up else {}
@@ -82,6 +96,11 @@ class Worker:
         for path in self._folder.glob(f"{lease.shard}.*journal"):
             path.unlink(missing_ok=True)
         return {"came": "done" if mine else "late", **facts}
+
+    def begin_time_anew(self) -> None:
+        """The input that is judged has the whole deadline once more: what it waits for is not its fault."""
+        if self._watch is not None:
+            self._watch.again()
 
     def _judged(self, lease: Lease, rows: list[Row], folder: Path, progress: Watch) -> Part:
         part = Part()

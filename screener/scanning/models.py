@@ -18,6 +18,7 @@ from screener.runtime.allocator import keep_freed_memory
 from screener.runtime.cores import core_count, use_one_core
 from screener.scanning.cropping import Cropper, Glances, glances_of
 from screener.scanning.engines import build_scorer
+from screener.scoring import PROCESSOR, Engine, Scorer
 from screener.settings import ScanSettings
 from screener.verdict.judging import POOLING, Limits
 
@@ -36,8 +37,15 @@ class Models:
     cores: number of CPU cores that PyTorch may use for one input; set it lower if several inputs are judged at once.
     """
 
-    def __init__(self, settings: ScanSettings | None = None, checkpoint: Checkpoint | str | Path | None = None) -> None:
-        """checkpoint: a loaded one, its path, or None for the default. Raises CheckpointError, SettingsError, DeviceError."""
+    def __init__(
+        self,
+        settings: ScanSettings | None = None,
+        checkpoint: Checkpoint | str | Path | None = None,
+        engine: Engine | None = None,
+    ) -> None:
+        """checkpoint: a loaded one, its path, or None for the default. engine: scores the faces instead of the one that the settings name,
+        and leaves this process the CPU for finding them. Raises CheckpointError, SettingsError, DeviceError.
+        """
         self.settings = settings or ScanSettings()
         self.checkpoint = checkpoint if isinstance(checkpoint, Checkpoint) else load_checkpoint(checkpoint)
         contract = self.checkpoint.contract
@@ -45,8 +53,12 @@ class Models:
         self.locates = located is not None and located.earned
         self.limits = limits_of(self.checkpoint, self.settings)
         self.operating_point = operating_point_of(self.checkpoint, self.settings)
-        self.scorer = build_scorer(self.checkpoint, self.settings)
-        self.detector = build_detector(self.settings.detector or contract.detector["name"], self.scorer.device, contract.detector)
+        if engine is None:
+            self.scorer = build_scorer(self.checkpoint, self.settings)
+        else:
+            self.scorer = Scorer(engine, contract.preprocessing, batch_size=self.settings.batch_size)
+        self._finds_on = self.scorer.device if engine is None else PROCESSOR
+        self.detector = build_detector(self.settings.detector or contract.detector["name"], self._finds_on, contract.detector)
         self.least_sharpness = self.limits.sharpness[0] if self.settings.min_sharpness is None else self.settings.min_sharpness
         self.cores = core_count()
         keep_freed_memory()
@@ -78,7 +90,7 @@ class Models:
         On a CPU each picture uses one core, because the steps are too small to be shared, and several pictures are processed at once; half
         the cores are left for decoding and scoring.
         """
-        on_processor = self.scorer.device.type == "cpu"
+        on_processor = self._finds_on.type == "cpu"
         threads = max(1, min(self.cores // 2, FACE_THREADS)) if on_processor else 1
         return glances_of(cropper, frames, self.detector.pictures_at_once, threads, use_one_core if on_processor else lambda: None)
 

@@ -2,7 +2,7 @@
 
 Knows pictures and devices. Does not know calibration, people, time or checkpoints: `scanning.engines` chooses an engine by the settings and
 checks its file against the checkpoint. To add an engine, write a class with the members of `Engine`, or of `BeginningEngine` if its device
-computes asynchronously.
+computes asynchronously. `RemoteEngine` leaves computing to other processes, where `Merging` computes what several of them send.
 
 What needs PyTorch loads when it is first named, so that scoring without it starts in a moment.
 """
@@ -11,9 +11,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from screener.runtime.in_flight import in_flight
-from screener.scoring.engine import PROCESSOR, BeginningEngine, Device, Engine, LogitsAndMaps, Pictures
+from screener.scoring.engine import PROCESSOR, BeginningEngine, Device, Engine, LogitsAndMaps, NamedDevice, Pictures
+from screener.scoring.merging import Merging
 from screener.scoring.onnxruntime_engine import OnnxRuntimeEngine
 from screener.scoring.opencv_engine import OpenCvEngine
+from screener.scoring.remote_engine import RemoteEngine
 from screener.scoring.scorer import TOLERANCE_P_FAKE, Begun, Scorer
 
 if TYPE_CHECKING:
@@ -33,10 +35,13 @@ __all__ = [
     "Device",
     "Engine",
     "LogitsAndMaps",
+    "Merging",
+    "NamedDevice",
     "Normalisation",
     "OnnxRuntimeEngine",
     "OpenCvEngine",
     "Pictures",
+    "RemoteEngine",
     "Scorer",
     "TorchEngine",
     "choose_device",

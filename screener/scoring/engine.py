@@ -17,7 +17,7 @@ LogitsAndMaps = tuple[NDArray[np.float64], NDArray[np.float32] | None]
 
 
 class Device(Protocol):
-    """Where an engine computes: a device of PyTorch, or `PROCESSOR`. Its text is its whole name, such as `cuda:0`."""
+    """Where an engine computes: a device of PyTorch, or one that has only a name. Its text is its whole name, such as `cuda:0`."""
 
     @property
     def type(self) -> str:
@@ -26,16 +26,21 @@ class Device(Protocol):
 
 
 @dataclass(frozen=True)
-class Processor:
-    """The device of engines that need no PyTorch."""
+class NamedDevice:
+    """The device of engines that need no PyTorch here. name: as PyTorch writes it."""
 
-    type: str = "cpu"
+    name: str
+
+    @property
+    def type(self) -> str:
+        """See `Device.type`."""
+        return self.name.partition(":")[0]
 
     def __str__(self) -> str:
-        return self.type
+        return self.name
 
 
-PROCESSOR = Processor()
+PROCESSOR = NamedDevice("cpu")
 
 
 class Engine(Protocol):

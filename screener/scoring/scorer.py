@@ -82,7 +82,20 @@ class Scorer:
 
         On the CPU the result is complete when this returns. Raises DeviceError, here or with the result, if memory does not suffice.
         """
-        return self._begin([crop.crop_rgb for crop in crops], locate)
+        return self.begin_pictures([crop.crop_rgb for crop in crops], locate)
+
+    def begin_pictures(self, pictures_rgb: Pictures, locate: bool = False) -> Begun:
+        """The same for crops alone."""
+        count = len(pictures_rgb)
+        with self._memory_or_advice(count):
+            fetch = self._begun_by_engine(pictures_rgb, locate)
+
+        def fetched() -> LogitsAndMaps:
+            with self._memory_or_advice(count):
+                logits, maps = fetch()
+            return self._sound(logits), maps
+
+        return Begun(fetched)
 
     def logits(self, crops_rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
         """(N, S, S, 3) uint8 crops -> (N,) uncalibrated log-odds of fake, in batches of at most `batch_size`."""
@@ -101,20 +114,8 @@ class Scorer:
 
     def _results(self, crops_rgb: NDArray[np.uint8], locate: bool) -> Iterator[LogitsAndMaps]:
         batches = (crops_rgb[start : start + self.batch_size] for start in range(0, len(crops_rgb), self.batch_size))
-        for begun in in_flight((self._begin(batch, locate) for batch in batches), int(self.keeps_in_flight)):
+        for begun in in_flight((self.begin_pictures(batch, locate) for batch in batches), int(self.keeps_in_flight)):
             yield begun.result()
-
-    def _begin(self, pictures_rgb: Pictures, locate: bool) -> Begun:
-        count = len(pictures_rgb)
-        with self._memory_or_advice(count):
-            fetch = self._begun_by_engine(pictures_rgb, locate)
-
-        def fetched() -> LogitsAndMaps:
-            with self._memory_or_advice(count):
-                logits, maps = fetch()
-            return self._sound(logits), maps
-
-        return Begun(fetched)
 
     def _begun_by_engine(self, pictures_rgb: Pictures, locate: bool) -> Callable[[], LogitsAndMaps]:
         if isinstance(self.engine, BeginningEngine):

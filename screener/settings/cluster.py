@@ -14,6 +14,8 @@ class ClusterSettings:
 
     shard_videos: inputs that are handed out together. actor_cpus: cores of one worker, which loads the models once.
     min_actors, max_actors: workers under Ray; without a maximum, as many as the cluster has cores for.
+    gpu_scorers: workers under Ray that score the faces that all others find, each on a GPU of its own, or with the device `cpu` on
+    `actor_cpus` cores; 0 where every worker scores its own.
     max_attempts: after so many deaths on a single input it gets the row `decoder_crash`.
     lease_seconds: a worker that was not heard of for so long counts as dead. deadline_seconds: a worker that has spent so long on one input
     is killed; None is the time limit of an input and a minute more.
@@ -24,6 +26,7 @@ class ClusterSettings:
     actor_cpus: int = 1
     min_actors: int = 1
     max_actors: int | None = None
+    gpu_scorers: int = 0
     max_attempts: int = 3
     lease_seconds: float = 60.0
     deadline_seconds: float | None = None
@@ -32,6 +35,7 @@ class ClusterSettings:
     def __post_init__(self) -> None:
         for name in ("shard_videos", "actor_cpus", "min_actors", "max_attempts"):
             at_least(name, getattr(self, name), 1)
+        at_least("gpu_scorers", self.gpu_scorers, 0)
         if self.max_actors is not None:
             at_least("max_actors", self.max_actors, self.min_actors)
         within("lease_seconds", self.lease_seconds, 1, 3600)

@@ -41,5 +41,11 @@ def test_a_worker_that_hangs_ends_and_says_where() -> None:
     assert hung.stdout == ""
 
 
+def test_an_input_that_waits_for_others_has_its_time_once_more_and_no_time_begins_between_two() -> None:
+    first = "* (number == 0)"
+    waits = f"time.sleep(0.55 {first}); watch.again(); time.sleep(0.55 {first}); watch.done(None); watch.rows -= 1"
+    assert ended(1.0, f"{waits}; watch.again(); time.sleep(1.1 {first})").stdout == "done 3\n"
+
+
 def test_every_input_has_the_whole_time() -> None:
     assert ended(1.0, "time.sleep(0.4)").stdout == "done 3\n"

@@ -225,6 +225,17 @@ def test_a_run_says_how_far_it_is(store: Store) -> None:
     assert found.seconds_left is not None
 
 
+def test_a_run_says_how_many_scoring_workers_are_ready(store: Store) -> None:
+    plan = plan_of(store, ["1.mp4"])
+    run = run_of(store, plan, driver="driver-1")
+    assert (tally(store, plan, run.ledger).scorers, tally(store, plan, run.ledger).scorers_wanted) == (0, 0)
+    run.ledger.tell_scorers(3, ["host-1", "host-2"])
+    assert (tally(store, plan, run.ledger).scorers, tally(store, plan, run.ledger).scorers_wanted) == (2, 3)
+    assert run.ledger.scorers(time.time() + plan.cluster_settings.lease_seconds + 1) == ([], 0)  # its driver is not heard of any more
+    run.ledger.forget_scorers()
+    assert run.ledger.scorers(time.time()) == ([], 0)
+
+
 def test_tables_hold_every_row_in_order_and_only_of_a_finished_run(store: Store) -> None:
     from screener.cluster.manifest import from_parquet
 

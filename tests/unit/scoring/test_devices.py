@@ -10,5 +10,5 @@ from screener import ScanSettings, Screener
 
 def test_a_screener_rounds_no_float32_convolution(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
-    Screener(ScanSettings())
+    Screener(ScanSettings(engine="torch"))
     assert not torch.backends.cudnn.allow_tf32
