@@ -194,9 +194,10 @@ def test_the_server_never_loads_pytorch() -> None:
     assert ended.stdout.strip() == "[]", ended.stderr
 
 
-def test_a_running_server_has_not_mapped_pytorch(checkpoint: Path, media: Path, tmp_path: Path) -> None:
+def test_a_running_server_has_not_mapped_what_its_workers_judge_with(checkpoint: Path, media: Path, tmp_path: Path) -> None:
     with serving(tmp_path / "state", checkpoint=checkpoint) as server:
         server.wait(server.send(media / "one.mp4")["id"])
         assert server.process is not None
-        assert "libtorch" not in Path(f"/proc/{server.process.pid}/maps").read_text()
-        assert "libtorch" in Path(f"/proc/{server.worker_pids()[0]}/maps").read_text()
+        answering, judging = (Path(f"/proc/{pid}/maps").read_text() for pid in (server.process.pid, server.worker_pids()[0]))
+        assert "libtorch" not in answering and "/cv2/" not in answering
+        assert "/cv2/" in judging
