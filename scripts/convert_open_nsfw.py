@@ -27,10 +27,11 @@ from torch import nn
 from screener.checkpoint import FORMAT_VERSION, SPLIT_POINT, Calibration, Contract, DataSet, save_checkpoint
 from screener.errors import CheckpointError
 from screener.faces import MtcnnDetector
+from screener.model.architecture import CLASS_NAMES, WIDE_RESNET50_2, Architecture
 from screener.model.batch_norm import adopt_statistics
-from screener.model.network import CLASS_NAMES, WIDE_RESNET50_2, Architecture, Bottleneck, Network
+from screener.model.copies import Copies, Widening
+from screener.model.network import Bottleneck, Network
 from screener.model.preprocessing import Preprocessing, normalise
-from screener.model.widening import Copies, Widening
 from screener.runtime.versions import versions
 from screener.training.backbones import POOLING, SAMPLING
 

@@ -13,7 +13,8 @@ import torch
 from numpy.typing import NDArray
 
 from screener.checkpoint import load_checkpoint, save_checkpoint
-from screener.model.network import Architecture, Network
+from screener.model.architecture import Architecture
+from screener.model.network import Network
 
 PORTRAIT = Path(__file__).resolve().parents[1] / "screener" / "doctor" / "portrait.jpg"
 FRAMES, RATE = 8, 8

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from screener.checkpoint import default_checkpoint_path, load_checkpoint, save_checkpoint
 from screener.datasets import read_data
-from screener.model.widening import NO_COPIES
+from screener.model.copies import NO_COPIES
 from screener.settings import ExtractSettings, TrainSettings
 from screener.training.extraction import ExtractionProgress, extract
 from screener.training.fold_parts import parts_of

@@ -25,7 +25,8 @@ from screener.evaluation.methods import family_of
 from screener.evaluation.metrics import bootstrap_interval, roc_auc
 from screener.evaluation.quality import quality_of, quality_scores, sharpness_matched
 from screener.faces import MtcnnDetector
-from screener.model.network import Architecture, Network
+from screener.model.architecture import Architecture
+from screener.model.network import Network
 from screener.model.preprocessing import Preprocessing, crop_face
 from screener.scoring import Scorer
 

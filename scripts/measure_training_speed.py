@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from screener.checkpoint import Checkpoint, load_checkpoint
-from screener.model.widening import NO_COPIES
+from screener.model.copies import NO_COPIES
 from screener.scoring import choose_dtype
 from screener.settings import TrainSettings
 from screener.training.extraction import FeatureMaker

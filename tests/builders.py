@@ -9,9 +9,10 @@ import numpy as np
 import torch
 
 from screener.checkpoint import FORMAT_VERSION, Calibration, Contract, OperatingPoint
-from screener.model.network import CLASS_NAMES, Architecture, Network
+from screener.model.architecture import CLASS_NAMES, Architecture
+from screener.model.copies import Copies, Widening
+from screener.model.network import Network
 from screener.model.preprocessing import Preprocessing
-from screener.model.widening import Copies, Widening
 from screener.records import FaceBox, FaceCrop, FaceScore, TrackVerdict, Verdict, VideoFacts
 from screener.training.labelled_pictures import LabelledFace
 from screener.verdict.judging import Limits, Sighting

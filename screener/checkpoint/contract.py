@@ -14,9 +14,9 @@ from screener.checkpoint.json_fields import read, refuse, to_plain
 from screener.checkpoint.localisation import localisation_of
 from screener.checkpoint.upgrading import FORMAT_VERSION, upgraded
 from screener.errors import CheckpointError
-from screener.model.network import CLASS_NAMES, Architecture
+from screener.model.architecture import CLASS_NAMES, Architecture
+from screener.model.copies import NO_COPIES, Copies
 from screener.model.preprocessing import Preprocessing
-from screener.model.widening import NO_COPIES, Copies
 
 SPLIT_POINT = "layer3"
 """Last layer of the frozen backbone."""

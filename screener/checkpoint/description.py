@@ -10,8 +10,8 @@ from screener.checkpoint.localisation import FIGURE, RULE, localisation_of
 from screener.checkpoint.rates import FIGURE as RATES
 from screener.checkpoint.rates import rates_of
 from screener.checkpoint.store import Checkpoint
-from screener.model.network import Architecture
-from screener.model.widening import NO_COPIES
+from screener.model.architecture import Architecture
+from screener.model.copies import NO_COPIES
 
 
 def describe(checkpoint: Checkpoint) -> list[tuple[str, str]]:

@@ -21,7 +21,8 @@ from screener.checkpoint.store import Checkpoint, load_checkpoint
 from screener.checkpoint.tensors import HEAD, backbone_fingerprint, expected_shapes, require_shapes, require_values, shapes_of, weights_of
 from screener.checkpoint.upgrading import FORMAT_VERSION
 from screener.errors import CheckpointError, OutputError
-from screener.model.widening import BACKBONE, NO_COPIES, each_once
+from screener.model.copies import BACKBONE, NO_COPIES
+from screener.model.widening import each_once
 from screener.runtime.files import write_whole
 
 SUFFIX = ".safetensors"

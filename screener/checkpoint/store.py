@@ -23,8 +23,9 @@ from screener.checkpoint.storage import from_stored, named_shapes
 from screener.checkpoint.tensors import backbone_fingerprint, empty_network, require_shapes, shapes_of
 from screener.checkpoint.upgrading import FORMAT_VERSION
 from screener.errors import CheckpointError
+from screener.model.copies import NO_COPIES
 from screener.model.network import Backbone, Network
-from screener.model.widening import NO_COPIES, each_once, widen
+from screener.model.widening import each_once, widen
 
 PACKAGE_FOLDER = Path(__file__).resolve().parent.parent
 DEFAULT_NAME = "default.safetensors"

@@ -13,8 +13,10 @@ import torch
 from torch import Tensor
 
 from screener.errors import CheckpointError
-from screener.model.network import Architecture, Network
-from screener.model.widening import BACKBONE, NO_COPIES, Copies, repeated
+from screener.model.architecture import Architecture
+from screener.model.copies import BACKBONE, NO_COPIES, Copies
+from screener.model.network import Network
+from screener.model.widening import repeated
 
 HEAD = "head."
 

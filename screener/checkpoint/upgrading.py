@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from screener.checkpoint.json_fields import refuse, to_plain
-from screener.model.widening import NO_COPIES
+from screener.model.copies import NO_COPIES
 
 FORMAT_VERSION = 2
 """Version of the contract's fields and of the storage of tensors."""

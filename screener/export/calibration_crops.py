@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from screener.checkpoint import Checkpoint
-from screener.model.network import STRIDE
+from screener.model.architecture import STRIDE
 from screener.scanning.screener import Screener
 from screener.scoring import Scorer
 from screener.settings import ScanSettings

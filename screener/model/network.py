@@ -8,52 +8,10 @@ Source of the network: Zagoruyko and Komodakis 2016, arXiv:1605.07146, as built 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 
-CLASS_NAMES = ("real", "fake")
-"""Order of the two logits: fake is 1, everywhere."""
-
-STRIDE = 16
-"""Input pixels per cell of the `layer3` features."""
-
-
-@dataclass(frozen=True)
-class Architecture:
-    """The shape of a network, sufficient to build it without weights.
-
-    name: what people call it.
-    blocks: number of bottlenecks in layer1 .. layer4.
-    inner_width: inner channels of layer1's bottlenecks, doubled from layer to layer.
-    outer_width: the layers output 4, 8, 16 and 32 times as many channels.
-    stem_width: channels of the stem.
-
-    128, 64 and 64 give Wide ResNet50-2; dividing each by its own factor gives a narrower network of the same depth.
-    """
-
-    name: str = "wide_resnet50_2"
-    blocks: tuple[int, int, int, int] = (3, 4, 6, 3)
-    inner_width: int = 128
-    outer_width: int = 64
-    stem_width: int = 64
-
-    def __post_init__(self) -> None:
-        if len(self.blocks) != 4 or min(self.blocks) < 1:
-            raise ValueError(f"blocks: expected four counts of at least 1, got {self.blocks!r}")
-        for name in ("inner_width", "outer_width", "stem_width"):
-            width = getattr(self, name)
-            if not 1 <= width <= 512:
-                raise ValueError(f"{name}: expected 1 to 512, got {width!r}")
-
-    @property
-    def feature_channels(self) -> int:
-        """Channels of the `layer3` features."""
-        return 16 * self.outer_width
-
-
-WIDE_RESNET50_2 = Architecture()
+from screener.model.architecture import CLASS_NAMES, WIDE_RESNET50_2, Architecture, layer_stride, layer_widths
 
 
 class Bottleneck(nn.Module):
@@ -82,10 +40,8 @@ class Bottleneck(nn.Module):
 
 def _layer(architecture: Architecture, number: int) -> nn.Sequential:
     """layer1 .. layer4 with torchvision's names and strides."""
-    outgoing = 4 * architecture.outer_width * 2 ** (number - 1)
-    inner = architecture.inner_width * 2 ** (number - 1)
-    incoming = architecture.stem_width if number == 1 else outgoing // 2
-    stride = 1 if number == 1 else 2
+    incoming, inner, outgoing = layer_widths(architecture, number)
+    stride = layer_stride(number)
     shortcut = nn.Sequential(nn.Conv2d(incoming, outgoing, 1, stride, bias=False), nn.BatchNorm2d(outgoing))
     rest = [Bottleneck(outgoing, inner, outgoing) for _ in range(architecture.blocks[number - 1] - 1)]
     return nn.Sequential(Bottleneck(incoming, inner, outgoing, stride, shortcut), *rest)

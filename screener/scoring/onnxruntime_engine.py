@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from screener.errors import CheckpointError, DeviceError
-from screener.model.network import STRIDE
+from screener.model.architecture import STRIDE
 from screener.model.preprocessing import Preprocessing
 
 METADATA_KEY = "screener"

@@ -11,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 
 from screener.errors import DeviceError
-from screener.model.network import STRIDE, Network
+from screener.model.architecture import STRIDE
+from screener.model.network import Network
 from screener.model.preprocessing import Preprocessing
 from screener.records import FaceCrop
 from screener.runtime.in_flight import in_flight

@@ -21,7 +21,7 @@ from screener.checkpoint import FORMAT_VERSION, SPLIT_POINT, Calibration, Checkp
 from screener.checkpoint.tensors import expected_shapes, require_shapes, require_values, shapes_of, weights_of
 from screener.errors import CheckpointError
 from screener.faces import MtcnnDetector
-from screener.model.network import CLASS_NAMES, WIDE_RESNET50_2, Architecture
+from screener.model.architecture import CLASS_NAMES, WIDE_RESNET50_2, Architecture
 from screener.model.preprocessing import Preprocessing
 from screener.runtime.versions import versions
 

@@ -23,7 +23,7 @@ from screener.checkpoint import Checkpoint
 from screener.datasets import LabelledItem, plan_folds, require_both_classes
 from screener.datasets.splits import Plan
 from screener.errors import DatasetError, DeviceError, OutputError
-from screener.model.network import STRIDE
+from screener.model.architecture import STRIDE
 from screener.model.preprocessing import normalise
 from screener.runtime.file_stamps import Stamp, changed, is_same, named, stamp_of
 from screener.runtime.readahead import read_ahead

@@ -23,7 +23,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from screener.errors import SettingsError
-from screener.model.network import CLASS_NAMES, Architecture, Head, fake_logit
+from screener.model.architecture import CLASS_NAMES, Architecture
+from screener.model.network import Head, fake_logit
 from screener.runtime.allocator import keep_freed_memory
 from screener.scoring import choose_dtype
 from screener.settings import TrainSettings

@@ -13,7 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from screener.model.network import Architecture, Head, Network
+from screener.model.architecture import Architecture
+from screener.model.network import Head, Network
 from screener.settings import TrainSettings
 from screener.training.optimisation import new_optimiser
 from screener.training.updates import EpochFigures

@@ -12,7 +12,8 @@ import torch
 from screener.checkpoint import FORMAT_VERSION, SPLIT_POINT, Calibration, Checkpoint, Contract, load_checkpoint
 from screener.checkpoint.tensors import weights_of
 from screener.faces import MtcnnDetector
-from screener.model.network import CLASS_NAMES, WIDE_RESNET50_2, Network
+from screener.model.architecture import CLASS_NAMES, WIDE_RESNET50_2
+from screener.model.network import Network
 from screener.model.preprocessing import Preprocessing
 from screener.runtime.versions import versions
 from screener.settings import ScanSettings

@@ -16,7 +16,8 @@ from torch.utils.data import DataLoader
 
 from screener.checkpoint import Calibration
 from screener.evaluation.calibration import fit_calibration
-from screener.model.network import Architecture, Network
+from screener.model.architecture import Architecture
+from screener.model.network import Network
 from screener.model.preprocessing import Preprocessing
 from screener.scoring import Scorer
 from screener.training.head_figures import figures

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from screener.checkpoint import load_checkpoint, save_checkpoint
 from screener.doctor.specimen import make_specimen
 from screener.errors import CheckpointError
-from screener.model.network import WIDE_RESNET50_2, Architecture, Bottleneck, Network
+from screener.model.architecture import WIDE_RESNET50_2, Architecture
+from screener.model.network import Bottleneck, Network
 from screener.model.preprocessing import Preprocessing, normalise, resize_square
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "convert_open_nsfw.py"

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from screener.checkpoint import FORMAT_VERSION, Calibration, Contract, DataSet, OperatingPoint, save_checkpoint
 from screener.checkpoint.storage import STORAGES
-from screener.model.network import CLASS_NAMES, Network
+from screener.model.architecture import CLASS_NAMES
+from screener.model.network import Network
 from screener.model.preprocessing import Preprocessing
 
 PICTURES = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(1))

@@ -8,7 +8,7 @@ from builders import FROM_TINY, WIDE
 
 from screener.checkpoint import Checkpoint, Contract, load_checkpoint
 from screener.checkpoint.description import architecture_in_words, describe
-from screener.model.widening import Copies, Widening
+from screener.model.copies import Copies, Widening
 
 from .conftest import make_contract
 

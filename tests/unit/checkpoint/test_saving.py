@@ -14,8 +14,10 @@ from torch import Tensor
 from screener.checkpoint import Contract, attach_head, backbone_fingerprint, load_checkpoint, save_checkpoint
 from screener.checkpoint.storage import STORAGES
 from screener.errors import CheckpointError, OutputError
-from screener.model.network import Architecture, Network
-from screener.model.widening import NO_COPIES, Copies, Widening, widen
+from screener.model.architecture import Architecture
+from screener.model.copies import NO_COPIES, Copies, Widening
+from screener.model.network import Network
+from screener.model.widening import widen
 
 from .conftest import PICTURES, make_contract, make_network
 

@@ -15,9 +15,9 @@ from safetensors.torch import load_file
 from screener.checkpoint import Calibration, Contract, load_checkpoint, save_checkpoint, save_contract, scored_alike
 from screener.checkpoint.storage import STORAGES
 from screener.errors import CheckpointError, OutputError
-from screener.model.network import Architecture
+from screener.model.architecture import Architecture
+from screener.model.copies import Copies, Widening
 from screener.model.preprocessing import Preprocessing
-from screener.model.widening import Copies, Widening
 
 from .conftest import make_contract, make_network
 

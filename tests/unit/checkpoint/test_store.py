@@ -26,8 +26,9 @@ from screener.checkpoint import (
 )
 from screener.checkpoint.tensors import expected_shapes
 from screener.errors import CheckpointError
-from screener.model.network import Architecture, Network
-from screener.model.widening import NO_COPIES, Copies, Widening
+from screener.model.architecture import Architecture
+from screener.model.copies import NO_COPIES, Copies, Widening
+from screener.model.network import Network
 
 from .conftest import PICTURES, make_contract
 from .files import reseal

@@ -11,8 +11,10 @@ from safetensors.torch import load_file
 
 from screener.checkpoint import Calibration, default_checkpoint_path, load_checkpoint, save_checkpoint, save_contract, verify_checkpoint
 from screener.errors import CheckpointError
-from screener.model.network import WIDE_RESNET50_2, Network
-from screener.model.widening import NO_COPIES, Copies, Widening, widen
+from screener.model.architecture import WIDE_RESNET50_2
+from screener.model.copies import NO_COPIES, Copies, Widening
+from screener.model.network import Network
+from screener.model.widening import widen
 
 from .conftest import PICTURES, make_contract, make_network
 from .files import rewrite, write_version_1

@@ -9,7 +9,8 @@ import torch
 
 from screener.checkpoint import FORMAT_VERSION, Calibration, Contract, DataSet, OperatingPoint, save_checkpoint
 from screener.faces import MtcnnDetector
-from screener.model.network import CLASS_NAMES, Architecture, Network
+from screener.model.architecture import CLASS_NAMES, Architecture
+from screener.model.network import Network
 from screener.model.preprocessing import Preprocessing
 
 TINY = Architecture("tiny", blocks=(1, 1, 1, 1), inner_width=8, outer_width=4, stem_width=4)

@@ -17,8 +17,9 @@ from scipy.special import expit
 from screener.checkpoint import Calibration, Checkpoint, load_checkpoint, save_checkpoint, save_contract
 from screener.errors import CheckpointError, DeviceError, OutputError, SettingsError
 from screener.export import agreement, export_model
+from screener.model.copies import Copies
 from screener.model.network import Network
-from screener.model.widening import Copies, widen
+from screener.model.widening import widen
 from screener.scanning.engines import build_scorer, model_beside
 from screener.scoring import TOLERANCE_P_FAKE, OnnxRuntimeEngine, Scorer
 from screener.settings import ScanSettings

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 from torchvision.models import wide_resnet50_2
 
-from screener.model.network import CLASS_NAMES, WIDE_RESNET50_2, Architecture, Network, fake_logit
+from screener.model.architecture import CLASS_NAMES, WIDE_RESNET50_2, Architecture
+from screener.model.network import Network, fake_logit
 
 TINY = Architecture("tiny", blocks=(1, 2, 1, 1), inner_width=8, outer_width=4, stem_width=4)
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from screener.model.network import WIDE_RESNET50_2, Architecture, Network
-from screener.model.widening import NO_COPIES, Copies, Widening, each_once, narrow, widen
+from screener.model.architecture import WIDE_RESNET50_2, Architecture
+from screener.model.copies import NO_COPIES, Copies, Widening
+from screener.model.network import Network
+from screener.model.widening import each_once, narrow, widen
 
 from .test_network import TINY, pictures, randomise, tiny_network
 

@@ -16,7 +16,8 @@ from torchvision.models.resnet import Bottleneck, ResNet
 
 from screener.checkpoint import backbone_fingerprint, load_checkpoint, save_checkpoint
 from screener.errors import CheckpointError
-from screener.model.network import WIDE_RESNET50_2, Architecture, Network
+from screener.model.architecture import WIDE_RESNET50_2, Architecture
+from screener.model.network import Network
 from screener.model.preprocessing import Preprocessing
 from screener.training.backbones import architecture_of, published_backbone
 

@@ -13,9 +13,9 @@ from builders import FROM_TINY, TINY, TINY_PREPROCESSING, WIDE, tiny_contract, t
 from screener.checkpoint import Calibration, Checkpoint, backbone_fingerprint, load_checkpoint, save_checkpoint
 from screener.checkpoint.storage import STORAGES
 from screener.errors import DatasetError
+from screener.model.copies import Copies, Widening
 from screener.model.network import Head
 from screener.model.preprocessing import Preprocessing
-from screener.model.widening import Copies, Widening
 from screener.training.fold_parts import Part, parts_of
 from screener.training.folds import FoldRow
 from screener.training.head_checkpoint import (
