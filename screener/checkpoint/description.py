@@ -23,7 +23,7 @@ def describe(checkpoint: Checkpoint) -> list[tuple[str, str]]:
         ("sha256", checkpoint.sha256),
         ("made by", f"screener {contract.code_version}, format version {contract.format_version}"),
         ("architecture", architecture_in_words(contract)),
-        ("weights", f"{sum(tensor.numel() for tensor in checkpoint.distinct.values()) / 1e6:.1f} million"),
+        ("weights", f"{sum(values.size for values in checkpoint.weights.values()) / 1e6:.1f} million"),
         ("backbone", f"up to {contract.split_point}, fingerprint {contract.backbone_fingerprint}"),
         ("answers", " or ".join(contract.class_names)),
         ("face crop", _face_crop(contract)),

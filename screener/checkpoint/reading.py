@@ -15,11 +15,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
-import torch
+import numpy as np
 from safetensors import SafetensorError, safe_open
-from torch import Tensor
 
-from screener.checkpoint.tensors import Layout
+from screener.checkpoint.tensors import Array, Layout, as_array
 from screener.errors import CheckpointError
 
 LARGEST_HEADER_BYTES = 16 * 2**20
@@ -56,24 +55,24 @@ class StoredCheckpoint:
         slices = {name: self._handle.get_slice(name) for name in self._handle.keys()}  # noqa: SIM118 - the handle is no mapping
         return {name: (str(part.get_dtype()), tuple(part.get_shape())) for name, part in slices.items()}
 
-    def tensors(self) -> dict[str, Tensor]:
+    def tensors(self) -> dict[str, Array]:
         """Every tensor as stored, scales included; call after checking the layout.
 
         Copies, because safetensors' tensors may be mapped from the file, which can change or vanish.
         """
-        return {name: self._handle.get_tensor(name).clone() for name in self._handle.keys()}  # noqa: SIM118 - the handle is no mapping
+        return {name: np.array(self._handle.get_tensor(name)) for name in self._handle.keys()}  # noqa: SIM118 - the handle is no mapping
 
 
-def seal(contract: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
+def seal(contract: Mapping[str, Any], tensors: Mapping[str, Any]) -> str:
     """SHA-256 over a contract as plain values and over tensors as stored: name, type, shape and bytes, by name.
 
     Guards against accidents, not against attackers, who could replace it too.
     """
     digest = hashlib.sha256(json.dumps(contract, sort_keys=True, ensure_ascii=True, allow_nan=False).encode())
     for name in sorted(tensors):
-        tensor = tensors[name].contiguous()
-        digest.update(f"\n{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+        values = as_array(tensors[name])
+        digest.update(f"\n{name} torch.{values.dtype} {tuple(values.shape)}\n".encode())  # as files were sealed from the beginning
+        digest.update(values.reshape(-1).view(np.uint8).data)
     return digest.hexdigest()
 
 
@@ -86,7 +85,7 @@ def open_checkpoint(path: Path) -> Iterator[StoredCheckpoint]:
     try:
         _require_safetensors(path)
         # The absolute path, so that a name like an option or a URL is still a file.
-        with safe_open(os.path.abspath(path), framework="pt", device="cpu") as handle:
+        with safe_open(os.path.abspath(path), framework="np") as handle:
             yield StoredCheckpoint(handle)
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}") from error

@@ -9,20 +9,28 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from safetensors.torch import save as to_safetensors
-from torch import Tensor
+from safetensors.numpy import save as to_safetensors
 
 from screener.checkpoint.contract import Contract
 from screener.checkpoint.json_fields import refuse
 from screener.checkpoint.reading import METADATA_KEY, SEAL, open_checkpoint, seal
 from screener.checkpoint.storage import DEFAULT_STORAGE, Storage, exact_storage, from_stored, to_stored
 from screener.checkpoint.store import Checkpoint, load_checkpoint
-from screener.checkpoint.tensors import HEAD, backbone_fingerprint, expected_shapes, require_shapes, require_values, shapes_of, weights_of
+from screener.checkpoint.tensors import (
+    HEAD,
+    Array,
+    backbone_fingerprint,
+    expected_shapes,
+    require_shapes,
+    require_values,
+    shapes_of,
+    weights_of,
+)  # fmt: skip
 from screener.checkpoint.upgrading import FORMAT_VERSION
 from screener.errors import CheckpointError, OutputError
 from screener.model.copies import BACKBONE, NO_COPIES
-from screener.model.widening import each_once
 from screener.runtime.files import write_whole
 
 SUFFIX = ".safetensors"
@@ -45,7 +53,7 @@ def require_checkpoint_name(path: Path) -> None:
         raise OutputError(f"{path}: expected the name of a checkpoint, which ends in {SUFFIX}, such as {path.with_name(f'own{SUFFIX}')}")
 
 
-def save_checkpoint(path: str | Path, contract: Contract, state: Mapping[str, Tensor], *, storage: Storage = DEFAULT_STORAGE) -> None:
+def save_checkpoint(path: str | Path, contract: Contract, state: Mapping[str, Any], *, storage: Storage = DEFAULT_STORAGE) -> None:
     """Write a checkpoint atomically: `path` always holds either its old content or the whole new file.
 
     state: as from `Network.state_dict()`, with the distinct channels described by `contract.copies`, or of the whole architecture; then its
@@ -73,7 +81,7 @@ def save_contract(path: str | Path, contract: Contract, weights: str | Path) -> 
             refuse(field, f"{present!r}, which the weights in {weights} were made with", wanted)
     with open_checkpoint(Path(weights)) as file:
         is_old = file.contract_and_seal()[0]["format_version"] != FORMAT_VERSION
-        stored = to_stored(source.distinct, exact_storage(source.distinct)) if is_old else file.tensors()
+        stored = to_stored(source.weights, exact_storage(source.weights)) if is_old else file.tensors()
     figures = {**contract.figures, SAME_WEIGHTS: sorted(scored_alike(source))}
     _write(Path(path), replace(contract, figures=figures), stored)
 
@@ -84,7 +92,7 @@ def scored_alike(checkpoint: Checkpoint) -> set[str]:
     return {checkpoint.sha256, *(map(str, earlier) if isinstance(earlier, list) else ())}
 
 
-def attach_head(backbone: Checkpoint, head_state: Mapping[str, Tensor], fingerprint: str) -> dict[str, Tensor]:
+def attach_head(backbone: Checkpoint, head_state: Mapping[str, Any], fingerprint: str) -> dict[str, Array]:
     """A backbone's weights and another head -> the state of a whole network, for `save_checkpoint`.
 
     head_state: the `head.` tensors, and optionally the `locator.` tensors, with their names in a whole network. fingerprint: of the
@@ -100,23 +108,27 @@ def attach_head(backbone: Checkpoint, head_state: Mapping[str, Tensor], fingerpr
     head = weights_of(head_state)
     for name, tensor in head.items():
         require_values(name, tensor)
-    state = {name: tensor for name, tensor in backbone.state.items() if not name.startswith(HEAD)} | head
+    state = {name: values for name, values in weights_of(backbone.state).items() if not name.startswith(HEAD)} | head
     require_shapes(shapes_of(state), backbone.contract.architecture)
     return state
 
 
-def _each_once(contract: Contract, weights: dict[str, Tensor]) -> tuple[Contract, dict[str, Tensor]]:
+def _each_once(contract: Contract, weights: dict[str, Array]) -> tuple[Contract, dict[str, Array]]:
     """The contract with its copies, and the weights of the distinct channels."""
     shapes = shapes_of(weights)
     if contract.copies != NO_COPIES and shapes != expected_shapes(contract.architecture):
         require_shapes(shapes, contract.architecture, contract.copies)
         return contract, weights
     require_shapes(shapes, contract.architecture)
-    copies, distinct = each_once(weights, contract.architecture)
-    return replace(contract, copies=copies), distinct
+    import torch
+
+    from screener.model.widening import each_once
+
+    copies, distinct = each_once({name: torch.from_numpy(values) for name, values in weights.items()}, contract.architecture)
+    return replace(contract, copies=copies), weights_of(distinct)
 
 
-def _write(target: Path, contract: Contract, stored: Mapping[str, Tensor]) -> None:
+def _write(target: Path, contract: Contract, stored: Mapping[str, Array]) -> None:
     fields = Contract.from_dict(contract.to_dict()).to_dict()
     text = json.dumps({**fields, SEAL: seal(fields, stored)}, ensure_ascii=True, allow_nan=False)
     write_whole(target, to_safetensors(dict(stored), metadata={METADATA_KEY: text}), follow=False)

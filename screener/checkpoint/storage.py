@@ -1,16 +1,16 @@
-"""How tensors are stored: as float32, as float16, or in 8 bits with a scale for each output channel.
+"""How weights are stored: as float32, as float16, or in 8 bits with a scale for each output channel.
 
-Knows tensors and the names of convolutions. Does not know architectures, files or contracts.
+Knows arrays and the names of convolutions. Does not know architectures, files or contracts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
-import torch
-from torch import Tensor
+import numpy as np
 
-from screener.checkpoint.tensors import HEAD, Layout, require_values
+from screener.checkpoint.tensors import HEAD, Array, Layout, as_array, require_values
 from screener.errors import CheckpointError
 
 SCALE = ".scale"
@@ -33,31 +33,34 @@ Storage = str | Mapping[str, str]
 """A key of STORAGES, or `float32`, `float16` or `int8` for each convolution by name, with DEFAULT_STORAGE for the others."""
 
 
-def to_stored(weights: Mapping[str, Tensor], storage: Storage) -> dict[str, Tensor]:
-    """float32 weights -> the tensors of a file. Raises CheckpointError if a value is not finite."""
-    stored: dict[str, Tensor] = {}
-    for name, tensor in weights.items():
-        require_values(name, tensor)
-        stored |= _WRITERS[_kind_of(name, tensor, storage)](name, tensor)
+def to_stored(weights: Mapping[str, Any], storage: Storage) -> dict[str, Array]:
+    """float32 weights, arrays or tensors -> the arrays of a file. Raises CheckpointError if a value is not finite."""
+    stored: dict[str, Array] = {}
+    for name, values in weights.items():
+        require_values(name, values)
+        array = as_array(values)
+        stored |= _WRITERS[_kind_of(name, array, storage)](name, array)
     return stored
 
 
-def from_stored(stored: Mapping[str, Tensor], prefix: str = "") -> dict[str, Tensor]:
-    """Tensors of a file whose layout was checked -> float32 tensors. Raises CheckpointError if a value is not finite."""
+def from_stored(stored: Mapping[str, Any], prefix: str = "") -> dict[str, Array]:
+    """What a file holds, its layout checked -> float32 arrays. Raises CheckpointError if a value is not finite."""
+    stored = {name: as_array(values) for name, values in stored.items()}
     scales = {name + SCALE for name in stored} & stored.keys()
-    state: dict[str, Tensor] = {}
+    state: dict[str, Array] = {}
     for name in sorted(stored.keys() - scales):
         if not name.startswith(prefix):
             continue
         if name + SCALE in scales:
             scale = stored[name + SCALE]
             # Ensures that no 8-bit number becomes infinite either.
-            require_values(name + SCALE, scale * ABOVE_LARGEST)
-            if not bool((scale > 0).all()):
+            with np.errstate(over="ignore"):
+                require_values(name + SCALE, scale * np.float32(ABOVE_LARGEST))
+            if not (scale > 0).all():
                 raise CheckpointError(f"tensor {name + SCALE}: expected scales above 0, got {float(scale.min()):g}")
             state[name] = dequantise(stored[name], scale)
         else:
-            state[name] = stored[name].float()
+            state[name] = stored[name].astype(np.float32, copy=False)
             require_values(name, state[name])
     return state
 
@@ -77,39 +80,42 @@ def named_shapes(layout: Layout) -> dict[str, tuple[int, ...]]:
     return {name: shape for name, (_, shape) in layout.items() if name not in scales}
 
 
-def exact_storage(weights: Mapping[str, Tensor]) -> dict[str, str]:
+def exact_storage(weights: Mapping[str, Any]) -> dict[str, str]:
     """For each convolution the smallest storage that restores its exact values."""
+    convolutions = {name: as_array(values) for name, values in weights.items() if len(values.shape) == 4}
     return {
-        name: next((kind for kind in ("int8", "float16") if _is_exact(kind, name, tensor)), "float32")
-        for name, tensor in weights.items()
-        if tensor.dim() == 4
+        name: next((kind for kind in ("int8", "float16") if _is_exact(kind, name, values)), "float32")
+        for name, values in convolutions.items()
     }
 
 
-def _is_exact(kind: str, name: str, tensor: Tensor) -> bool:
+def _is_exact(kind: str, name: str, values: Array) -> bool:
     """Bit by bit, because a fingerprint depends on the sign of a zero."""
-    back = from_stored(_WRITERS[kind](name, tensor))[name]
-    return torch.equal(back.view(torch.int32), tensor.view(torch.int32))
+    back = from_stored(_WRITERS[kind](name, values))[name]
+    return np.array_equal(back.view(np.int32), values.view(np.int32))
 
 
-def _kind_of(name: str, tensor: Tensor, storage: Storage) -> str:
-    if tensor.dim() != 4:
+def _kind_of(name: str, values: Array, storage: Storage) -> str:
+    if values.ndim != 4:
         return "float32"
     return STORAGES[storage](name) if isinstance(storage, str) else storage.get(name) or STORAGES[DEFAULT_STORAGE](name)
 
 
-def _as_float16(name: str, tensor: Tensor) -> dict[str, Tensor]:
-    half = tensor.half()
-    return {name: half if bool(torch.isfinite(half).all()) else tensor}
+def _as_float16(name: str, values: Array) -> dict[str, Array]:
+    with np.errstate(over="ignore"):
+        half = values.astype(np.float16)
+    return {name: half if np.isfinite(half).all() else values}
 
 
-def _as_int8(name: str, tensor: Tensor) -> dict[str, Tensor]:
-    values, scale = quantise(tensor)
-    return {name: values, name + SCALE: scale} if bool(torch.isfinite(scale * ABOVE_LARGEST).all()) else {name: tensor}
+def _as_int8(name: str, values: Array) -> dict[str, Array]:
+    quantised, scale = quantise(values)
+    with np.errstate(over="ignore"):
+        fits = np.isfinite(scale * np.float32(ABOVE_LARGEST)).all()
+    return {name: quantised, name + SCALE: scale} if fits else {name: values}
 
 
-_WRITERS: dict[str, Callable[[str, Tensor], dict[str, Tensor]]] = {
-    "float32": lambda name, tensor: {name: tensor},
+_WRITERS: dict[str, Callable[[str, Array], dict[str, Array]]] = {
+    "float32": lambda name, values: {name: values},
     "float16": _as_float16,
     "int8": _as_int8,
 }
@@ -127,18 +133,18 @@ SMALLEST_SCALE = 2.0**-96
 """Keeps the scale of channels that are zero, or practically zero, above 0."""
 
 
-def quantise(weights: Tensor) -> tuple[Tensor, Tensor]:
-    """(C, ...) finite float32 -> (C, ...) int8 and (C,) float32 scales."""
-    rows = weights.detach().reshape(weights.shape[0], -1)
-    scale = (rows.abs().amax(1) / LARGEST).clamp_min(SMALLEST_SCALE)
+def quantise(weights: Any) -> tuple[Array, Array]:
+    """(C, ...) finite float32, an array or a tensor -> (C, ...) int8 and (C,) float32 scales."""
+    values = as_array(weights)
+    rows = values.reshape(len(values), -1)
+    scale = np.maximum(np.abs(rows).max(1) / np.float32(LARGEST), np.float32(SMALLEST_SCALE))
     # Cut to 16 significant bits, so that the product with a 7-bit number is exact in float32, and so is the way back: repeated rounding
     # cannot drift.
-    scale = (scale.view(torch.int32) & ~0xFF).view(torch.float32)
-    rounded = (rows / scale[:, None]).round_().clamp_(-LARGEST, LARGEST)
-    return rounded.to(torch.int8).reshape(weights.shape), scale
+    scale = (scale.view(np.int32) & ~0xFF).view(np.float32)
+    rounded = np.clip(np.rint(rows / scale[:, None]), -LARGEST, LARGEST)
+    return rounded.astype(np.int8).reshape(values.shape), scale
 
 
-def dequantise(quantised: Tensor, scale: Tensor) -> Tensor:
+def dequantise(quantised: Array, scale: Array) -> Array:
     """(C, ...) int8 and (C,) float32 scales -> (C, ...) float32."""
-    # In two steps, because multiplying int8 by float32 in one is half as fast.
-    return quantised.to(torch.float32).mul_(scale.reshape(-1, *[1] * (quantised.dim() - 1)))
+    return quantised.astype(np.float32) * scale.reshape(-1, *[1] * (quantised.ndim - 1))

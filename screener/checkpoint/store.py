@@ -6,26 +6,27 @@ Knows the file, the contract and the weights together. Does not choose devices, 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from screener.checkpoint.contract import Contract
 from screener.checkpoint.json_fields import to_plain
 from screener.checkpoint.localisation import FIGURE, localisation_of
 from screener.checkpoint.reading import SEAL, open_checkpoint, seal
 from screener.checkpoint.storage import from_stored, named_shapes
-from screener.checkpoint.tensors import backbone_fingerprint, empty_network, require_shapes, shapes_of
+from screener.checkpoint.tensors import Array, as_array, backbone_fingerprint, require_shapes, shapes_of
 from screener.checkpoint.upgrading import FORMAT_VERSION
 from screener.errors import CheckpointError
 from screener.model.copies import NO_COPIES
-from screener.model.network import Backbone, Network
-from screener.model.widening import each_once, widen
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from screener.model.network import Backbone, Network
 
 PACKAGE_FOLDER = Path(__file__).resolve().parent.parent
 DEFAULT_NAME = "default.safetensors"
@@ -38,18 +39,30 @@ Note = Callable[[str, str], None]
 class Checkpoint:
     """Weights and the contract for their use.
 
-    distinct: float32 tensors on the CPU with the names of `Network.state_dict()`, each channel once, as described by `contract.copies`.
-    path: where it was read from. sha256: of that file.
+    weights: float32 arrays, or tensors that become arrays, with the names of `Network.state_dict()`, each channel once, as described by
+    `contract.copies`. path: where it was read from. sha256: of that file.
     """
 
     contract: Contract
-    distinct: dict[str, Tensor]
+    weights: Mapping[str, Any]
     path: Path | None
     sha256: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "weights", {name: as_array(values) for name, values in self.weights.items()})
+
+    @cached_property
+    def distinct(self) -> dict[str, Tensor]:
+        """The weights as tensors of PyTorch, which share their memory."""
+        import torch
+
+        return {name: torch.from_numpy(values) for name, values in self.weights.items()}
 
     @property
     def state(self) -> dict[str, Tensor]:
         """The weights of the whole network in the contract's architecture, with copies expanded anew at each call."""
+        from screener.model.widening import widen
+
         return self.distinct if self.contract.copies == NO_COPIES else widen(self.distinct, self.contract.copies)
 
     def build_network(self, *, trainable: bool = False) -> Network:
@@ -58,9 +71,15 @@ class Checkpoint:
         Its weights share memory with `distinct` and take no gradients; `trainable=True` copies them and enables gradients. Raises
         CheckpointError if the weights do not fit the architecture.
         """
+        import torch
+
+        from screener.model.network import Network
+
         contract = self.contract
-        network = empty_network(contract.architecture, contract.copies)
-        require_shapes(shapes_of(self.distinct), contract.architecture, contract.copies)
+        backbone, head = contract.copies.narrowed(contract.architecture)
+        with torch.device("meta"):
+            network = Network(backbone, head=head)
+        require_shapes(shapes_of(self.weights), contract.architecture, contract.copies)
         weights = {name: tensor.clone() for name, tensor in self.distinct.items()} if trainable else self.distinct
         network.load_state_dict(weights, strict=True, assign=True)
         return network.requires_grad_(trainable).eval()
@@ -126,6 +145,8 @@ def verify_checkpoint(path: str | Path | None = None) -> list[tuple[str, str]]:
     checkpoint = _load(path, lambda check, result: results.append((check, result)))
     if "fingerprint" not in dict(results):
         results.append(("fingerprint", require_fingerprint(checkpoint)))
+    import torch
+
     size = checkpoint.contract.preprocessing.input_size
     with torch.inference_mode():
         logits = checkpoint.build_network()(torch.zeros(1, 3, size, size))
@@ -141,7 +162,7 @@ def require_fingerprint(checkpoint: Checkpoint) -> str:
     Takes longer than the rest of loading, and detects a file that was made wrongly rather than one that was damaged, so a scan skips it.
     """
     said = checkpoint.contract.backbone_fingerprint
-    actual = backbone_fingerprint(checkpoint.distinct, checkpoint.contract.copies)
+    actual = backbone_fingerprint(checkpoint.weights, checkpoint.contract.copies)
     if actual != said:
         place = f"{checkpoint.path}: " if checkpoint.path else ""
         raise CheckpointError(
@@ -170,7 +191,7 @@ def _load(path: str | Path | None, note: Note) -> Checkpoint:
             if version == FORMAT_VERSION:
                 note("seal", _require_seal(values, tensors, said))
             weights = from_stored(tensors)
-            note("values", f"{sum(tensor.numel() for tensor in weights.values()):,} numbers, all finite")
+            note("values", f"{sum(values.size for values in weights.values()):,} numbers, all finite")
         with source.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         note("sha256", sha256)
@@ -179,11 +200,13 @@ def _load(path: str | Path | None, note: Note) -> Checkpoint:
         return checkpoint
     # Files of version 1 have no hash to check, and contain their copies.
     note("fingerprint", require_fingerprint(checkpoint))
-    copies, distinct = each_once(weights, contract.architecture)
+    from screener.model.widening import each_once
+
+    copies, distinct = each_once(checkpoint.distinct, contract.architecture)
     return Checkpoint(replace(contract, copies=copies), distinct, source, sha256)
 
 
-def _require_seal(contract: dict[str, Any], tensors: dict[str, Tensor], said: Any) -> str:
+def _require_seal(contract: dict[str, Any], tensors: dict[str, Array], said: Any) -> str:
     """Raise CheckpointError unless the seal in the file matches contract and tensors; returns the result in words."""
     found = seal(contract, tensors)
     if found != said:

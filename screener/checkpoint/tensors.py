@@ -1,6 +1,7 @@
 """The weights of a network: which names, shapes and values are valid, and the fingerprint of a backbone.
 
-Knows tensors and architectures. Does not know files, contracts or how weights are stored.
+Knows arrays and architectures; PyTorch's tensors are accepted and never needed, so that a scan can do without it. Does not know files,
+contracts or how weights are stored.
 """
 
 from __future__ import annotations
@@ -8,17 +9,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from screener.errors import CheckpointError
-from screener.model.architecture import Architecture
+from screener.model.architecture import Architecture, tensor_shapes
 from screener.model.copies import BACKBONE, NO_COPIES, Copies
-from screener.model.network import Network
-from screener.model.widening import repeated
 
 HEAD = "head."
+
+FLOATING = ("float", "bfloat")
+"""Beginnings of the names of floating-point types."""
 
 UNSTORED = "num_batches_tracked"
 """Batch norm's counter, which affects no result; a state may be loaded without it."""
@@ -27,18 +30,18 @@ Layout = dict[str, tuple[str, tuple[int, ...]]]
 """Name -> safetensors' type ("F32", "F16" or "I8") and shape."""
 
 
-def empty_network(architecture: Architecture, copies: Copies = NO_COPIES) -> Network:
-    """A network with each distinct channel once, with shapes but no memory for its weights."""
-    backbone, head = copies.narrowed(architecture)
-    with torch.device("meta"):
-        return Network(backbone, head=head)
+Array = NDArray[Any]
+
+
+def as_array(values: Any) -> Array:
+    """An array, or a tensor of PyTorch on any device, as an array, contiguous in memory; without a copy where that can be."""
+    return np.ascontiguousarray(values if isinstance(values, np.ndarray) else values.detach().cpu().numpy())
 
 
 @cache
 def expected_shapes(architecture: Architecture, copies: Copies = NO_COPIES) -> dict[str, tuple[int, ...]]:
     """Name -> shape of every tensor that a state must have."""
-    state = empty_network(architecture, copies).state_dict()
-    return {name: tuple(t.shape) for name, t in state.items() if not name.endswith(UNSTORED)}
+    return tensor_shapes(*copies.narrowed(architecture))
 
 
 def require_shapes(actual: Mapping[str, tuple[int, ...]], architecture: Architecture, copies: Copies = NO_COPIES) -> None:
@@ -54,32 +57,33 @@ def require_shapes(actual: Mapping[str, tuple[int, ...]], architecture: Architec
             raise CheckpointError(f"tensor {name}: expected shape {shape} for {kind}, got {actual[name]}")
 
 
-def shapes_of(state: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
+def shapes_of(state: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
     """Name -> shape."""
-    return {name: tuple(tensor.shape) for name, tensor in state.items()}
+    return {name: tuple(values.shape) for name, values in state.items()}
 
 
-def require_values(name: str, tensor: Tensor) -> None:
-    """Raise CheckpointError unless all values of a float32 tensor are finite, and those of a variance not negative."""
-    if not bool(torch.isfinite(tensor).all()):
-        raise CheckpointError(f"tensor {name}: holds NaN or infinite values, {int((~torch.isfinite(tensor)).sum())} of {tensor.numel()}")
-    if name.endswith("running_var") and bool((tensor < 0).any()):
+def require_values(name: str, values: Any) -> None:
+    """Raise CheckpointError unless all of the float32 values are finite, and those of a variance not negative."""
+    array = as_array(values)
+    if not (sound := np.isfinite(array)).all():
+        raise CheckpointError(f"tensor {name}: holds NaN or infinite values, {int((~sound).sum())} of {array.size}")
+    if name.endswith("running_var") and (array < 0).any():
         raise CheckpointError(f"tensor {name}: holds a negative variance")
 
 
-def weights_of(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """A network's state -> its weights as float32 on the CPU, without batch norm's counters. Raises CheckpointError for other types."""
+def weights_of(state: Mapping[str, Any]) -> dict[str, Array]:
+    """A network's state -> its weights as float32, without batch norm's counters. Raises CheckpointError for other types."""
     weights = {}
-    for name, tensor in state.items():
+    for name, values in state.items():
         if name.endswith(UNSTORED):
             continue
-        if not tensor.is_floating_point():
-            raise CheckpointError(f"tensor {name}: expected floating point, got {tensor.dtype}")
-        weights[name] = tensor.detach().to("cpu", torch.float32).contiguous()
+        if not str(values.dtype).removeprefix("torch.").startswith(FLOATING):
+            raise CheckpointError(f"tensor {name}: expected floating point, got {values.dtype}")
+        weights[name] = as_array(values if isinstance(values, np.ndarray) else values.float()).astype(np.float32, copy=False)
     return weights
 
 
-def backbone_fingerprint(state: Mapping[str, Tensor], copies: Copies = NO_COPIES) -> str:
+def backbone_fingerprint(state: Mapping[str, Any], copies: Copies = NO_COPIES) -> str:
     """SHA-256 over the names, shapes and float32 values of the `backbone.` tensors, in the order of their names, with all copies expanded.
 
     So it identifies the backbone, however its file stores it. copies: how often each channel of `state` occurs. Computed on the values as
@@ -88,7 +92,16 @@ def backbone_fingerprint(state: Mapping[str, Tensor], copies: Copies = NO_COPIES
     digest = hashlib.sha256()
     for name in sorted(state):
         if name.startswith(BACKBONE) and not name.endswith(UNSTORED):
-            values = repeated(state[name].detach().to("cpu", torch.float32), *copies.of(name)).contiguous()
+            values = _repeated(as_array(state[name]).astype(np.float32, copy=False), *copies.of(name))
             digest.update(f"{name} {tuple(values.shape)}\n".encode())
-            digest.update(values.numpy().astype("<f4", copy=False).data)
+            digest.update(np.ascontiguousarray(values, "<f4").data)
     return digest.hexdigest()
+
+
+def _repeated(values: Array, written: int, read: int) -> Array:
+    """`widening.repeated`, bit by bit, of an array."""
+    if values.ndim and written > 1:
+        values = np.repeat(values, written, 0)
+    if values.ndim > 1 and read > 1:
+        values = np.repeat(values, read, 1) / np.float32(read)
+    return values

@@ -47,19 +47,19 @@ def backbone_from_state(published: Mapping[str, Tensor], name: str) -> Checkpoin
     something else.
     """
     weights = weights_of(published)
-    architecture = architecture_of(weights)
+    architecture = architecture_of(published)
     shapes = expected_shapes(architecture)
     known = {key: key.removeprefix("backbone.").removeprefix("head.") for key in shapes if not key.startswith(UNTRAINED)}
     if missing := [name for name in known.values() if name not in weights]:
         raise CheckpointError(f"tensor {missing[0]}: missing ({len(missing)} missing in all); give a whole state dict")
     generator = torch.Generator().manual_seed(0)
-    state = {key: weights[known[key]] if key in known else _untrained(key, shape, generator) for key, shape in shapes.items()}
-    for key, tensor in state.items():
-        require_values(key, tensor)
+    state = {key: weights[known[key]] if key in known else _untrained(key, shape, generator).numpy() for key, shape in shapes.items()}
+    for key, values in state.items():
+        require_values(key, values)
     require_shapes(shapes_of(state), architecture)
     digest = hashlib.sha256()
     for key in sorted(state):
-        digest.update(state[key].numpy().data)
+        digest.update(state[key].data)
     return Checkpoint(_contract(name, architecture, backbone_fingerprint(state)), state, None, digest.hexdigest())
 
 

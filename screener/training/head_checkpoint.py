@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -51,7 +52,7 @@ def as_stored(head: Mapping[str, Tensor]) -> State:
     """A `Head.state_dict()` as it will be read back from the checkpoint, so that figures are measured on the weights that are shipped."""
     weights = {HEAD + name: tensor for name, tensor in head.items() if tensor.is_floating_point()}
     back = from_stored(to_stored(weights, DEFAULT_STORAGE))
-    return {name.removeprefix(HEAD): tensor for name, tensor in back.items()}
+    return {name.removeprefix(HEAD): torch.from_numpy(values) for name, values in back.items()}
 
 
 def preprocessing_for(fold: FeatureFold, backbone: Checkpoint) -> Preprocessing:

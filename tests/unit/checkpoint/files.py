@@ -54,7 +54,7 @@ def write_version_1(path: Path, contract: Contract, whole: Mapping[str, Tensor],
         if name.endswith("num_batches_tracked"):
             continue
         if in_8_bits and tensor.dim() == 4:
-            tensors[name], tensors[f"{name}.scale"] = quantise(tensor)
+            tensors[name], tensors[f"{name}.scale"] = (torch.from_numpy(values) for values in quantise(tensor))
         else:
             tensors[name] = tensor.to(torch.float32).clone()
     fields = {**contract.to_dict(), "format_version": 1, "backbone_fingerprint": backbone_fingerprint(from_stored(tensors))}
