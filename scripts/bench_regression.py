@@ -10,49 +10,32 @@ on an idle machine. Does not compare memory (`measure_memory.py`) or output.
 from __future__ import annotations
 
 import argparse
-import os
-import resource
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from statistics import median
-from typing import NamedTuple
+
+from whole_processes import Spent, spent
 
 from screener.bench import SIZES_WH, make_clip
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
-class Spent(NamedTuple):
-    """Seconds of one process, its children included."""
-
-    wall: float
-    cpu: float
-
-
-def spent(tree: Path, arguments: list[str]) -> Spent:
+def run_of(tree: Path, arguments: list[str]) -> Spent:
     """One run of `screener ARGUMENTS` of a tree."""
-    before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     # Installed as editable, the package would be found where it was installed: the tree comes first, and the current folder with it.
-    environment = {**os.environ, "PYTHONPATH": str(tree)}
-    ended = subprocess.run(
-        [sys.executable, "-m", "screener", *arguments], cwd=tree, env=environment, capture_output=True, text=True, check=False
-    )
-    wall, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
-    if ended.returncode not in (0, 1, 3):
-        sys.exit(f"{tree}: screener {' '.join(arguments)} ended with {ended.returncode}: {ended.stderr}")
-    return Spent(wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    return spent([sys.executable, "-m", "screener", *arguments], (0, 1, 3), folder=tree, PYTHONPATH=str(tree))
 
 
 def ratios(now: Path, before: Path, arguments: list[str], pairs: int) -> list[Spent]:
     """Of each pair, now over before; which of the two comes first alternates. One run of each is not counted."""
-    spent(now, arguments), spent(before, arguments)
+    run_of(now, arguments), run_of(before, arguments)
     found = []
     for number in range(pairs):
         trees = (now, before) if number % 2 else (before, now)
-        times = {tree: spent(tree, arguments) for tree in trees}
+        times = {tree: run_of(tree, arguments) for tree in trees}
         found.append(Spent(times[now].wall / times[before].wall, times[now].cpu / times[before].cpu))
     return found
 

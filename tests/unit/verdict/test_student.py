@@ -8,6 +8,12 @@ from scipy.stats import t
 from screener.verdict.student import FEW, t_quantile
 
 
+@pytest.fixture(autouse=True)
+def not_remembered() -> None:
+    """What was computed before must not answer for what is computed now: the tests of mistakes fork from a process that ran all tests."""
+    t_quantile.cache_clear()
+
+
 @pytest.mark.parametrize("share", [0.6, 0.95, 0.995])
 @pytest.mark.parametrize("degrees", [1, 2, 3, 4, 5, 10, 11, FEW - 1, FEW, FEW + 1, FEW + 2, 100, 1001, 10**6])
 def test_quantiles(share: float, degrees: int) -> None:
