@@ -1,7 +1,7 @@
 """The weights of a network: which names, shapes and values are valid, and the fingerprint of a backbone.
 
-Knows arrays and architectures; PyTorch's tensors are accepted and never needed, so that a scan can do without it. Does not know files,
-contracts or how weights are stored.
+Knows arrays and architectures; PyTorch's tensors are accepted and never needed, so that a checkpoint is read without it. Does not know
+files, contracts or how weights are stored.
 """
 
 from __future__ import annotations
