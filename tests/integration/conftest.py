@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from builders import tiny_contract, tiny_network
 from command_line import JUDGED_FRAMES, NEVER_DECIDES, PASSES_ALL
-from face_media import FRAMES, pair, portrait, write_clip, write_picture
+from face_media import FRAMES, landscape, pair, portrait, write_clip, write_picture
 
 from screener import ScanSettings, Screener
 from screener.checkpoint import Calibration, OperatingPoint, save_checkpoint
@@ -44,3 +44,16 @@ def media(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def loaded(checkpoint: Path) -> Screener:
     """Loaded models whose threshold lets every face of these tests pass as genuine."""
     return Screener(ScanSettings(frames=JUDGED_FRAMES, threshold=PASSES_ALL, device="cpu", dtype="float32"), checkpoint)
+
+
+@pytest.fixture
+def inputs(media: Path, tmp_path: Path) -> Path:
+    """A folder of media, pictures, and a text with the name of a video."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for path in media.iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    (folder / "text.mp4").write_text("no video\n" * 30)
+    for number in range(6):
+        write_picture(folder / f"{number}.png", portrait(number) if number % 2 else landscape(128 + number))
+    return folder

@@ -13,24 +13,11 @@ from pathlib import Path
 import pytest
 from cluster_runs import by_name
 from command_line import run_command, run_here, start_command
-from face_media import landscape, portrait, write_picture
 
 needs_ray = pytest.mark.skipif(
     any(find_spec(name) is None for name in ("ray", "obstore", "pyarrow")), reason="the extra `cluster` is not installed"
 )
 FEW = ("--frames", "5", "--jsonl")
-
-
-@pytest.fixture
-def inputs(media: Path, tmp_path: Path) -> Path:
-    folder = tmp_path / "in"
-    folder.mkdir()
-    for path in media.iterdir():
-        (folder / path.name).write_bytes(path.read_bytes())
-    (folder / "text.mp4").write_text("no video\n" * 30)
-    for number in range(6):
-        write_picture(folder / f"{number}.png", portrait(number) if number % 2 else landscape(128 + number))
-    return folder
 
 
 @needs_ray

@@ -18,7 +18,6 @@ from typing import Any
 import pytest
 from cluster_runs import by_name
 from command_line import run_command, run_here, start_command
-from face_media import landscape, portrait, write_picture
 
 from screener.errors import SettingsError
 
@@ -27,18 +26,6 @@ pytestmark = pytest.mark.skipif(
 )
 PATIENCE_SECONDS = 120
 SCORED = ("--device", "cpu", "--frames", "5", "--jsonl")
-
-
-@pytest.fixture
-def inputs(media: Path, tmp_path: Path) -> Path:
-    folder = tmp_path / "in"
-    folder.mkdir()
-    for path in media.iterdir():
-        (folder / path.name).write_bytes(path.read_bytes())
-    (folder / "text.mp4").write_text("no video\n" * 30)
-    for number in range(6):
-        write_picture(folder / f"{number}.png", portrait(number) if number % 2 else landscape(128 + number))
-    return folder
 
 
 class Running:
