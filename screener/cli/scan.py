@@ -104,7 +104,8 @@ def scan(
         typer.Option("--workers", metavar="N", help="Inputs judged in parallel, with shared models; auto for as many as fit the cores."),
     ] = "1",
     detect_every: Annotated[
-        int | None, typer.Option("--detect-every", help="In dense sampling, detect faces in every Nth frame, and track them between (1).")
+        int | None,
+        typer.Option("--detect-every", help="Search at least every Nth frame whole for faces; the others quickly (4)."),
     ] = None,
     checkpoint: CheckpointOption = None,
     device: DeviceOption = None,

@@ -16,6 +16,11 @@ CELL_PX, STRIDE_PX = 12, 2
 """Receptive field and stride of PNet, in pixels of the reduced picture."""
 
 SAME_SCALE_IOU, SAME_FACE_IOU = 0.5, 0.7
+FOLLOWED_IOU = 0.5
+"""Of candidates that overlap by more than these, only the most confident one goes on: at one scale, at all scales, and where faces are
+followed, which needs fewer because the earlier positions are candidates too.
+"""
+
 REFINED_SIDE, SETTLED_SIDE = 24, 48
 """Input sides of RNet and ONet."""
 
@@ -31,17 +36,24 @@ class Found:
 
 @dataclass(frozen=True)
 class Rules:
-    """thresholds: minimum confidence after each network. factor: between consecutive scales. min_face_px: smallest face searched for."""
+    """thresholds: minimum confidence after each network. factor: between consecutive scales. min_face_px: smallest face searched for.
+    finest: number of the finest scales, which cost three quarters of all, that are left out where faces are followed.
+    """
 
     thresholds: tuple[float, float, float]
     factor: float
     min_face_px: int
+    finest: int = 2
 
     def scales(self, height: int, width: int) -> tuple[float, ...]:
         """From the one at which the smallest face fills a cell to the one at which the whole picture does."""
         first = CELL_PX / self.min_face_px
         count = 1 + math.floor(math.log(CELL_PX / (min(height, width) * first)) / math.log(self.factor) + 1e-9)
         return tuple(first * self.factor**n for n in range(max(0, count)))
+
+    def coarse_scales(self, height: int, width: int) -> tuple[float, ...]:
+        """Those of `scales` at which large faces are found."""
+        return self.scales(height, width)[self.finest :]
 
 
 class RunsNetworks(Protocol):
@@ -52,7 +64,7 @@ class RunsNetworks(Protocol):
         ...
 
     def follow(self, picture_rgb: NDArray[np.uint8], boxes_xyxy: NDArray[np.float32]) -> Found:
-        """The faces of one picture (H, W, 3) near their positions a moment ago, boxes (n, 4); the picture pyramid is not searched."""
+        """The faces of one picture (H, W, 3) near their positions a moment ago, boxes (n, 4), and large ones anywhere."""
         ...
 
 

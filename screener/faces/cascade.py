@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from screener.faces.area import AreaSums, Int64
 from screener.faces.candidates import (
     CELL_PX,
+    FOLLOWED_IOU,
     REFINED_SIDE,
     SAME_FACE_IOU,
     SAME_SCALE_IOU,
@@ -53,16 +54,19 @@ class Cascade:
         """See `RunsNetworks.follow`."""
         sums = AreaSums(picture_rgb)
         with self._networks.one() as networks:
-            return self._settled(networks, sums, self._refined(networks, sums, _squares(np.asarray(boxes_xyxy, np.float32))))
+            large = self._proposed(networks, sums, self._rules.coarse_scales(sums.height, sums.width), FOLLOWED_IOU)
+            candidates = np.concatenate([_squares(np.asarray(boxes_xyxy, np.float32)), large])
+            return self._settled(networks, sums, self._refined(networks, sums, candidates))
 
     def _found(self, networks: Networks, picture_rgb: NDArray[np.uint8]) -> Found:
         sums = AreaSums(picture_rgb)
-        return self._settled(networks, sums, self._refined(networks, sums, self._proposed(networks, sums)))
+        candidates = self._proposed(networks, sums, self._rules.scales(sums.height, sums.width), SAME_FACE_IOU)
+        return self._settled(networks, sums, self._refined(networks, sums, candidates))
 
-    def _proposed(self, networks: Networks, sums: AreaSums) -> Float32:
-        """Square boxes (K, 4) of all scales that PNet takes for faces."""
+    def _proposed(self, networks: Networks, sums: AreaSums, searched: tuple[float, ...], most_iou: float) -> Float32:
+        """Square boxes (K, 4) that PNet takes for faces at these scales, overlapping by at most `most_iou`."""
         boxes, certainties, shifts, numbers = [], [], [], []
-        for number, scale in enumerate(self._rules.scales(sums.height, sums.width)):
+        for number, scale in enumerate(searched):
             answers = _run(networks["pnet"], sums.reduced(*reduced_size(sums.height, sums.width, scale))[None])[0]
             sure = _certainty(answers[0]) >= self._rules.thresholds[0]
             rows, columns = np.nonzero(sure)
@@ -74,7 +78,7 @@ class Cascade:
             return np.zeros((0, 4), np.float32)
         found, sure_of, moved, scales = (np.concatenate(parts) for parts in (boxes, certainties, shifts, numbers))
         kept = _without_doubles(found, sure_of, SAME_SCALE_IOU, scales)
-        kept = kept[_without_doubles(found[kept], sure_of[kept], SAME_FACE_IOU)]
+        kept = kept[_without_doubles(found[kept], sure_of[kept], most_iou)]
         return _squares(found[kept] + moved[kept] * np.tile(found[kept, 2:] - found[kept, :2], 2))
 
     def _refined(self, networks: Networks, sums: AreaSums, boxes: Float32) -> Float32:

@@ -32,7 +32,13 @@ class FaceDetector(Protocol):
         ...
 
     def follow(self, picture_rgb: NDArray[np.uint8], faces: Sequence[FaceBox]) -> list[FaceBox]:
-        """The faces of a picture near their positions a moment ago. Cheaper than `detect`, with similar boxes, but finds no new faces."""
+        """The faces of a picture a moment after `faces` were found, most confident first. Cheaper than `detect`, with similar boxes, but
+        misses small faces that were not near there before.
+        """
+        ...
+
+    def is_small(self, face: FaceBox, size_wh: tuple[int, int]) -> bool:
+        """Whether `follow` may miss such a face of a picture of this size unless it is near where it was."""
         ...
 
     def contract(self) -> dict[str, Any]:

@@ -26,6 +26,9 @@ SECOND_LOOK_LONG_SIDE_PX = 1920
 MIN_FACE_PX = 20
 """Smallest face searched for, in pixels of the reduced picture."""
 
+COARSE_FACE_PX = 28
+"""Smallest face, in pixels of the reduced picture, that is surely found without the finest scales (`scripts/measure_following.py`)."""
+
 STAGE_THRESHOLDS = (0.6, 0.7, 0.7)
 SCALE_FACTOR = 0.709
 """Between consecutive scales, as published and as in facenet-pytorch."""
@@ -74,7 +77,7 @@ class MtcnnDetector:
         return found
 
     def follow(self, picture_rgb: NDArray[np.uint8], faces: Sequence[FaceBox]) -> list[FaceBox]:
-        """See `FaceDetector.follow`: only RNet and ONet, around the earlier positions."""
+        """See `FaceDetector.follow`: without the finest scales, and with the earlier positions as candidates."""
         picture = as_rgb(picture_rgb)
         small = _reduced(picture, self._long_side_px)
         if not faces or min(small.shape[:2]) < MIN_FACE_PX:
@@ -82,6 +85,10 @@ class MtcnnDetector:
         there_xy = np.array([small.shape[1] / picture.shape[1], small.shape[0] / picture.shape[0]], np.float32)
         boxes = np.stack([face.box_xyxy for face in faces]) * np.tile(there_xy, 2)
         return self._boxes(self._cascade.follow(small, boxes), picture.shape, small.shape)
+
+    def is_small(self, face: FaceBox, size_wh: tuple[int, int]) -> bool:
+        """See `FaceDetector.is_small`."""
+        return face.size_px * min(1.0, self._long_side_px / max(size_wh)) < COARSE_FACE_PX
 
     def _look(self, pictures: list[NDArray[np.uint8]], long_side_px: int) -> list[list[FaceBox]]:
         """Search pictures, batched by size."""

@@ -15,6 +15,7 @@ from torchvision.ops import batched_nms
 
 from screener.faces.candidates import (
     CELL_PX,
+    FOLLOWED_IOU,
     REFINED_SIDE,
     SAME_FACE_IOU,
     SAME_SCALE_IOU,
@@ -42,7 +43,7 @@ class TorchCascade:
         """See `RunsNetworks.find`."""
         with torch.inference_mode():
             sums = AreaSums(pictures_rgb, self._device)
-            pictures, boxes = self._proposals(sums, len(pictures_rgb))
+            pictures, boxes = self._proposals(sums, len(pictures_rgb), self._rules.scales(sums.height, sums.width), SAME_FACE_IOU)
             pictures, boxes = self._refined(sums, pictures, boxes)
             return _by_picture(*self._settled(sums, pictures, boxes), len(pictures_rgb))
 
@@ -50,13 +51,16 @@ class TorchCascade:
         """See `RunsNetworks.follow`."""
         with torch.inference_mode():
             sums = AreaSums(picture_rgb[None], self._device)
-            boxes = _squares(torch.from_numpy(np.asarray(boxes_xyxy, np.float32)).to(self._device))
+            _, large = self._proposals(sums, 1, self._rules.coarse_scales(sums.height, sums.width), FOLLOWED_IOU)
+            boxes = torch.cat([_squares(torch.from_numpy(np.asarray(boxes_xyxy, np.float32)).to(self._device)), large])
             pictures = torch.zeros(len(boxes), dtype=torch.int64, device=self._device)
             return _by_picture(*self._settled(sums, *self._refined(sums, pictures, boxes)), 1)[0]
 
-    def _proposals(self, sums: AreaSums, count: int) -> tuple[Tensor, Tensor]:
-        """Candidates of all scales: picture indices (K,), square boxes (K, 4). All scales are launched before any result is awaited."""
-        scales = self._rules.scales(sums.height, sums.width)
+    def _proposals(self, sums: AreaSums, count: int, scales: tuple[float, ...], most_iou: float) -> tuple[Tensor, Tensor]:
+        """Candidates of these scales, overlapping by at most `most_iou`: picture indices (K,), square boxes (K, 4).
+
+        All scales are launched before any result is awaited.
+        """
         if not scales:
             return torch.zeros(0, dtype=torch.int64, device=self._device), torch.zeros((0, 4), device=self._device)
         grids = [self._proposed(sums.reduced(*reduced_size(sums.height, sums.width, scale))) for scale in scales]
@@ -66,7 +70,7 @@ class TorchCascade:
         pictures, cells = torch.nonzero(certainties >= self._rules.thresholds[0], as_tuple=True)
         boxes, certainties, shifts = corners[cells], certainties[pictures, cells], answers[pictures, cells, 1:]
         kept = batched_nms(boxes, certainties, pictures * len(scales) + scale_numbers[cells], SAME_SCALE_IOU)
-        kept = kept[batched_nms(boxes[kept], certainties[kept], pictures[kept], SAME_FACE_IOU)]
+        kept = kept[batched_nms(boxes[kept], certainties[kept], pictures[kept], most_iou)]
         boxes, shifts = boxes[kept], shifts[kept]
         sides = (boxes[:, 2:] - boxes[:, :2]).repeat(1, 2)
         return pictures[kept], _squares(boxes + shifts * sides)

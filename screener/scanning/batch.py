@@ -214,7 +214,8 @@ def scan_all(
     left_out: int = 0,
 ) -> Batch:
     """Load the models and return the run; nothing is judged until its `run` is called. workers: None for as many as fit the cores."""
-    screener = Screener(settings, checkpoint)
+    # A journal may be continued with more inputs, whose scores are then computed alike.
+    screener = Screener(settings, checkpoint, once=len(inputs) == 1 and journal is None)
     if workers is None:
         workers = fitting_workers(len(inputs), screener.cores)
     screener.cores = max(1, screener.cores // workers)

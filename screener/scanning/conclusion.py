@@ -98,7 +98,7 @@ def _row(models: Models, found: Findings, outcome: str, coverage: str, reasons: 
         people=people,
         frames=found.evidence.attach(found.scores, lambda face: face.track_id in fakes and face.p_fake >= threshold),
         checkpoint=models.checkpoint.summary(),
-        settings={**models.settings.to_dict(), **models.scorer.ran_on()},
+        settings={**models.settings.to_dict(), **models.ran_on()},
         versions=versions(),
         timing_seconds={"decode": facts.decode_seconds, **found.seconds, "total": total},
         detail=found.failure.message if found.failure else "",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice, repeat, takewhile
 
 import cv2
 import numpy as np
@@ -19,14 +19,12 @@ from screener.model.preprocessing import Preprocessing, crop_face, sharpness
 from screener.record_stress import ChangedCrop
 from screener.records import FaceBox, FaceCrop, Frame, Scene
 from screener.runtime.side_by_side import side_by_side
+from screener.scanning.searching import Searching
 from screener.tracking.tracker import Observation, Tracker, observe
 from screener.verdict.judging import Sighting
 
 SCENE_PX = 640
 """Longer side of the small copy of a frame that a report shows."""
-
-INSTANT_SECONDS = 0.2
-"""Faces are followed from one frame to the next only over at most this time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,22 +77,13 @@ class Cropper:
         keeps_scenes: bool = False,
         changes: Callable[[Frame, FaceBox], tuple[ChangedCrop, ...]] | None = None,
     ) -> None:
-        """min_face_px, min_sharpness: a face below either is counted and not cropped. detect_every: if frames are at most an instant apart,
-        the whole picture is searched only in every n-th; in the others the known faces are followed. keeps_scenes: whether crops carry a
-        small copy of their frame. changes: makes the changed crops of a stress test.
+        """min_face_px, min_sharpness: a face below either is counted and not cropped. detect_every: see `Searching`. keeps_scenes: whether
+        crops carry a small copy of their frame. changes: makes the changed crops of a stress test.
         """
-        self._detector, self._contract = detector, contract
+        self._search, self._contract = Searching(detector, detect_every), contract
         self._min_face_px, self._min_sharpness = min_face_px, min_sharpness
-        self._detect_every = detect_every
         self._keeps_scenes, self._changes = keeps_scenes, changes
-        self._followed = 0
-        self._last: tuple[Frame, list[FaceBox]] | None = None
         self._following = Following()
-
-    @property
-    def may_be_shared(self) -> bool:
-        """Whether `glances` may run in several threads at once, because the faces found in a frame do not depend on the previous one."""
-        return self._detect_every == 1
 
     @property
     def sightings(self) -> dict[int, Sighting]:
@@ -114,26 +103,10 @@ class Cropper:
         return followed
 
     def glances(self, frames: Sequence[Frame]) -> Glances:
-        """The glance and crops of each frame, in any order of time. The crops' `track_id` is the index of the face in the
-        glance, from 0.
+        """The glance and crops of each frame of a group, which `Searching` searches by itself; groups may come in any order, and in several
+        threads at once. The crops' `track_id` is the index of the face in the glance, from 0.
         """
-        if self._detect_every > 1:
-            return [self._glance(frame, self._followed_or_found(frame)) for frame in frames]
-        found = self._detector.detect_all([frame.picture_rgb for frame in frames])
-        return [self._glance(frame, boxes) for frame, boxes in zip(frames, found, strict=True)]
-
-    def _followed_or_found(self, frame: Frame) -> list[FaceBox]:
-        """Follow the known faces; if one is lost, or there are none, search the whole picture."""
-        boxes: list[FaceBox] = []
-        if self._last is not None and self._followed + 1 < self._detect_every:
-            before, faces = self._last
-            if frame.size_wh == before.size_wh and 0 <= frame.pts_seconds - before.pts_seconds <= INSTANT_SECONDS:
-                boxes = self._detector.follow(frame.picture_rgb, faces)
-                boxes = boxes if len(boxes) == len(faces) else []
-        self._followed = self._followed + 1 if boxes else 0
-        boxes = boxes or self._detector.detect(frame.picture_rgb)
-        self._last = frame, boxes
-        return boxes
+        return [self._glance(frame, boxes) for frame, boxes in zip(frames, self._search.faces(frames), strict=True)]
 
     def _glance(self, frame: Frame, boxes: list[FaceBox]) -> tuple[Glance, list[FaceCrop]]:
         fates, crops = [], []
@@ -168,14 +141,20 @@ def _scene(frame: Frame) -> Scene:
 def glances_of(
     cropper: Cropper, frames: Iterator[Frame], at_once: int, threads: int, prepare: Callable[[], None]
 ) -> Generator[tuple[Glances, float]]:
-    """`Cropper.glances` for up to `at_once` frames at a time, in order, and the seconds it took.
+    """`Cropper.glances` for groups of `at_once` frames, in order, and the seconds each took.
 
-    threads: number of threads that process frames, if frames do not depend on each other. prepare: called first in each thread.
+    The first group has one frame, so that the first faces are there at once.
+
+    threads: how many groups are processed at once. prepare: called first in each thread.
     """
 
     def look(group: list[Frame]) -> tuple[Glances, float]:
         started = time.perf_counter()
         return cropper.glances(group), time.perf_counter() - started
 
-    groups = iter(lambda: list(islice(frames, at_once)), [])
-    return side_by_side(look, groups, threads if cropper.may_be_shared else 1, prepare)
+    return side_by_side(look, groups_of(frames, at_once), threads, prepare)
+
+
+def groups_of(frames: Iterator[Frame], at_once: int) -> Iterator[list[Frame]]:
+    """One frame, then `at_once` at a time."""
+    return takewhile(bool, (list(islice(frames, size)) for size in chain([1], repeat(at_once))))

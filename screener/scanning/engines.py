@@ -23,14 +23,15 @@ BESIDE = ".int8.onnx"
 """Suffix, after a checkpoint's stem, of the 8-bit model that is looked for beside it."""
 
 
-NARROW_WEIGHTS = 16_000_000
-"""Networks of up to so many weights are computed by OpenCV: the default weights have a third of that, Wide ResNet50-2 has four times as
-many, which PyTorch computes in half the time. `scripts/measure_engines.py` measures both.
+NARROW_WEIGHTS, FEW_FRAMES = 16_000_000, 64
+"""OpenCV computes networks of up to so many weights, for one input of up to so many frames. It is ready a second sooner than PyTorch, which
+then needs less time a face: half where the processor computes in bfloat16. The default weights have a third of that size, Wide ResNet50-2
+four times as many. `scripts/measure_engines.py` measures both.
 """
 
 
-def build_scorer(checkpoint: Checkpoint, settings: ScanSettings) -> Scorer:
-    """The scorer that the settings ask for.
+def build_scorer(checkpoint: Checkpoint, settings: ScanSettings, once: bool = False) -> Scorer:
+    """The scorer that the settings ask for. once: for a single input, where what starts quickly may be better than what computes quickly.
 
     Raises SettingsError for an engine that is unknown or incompatible with device or dtype, DeviceError if it is not installed, and
     CheckpointError if its model is missing or was made from other weights.
@@ -38,6 +39,8 @@ def build_scorer(checkpoint: Checkpoint, settings: ScanSettings) -> Scorer:
     name = settings.engine
     if name.endswith(MODEL_SUFFIX):
         engine: Engine = _onnxruntime_from(Path(name), checkpoint, settings)
+    elif name == "auto" and once and _starts_quickly(checkpoint, settings):
+        engine = _opencv(checkpoint, settings)
     elif name in ENGINES:
         engine = ENGINES[name](checkpoint, settings)
     else:
@@ -50,21 +53,28 @@ def model_beside(checkpoint: Checkpoint) -> Path | None:
     return checkpoint.path.with_name(checkpoint.path.stem + BESIDE) if checkpoint.path else None
 
 
-def _auto(checkpoint: Checkpoint, settings: ScanSettings) -> Engine:
-    """On the processor the 8-bit model, if there is one beside the checkpoint that was faster when it was made; else OpenCV for a narrow
-    network, which is ready a second sooner, in half the memory; PyTorch for a wide one, and on a GPU.
+def _starts_quickly(checkpoint: Checkpoint, settings: ScanSettings) -> bool:
+    """Whether OpenCV has judged one input before PyTorch is ready."""
+    asks_much = settings.all_frames or settings.fps is not None or settings.frames > FEW_FRAMES or settings.stress
+    asks_more = settings.dtype == "bfloat16" or not _on_processor(settings) or _model_beside(checkpoint, settings) is not None
+    return not asks_much and not asks_more and sum(values.size for values in checkpoint.weights.values()) <= NARROW_WEIGHTS
 
-    The choice depends on machine, checkpoint and settings alone, so that an input has the same score wherever it is asked for.
-    """
-    if settings.dtype == "bfloat16" or not _on_processor(settings):
-        return _torch(checkpoint, settings)
-    beside = model_beside(checkpoint)
-    if settings.dtype == "auto" and beside and beside.is_file() and importlib.util.find_spec("onnxruntime"):
+
+def _auto(checkpoint: Checkpoint, settings: ScanSettings) -> Engine:
+    """The 8-bit model, if there is one beside the checkpoint that was faster when it was made; else PyTorch."""
+    beside = _model_beside(checkpoint, settings)
+    if beside is not None and _on_processor(settings):
         engine = _onnxruntime_from(beside, checkpoint, settings)
         if engine.description.get("proved"):
             return engine
-    is_narrow = sum(values.size for values in checkpoint.weights.values()) <= NARROW_WEIGHTS
-    return (_opencv if is_narrow else _torch)(checkpoint, settings)
+    return _torch(checkpoint, settings)
+
+
+def _model_beside(checkpoint: Checkpoint, settings: ScanSettings) -> Path | None:
+    """The 8-bit model beside the checkpoint, if there is one that these settings may use here."""
+    beside = model_beside(checkpoint)
+    usable = settings.dtype == "auto" and beside and beside.is_file() and importlib.util.find_spec("onnxruntime")
+    return beside if usable else None
 
 
 def _on_processor(settings: ScanSettings) -> bool:

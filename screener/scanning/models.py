@@ -30,6 +30,11 @@ _LOG = logging.getLogger(__name__)
 FACE_THREADS = 4
 """Maximum number of pictures searched for faces at once on a CPU."""
 
+DETECT_EVERY = 4
+"""On a CPU, and without a setting: how often at least a whole picture is searched, in frames. `scripts/measure_faces.py` measures what that
+misses. On a GPU each is, for there searching costs next to nothing.
+"""
+
 
 class Models:
     """Detector, scorer and limits, loaded once for any number of inputs and threads.
@@ -42,9 +47,11 @@ class Models:
         settings: ScanSettings | None = None,
         checkpoint: Checkpoint | str | Path | None = None,
         engine: Engine | None = None,
+        once: bool = False,
     ) -> None:
         """checkpoint: a loaded one, its path, or None for the default. engine: scores the faces instead of the one that the settings name,
-        and leaves this process the CPU for finding them. Raises CheckpointError, SettingsError, DeviceError.
+        and leaves this process the CPU for finding them. once: for a single input, so that `auto` may take what starts quickly; its scores
+        differ by less than `scoring.TOLERANCE_P_FAKE`. Raises CheckpointError, SettingsError, DeviceError.
         """
         self.settings = settings or ScanSettings()
         self.checkpoint = checkpoint if isinstance(checkpoint, Checkpoint) else load_checkpoint(checkpoint)
@@ -54,16 +61,21 @@ class Models:
         self.limits = limits_of(self.checkpoint, self.settings)
         self.operating_point = operating_point_of(self.checkpoint, self.settings)
         if engine is None:
-            self.scorer = build_scorer(self.checkpoint, self.settings)
+            self.scorer = build_scorer(self.checkpoint, self.settings, once)
         else:
             self.scorer = Scorer(engine, contract.preprocessing, batch_size=self.settings.batch_size)
         self._finds_on = self.scorer.device if engine is None else PROCESSOR
         self.detector = build_detector(self.settings.detector or contract.detector["name"], self._finds_on, contract.detector)
+        self.detect_every = self.settings.detect_every or (DETECT_EVERY if self._finds_on.type == "cpu" else 1)
         self.least_sharpness = self.limits.sharpness[0] if self.settings.min_sharpness is None else self.settings.min_sharpness
         self.cores = core_count()
         keep_freed_memory()
-        ran_on = ", ".join(f"{name} {value}" for name, value in self.scorer.ran_on().items())
+        ran_on = ", ".join(f"{name} {value}" for name, value in self.ran_on().items())
         _LOG.info("weights %s, sha256 %.16s, from %s; %s", contract.name, self.checkpoint.sha256, self.checkpoint.path, ran_on)
+
+    def ran_on(self) -> dict[str, str | int]:
+        """The values that `auto` was resolved to, for the settings of a verdict."""
+        return {**self.scorer.ran_on(), "detect_every": self.detect_every}
 
     def new_cropper(self) -> Cropper:
         """A cropper for one video, or for frames without gaps: it remembers faces."""
@@ -74,7 +86,7 @@ class Models:
             from screener.scanning.stress import Changes  # which loads codecs
 
             changes = Changes(*limits)
-        return Cropper(self.detector, *limits, settings.detect_every, keeps_scenes=settings.thumbnails > 0, changes=changes)
+        return Cropper(self.detector, *limits, self.detect_every, keeps_scenes=settings.thumbnails > 0, changes=changes)
 
     def new_stress_test(self) -> StressTest | None:
         """Takes the changed crops that a cropper makes under `stress`; None without that setting."""
@@ -92,7 +104,8 @@ class Models:
         """
         on_processor = self._finds_on.type == "cpu"
         threads = max(1, min(self.cores // 2, FACE_THREADS)) if on_processor else 1
-        return glances_of(cropper, frames, self.detector.pictures_at_once, threads, use_one_core if on_processor else lambda: None)
+        at_once = max(self.detector.pictures_at_once, self.detect_every)
+        return glances_of(cropper, frames, at_once, threads, use_one_core if on_processor else lambda: None)
 
 
 def limits_of(checkpoint: Checkpoint, settings: ScanSettings) -> Limits:

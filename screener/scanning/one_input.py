@@ -77,4 +77,4 @@ def _loaded(settings: ScanSettings | None, checkpoint: Checkpoint | str | Path |
     start_decoder(settings)
     from screener.scanning.screener import Screener
 
-    return Screener(settings, checkpoint)
+    return Screener(settings, checkpoint, once=True)

@@ -62,6 +62,9 @@ class NumberDetector:
     def follow(self, picture_rgb: np.ndarray, faces: Sequence[FaceBox]) -> list[FaceBox]:
         return self.detect(picture_rgb)
 
+    def is_small(self, face: FaceBox, size_wh: tuple[int, int]) -> bool:
+        return False
+
 
 class GenuineEngine:
     """Calls every crop genuine."""

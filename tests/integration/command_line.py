@@ -24,6 +24,9 @@ JUDGED_FRAMES = 5
 NEVER_DECIDES = 0.10
 """The false-positive rate at which the tests' checkpoint calls every person undecided."""
 
+AS_MANY = ("--engine", "torch")
+"""Scores one input as several are scored, and as a server does: by PyTorch, which one input alone does not wait for."""
+
 PASSES_ALL, FAILS_ALL = 0.999, 0.001
 """Thresholds that no face of these tests reaches, and that all do."""
 

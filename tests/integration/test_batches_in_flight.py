@@ -56,7 +56,7 @@ def build(checkpoint: Path) -> Build:
     """(keeps_in_flight, settings) -> a screener whose engine answers late, and the engine."""
 
     def built(keeps_in_flight: bool, **changes: Any) -> tuple[Screener, LateEngine]:
-        values = {"frames": FRAMES, "batch_size": BATCH, "device": "cpu", "engine": "torch", "dtype": "float32", **changes}
+        values = {"frames": FRAMES, "batch_size": BATCH, "device": "cpu", "dtype": "float32", **changes}
         made = Screener(ScanSettings(**values), checkpoint)
         assert isinstance(made.scorer.engine, TorchEngine)
         engine = LateEngine(made.scorer.engine, keeps_in_flight)

@@ -12,12 +12,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from builders import tiny_contract, tiny_network
 from command_line import JUDGED_FRAMES, PASSES_ALL, Ended, run_here, start_command
 from face_media import landscape, portrait, stranger, write_clip, write_picture
 from sklearn.metrics import roc_auc_score
 
 from screener.checkpoint import OperatingPoint, save_checkpoint
+from screener.scoring import choose_dtype
 
 PICTURES = 3
 """Of each class, besides a clip of each."""
@@ -275,7 +277,8 @@ def test_bad_data_says_what_is_wrong(checkpoint: Path, finished: tuple[Path, End
     unread = evaluate(manifest(tmp_path, ["a.mp4,real,a,,", "b.mp4,fake,b,,"]), checkpoint)
     assert unread.status == 2
     assert "none of the 2 files is there" in unread.err
-    settled = evaluate(data, checkpoint, "-o", finished[0], "--dtype", "bfloat16")
+    usual = choose_dtype("auto", torch.device("cpu"))
+    settled = evaluate(data, checkpoint, "-o", finished[0], "--dtype", "float32" if usual is torch.bfloat16 else "bfloat16")
     assert settled.status == 2
     assert "results.jsonl: was made with another setting dtype" in settled.err
 

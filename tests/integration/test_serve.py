@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from command_line import JUDGED_FRAMES, run_here
+from command_line import AS_MANY, JUDGED_FRAMES, run_here
 from serving import Served, serving
 from web_pages import words
 
@@ -62,7 +62,7 @@ def test_verdict_is_that_of_the_command_byte_for_byte(
 ) -> None:
     done = server.wait(server.send(media / name, f"settings={quote(FEW)}")["id"])
     monkeypatch.chdir(media)
-    alone = run_here("scan", name, "--json", "--frames", str(JUDGED_FRAMES), "--checkpoint", checkpoint).out
+    alone = run_here("scan", name, "--json", "--frames", str(JUDGED_FRAMES), "--checkpoint", checkpoint, *AS_MANY).out
     document = server.verdict(done["id"])
     assert without_timing(document) == without_timing(alone)
     raw, expected = (re.sub('"scanned_at": "[^"]*"', "", text).split('"timing_seconds"')[0] for text in (document, alone))
@@ -123,7 +123,7 @@ def test_markers_are_those_of_the_command(server: Served, media: Path, checkpoin
     scan = server.wait(server.send(video)["id"])
     place = f"api/v1/scans/{scan['id']}/markers"
     listed = {file["format"]: file["name"] for file in json.loads(server.request("GET", f"{place}/")[2])}
-    run_here("scan", video, "--checkpoint", checkpoint, "--markers", tmp_path)
+    run_here("scan", video, "--checkpoint", checkpoint, "--markers", tmp_path, *AS_MANY)
     written = {file.suffix[1:]: file for file in tmp_path.iterdir()}
     assert listed.keys() == written.keys() and "vtt" in listed
     status, headers, text = server.request("GET", f"{place}/{listed['csv']}")

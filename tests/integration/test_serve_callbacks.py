@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import AS_MANY
 from serving import environment_of, serving
 
 standardwebhooks = pytest.importorskip("standardwebhooks", reason="the extra `serve` is not installed")
@@ -105,7 +106,7 @@ def test_an_address_is_judged_as_the_command_judges_it(checkpoint: Path, media: 
         status, _, body = server.request("POST", "api/v1/scans", json={"url": address})
         assert status == 202, body
         done = server.wait(json.loads(body)["id"])
-        command = [sys.executable, "-m", "screener", "scan", address, "--json", "--checkpoint", checkpoint]
+        command = [sys.executable, "-m", "screener", "scan", address, "--json", "--checkpoint", checkpoint, *AS_MANY]
         alone = subprocess.run(command, env=environment_of(PRIVATE), capture_output=True, text=True, timeout=300)
         one, other = json.loads(server.verdict(done["id"])), json.loads(alone.stdout)
         for document in (one, other):

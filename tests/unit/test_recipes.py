@@ -65,6 +65,9 @@ class MiddleDetector:
     def follow(self, picture_rgb: NDArray[np.uint8], faces: Sequence[FaceBox]) -> list[FaceBox]:
         return self.detect(picture_rgb) if faces else []
 
+    def is_small(self, face: FaceBox, size_wh: tuple[int, int]) -> bool:
+        return False
+
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:

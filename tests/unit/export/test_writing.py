@@ -154,7 +154,7 @@ def test_a_model_is_refused_by_other_weights_and_taken_by_a_new_calibration(mode
     assert scorer(load_checkpoint(tmp_path / "again.safetensors"), str(model)).engine.name == "onnxruntime"
 
 
-@pytest.mark.parametrize(("proved", "taken"), [(True, "onnxruntime"), (False, "opencv")])
+@pytest.mark.parametrize(("proved", "taken"), [(True, "onnxruntime"), (False, "torch")])
 def test_beside_its_checkpoint_a_model_is_taken_unasked_only_when_it_proved_faster(
     proved: bool, taken: str, int8_model: Path, checkpoint: Checkpoint, tmp_path: Path
 ) -> None:
@@ -169,7 +169,7 @@ def test_beside_its_checkpoint_a_model_is_taken_unasked_only_when_it_proved_fast
     describe_file(beside, {**description(checkpoint, "int8", None), "proved": proved})
     assert scorer(here, "auto").engine.name == taken
     assert scorer(here, "onnxruntime").engine.name == "onnxruntime"
-    assert build_scorer(here, ScanSettings(device="cpu", dtype="float32")).engine.name == "opencv"
+    assert build_scorer(here, ScanSettings(device="cpu", dtype="float32")).engine.name == "torch"
 
 
 def test_a_model_that_strays_is_not_written(checkpoint: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

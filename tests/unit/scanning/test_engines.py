@@ -75,16 +75,28 @@ def test_opencv_computes_on_the_processor_in_float32_only(settings: dict[str, st
 
 @pytest.mark.parametrize(
     ("settings", "engine"),
-    [({}, "opencv"), ({"dtype": "float32"}, "opencv"), ({"dtype": "bfloat16"}, "torch"), ({"engine": "torch"}, "torch")],
+    [
+        ({}, "opencv"),
+        ({"dtype": "float32", "frames": 64}, "opencv"),
+        ({"until_sure": True}, "opencv"),
+        ({"frames": 65}, "torch"),
+        ({"all_frames": True}, "torch"),
+        ({"fps": 2.0}, "torch"),
+        ({"stress": True}, "torch"),
+        ({"dtype": "bfloat16"}, "torch"),
+        ({"engine": "torch"}, "torch"),
+    ],
 )
-def test_a_narrow_network_needs_no_pytorch_unless_it_is_asked_for(settings: dict[str, str], engine: str, tiny_checkpoint: Path) -> None:
-    assert build_scorer(load_checkpoint(tiny_checkpoint), on_cpu(**settings)).ran_on()["engine"] == engine
+def test_one_input_of_few_frames_does_without_pytorch(settings: dict[str, object], engine: str, tiny_checkpoint: Path) -> None:
+    checkpoint = load_checkpoint(tiny_checkpoint)
+    assert build_scorer(checkpoint, on_cpu(**settings), once=True).ran_on()["engine"] == engine
+    assert build_scorer(checkpoint, on_cpu(**settings)).ran_on()["engine"] == "torch", "several inputs are worth loading PyTorch for"
 
 
 def test_a_wide_network_is_computed_by_pytorch(tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     checkpoint = load_checkpoint(tiny_checkpoint)
     monkeypatch.setattr(engines, "NARROW_WEIGHTS", sum(values.size for values in checkpoint.weights.values()) - 1)
-    assert build_scorer(checkpoint, on_cpu()).ran_on()["engine"] == "torch"
+    assert build_scorer(checkpoint, on_cpu(), once=True).ran_on()["engine"] == "torch"
 
 
 def test_the_default_weights_are_narrow() -> None:
@@ -95,5 +107,5 @@ def test_where_a_driver_of_a_gpu_is_pytorch_is_asked_what_it_can_use(tiny_checkp
     asked = []
     monkeypatch.setattr(engines, "has_accelerator", lambda: True)
     monkeypatch.setattr(devices, "choose_device", lambda name: asked.append(name) or torch.device("cpu"))
-    assert build_scorer(load_checkpoint(tiny_checkpoint), ScanSettings()).ran_on()["engine"] == "opencv"
+    assert build_scorer(load_checkpoint(tiny_checkpoint), ScanSettings(), once=True).ran_on()["engine"] == "opencv"
     assert asked == ["auto"]
