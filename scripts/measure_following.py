@@ -3,8 +3,9 @@
     python scripts/measure_following.py [CLIP_OR_FOLDER...] [--every 4] [--frames 32]
 
 On made scenes with faces of the package's specimen, 0.3 seconds apart: crowds, people who enter, cuts, small faces, and passers-by. With
-arguments also on those clips, sampled as `scan` samples them. A face of the whole search counts as found when a box overlaps it by half. `late` is for how many frames in a row one face was missed at most, `shift` how far a corner of the box lies
-from the whole search's at the median and the 95th percentile, in face sizes. CPU milliseconds a frame are those of one thread.
+arguments also on those clips, sampled as `scan` samples them. A face of the whole search counts as found when a box overlaps it by half.
+`late` is for how many frames in a row one face was missed at most, `shift` how far a corner of the box lies from the whole search's at
+the median and the 95th percentile, in face sizes. CPU milliseconds a frame are those of one thread.
 """
 
 from __future__ import annotations

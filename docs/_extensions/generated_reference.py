@@ -43,7 +43,7 @@ class Commands(Generated):
     """A section for each command, in the order of the help, with the help that the command prints."""
 
     def text(self) -> Iterator[str]:
-        yield from _command(typer.main.get_command(cli.app), None, "screener")
+        yield from _command(typer.main.get_command(cli.with_commands()), None, "screener")
 
 
 def _command(command: Any, parent: Any, words: str) -> Iterator[str]:

@@ -11,27 +11,22 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from screener.cli.commands import COMMANDS
 from screener.runtime.stop_signals import StopSignals
 
 UsageError: Any = typer.BadParameter.__base__
 """The parser's error for invalid arguments, found through Typer so as not to depend on the library underneath."""
 
-ORDER = (
-    "scan", "live", "serve", "cluster", "compare", "report", "audit", "extract", "train", "evaluate", "calibrate", "export", "bench",
-    "doctor", "weights", "config", "version",
-)  # fmt: skip
-"""Order of the commands in the help: that of a typical workflow, not of the imports."""
-
-
 NUMBERS: dict[Any, str] = {int: "a whole number", float: "a number"}
 
 
 class InOrder(TyperGroup):
-    """A command group that lists its commands in `ORDER`, each with its full first sentence."""
+    """A command group that lists its commands in the order of `COMMANDS`, each with its full first sentence."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """Names of the commands, in the order of `ORDER`; others come last."""
-        return sorted(self.commands, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
+        """Names of the commands, in the order of `COMMANDS`; others come last."""
+        order = list(COMMANDS)
+        return sorted(self.commands, key=lambda name: order.index(name) if name in order else len(order))
 
     def invoke(self, ctx: Any) -> Any:
         """Mask the parser's messages: they quote invalid arguments, which may be addresses with passwords."""
