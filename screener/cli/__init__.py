@@ -57,7 +57,8 @@ def with_commands(names: Iterable[str] = COMMANDS) -> Any:
     for name in names:
         if name in COMMANDS:
             import_module(f"{__name__}.{COMMANDS[name][0]}")
-    there = {known.name or getattr(known.callback, "__name__", "") for known in [*app.registered_commands, *app.registered_groups]}
+    registered: list[Any] = [*app.registered_commands, *app.registered_groups]
+    there = {known.name or known.callback.__name__ for known in registered}
     for name, (_, sentence) in COMMANDS.items():
         if name not in there:
             app.command(name, help=sentence)(_not_imported)
