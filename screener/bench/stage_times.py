@@ -1,4 +1,4 @@
-"""Measures one clip in each stage alone, in all of them together, and in the floor, which is the unavoidable work.
+"""Measures one clip in each stage alone, in all of them together, as a whole process, and in the floor, which is the unavoidable work.
 
 The floor is decoding up to the last wanted frame in this process, and the bare network over the crops at its best batch size. Finding
 faces, tracking, checking the file and judging come on top.
@@ -6,6 +6,8 @@ faces, tracking, checking the file and judging come on top.
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -15,7 +17,7 @@ from statistics import median
 import numpy as np
 
 from screener.bench.spent import Spent, peak_bytes, spending
-from screener.errors import SourceError
+from screener.errors import ExitStatus, SourceError
 from screener.records import FaceCrop, Frame
 from screener.runtime.cores import core_count, use_cores
 from screener.runtime.versions import versions
@@ -32,9 +34,9 @@ BATCH_SIZES = (1, 8, 16, 32)
 class Bench:
     """Medians over the repeats.
 
-    frames, crops: of one scan. video_seconds: length of the clip. stages: "decode", "faces", "scoring" alone, "total" of a scan, and of the
-    floor "plain decode" and "bare network". passes_per_second: of the bare network by batch size. peak_bytes: up to the end of the first
-    scan.
+    frames, crops: of one scan. video_seconds: length of the clip. stages: "decode", "faces", "scoring" alone, "total" of a scan, "process",
+    the command from its start to its end, and of the floor "plain decode" and "bare network". passes_per_second: of the bare network by
+    batch size. peak_bytes: up to the end of the first scan.
     """
 
     clip: str
@@ -85,6 +87,7 @@ def bench_with(screener: Screener, clip: Path, repeats: int) -> Bench:
         "scoring": lambda: screener.scorer.score(crops),
         "bare network": forward,
         "total": lambda: screener.scan(source),
+        "process": lambda: _process(screener, clip),
     }
     measured: dict[str, list[Spent]] = {name: [] for name in runs}
     for _ in range(repeats):  # in turns, so that a temporary load affects all alike
@@ -138,6 +141,19 @@ def _find(screener: Screener, frames: list[Frame]) -> None:
     for glances, _ in screener.glances(cropper, iter(frames)):
         cropper.followed(glances)
     use_cores(core_count())
+
+
+def _process(screener: Screener, clip: Path) -> None:
+    """`screener scan` in a process of its own. Raises SourceError if it could not run."""
+    settings = screener.settings
+    given = {"--frames": settings.frames, "--batch-size": settings.batch_size, "--device": settings.device, "--dtype": settings.dtype,
+             "--decoder": settings.decoder, "--checkpoint": screener.checkpoint.path}  # fmt: skip
+    options = [str(word) for option, value in given.items() if value is not None for word in (option, value)]
+    done = subprocess.run(
+        [sys.executable, "-m", "screener", "scan", str(clip), "-q", *options], capture_output=True, text=True, check=False
+    )
+    if done.returncode not in (ExitStatus.GENUINE, ExitStatus.FAKE, ExitStatus.INCOMPLETE):
+        raise SourceError("not_regular", f"screener scan {clip} ended with {done.returncode}: {done.stderr.strip()}")
 
 
 def _bare_network(scorer: Scorer, crops: list[FaceCrop]) -> tuple[Callable[[], object], dict[int, float]]:

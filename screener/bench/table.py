@@ -8,7 +8,8 @@ ROWS = (
     ("decode", "file checked, frames decoded in their own process"),
     ("faces", "found, followed, cropped"),
     ("scoring", "crops to scores"),
-    ("total", "a whole scan, stages at once"),
+    ("total", "a whole scan, stages at once, models loaded"),
+    ("process", "screener scan of this clip, from its start to its end"),
 )
 
 

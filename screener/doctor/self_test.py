@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from screener.checkpoint import Checkpoint, default_checkpoint_path, load_checkpoint, require_fingerprint
+from screener.doctor.engines import compare_engines
 from screener.doctor.findings import Examination, Fault
 from screener.doctor.known_answers import box_fault, check_crop, check_normalisation, picture_fault
 from screener.doctor.specimen import FPS, FRAMES, SIDE_PX, Specimen, encode, make_specimen
@@ -42,6 +43,7 @@ _ARITHMETIC = "scan with `--dtype float32`, then with `--device cpu`; if one of 
 _POLARITY = (
     "see `screener weights verify`; scan with `--device cpu --dtype float32`; if the weights are your own, check that fake is 1 in training"
 )
+_ENGINES = "scan with `--engine torch`; if it is the 8-bit model that differs, delete it or export it again; otherwise install OpenCV again"
 _CROPS = "install OpenCV again: pip install --force-reinstall --no-deps opencv-python; remove opencv-python-headless"
 
 
@@ -83,6 +85,7 @@ class Trial:
         examination.check("polarity", self._compare_twins, _POLARITY, needs=["scores"])
         examination.check("repeatability", self._repeat, _ARITHMETIC, needs=["scores"])
         examination.check("batch size", self._score_alone, _ARITHMETIC, needs=["scores"])
+        examination.check("engines", self._compare_engines, _ENGINES, needs=["weights", "test clips"])
 
     def load_weights(self) -> str:
         """Load and verify the checkpoint, including its backbone's fingerprint, which a scan does not check."""
@@ -176,6 +179,10 @@ class Trial:
         if not worst <= tolerance:
             raise Fault(f"scored alone instead of {BATCH_SIZE} at a time, p_fake moves by {worst:.4f}; up to {tolerance:g} is usual")
         return f"scored alone or {BATCH_SIZE} at a time, p_fake moves by {worst:.1g} at most"
+
+    def _compare_engines(self) -> str:
+        assert self._checkpoint is not None  # the check of the weights has passed
+        return compare_engines(self._checkpoint, self._specimen)
 
 
 def _mean(verdict: Verdict) -> float:

@@ -20,9 +20,10 @@ def test_every_stage_is_measured_and_told(loaded: Screener, tmp_path: Path) -> N
     clip = tmp_path / "clip.mp4"
     make_clip(clip, (426, 240), 1, 0.4)
     measured = bench_with(loaded, clip, 1)
-    assert set(measured.stages) == {"decode", "plain decode", "faces", "scoring", "bare network", "total"}
+    assert set(measured.stages) == {"decode", "plain decode", "faces", "scoring", "bare network", "total", "process"}
     assert all(spent.wall_seconds > 0 for spent in measured.stages.values())
     assert measured.floor.wall_seconds == sum(measured.stages[name].wall_seconds for name in ("plain decode", "bare network"))
+    assert measured.stages["process"].wall_seconds > measured.stages["total"].wall_seconds
     assert (measured.frames, measured.crops, measured.size_wh) == (12, 12, (426, 240))
     text = render(measured)
     for word in (
@@ -31,6 +32,7 @@ def test_every_stage_is_measured_and_told(loaded: Screener, tmp_path: Path) -> N
         "faces",
         "scoring",
         "total",
+        "process",
         "floor",
         "crops/s",
         "times the slowest alone",

@@ -15,6 +15,7 @@ def measured(total: Spent) -> Bench:
         "faces": Spent(1.25, 1.25),
         "scoring": Spent(0.2, 0.25),
         "total": total,
+        "process": Spent(3.0, 5.0),
         "plain decode": Spent(0.9, 1.75),
         "bare network": Spent(0.1, 0.25),
     }

@@ -15,7 +15,7 @@ from screener.doctor.findings import Examination
 NAMES = [
     "versions", "one OpenCV", "cpu", "cuda", "mps", "device", "codecs", "card decoder", "display",
     "weights", "test clips", "decoding", "faces", "face crops", "normalisation",
-    "scores", "polarity", "repeatability", "batch size", "temporary files",
+    "scores", "polarity", "repeatability", "batch size", "engines", "temporary files",
 ]  # fmt: skip
 
 

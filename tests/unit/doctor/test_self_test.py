@@ -28,6 +28,7 @@ Build = Callable[[Checkpoint], Screener]
 BuildWith = Callable[[Rule], Build]
 CHECKS = [
     "weights", "test clips", "decoding", "faces", "face crops", "normalisation", "scores", "polarity", "repeatability", "batch size",
+    "engines",
 ]  # fmt: skip
 
 
@@ -148,7 +149,7 @@ def test_a_network_that_fails_is_a_finding(tiny_checkpoint: Path, build_with: Bu
 
 def test_without_weights_everything_that_needs_none_is_still_proved(build_with: BuildWith, tmp_path: Path) -> None:
     found = run(tmp_path / "missing.safetensors", build_with(lambda crop, together, before: softness(crop)), tmp_path)
-    assert failed(found) == ["weights", "scores", "polarity", "repeatability", "batch size"]
+    assert failed(found) == ["weights", "scores", "polarity", "repeatability", "batch size", "engines"]
     assert found["scores"].detail == "not tried, for it needs: weights"
 
 
