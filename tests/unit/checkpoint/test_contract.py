@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from builders import TINY
 
 from screener.checkpoint import Calibration, Contract, DataSet, OperatingPoint
 from screener.errors import CheckpointError
+
+from .conftest import make_contract
 
 MISSING = object()
 
@@ -45,7 +50,9 @@ WRONG: list[tuple[tuple[str | int, ...], Any, str]] = [
     (("name",), "red \x1b[31m", r"name: expected printable text, got 'red \\x1b\[31m'"),
     (("format_version",), 3, r"format_version: expected 1 or 2.*another version of screener.*got 3"),
     (("class_names",), ["fake", "real"], r"class_names: expected \('real', 'fake'\), .*got \('fake', 'real'\)"),
-    (("class_names",), ["real"], r"class_names: expected a list of 2"),
+    (("class_names",), ["real"], r"class_names: expected a list of 2, got \['real'\]"),
+    (("class_names",), "real", r"class_names: expected a list, got 'real'"),
+    (("figures", "video_auc", 3), 1, r"figures\.video_auc: name: expected printable text, got 3"),
     (("split_point",), "layer2", r"split_point: expected 'layer3', got 'layer2'"),
     (("architecture", "blocks"), [1, 1, 1], r"architecture\.blocks: expected a list of 4"),
     (("architecture", "blocks", 2), 0, r"architecture\.blocks: expected four counts of at least 1"),
@@ -109,20 +116,87 @@ def test_a_later_version_is_named_before_its_unknown_fields(contract: Contract) 
 
 
 def test_endless_nesting_is_refused(contract: Contract) -> None:
-    nested: Any = 0
-    for _ in range(500):
-        nested = [nested]
-    with pytest.raises(CheckpointError, match="at most 16 levels"):
-        Contract.from_dict(contract.to_dict() | {"figures": {"deep": nested}})
+    """Sixteen levels are the last that are read, of lists and objects alike."""
+
+    def nested(levels: int) -> Any:
+        value: Any = 0
+        for level in range(levels):
+            value = [value] if level % 2 else {"a": value}
+        return value
+
+    deepest = Contract.from_dict(contract.to_dict() | {"figures": {"deep": nested(15)}})
+    assert deepest.figures == {"deep": nested(15)}
+    for levels in (16, 500):
+        with pytest.raises(CheckpointError, match=r"figures\.deep[\[\].a0]+: expected at most 16 levels, got (0|\[|\{)"):
+            Contract.from_dict(contract.to_dict() | {"figures": {"deep": nested(levels)}})
+
+
+def test_texts_may_have_lines_and_tabs(contract: Contract) -> None:
+    read = Contract.from_dict(contract.to_dict() | {"limits": "one\n\ttwo", "figures": {"said": "a\nb\tc", "is": True, "none": None}})
+    assert (read.limits, read.figures) == ("one\n\ttwo", {"said": "a\nb\tc", "is": True, "none": None})
+    with pytest.raises(CheckpointError, match=r"^figures\.said: expected printable text, got 'a\\x1bb'$"):
+        Contract.from_dict(contract.to_dict() | {"figures": {"said": "a\x1bb"}})
+    with pytest.raises(CheckpointError, match=r"^figures: name: expected printable text, got 'a\\x1bb'$"):
+        Contract.from_dict(contract.to_dict() | {"figures": {"a\x1bb": 1}})
+
+
+POINT = {"fpr": 0.05, "threshold": 0.7, "genuine_below": 0.2, "real_videos": 120, "fake_videos": 130}
+DATA = {"name": "made-up faces", "sha256": "ab" * 32, "pictures": 1000, "licence": "CC0-1.0"}
 
 
 @pytest.mark.parametrize(
-    "build",
-    [lambda: Calibration(temperature=0), lambda: OperatingPoint(0.05, 0.2, 0.3, 1, 1), lambda: DataSet("", "0" * 64, 1, "CC0-1.0")],
+    ("build", "message"),
+    [
+        (lambda: Calibration(temperature=0.0009), "temperature: expected a number from 0.001 to 1000, got 0.0009"),
+        (lambda: Calibration(temperature=1000.5), "temperature: expected a number from 0.001 to 1000, got 1000.5"),
+        (lambda: Calibration(bias=-1000.5), "bias: expected a number from -1000 to 1000, got -1000.5"),
+        (lambda: Calibration(bias=1000.5), "bias: expected a number from -1000 to 1000, got 1000.5"),
+        (lambda: OperatingPoint(**{**POINT, "fpr": 0.0}), "fpr: expected a rate between 0 and 1, got 0.0"),
+        (lambda: OperatingPoint(**{**POINT, "fpr": 1.0}), "fpr: expected a rate between 0 and 1, got 1.0"),
+        (lambda: OperatingPoint(**{**POINT, "threshold": -0.1}), "threshold: expected a probability, got -0.1"),
+        (lambda: OperatingPoint(**{**POINT, "threshold": 1.1}), "threshold: expected a probability, got 1.1"),
+        (
+            lambda: OperatingPoint(**{**POINT, "genuine_below": 0.8}),
+            "genuine_below: expected a probability of at most the threshold 0.7, got 0.8",
+        ),
+        (
+            lambda: OperatingPoint(**{**POINT, "real_videos": 0}),
+            "real_videos: expected at least 1, for a false-positive rate is measured on real videos, got 0",
+        ),
+        (lambda: OperatingPoint(**{**POINT, "fake_videos": -1}), "fake_videos: expected a count, got -1"),
+        (lambda: DataSet(**{**DATA, "name": " "}), "name: expected some text, got ' '"),
+        (lambda: DataSet(**{**DATA, "licence": ""}), "licence: expected some text, got ''"),
+        (lambda: DataSet(**{**DATA, "sha256": "AB"}), "sha256: expected a SHA-256 in 64 lower-case hexadecimal digits, got 'AB'"),
+        (lambda: DataSet(**{**DATA, "pictures": -1}), "pictures: expected a count, got -1"),
+        (lambda: make_contract(format_version=1), "format_version: expected 2, the one that this screener writes, got 1"),
+        (lambda: make_contract(detector={"name": 7}), "detector.name: expected the name of a face detector, got 7"),
+        (
+            lambda: make_contract(operating_points=(OperatingPoint(**POINT),) * 2),
+            "operating_points: expected each false-positive rate once, got [0.05, 0.05]",
+        ),
+        (
+            lambda: make_contract(valid_range={"face_px": (40.0, 40.0)}),
+            "valid_range.face_px: expected lowest and highest value, in this order, got (40.0, 40.0)",
+        ),
+        (
+            lambda: make_contract(architecture=replace(TINY, blocks=(1, 1, 1, 65))),
+            "architecture.blocks: expected at most 64 in each layer, got (1, 1, 1, 65)",
+        ),
+    ],
 )
-def test_ranges_hold_at_construction(build: Callable[[], object]) -> None:
-    with pytest.raises(CheckpointError, match="expected"):
+def test_what_is_out_of_range_is_quoted_at_construction(build: Callable[[], object], message: str) -> None:
+    with pytest.raises(CheckpointError, match=f"^{re.escape(message)}$"):
         build()
+
+
+def test_the_ends_of_each_range_belong_to_it() -> None:
+    for value in (-1000.0, 1000.0):
+        assert Calibration(1000.0, value).bias == value
+    assert Calibration(0.001).temperature == 0.001
+    everything = OperatingPoint(0.05, 0.0, 0.0, 1, 0)
+    assert (everything.genuine_below, OperatingPoint(0.05, 1.0, 1.0, 1, 0).threshold) == (0.0, 1.0)
+    assert make_contract(valid_range={"face_px": (0.0, 0.5)}).valid_range == {"face_px": (0.0, 0.5)}
+    assert make_contract(architecture=replace(TINY, blocks=(1, 1, 1, 64))).architecture.blocks[3] == 64
 
 
 def test_operating_point_by_rate(contract: Contract) -> None:

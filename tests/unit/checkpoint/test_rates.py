@@ -22,9 +22,17 @@ def test_the_rates_of_an_operating_point() -> None:
     [
         ({"fakes_found": 42}, "fakes_found: expected a count from 0 to 41, got 42"),
         ({"reals_called_fake": -1}, "reals_called_fake: expected a count from 0 to 114, got -1"),
-        ({"reals": "many"}, "reals: expected"),
+        ({"reals_called_fake": 115}, "reals_called_fake: expected a count from 0 to 114, got 115"),
+        ({"fakes_found": -1}, "fakes_found: expected a count from 0 to 41, got -1"),
+        ({"reals": "many"}, "reals: expected a whole number, got 'many'"),
     ],
 )
 def test_rates_that_cannot_be_are_refused(change: dict[str, object], words: str) -> None:
-    with pytest.raises(CheckpointError, match=words):
+    with pytest.raises(CheckpointError, match=rf"^figures\.rates\[0\]\.{words}$"):
         rates_of({"rates": [{**MEASURED, **change}]}, 0.05)
+
+
+@pytest.mark.parametrize("share", [0, 1])
+def test_none_and_all_are_possible_counts(share: int) -> None:
+    rates = Rates(0.05, 114, 114 * share, 41, 41 * share)
+    assert (rates.reals_called_fake, rates.fakes_found) == (114 * share, 41 * share)

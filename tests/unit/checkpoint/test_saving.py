@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from builders import FROM_TINY, TINY, WIDE
@@ -12,6 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from screener.checkpoint import Contract, attach_head, backbone_fingerprint, load_checkpoint, save_checkpoint
+from screener.checkpoint.saving import require_checkpoint_name
 from screener.checkpoint.storage import STORAGES
 from screener.errors import CheckpointError, OutputError
 from screener.model.architecture import Architecture
@@ -245,3 +247,41 @@ def test_a_head_of_its_own_goes_on_a_backbone_of_few_channels(tmp_path: Path, sa
         logits, where = loaded.build_network().forward_with_map(PICTURES)
         torch.testing.assert_close(logits, trained.head(features))
         torch.testing.assert_close(where, whole.locator(features)[:, 0])
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("folder", r"folder: is a folder; name the checkpoint file to write, such as .*folder/own\.safetensors$"),
+        ("head.csv", r"head\.csv: expected the name of a checkpoint, which ends in \.safetensors, such as .*/own\.safetensors$"),
+    ],
+)
+def test_what_may_not_become_a_checkpoint_is_refused_before_the_work(name: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OutputError, match=message):
+        require_checkpoint_name(tmp_path / name)
+    require_checkpoint_name(tmp_path / "own.safetensors")
+
+
+def test_a_head_comes_with_its_locator_and_nothing_else(saved: Path) -> None:
+    backbone = load_checkpoint(saved)
+    fingerprint = backbone.contract.backbone_fingerprint
+    head = {name: values for name, values in backbone.state.items() if name.startswith(("head.", "locator."))}
+    changed = {name: values + 1 for name, values in head.items() if not name.endswith("running_var")}
+    whole = attach_head(backbone, {**head, **changed}, fingerprint)
+    assert all(np.allclose(whole[name], values) for name, values in changed.items())
+    assert any(name.startswith("locator.") for name in changed)
+    with pytest.raises(CheckpointError, match=r"expected names that start with 'head\.' or 'locator\.', got 'neck\.fc'"):
+        attach_head(backbone, {**head, "neck.fc": torch.ones(1)}, fingerprint)
+
+
+def test_a_file_is_ascii_whatever_the_contract_says_and_replaces_a_link(tmp_path: Path, network: Network) -> None:
+    """Other readers of safetensors may not take the contract for UTF-8; and the file behind a link may be somebody else's."""
+    other, link = tmp_path / "other.safetensors", tmp_path / "link.safetensors"
+    other.write_bytes(b"somebody's")
+    link.symlink_to(other)
+    save_checkpoint(link, make_contract(name="Gesichter öffnen"), network.state_dict())
+    assert other.read_bytes() == b"somebody's" and not link.is_symlink()
+    assert load_checkpoint(link).contract.name == "Gesichter öffnen"
+    content = link.read_bytes()
+    assert content[8 : 8 + int.from_bytes(content[:8], "little")].isascii()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -99,9 +100,18 @@ def test_verify_names_every_check_in_order(saved_any: Path) -> None:
     results = verify_checkpoint(saved_any)
     checks = ["file", "contract", "preprocessing", "tensors", "seal", "values", "sha256", "fingerprint", "network"]
     assert [check for check, _ in results] == checks
-    said = dict(results)
-    assert said["sha256"] == hashlib.sha256(saved_any.read_bytes()).hexdigest()
-    assert load_checkpoint(saved_any).contract.backbone_fingerprint in said["fingerprint"]
+    said, loaded = dict(results), load_checkpoint(saved_any)
+    numbers = sum(values.size for values in loaded.weights.values())
+    assert said["file"] == f"a safetensors file of {saved_any.stat().st_size / 1e6:.1f} MB, header and length agree"
+    assert said["contract"] == "format version 2, every field present and in range"
+    assert said["preprocessing"] == "this screener cuts, resizes and normalises faces by the checkpoint's rules"
+    assert re.fullmatch(rf"\d+, with the names, types and shapes of {loaded.contract.architecture.name}", said["tensors"])
+    assert re.fullmatch("contract and weights are as they were written, their SHA-256 is [0-9a-f]{64}", said["seal"])
+    assert said["values"] == f"{numbers:,} numbers, all finite"
+    assert said["sha256"] == loaded.sha256 == hashlib.sha256(saved_any.read_bytes()).hexdigest()
+    assert said["fingerprint"] == f"the backbone is {loaded.contract.backbone_fingerprint}, as the contract says"
+    assert said["network"] == "runs on a grey picture of 32 x 32 pixels and answers with finite numbers"
+    assert loaded.path == saved_any
 
 
 def test_verify_runs_the_network(tmp_path: Path, contract: Contract, state: dict[str, Tensor]) -> None:
