@@ -1,6 +1,6 @@
 #!/bin/sh
 # Would the tests notice a mistake? Makes small mistakes in the core, one at a time, and runs the tests beside it (mutmut; [tool.mutmut] in
-# pyproject.toml says where). Fails if fewer than 90 % are noticed. About 3,600 mistakes: an hour on four cores.
+# pyproject.toml says where). Fails if fewer than 90 % are noticed. About 4,000 mistakes: an hour and a half on two cores.
 #   sh scripts/mutation.sh                                         all of them
 #   sh scripts/mutation.sh 'screener.verdict.*' '...mutmut_7'      some, by name or pattern
 # Then `.venv/bin/mutmut results` lists those that nothing noticed, and `.venv/bin/mutmut show NAME` shows one.

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from skimage.data import astronaut
 
 from screener.records import FaceBox
-from screener.tracking.appearance import appearance_distance, describe_face, describe_scene, scene_distance
+from screener.tracking.appearance import Appearance, appearance_distance, describe_face, describe_scene, scene_distance
 
 FACE_XYXY = np.array([174, 64, 270, 188], np.float32)
 LANDMARKS_XY = np.array([[203, 101], [247, 102], [224, 126], [203, 143], [243, 144]], np.float32)
@@ -121,3 +121,31 @@ def test_landmarks_that_do_not_fit_the_box_say_nothing(portrait: NDArray[np.uint
         middle = LANDMARKS_XY.mean(0)
         odd = FaceBox(FACE_XYXY, 0.99, (middle + factor * (LANDMARKS_XY - middle)).astype(np.float32))
         assert appearance_distance(describe_face(portrait, odd), blind) == pytest.approx(0, abs=1e-2)
+
+
+def seen(skin: tuple[float, float], **likenesses: float) -> Appearance:
+    """Parts whose product with those of `seen` with likeness 1 is the given one."""
+    parts = {name: np.array([value, np.sqrt(1 - value**2)], np.float32) for name, value in likenesses.items()}
+    return Appearance(parts, np.array(skin, np.float32))
+
+
+@pytest.mark.parametrize(
+    ("first_skin", "second_skin", "expected"),
+    [
+        ((0.42, 0.28), (0.41, 0.29), [0.02 / 0.04, 0.25 / 0.50, 0.20 / 0.55, 0.4 / 0.40, 0.6 / 0.50]),
+        ((0.338, 0.33), (0.333, 0.34), [0.25 / 0.42, 0.20 / 0.46, 0.4 / 0.22, 0.6 / 0.30]),
+        ((0.338, 0.33), (0.42, 0.28), [0.132 / 0.04, 0.25 / 0.50, 0.20 / 0.55, 0.4 / 0.40, 0.6 / 0.50]),
+    ],
+    ids=["in colour", "in grey", "one in grey"],
+)
+def test_a_distance_is_the_mean_over_the_parts_each_in_its_scale(
+    first_skin: tuple[float, float], second_skin: tuple[float, float], expected: list[float]
+) -> None:
+    same = dict.fromkeys(("face", "aligned", "hair", "clothing"), 1.0)
+    other = {"face": 0.75, "aligned": 0.80, "hair": 0.84, "clothing": 0.64}
+    distance = appearance_distance(seen(first_skin, **same), seen(second_skin, **other))
+    assert distance == pytest.approx(np.mean(expected), rel=1e-4)
+    # A part that one of them lacks does not count, those after it do.
+    without = {name: value for name, value in same.items() if name != "aligned"}
+    fewer = [value for value in expected if value not in (0.20 / 0.55, 0.20 / 0.46)]
+    assert appearance_distance(seen(first_skin, **without), seen(second_skin, **other)) == pytest.approx(np.mean(fewer), rel=1e-4)
