@@ -25,6 +25,9 @@ MOST_MISTAKEN = 5
 LATEST_FRAME = 20_000
 """Faces later in their video are not shown, because everything before them would have to be decoded."""
 
+READ_ON_FRAMES = 30
+"""A video that ends this soon after the face is read to its end: its decoding process then serves the next, and starting one takes longer."""
+
 FACE_PX = 96
 MARGIN = 0.25
 """Margin around a face, as a share of its box on each side."""
@@ -62,7 +65,12 @@ def _face(item: LabelledItem, frame: Mapping[str, Any]) -> NDArray[np.uint8] | N
         return None
     try:
         with open_video(file_source(item.path), ScanSettings(all_frames=True)) as video:
-            picture = next((one.picture_rgb for one in video.frames() if one.index == index), None)
+            picture = None
+            for one in video.frames():
+                if one.index == index:
+                    picture = one.picture_rgb
+                elif one.index > index + READ_ON_FRAMES:
+                    break
     except SourceError:
         return None
     return None if picture is None else _cut(picture, frame["box_xyxy"])
