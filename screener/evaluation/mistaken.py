@@ -26,7 +26,7 @@ LATEST_FRAME = 20_000
 """Faces later in their video are not shown, because everything before them would have to be decoded."""
 
 READ_ON_FRAMES = 30
-"""A video that ends this soon after the face is read to its end: its decoding process then serves the next, and starting one takes longer."""
+"""A video that ends this soon after the face is read to its end: its decoding process then serves the next; to start one takes longer."""
 
 FACE_PX = 96
 MARGIN = 0.25
