@@ -18,15 +18,12 @@ from screener.evaluation.results import Row
 from screener.evaluation.slices import HEADLINES
 from screener.report.thumbnails import data_uri
 from screener.settings import ScanSettings
-from screener.video import file_source, open_video
+from screener.video import READ_ON_FRAMES, file_source, open_video
 
 MOST_MISTAKEN = 5
 
 LATEST_FRAME = 20_000
 """Faces later in their video are not shown, because everything before them would have to be decoded."""
-
-READ_ON_FRAMES = 30
-"""A video that ends this soon after the face is read to its end: its decoding process then serves the next; to start one takes longer."""
 
 FACE_PX = 96
 MARGIN = 0.25
