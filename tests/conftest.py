@@ -5,6 +5,7 @@ No deadlines, because a busy machine is not a failure; one thread, because more 
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 
@@ -20,6 +21,11 @@ settings.load_profile("screener")
 torch.set_num_threads(1)
 # Read once, by whichever test encodes AV1 first; the library would print for all that follow.
 os.environ.setdefault("SVT_LOG", "0")
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays to the end: the garbage collector need not look through it again and again."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ from screener.errors import SettingsError, SourceError
 from screener.records import Frame, VideoFacts
 from screener.runtime.file_hash import sha256_of
 from screener.settings import ScanSettings
-from screener.video import Source, SourceFailure, expand_sources, open_video
+from screener.video import READ_ON_FRAMES, Source, SourceFailure, expand_sources, open_video
 
 MOST_FRAMES = 6000
 """Most frames of a recording, 200 seconds at 30 per second, because alignment compares every pair of fingerprints."""
@@ -64,7 +64,7 @@ def read(source: Source, settings: ScanSettings, on_progress: Progress) -> tuple
 
 
 def pictures(source: Source, settings: ScanSettings, wanted: Collection[int]) -> Iterator[tuple[int, Frame]]:
-    """The pictures with these indices, in order, reduced to a longer side of KEPT_PX. Decoding stops after the last one."""
+    """The pictures with these indices, in order, reduced to a longer side of KEPT_PX. Decoding stops soon after the last one."""
     last, left = max(wanted, default=-1), set(wanted)
     if not left:
         return
@@ -72,7 +72,7 @@ def pictures(source: Source, settings: ScanSettings, wanted: Collection[int]) ->
         for number, frame in enumerate(video.frames()):
             if number in left:
                 yield number, replace(frame, picture_rgb=_reduced(frame.picture_rgb))
-            if number >= last:
+            if number >= last + READ_ON_FRAMES:
                 return
 
 

@@ -18,7 +18,7 @@ from screener.evaluation.results import Row
 from screener.evaluation.slices import HEADLINES
 from screener.report.thumbnails import data_uri
 from screener.settings import ScanSettings
-from screener.video import file_source, open_video
+from screener.video import READ_ON_FRAMES, file_source, open_video
 
 MOST_MISTAKEN = 5
 
@@ -62,7 +62,12 @@ def _face(item: LabelledItem, frame: Mapping[str, Any]) -> NDArray[np.uint8] | N
         return None
     try:
         with open_video(file_source(item.path), ScanSettings(all_frames=True)) as video:
-            picture = next((one.picture_rgb for one in video.frames() if one.index == index), None)
+            picture = None
+            for one in video.frames():
+                if one.index == index:
+                    picture = one.picture_rgb
+                elif one.index > index + READ_ON_FRAMES:
+                    break
     except SourceError:
         return None
     return None if picture is None else _cut(picture, frame["box_xyxy"])

@@ -5,12 +5,13 @@ The only user of cv2.VideoCapture, and of PyAV for reading. Knows nothing of fac
 
 from screener.video.inputs.expanding import expand_sources
 from screener.video.sampling import Sampling
-from screener.video.sandbox.decoded_video import Video, open_video, start_decoder
+from screener.video.sandbox.decoded_video import READ_ON_FRAMES, Video, open_video, start_decoder
 from screener.video.sandbox.sound import with_sound
 from screener.video.seek_plan import SeekPlan, Slice, equal_slices
 from screener.video.sources import Source, SourceFailure, file_source
 
 __all__ = [
+    "READ_ON_FRAMES",
     "Sampling",
     "SeekPlan",
     "Slice",

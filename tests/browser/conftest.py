@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import pytest
 from browsing import EXAMPLES, Watched, browser_path, small_clip
-from serving import Served, serving
+from serving import Served, loads, serving
 
 pytest.importorskip("fastapi", reason="the extra `serve` is not installed")
 FEWER = quote(json.dumps({"frames": 16}))
@@ -58,6 +58,23 @@ def fresh(tmp_path: Path, tiny_checkpoint: Path) -> Iterator[Served]:
     """One that has judged nothing yet, with a tiny network."""
     with serving(tmp_path / "state", checkpoint=tiny_checkpoint) as started:
         yield started
+
+
+@pytest.fixture(scope="module")
+def used(tmp_path_factory: pytest.TempPathFactory, tiny_checkpoint: Path) -> Iterator[Served]:
+    """As `fresh`, for all tests of a module; see `emptied`."""
+    with serving(tmp_path_factory.mktemp("used") / "state", checkpoint=tiny_checkpoint) as started:
+        yield started
+
+
+@pytest.fixture
+def emptied(used: Served) -> Served:
+    """A server that keeps nothing, though it may have judged for other tests: whoever sees a scan under way needs a `fresh` one."""
+    _, _, body = used.request("GET", "api/v1/scans")
+    for scan in loads(body)["scans"]:
+        status, _, answer = used.request("DELETE", f"api/v1/scans/{used.wait(scan['id'])['id']}")
+        assert status == 204, answer
+    return used
 
 
 @pytest.fixture

@@ -42,8 +42,8 @@ def test_axe_finds_nothing_in_any_view(watched: Watched, server: Served, look: s
     _examine(page)
 
 
-def test_axe_finds_nothing_while_nothing_is_there_and_while_something_is_wrong(watched: Watched, fresh: Served, tmp_path: Path) -> None:
-    page = watched.open(fresh)
+def test_axe_finds_nothing_while_nothing_is_there_and_while_something_is_wrong(watched: Watched, emptied: Served, tmp_path: Path) -> None:
+    page = watched.open(emptied)
     expect(page.get_by_text("Nothing has been screened here yet")).to_be_visible()
     _examine(page)
     empty = tmp_path / "empty.mp4"
@@ -51,7 +51,7 @@ def test_axe_finds_nothing_while_nothing_is_there_and_while_something_is_wrong(w
     drop(page, empty)
     expect(page.get_by_role("button", name="Dismiss: empty.mp4")).to_be_visible()
     _examine(page)
-    page.goto(f"{fresh.url}#/scans/{'0' * 32}")
+    page.goto(f"{emptied.url}#/scans/{'0' * 32}")
     watched.forgiven += ("404",)
     expect(page.get_by_text("There is no such scan")).to_be_visible()
     _examine(page)
@@ -127,13 +127,13 @@ def test_who_has_no_session_signs_in_and_out(watched: Watched, server: Served) -
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
 
 
-def test_the_link_that_the_server_prints_signs_in(watched: Watched, fresh: Served) -> None:
-    watched.page.goto(fresh.link)
+def test_the_link_that_the_server_prints_signs_in(watched: Watched, emptied: Served) -> None:
+    watched.page.goto(emptied.link)
     expect(watched.page.get_by_role("heading", name="Screen video for face forgery")).to_be_visible()
     watched.page.goto("about:blank")
     watched.context.clear_cookies()
     watched.forgiven += ("401",)
-    watched.page.goto(fresh.link)
+    watched.page.goto(emptied.link)
     expect(watched.page.get_by_role("alert")).to_contain_text("used before")
 
 

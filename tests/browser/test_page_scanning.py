@@ -121,32 +121,32 @@ def test_the_history_is_filtered_and_searched(watched: Watched, server: Served) 
     expect(history_row(page, FAKE.name)).to_be_visible()
 
 
-def test_what_is_known_is_not_judged_again_unless_it_is_asked_for(watched: Watched, fresh: Served, clips: tuple[Path, Path]) -> None:
-    fresh.wait(fresh.send(clips[0])["id"])
-    page = watched.open(fresh)
+def test_what_is_known_is_not_judged_again_unless_it_is_asked_for(watched: Watched, emptied: Served, clips: tuple[Path, Path]) -> None:
+    emptied.wait(emptied.send(clips[0])["id"])
+    page = watched.open(emptied)
     drop(page, clips[0])
     expect(page.get_by_text("judged before")).to_be_visible()
-    assert len(_scans(fresh)) == 1
+    assert len(_scans(emptied)) == 1
     page.get_by_role("link", name="Show it").click()
     expect(page.locator("video")).to_be_visible()
     page.get_by_role("button", name="Judge again").click()
     expect(page.locator(".scan")).to_have_count(2)
 
 
-def test_a_scan_is_erased_after_a_question(watched: Watched, fresh: Served, clips: tuple[Path, Path]) -> None:
-    scan = fresh.wait(fresh.send(clips[0])["id"])
-    page = watched.open(fresh, f"#/scans/{scan['id']}")
+def test_a_scan_is_erased_after_a_question(watched: Watched, emptied: Served, clips: tuple[Path, Path]) -> None:
+    scan = emptied.wait(emptied.send(clips[0])["id"])
+    page = watched.open(emptied, f"#/scans/{scan['id']}")
     page.get_by_role("button", name="Erase").click()
     page.get_by_role("button", name="Keep it").click()
-    assert _scans(fresh)
+    assert _scans(emptied)
     page.get_by_role("button", name="Erase").click()
     page.get_by_role("dialog").get_by_role("button", name="Erase").click()
     expect(page.get_by_text("Nothing has been screened here yet")).to_be_visible()
-    assert not _scans(fresh)
+    assert not _scans(emptied)
 
 
-def test_what_is_no_video_gets_its_reason_and_what_is_empty_is_not_sent(watched: Watched, fresh: Served, tmp_path: Path) -> None:
-    page = watched.open(fresh)
+def test_what_is_no_video_gets_its_reason_and_what_is_empty_is_not_sent(watched: Watched, emptied: Served, tmp_path: Path) -> None:
+    page = watched.open(emptied)
     notes, empty = tmp_path / "notes.txt", tmp_path / "empty.mp4"
     notes.write_text("no picture at all\n", encoding="utf-8")
     empty.touch()
@@ -156,7 +156,7 @@ def test_what_is_no_video_gets_its_reason_and_what_is_empty_is_not_sent(watched:
     expect(history_row(page, notes.name)).to_contain_text("undecided")
     page.get_by_role("link", name=notes.name).click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Undecided")
-    assert len(_scans(fresh)) == 1
+    assert len(_scans(emptied)) == 1
 
 
 def _choose(page, clip: Path) -> None:

@@ -13,13 +13,19 @@ from corpus.whole import CLIPS, PICTURES, Maker, clip
 Change = Callable[[bytearray], bytes | bytearray]
 
 
+_made: dict[tuple[str, str], bytes] = {}
+"""Whole inputs by name and by the suffix of their file, which may choose the container: most are damaged in several ways."""
+
+
 def changed(name: str, change: Change) -> Maker:
     """The bytes of a whole input, changed."""
     make = {**CLIPS, **PICTURES}[name]
 
     def spoil(path: Path) -> None:
-        make(path)
-        path.write_bytes(change(bytearray(path.read_bytes())))
+        if (name, path.suffix) not in _made:
+            make(path)
+            _made[name, path.suffix] = path.read_bytes()
+        path.write_bytes(change(bytearray(_made[name, path.suffix])))
 
     return spoil
 

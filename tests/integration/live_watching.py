@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from command_line import start_command
+from prepared_command import start_prepared
 
 Event = dict[str, Any]
 
@@ -83,7 +83,7 @@ class Watching:
 @contextmanager
 def watching(source: str | Path, checkpoint: Path, *options: str | Path) -> Iterator[Watching]:
     """`screener live SOURCE --jsonl` with the tests' checkpoint; killed, with all its processes, when the block is left."""
-    process = start_command("live", source, "--jsonl", "--quiet", "--device", "cpu", "--checkpoint", checkpoint, *options)
+    process = start_prepared("live", source, "--jsonl", "--quiet", "--device", "cpu", "--checkpoint", checkpoint, *options)
     told = Watching(process)
     try:
         yield told

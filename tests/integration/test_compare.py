@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -13,24 +14,33 @@ from command_line import Ended, run_here
 from face_media import portrait
 from jsonschema import Draft202012Validator
 from PIL import Image
-from scene_media import RATE, encoded, scene, with_another_face
+from scene_media import RATE, Picture, encoded, scene, with_another_face
 
 import screener
 
 SCHEMA = Draft202012Validator(json.loads(resources.files("screener.comparison").joinpath("schema.json").read_text(encoding="utf-8")))
 FRAMES = 80
-PICTURES = [scene(number) for number in range(FRAMES)]
-SWAPPED = [with_another_face(picture, number) for number, picture in enumerate(PICTURES)]
+
+
+@cache
+def pictures() -> list[Picture]:
+    """Not made when the module is imported, because every worker of a test run imports it."""
+    return [scene(number) for number in range(FRAMES)]
+
+
+@cache
+def swapped_pictures() -> list[Picture]:
+    return [with_another_face(picture, number) for number, picture in enumerate(pictures())]
 
 
 @pytest.fixture(scope="module")
 def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return encoded(tmp_path_factory.mktemp("scene") / "original.mp4", PICTURES)
+    return encoded(tmp_path_factory.mktemp("scene") / "original.mp4", pictures())
 
 
 @pytest.fixture(scope="module")
 def swapped(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return encoded(tmp_path_factory.mktemp("swapped") / "<fake>.mp4", SWAPPED, options={"crf": "26"})
+    return encoded(tmp_path_factory.mktemp("swapped") / "<fake>.mp4", swapped_pictures(), options={"crf": "26"})
 
 
 def compared(a: Path, b: Path, *options: str | Path) -> tuple[Ended, dict[str, Any]]:
@@ -64,7 +74,7 @@ def test_in_either_order(original: Path, swapped: Path) -> None:
 
 def test_when_a_face_was_replaced(original: Path, tmp_path: Path) -> None:
     half = FRAMES // 2
-    _, found = compared(original, encoded(tmp_path / "half.mp4", [*PICTURES[:half], *SWAPPED[half:]]))
+    _, found = compared(original, encoded(tmp_path / "half.mp4", [*pictures()[:half], *swapped_pictures()[half:]]))
     assert [one["kind"] for one in found["stretches"]] == ["same", "replaced"]
     assert found["stretches"][1]["a_seconds"][0] == pytest.approx(half / RATE, abs=0.4)
     assert found["stretches"][1]["a_seconds"][1] == pytest.approx(FRAMES / RATE)
@@ -82,7 +92,7 @@ def test_when_a_face_was_replaced(original: Path, tmp_path: Path) -> None:
     ],
 )
 def test_nothing_is_found_in_a_copy(name: str, codec: str, options: dict[str, str], size: float, original: Path, tmp_path: Path) -> None:
-    made = encoded(tmp_path / name, PICTURES, codec, options, size)
+    made = encoded(tmp_path / name, pictures(), codec, options, size)
     ended, found = compared(original, made)
     assert (ended.status, found["outcome"], found["reencoded"]) == (0, "same", True)
     assert [one["kind"] for one in found["stretches"]] == ["same"]
@@ -91,13 +101,13 @@ def test_nothing_is_found_in_a_copy(name: str, codec: str, options: dict[str, st
 
 def test_a_face_that_differs_too_briefly_to_tell_is_not_called_the_same(original: Path, tmp_path: Path) -> None:
     """Two pictures: moments enough for a doubt, and no more."""
-    short = encoded(tmp_path / "short.mp4", PICTURES[:2])
-    _, found = compared(short, encoded(tmp_path / "fake.mp4", SWAPPED[:2]))
+    short = encoded(tmp_path / "short.mp4", pictures()[:2])
+    _, found = compared(short, encoded(tmp_path / "fake.mp4", swapped_pictures()[:2]))
     assert found["outcome"] == "undecided" and "too briefly to tell" in found["detail"]
 
 
 def test_what_was_cut_out_is_said(original: Path, tmp_path: Path) -> None:
-    ended, found = compared(original, encoded(tmp_path / "cut.mp4", [*PICTURES[:24], *PICTURES[48:]], options={"crf": "30"}))
+    ended, found = compared(original, encoded(tmp_path / "cut.mp4", [*pictures()[:24], *pictures()[48:]], options={"crf": "30"}))
     assert (ended.status, found["outcome"]) == (3, "cut")
     (lack,) = [one for one in found["stretches"] if one["kind"] != "same"]
     assert lack["kind"] == "only_a" and lack["b_seconds"] is None
@@ -108,7 +118,7 @@ def test_what_was_cut_out_is_said(original: Path, tmp_path: Path) -> None:
 
 def test_what_was_put_in_is_said(original: Path, tmp_path: Path) -> None:
     put_in = [scene(number, seed=3)[::-1].copy() for number in range(20)]
-    _, found = compared(original, encoded(tmp_path / "more.mp4", [*PICTURES[:40], *put_in, *PICTURES[40:]]))
+    _, found = compared(original, encoded(tmp_path / "more.mp4", [*pictures()[:40], *put_in, *pictures()[40:]]))
     assert found["outcome"] == "cut"
     (more,) = [one for one in found["stretches"] if one["kind"] == "only_b"]
     assert more["b_seconds"] == pytest.approx([2.0, 3.0], abs=0.15)

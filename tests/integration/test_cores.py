@@ -11,10 +11,15 @@ from screener import ScanSettings, Screener
 from screener.bench import make_clip
 
 
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("clip") / "three.mp4"
+    make_clip(path, (426, 240), 3, 2.0)
+    return path
+
+
 @pytest.mark.parametrize("settings", [{}, {"until_sure": True}, {"detect_every": 3}], ids=["scan", "progressive", "following"])
-def test_any_number_of_cores_finds_the_same(tiny_checkpoint: Path, tmp_path: Path, settings: dict[str, object]) -> None:
-    clip = tmp_path / "three.mp4"
-    make_clip(clip, (426, 240), 3, 2.0)
+def test_any_number_of_cores_finds_the_same(tiny_checkpoint: Path, clip: Path, settings: dict[str, object]) -> None:
     screener = Screener(ScanSettings(device="cpu", dtype="float32", **settings), tiny_checkpoint)  # type: ignore[arg-type]
     found = []
     for cores in (1, 4, 8):

@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 import torch
 from builders import tiny_contract, tiny_network
-from command_line import JUDGED_FRAMES, PASSES_ALL, Ended, run_here, start_command
+from command_line import JUDGED_FRAMES, PASSES_ALL, Ended, run_here
 from face_media import landscape, portrait, stranger, write_clip, write_picture
+from prepared_command import start_prepared
 from sklearn.metrics import roc_auc_score
 
 from screener.checkpoint import OperatingPoint, save_checkpoint
@@ -125,7 +126,7 @@ def wait_for_lines(path: Path, count: int) -> None:
 
 def test_killed_at_any_moment_it_goes_on(data: Path, checkpoint: Path, finished: tuple[Path, Ended], tmp_path: Path) -> None:
     options = ["evaluate", data, "-o", tmp_path, "--checkpoint", checkpoint, "--frames", str(JUDGED_FRAMES)]
-    process = start_command(*options)
+    process = start_prepared(*options)
     try:
         wait_for_lines(tmp_path / "results.jsonl", 2)
     finally:
@@ -145,7 +146,7 @@ def test_killed_at_any_moment_it_goes_on(data: Path, checkpoint: Path, finished:
 
 
 def test_interrupted_it_keeps_what_was_judged_and_says_so(data: Path, checkpoint: Path, tmp_path: Path) -> None:
-    process = start_command("evaluate", data, "-o", tmp_path, "--checkpoint", checkpoint, "--frames", str(JUDGED_FRAMES))
+    process = start_prepared("evaluate", data, "-o", tmp_path, "--checkpoint", checkpoint, "--frames", str(JUDGED_FRAMES))
     try:
         wait_for_lines(tmp_path / "results.jsonl", 1)
         os.killpg(process.pid, signal.SIGINT)

@@ -12,8 +12,9 @@ import time
 from pathlib import Path
 
 import pytest
-from command_line import run_here, start_command
+from command_line import run_here
 from face_media import landscape, portrait, write_clip, write_picture
+from prepared_command import start_prepared
 
 PICTURES = 8
 MOMENT = r"\d{4}-\d\d-\d\d(?:<span>)? \d\d:\d\d UTC"
@@ -42,7 +43,7 @@ def command(inputs: Path, checkpoint: Path, folder: Path, *options: str | Path) 
 
 def kill_after(arguments: list[str | Path], lines: int) -> bool:
     """Kill the command, and it alone, once it has said so much; False when it was done before."""
-    process = start_command(*arguments)
+    process = start_prepared(*arguments)
     assert process.stderr is not None
     for _ in range(lines):
         if not process.stderr.readline():
@@ -100,7 +101,7 @@ def test_a_batch_that_is_killed_again_and_again_ends_like_a_quiet_one(
 
 def test_two_runs_on_one_journal_are_refused(inputs: Path, checkpoint: Path, tmp_path: Path) -> None:
     arguments = command(inputs, checkpoint, tmp_path, "--jsonl", "--resume")
-    first = start_command(*arguments)
+    first = start_prepared(*arguments)
     assert first.stderr is not None
     assert first.stderr.readline().startswith("[1/")
     # It cannot have come to its end: what it says next would have to be read first, or the other is not refused, which is seen.
@@ -117,7 +118,7 @@ def test_two_runs_on_one_journal_are_refused(inputs: Path, checkpoint: Path, tmp
 
 def test_an_interrupted_run_goes_on(inputs: Path, checkpoint: Path, tmp_path: Path) -> None:
     arguments = command(inputs, checkpoint, tmp_path, "--jsonl", "--resume")
-    process = start_command(*arguments)
+    process = start_prepared(*arguments)
     assert process.stderr is not None
     assert process.stderr.readline().startswith("[1/")
     process.send_signal(signal.SIGINT)

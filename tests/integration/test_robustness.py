@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command_line import JUDGED_FRAMES, PASSES_ALL, run_here, start_command
+from command_line import JUDGED_FRAMES, PASSES_ALL, run_here
 from face_media import pair, portrait, stranger, write_clip, write_picture
+from prepared_command import start_prepared
 
 from screener import ScanSettings, Screener
 from screener.datasets import LabelledItem
@@ -170,7 +171,7 @@ def test_a_killed_run_is_finished_by_repeating_it(data: Path, checkpoint: Path, 
     asked = ("--perturb", "noise", "--strengths", "1,2")
     assert run_here(*evaluate(data, checkpoint, "-o", whole, *asked)).status == 0
     kept = cut / "perturbed" / "noise-1.jsonl"
-    process = start_command(*evaluate(data, checkpoint, "-o", cut, *asked))
+    process = start_prepared(*evaluate(data, checkpoint, "-o", cut, *asked))
     try:
         deadline = time.monotonic() + 240
         while process.poll() is None and time.monotonic() < deadline and not (kept.exists() and kept.read_bytes().count(b"\n")):

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 from builders import TINY_PREPROCESSING
-from command_line import environment, run_here, start_command
+from command_line import environment, run_here
 from face_media import portrait, stranger, write_picture
+from prepared_command import start_prepared
 
 from screener.checkpoint import load_checkpoint, verify_checkpoint
 from screener.training import validation
@@ -102,7 +103,7 @@ def test_a_killed_command_repeated_ends_as_if_it_had_not_been_killed(folds: Path
         ]  # fmt: skip
 
     killed, whole = tmp_path / "killed" / "head.safetensors", tmp_path / "whole" / "head.safetensors"
-    process = start_command(*arguments(killed))
+    process = start_prepared(*arguments(killed))
     try:
         state = killed.with_name("head.safetensors.training") / "fold-2.state"
         for _ in range(6000):
@@ -139,7 +140,7 @@ def test_a_killed_command_does_not_go_on_with_other_features(fingerprint: str, t
         "0.01",
         "--no-audit",
     ]
-    process = start_command(*arguments)
+    process = start_prepared(*arguments)
     try:
         state = output.with_name("head.safetensors.training") / "fold-1.state"
         until = time.monotonic() + 120

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,7 @@ def used(tree: ast.AST) -> set[str]:
     return {dotted(node) for node in ast.walk(tree) if isinstance(node, (ast.Name, ast.Attribute))} | set(imports(tree))
 
 
+@cache
 def read(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), str(path))
 

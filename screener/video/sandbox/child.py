@@ -22,11 +22,17 @@ from screener.video.sandbox.protocol import LENGTH
 
 MESSAGE_BYTES = 1 << 20
 
-# The child imports this package by its location, without changing the search path, where neighbouring files could shadow other modules.
-START = (
-    "import sys, types; package = types.ModuleType('screener'); package.__path__ = [sys.argv[1]]; sys.modules['screener'] = package; "
-    "from screener.{worker} import main; main()"
-)
+# The child imports this package by its location, without changing the search path, where neighbouring files could shadow other modules. The
+# packages above the worker stay empty: what they import for their callers a child does not need, and it would start later.
+START = """
+import sys, types
+parts = "screener.{worker}".split(".")
+for depth in range(1, len(parts)):
+    package = sys.modules[".".join(parts[:depth])] = types.ModuleType(".".join(parts[:depth]))
+    package.__path__ = ["/".join([sys.argv[1], *parts[1:depth]])]
+from screener.{worker} import main
+main()
+"""
 
 
 class Child:

@@ -28,6 +28,11 @@ from screener.video.sandbox.protocol import CPU_STATUS, EMPTIED, STALLED_STATUS
 from screener.video.seek_plan import SeekPlan
 from screener.video.sources import Source
 
+READ_ON_FRAMES = 30
+"""A caller that needs no more frames does well to read on where so few are left: the decoding process then serves the next input. To stop
+early ends it, and starting another takes longer.
+"""
+
 _IDLE_LIMIT = 4
 _INPUTS_PER_WORKER = 256
 INVALID_REPLY = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)

@@ -1,4 +1,4 @@
-"""A single process, and two under torchrun that learn the same as one."""
+"""A single process, and two that learn the same as one."""
 
 from __future__ import annotations
 
@@ -47,15 +47,25 @@ def test_a_device_that_is_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 SCRIPT = """
-import sys
+import os, socket, sys
 from pathlib import Path
 import torch
+import torch._dynamo
 sys.path[:0] = sys.argv[2:]
 from unit.training.test_workers import train_on_twins
 torch.set_num_threads(1)
+with socket.socket() as free:
+    free.bind(("127.0.0.1", 0))
+    port = str(free.getsockname()[1])
+os.environ |= {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+# They share what was imported; nothing has been computed yet.
+second = os.fork()
+os.environ["RANK"] = os.environ["LOCAL_RANK"] = "0" if second else "1"
 state, rank = train_on_twins(Path(sys.argv[1]))
 torch.save(state, f"{sys.argv[1]}/rank-{rank}.pt")
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(second, 0)[1]) if second else 0)
 """
+"""Two processes in the environment that `torchrun` gives its own. `tests/integration/test_train.py` trains under `torchrun` itself."""
 
 
 def train_on_twins(folder: Path) -> tuple[dict[str, torch.Tensor], int]:
@@ -101,9 +111,8 @@ def test_two_processes_make_the_step_that_one_makes(tmp_path: Path, monkeypatch:
     alone, _ = train_on_twins(tmp_path)
     tests = Path(__file__).resolve().parents[2]
     (tmp_path / "script.py").write_text(SCRIPT)
-    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", tmp_path / "script.py", tmp_path, tests]
     ended = subprocess.run(
-        [sys.executable, *map(str, launch)],
+        [sys.executable, *map(str, (tmp_path / "script.py", tmp_path, tests))],
         env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(tests.parent)},
         capture_output=True,
         text=True,

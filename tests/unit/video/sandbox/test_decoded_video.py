@@ -53,18 +53,6 @@ def test_frames_and_facts(clip: Path) -> None:
     assert facts.size_wh == (96, 64) and facts.duration_seconds == pytest.approx(1.6)
 
 
-@pytest.mark.parametrize(
-    "name", ["a\nb.mp4", "\U0001f600.mp4", "-rf.mp4", "[bold].mp4", "f%03d.mp4", "file:x|y;z.mp4", os.fsdecode(b"\xff\xfe.mp4")]
-)
-@pytest.mark.parametrize("codec", ["libx264", "libsvtav1"])
-def test_any_name_opens_in_both_readers(tmp_path: Path, clip: Path, name: str, codec: str) -> None:
-    source = clip if codec == "libx264" else write_clip(tmp_path / "av1.mp4", codec, 5, options={"preset": "12"})
-    path = source.rename(tmp_path / name)
-    with open_video(file_source(path), ScanSettings(frames=4)) as video:
-        assert len(list(video.frames())) == 4
-    assert video.facts.reader == ("opencv" if codec == "libx264" else "pyav")
-
-
 def test_failures_have_a_reason_and_spare_the_process(tmp_path: Path, clip: Path) -> None:
     (tmp_path / "noise.mp4").write_bytes(bytes(range(256)) * 40)
     with open_video(file_source(clip), EVERY) as video:
