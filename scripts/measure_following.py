@@ -2,10 +2,10 @@
 
     python scripts/measure_following.py [CLIP_OR_FOLDER...] [--every 4] [--frames 32]
 
-On made scenes with faces of the package's specimen, 0.3 seconds apart: crowds, people who enter, cuts, small faces, and passers-by. With
-arguments also on those clips, sampled as `scan` samples them. A face of the whole search counts as found when a box overlaps it by half.
-`late` is for how many frames in a row one face was missed at most, `shift` how far a corner of the box lies from the whole search's at
-the median and the 95th percentile, in face sizes. CPU milliseconds a frame are those of one thread.
+On made scenes with faces of the package's specimen, 0.3 seconds apart: one person, crowds, people who enter, cuts, small faces, and
+passers-by. With arguments also on those clips, sampled as `scan` samples them. A face of the whole search counts as found when a box
+overlaps it by half. `late` is for how many frames in a row one face was missed at most, `shift` how far a corner of the box lies from the
+whole search's at the median and the 95th percentile, in face sizes. CPU milliseconds a frame are those of one thread.
 """
 
 from __future__ import annotations
@@ -69,6 +69,10 @@ class Counting:
         return self.detector.detect(picture_rgb)
 
 
+def one_person(number: int, _: np.random.Generator) -> Placed:
+    return [(0.5 + 0.02 * np.sin(number), 0.5 + 0.02 * np.cos(2 * number), 260)]
+
+
 def crowd(number: int, _: np.random.Generator) -> Placed:
     return [((n % 6 + 0.5) / 6 + 0.006 * np.sin(number + n), (n // 6 + 0.5) / 5, 62) for n in range(30)]
 
@@ -102,7 +106,7 @@ def passers_by(number: int, _: np.random.Generator) -> Placed:
 
 
 SCENES: dict[str, Callable[[int, np.random.Generator], Placed]] = {
-    "crowd of 30": crowd, "entries": entries, "cuts": cuts, "small faces": small, "passers-by": passers_by,
+    "one person": one_person, "crowd of 30": crowd, "entries": entries, "cuts": cuts, "small faces": small, "passers-by": passers_by,
 }  # fmt: skip
 
 

@@ -16,7 +16,7 @@ CELL_PX, STRIDE_PX = 12, 2
 """Receptive field and stride of PNet, in pixels of the reduced picture."""
 
 SAME_SCALE_IOU, SAME_FACE_IOU = 0.5, 0.7
-FOLLOWED_IOU = 0.5
+FOLLOWED_IOU = 0.45
 """Of candidates that overlap by more than these, only the most confident one goes on: at one scale, at all scales, and where faces are
 followed, which needs fewer because the earlier positions are candidates too.
 """
