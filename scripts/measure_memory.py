@@ -43,8 +43,8 @@ def loop(clip: Path, target: Path, seconds: float) -> None:
 def peak_mb(clip: Path, frames: int) -> float:
     """Largest resident size of a fresh `screener scan`, its decoding process included."""
     code = (
-        "import os, re, resource, sys; from screener.scanning.screener import Screener; from screener.settings import ScanSettings;"
-        f"v = Screener(ScanSettings(frames={frames})).scan(sys.argv[1]);"
+        "import os, re, resource, sys; import screener;"
+        f"v = screener.scan(sys.argv[1], frames={frames});"
         "own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss;"
         "children = [int(p) for p in open(f'/proc/self/task/{os.getpid()}/children').read().split()];"
         "decoder = sum(int(re.search(r'VmHWM:\\s+(\\d+)', open(f'/proc/{p}/status').read())[1]) for p in children);"

@@ -35,7 +35,7 @@ def main() -> None:
         for workers in counts:
             videos_a_second(screener, clip, workers, workers)
         turns = [{n: videos_a_second(screener, clip, n, arguments.scans) for n in counts} for _ in range(arguments.repeats)]
-    on = f"{screener.scorer.device}, {screener.runtime.cores} cores"
+    on = f"{screener.scorer.device}, {screener.cores} cores"
     print(f"{arguments.size}, {arguments.seconds:.0f} s, {on}; in turns, {arguments.repeats} times")
     print(f"  {'workers':>7}{'videos/s':>10}{'CPU s a video':>15}  ratio to one")
     for n in counts:

@@ -25,7 +25,7 @@ Value = str
 class OnnxGraph:
     """A network that grows by one layer with each call. Layers take the names of their inputs and return the name of their result.
 
-    Values are (N, C, H, W) float32, or (N, C) after `dense`.
+    Values are (N, C, H, W) float32.
     """
 
     def __init__(self, taken: Value, shape: Sequence[int | str]) -> None:
