@@ -90,9 +90,9 @@ class LiveSettings:
         self.judging()
 
     def judging(self) -> ScanSettings:
-        """The settings of a scan with the same judgement: every setting that both have, and all frames."""
+        """The settings of a scan with the same judgement: every setting that both have, and all frames, each searched whole."""
         known = {item.name for item in fields(self)} & {item.name for item in fields(ScanSettings)}
-        return ScanSettings(all_frames=True, **{name: getattr(self, name) for name in known})
+        return ScanSettings(all_frames=True, detect_every=1, **{name: getattr(self, name) for name in known})
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values only, ready for JSON."""

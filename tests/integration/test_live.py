@@ -219,7 +219,7 @@ def test_an_interrupt_while_nobody_writes(pipe: Path, checkpoint: Path) -> None:
 def test_a_file_gets_the_scores_and_the_outcome_of_a_scan(threshold: float, outcome: str, checkpoint: Path, tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "clip.mp4", lambda number: person(2 * number), frames=24)
     judging = {"threshold": threshold, "device": "cpu", "dtype": "float32", "min_frames": 1}
-    scanned = Screener(ScanSettings(all_frames=True, **judging), checkpoint).scan(clip)
+    scanned = Screener(ScanSettings(all_frames=True, detect_every=1, **judging), checkpoint).scan(clip)
     settings = LiveSettings(stale_seconds=30.0, frozen_seconds=30.0, **judging)
     by_frame = {score.frame_index: score for score in scanned.frames}
     found = []

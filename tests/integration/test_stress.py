@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command_line import PASSES_ALL, Ended, run_here
+from command_line import AS_MANY, PASSES_ALL, Ended, run_here
 from jsonschema import Draft202012Validator
 from PIL import Image
 
@@ -16,7 +16,7 @@ from screener import ScanSettings, SettingsError
 from screener.perturbation.applied import STRESS
 from screener.report import load_schema
 
-FEW = ("--frames", "5", "--device", "cpu", "--dtype", "float32")
+FEW = ("--frames", "5", "--device", "cpu", "--dtype", "float32", *AS_MANY)
 
 
 def scanned(checkpoint: Path, *arguments: str | Path) -> Ended:
