@@ -11,8 +11,8 @@ from screener.errors import SettingsError
 from screener.settings import LiveSettings, ScanSettings
 
 
-def test_the_defaults_judge_as_a_scan_of_every_frame_does() -> None:
-    assert LiveSettings().judging() == ScanSettings(all_frames=True)
+def test_the_defaults_judge_as_a_scan_of_every_frame_does_that_searches_each_whole() -> None:
+    assert LiveSettings().judging() == ScanSettings(all_frames=True, detect_every=1)
 
 
 def test_what_both_have_is_passed_on() -> None:
