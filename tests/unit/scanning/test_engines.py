@@ -1,4 +1,4 @@
-"""Which engine the settings select, and what is refused. Tests that need a model file are in `export/test_writing.py`."""
+"""Which engine the settings select, and what is refused. Tests that need a model file are in `integration/test_exported_models.py`."""
 
 from __future__ import annotations
 
