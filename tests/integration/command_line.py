@@ -46,9 +46,14 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "COLUMNS": "200", "OMP_NUM_THREADS": "1"}
 
 
-def start_command(*arguments: str | Path, cwd: Path | None = None) -> subprocess.Popen[str]:
-    """`python -m screener ARGUMENTS` at the head of a process group of its own, with interrupts as a terminal's shell would leave them."""
-    return subprocess.Popen(
+def start_command(
+    *arguments: str | Path, cwd: Path | None = None, kind: type[subprocess.Popen[str]] = subprocess.Popen
+) -> subprocess.Popen[str]:
+    """`python -m screener ARGUMENTS` at the head of a process group of its own, with interrupts as a terminal's shell would leave them.
+
+    kind: what starts the process.
+    """
+    return kind(
         [sys.executable, "-m", "screener", *map(os.fspath, arguments)],
         cwd=cwd,
         env=environment(),

@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from command_line import environment
+from command_line import environment, start_command
 
 READY = b"ready"
 PR_SET_CHILD_SUBREAPER = 36
@@ -29,18 +29,7 @@ LONGEST_ORDER = 1 << 17
 
 def start_prepared(*arguments: str | Path) -> subprocess.Popen[str]:
     """As `start_command`."""
-    kind = Forked if sys.platform == "linux" else subprocess.Popen
-    return kind(
-        [sys.executable, "-m", "screener", *map(os.fspath, arguments)],
-        env=environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        encoding="utf-8",
-        errors="surrogateescape",
-        start_new_session=True,
-    )
+    return start_command(*arguments, kind=Forked if sys.platform == "linux" else subprocess.Popen)
 
 
 class Forked(subprocess.Popen):  # type: ignore[type-arg]
