@@ -62,6 +62,7 @@ def _face_crop(contract: Contract) -> str:
     return (
         f"square of {rules.crop_margin:g} times the face box, {rules.input_size} x {rules.input_size} pixels, {rules.colour_order}, "
         f"mean {_value(rules.mean_rgb)}, std {_value(rules.std_rgb)}, {rules.resize_rule}, rule version {rules.rule_version}"
+        + (f"; scored against its copy as JPEG of quality {contract.reference_quality}" if contract.reference_quality else "")
     )
 
 

@@ -28,14 +28,23 @@ from screener.checkpoint.tensors import (
     shapes_of,
     weights_of,
 )  # fmt: skip
-from screener.checkpoint.upgrading import FORMAT_VERSION
+from screener.checkpoint.upgrading import SEALED_SINCE
 from screener.errors import CheckpointError, OutputError
 from screener.model.copies import BACKBONE, NO_COPIES
 from screener.runtime.files import write_whole
 
 SUFFIX = ".safetensors"
 
-SCORES_REST_ON = ("architecture", "copies", "class_names", "split_point", "preprocessing", "detector", "backbone_fingerprint")
+SCORES_REST_ON = (
+    "architecture",
+    "copies",
+    "class_names",
+    "split_point",
+    "preprocessing",
+    "reference_quality",
+    "detector",
+    "backbone_fingerprint",
+)
 """Fields of a contract that, with the weights, determine the logit of a picture."""
 
 SAME_WEIGHTS = "same_weights"
@@ -80,7 +89,7 @@ def save_contract(path: str | Path, contract: Contract, weights: str | Path) -> 
         if wanted != present:
             refuse(field, f"{present!r}, which the weights in {weights} were made with", wanted)
     with open_checkpoint(Path(weights)) as file:
-        is_old = file.contract_and_seal()[0]["format_version"] != FORMAT_VERSION
+        is_old = file.contract_and_seal()[0]["format_version"] < SEALED_SINCE
         stored = to_stored(source.weights, exact_storage(source.weights)) if is_old else file.tensors()
     figures = {**contract.figures, SAME_WEIGHTS: sorted(scored_alike(source))}
     _write(Path(path), replace(contract, figures=figures), stored)

@@ -19,7 +19,7 @@ from screener.checkpoint.localisation import FIGURE, localisation_of
 from screener.checkpoint.reading import SEAL, open_checkpoint, seal
 from screener.checkpoint.storage import from_stored, named_shapes
 from screener.checkpoint.tensors import Array, as_array, backbone_fingerprint, require_shapes, shapes_of
-from screener.checkpoint.upgrading import FORMAT_VERSION
+from screener.checkpoint.upgrading import SEALED_SINCE
 from screener.errors import CheckpointError
 from screener.model.copies import NO_COPIES
 
@@ -188,7 +188,7 @@ def _load(path: str | Path | None, note: Note) -> Checkpoint:
             require_shapes(named_shapes(layout), contract.architecture, contract.copies)
             note("tensors", f"{len(layout)}, with the names, types and shapes of {contract.architecture.name}")
             tensors = stored.tensors()
-            if version == FORMAT_VERSION:
+            if version >= SEALED_SINCE:
                 note("seal", _require_seal(values, tensors, said))
             weights = from_stored(tensors)
             note("values", f"{sum(values.size for values in weights.values()):,} numbers, all finite")
@@ -196,7 +196,7 @@ def _load(path: str | Path | None, note: Note) -> Checkpoint:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         note("sha256", sha256)
     checkpoint = Checkpoint(contract, weights, source, sha256)
-    if version == FORMAT_VERSION:
+    if version >= SEALED_SINCE:
         return checkpoint
     # Files of version 1 have no hash to check, and contain their copies.
     note("fingerprint", require_fingerprint(checkpoint))

@@ -87,9 +87,23 @@ def train(
     ] = None,
     minutes: Annotated[float | None, typer.Option("--minutes", help="End to end: training time in minutes (60).")] = None,
     input_size: Annotated[int | None, typer.Option("--input-size", help="End to end: final side of the crops, in pixels (224).")] = None,
+    crop_margin: Annotated[
+        float | None, typer.Option("--crop-margin", help="End to end: side of the crop over the longer side of the face box (1.3).")
+    ] = None,
     pairs: Annotated[int | None, typer.Option("--pairs", help="End to end: real and fake pairs per batch (16).")] = None,
     grow: Annotated[bool | None, typer.Option("--grow/--no-grow", help="End to end: start with smaller pictures.")] = None,
     hold: Annotated[float | None, typer.Option("--hold", help="End to end: share of the time before the learning rate decays (0).")] = None,
+    frozen_statistics: Annotated[
+        bool | None,
+        typer.Option("--frozen-statistics/--own-statistics", help="End to end: batch norms keep the statistics of the initial weights."),
+    ] = None,
+    ranking: Annotated[
+        float | None, typer.Option("--ranking", help="End to end: weight of the loss that ranks the fake of a pair above its real (0.5).")
+    ] = None,
+    reference_quality: Annotated[
+        int | None,
+        typer.Option("--reference-quality", help="End to end: score crops against their copies as JPEG of this quality; 0 for none (0)."),
+    ] = None,
     share: Annotated[
         list[str] | None,
         typer.Option("--share", metavar="SOURCE=X", help="End to end: share of fakes from a source; may be repeated."),
@@ -115,6 +129,9 @@ def train(
     ] = None,
     same_route: Annotated[
         float | None, typer.Option("--same-route", help="End to end: share of pairs whose two pictures get the same degradations (0.5).")
+    ] = None,
+    level: Annotated[
+        float | None, typer.Option("--level", help="End to end: share of pairs whose pictures first get the same fine detail (0.75).")
     ] = None,
     moments: Annotated[int | None, typer.Option("--moments", help="End to end: pairs taken from one clip (1).")] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Random seed (0).")] = None,
@@ -144,9 +161,12 @@ def train(
     }  # fmt: skip
     with exits():
         whole_only = {
-            "init": init, "minutes": minutes, "input_size": input_size, "pairs": pairs, "grow": grow, "hold": hold,
+            "init": init, "minutes": minutes, "input_size": input_size, "crop_margin": crop_margin, "pairs": pairs, "grow": grow,
+            "hold": hold, "frozen_statistics": frozen_statistics, "ranking": ranking,
+            "reference_quality": reference_quality,
             "shares": _numbers("--share", share), "decoders": _numbers("--decoder", decoder, 0.0), "autoencoder": autoencoder,
-            "hardness": hardness, "strength": strength, "video": video, "tone": tone, "same_route": same_route, "moments": moments,
+            "hardness": hardness, "strength": strength, "video": video, "tone": tone, "same_route": same_route, "level": level,
+            "moments": moments,
         }  # fmt: skip
         if checkpoint and backbone:
             raise SettingsError("choose one of --checkpoint and --backbone, not both")

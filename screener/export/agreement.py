@@ -15,7 +15,7 @@ from screener.checkpoint import Checkpoint
 from screener.doctor.specimen import make_specimen
 from screener.errors import CheckpointError
 from screener.model.preprocessing import crop_face
-from screener.scoring import Engine, OnnxRuntimeEngine, TorchEngine
+from screener.scoring import Engine, OnnxRuntimeEngine, TorchEngine, relative
 
 MOST_APART: dict[str, tuple[float, float]] = {"float32": (1e-4, 1e-3), "int8": (0.02, 0.1)}
 """dtype -> largest mean and worst difference of p_fake from the float32 network. See `scripts/measure_engines.py`."""
@@ -77,7 +77,8 @@ def noise_crops(checkpoint: Checkpoint, count: int) -> NDArray[np.uint8]:
 
 def _p_fake(engine: Engine, crops_rgb: NDArray[np.uint8], checkpoint: Checkpoint) -> NDArray[Any]:
     calibration = checkpoint.contract.calibration
-    logits = np.concatenate([engine.logits(crops_rgb[i : i + TIMED_CROPS]) for i in range(0, len(crops_rgb), TIMED_CROPS)])
+    scored = relative(engine, checkpoint.contract.reference_quality)
+    logits = np.concatenate([scored.logits(crops_rgb[i : i + TIMED_CROPS]) for i in range(0, len(crops_rgb), TIMED_CROPS)])
     return np.asarray(expit(logits / calibration.temperature + calibration.bias))
 
 

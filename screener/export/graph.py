@@ -27,7 +27,9 @@ ADVICE = 'pip install "screener-video[export]"'
 
 
 class Graph(nn.Module):
-    """(N, S, S, 3) uint8 RGB crops -> logit (N,), p_fake (N,) and blend map (N, S/16, S/16), all float32."""
+    """(N, S, S, 3) uint8 RGB crops -> logit (N,), p_fake (N,) and blend map (N, S/16, S/16), all float32; without p_fake if it needs the
+    logit of a recompressed copy as well.
+    """
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         super().__init__()
@@ -36,13 +38,21 @@ class Graph(nn.Module):
         self.network = TorchEngine(checkpoint.build_network(), contract.preprocessing, "cpu", "float32").network
         self.normalise = Normalisation(contract.preprocessing)
         self._temperature, self._bias = contract.calibration.temperature, contract.calibration.bias
+        self._alone = not contract.reference_quality
 
-    def forward(self, crops_rgb: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """(N, S, S, 3) uint8 crops -> logits (N,), p_fake (N,) and blend maps (N, S/16, S/16)."""
+    def forward(self, crops_rgb: Tensor) -> tuple[Tensor, ...]:
+        """(N, S, S, 3) uint8 crops -> `output_names`: logits (N,), p_fake (N,) and blend maps (N, S/16, S/16)."""
         features = self.network.backbone(self.normalise(crops_rgb))
         logit = fake_logit(self.network.head(features))
-        p_fake = torch.sigmoid((logit / self._temperature + self._bias).clamp(-60, 60))
-        return logit, p_fake, torch.sigmoid(self.network.locator(features)[:, 0])
+        blend_map = torch.sigmoid(self.network.locator(features)[:, 0])
+        if not self._alone:
+            return logit, blend_map
+        return logit, torch.sigmoid((logit / self._temperature + self._bias).clamp(-60, 60)), blend_map
+
+
+def output_names(checkpoint: Checkpoint) -> list[str]:
+    """Names of the model's outputs, in order."""
+    return [LOGIT, BLEND_MAP] if checkpoint.contract.reference_quality else [LOGIT, P_FAKE, BLEND_MAP]
 
 
 def description(checkpoint: Checkpoint, dtype: str, batch: int | None) -> dict[str, Any]:
@@ -50,6 +60,14 @@ def description(checkpoint: Checkpoint, dtype: str, batch: int | None) -> dict[s
 
     weights_sha256: of the checkpoint files with these weights. batch: crops at once, None for any number.
     """
+    quality = checkpoint.contract.reference_quality
+    meaning = {
+        LOGIT: f"(N,) logit; minus that of the crop's copy as JPEG of quality {quality} it is the log-odds of fake, uncalibrated"
+        if quality
+        else "(N,) log-odds of fake, uncalibrated",
+        P_FAKE: "(N,) probability of fake, calibrated",
+        BLEND_MAP: "(N, S/16, S/16) certainty, 0 to 1, of a blend there",
+    }
     return {
         "format_version": FORMAT_VERSION,
         "checkpoint_sha256": checkpoint.sha256,
@@ -57,11 +75,7 @@ def description(checkpoint: Checkpoint, dtype: str, batch: int | None) -> dict[s
         "dtype": dtype,
         "batch": batch,
         "input": {INPUT: "(N, S, S, 3) uint8, RGB, cut and resized as contract.preprocessing says; normalised inside"},
-        "outputs": {
-            LOGIT: "(N,) log-odds of fake, uncalibrated",
-            P_FAKE: "(N,) probability of fake, calibrated",
-            BLEND_MAP: "(N, S/16, S/16) certainty, 0 to 1, of a blend there",
-        },
+        "outputs": {name: meaning[name] for name in output_names(checkpoint)},
         "contract": checkpoint.contract.to_dict(),
     }
 
@@ -83,7 +97,7 @@ def write_graph(checkpoint: Checkpoint, path: Path, batch: int | None) -> None:
             dynamo=True,
             external_data=False,
             input_names=[INPUT],
-            output_names=[LOGIT, P_FAKE, BLEND_MAP],
+            output_names=output_names(checkpoint),
             dynamic_shapes=dynamic,
             verbose=False,
         )

@@ -13,7 +13,7 @@ from screener.checkpoint import Checkpoint, scored_alike
 from screener.checkpoint.tensors import require_shapes, shapes_of
 from screener.errors import CheckpointError, SettingsError
 from screener.runtime.accelerators import has_accelerator
-from screener.scoring import Engine, OnnxRuntimeEngine, OpenCvEngine, Scorer
+from screener.scoring import Engine, OnnxRuntimeEngine, OpenCvEngine, Scorer, relative
 from screener.settings import ScanSettings
 
 MODEL_SUFFIX = ".onnx"
@@ -45,7 +45,8 @@ def build_scorer(checkpoint: Checkpoint, settings: ScanSettings, once: bool = Fa
         engine = ENGINES[name](checkpoint, settings)
     else:
         raise SettingsError(f"engine: expected one of {', '.join(ENGINES)} or the path of a {MODEL_SUFFIX} file, got {name!r}")
-    return Scorer(engine, checkpoint.contract.preprocessing, batch_size=settings.batch_size)
+    contract = checkpoint.contract
+    return Scorer(relative(engine, contract.reference_quality), contract.preprocessing, batch_size=settings.batch_size)
 
 
 def model_beside(checkpoint: Checkpoint) -> Path | None:

@@ -2,7 +2,8 @@
 
 Knows pictures and devices. Does not know calibration, people, time or checkpoints: `scanning.engines` chooses an engine by the settings and
 checks its file against the checkpoint. To add an engine, write a class with the members of `Engine`, or of `BeginningEngine` if its device
-computes asynchronously. `RemoteEngine` leaves computing to other processes, where `Merging` computes what several of them send.
+computes asynchronously. `RemoteEngine` leaves computing to other processes, where `Merging` computes what several of them send, and
+`relative` puts the comparison with a recompressed copy around any engine.
 
 What needs PyTorch loads when it is first named, so that scoring without it starts in a moment.
 """
@@ -15,6 +16,7 @@ from screener.scoring.engine import PROCESSOR, BeginningEngine, Device, Engine, 
 from screener.scoring.merging import Merging
 from screener.scoring.onnxruntime_engine import OnnxRuntimeEngine
 from screener.scoring.opencv_engine import OpenCvEngine
+from screener.scoring.relative_engine import RelativeEngine, recompressed, relative
 from screener.scoring.remote_engine import RemoteEngine
 from screener.scoring.scorer import TOLERANCE_P_FAKE, Begun, Scorer
 
@@ -41,6 +43,7 @@ __all__ = [
     "OnnxRuntimeEngine",
     "OpenCvEngine",
     "Pictures",
+    "RelativeEngine",
     "RemoteEngine",
     "Scorer",
     "TorchEngine",
@@ -49,6 +52,8 @@ __all__ = [
     "fold_batch_norm",
     "in_flight",
     "keep_float32_whole",
+    "recompressed",
+    "relative",
 ]
 
 

@@ -24,9 +24,14 @@ class EndToEndSettings:
     Duration and speed:
         init: `default` continues from the weights that ship with screener, `random` starts from random weights, `imagenet` from
         torchvision's published weights; anything else is the path of a checkpoint, or of torchvision's weights as a `.pth` file.
-        minutes: wall-clock length of the whole training, without the training of the decoders. input_size: of the checkpoint, in pixels.
+        minutes: wall-clock length of the whole training, without the training of the decoders. input_size, crop_margin: of the checkpoint:
+        side of its input in pixels, and side of the crop over the longer side of the face box.
         grow: start with smaller pictures, which is the most efficient with random weights. pairs: real and fake pictures in a batch, in
-        pairs. learning_rate: at its peak. hold: share of a stage in which it stays at its peak before it falls.
+        pairs. learning_rate: at its peak. hold: share of a stage in which it stays at its peak before it falls. frozen_statistics: batch
+        norms keep the means and variances of the initial weights, unless these are random; otherwise the network learns to compare the
+        pictures of a batch. reference_quality: JPEG quality of the copy of each crop whose logit is subtracted, in training and later in a
+        scan, 0 for none; it takes twice the time. ranking: weight of the loss that wants the fake of a pair above its real one; 0 to
+        disable.
     Training data:
         shares: how often the fake of a pair comes from which of `FAKE_SOURCES`, relative to each other; those left out are 0, and an empty
         value means the defaults. If the data has nothing for a source, its share is distributed to the others.
@@ -35,17 +40,22 @@ class EndToEndSettings:
         hardness: how strongly pictures are degraded, at the start and after two thirds, 0 to 1. strength: of the mismatch inside a blended
         fake, likewise; 1 is full. video: share of the pairs that are coded by a video codec instead of a picture codec. tone: share of the
         pictures that are softened or sharpened as a whole. same_route: share of the pairs whose two pictures are degraded in the same way.
-        moments: number of pairs taken from one clip; more are cheaper, but more alike.
+        level: share of the pairs in which the sharper picture is first softened to the fine detail of the other. moments: number of pairs
+        taken from one clip; more are cheaper, but more alike.
     seed: of the pictures drawn and of new weights. device: where to train.
     """
 
     init: str = "default"
     minutes: float = 60.0
     input_size: int = 224
+    crop_margin: float = 1.3
     grow: bool = True
     pairs: int = 16
     learning_rate: float = 5e-4
     hold: float = 0.0
+    frozen_statistics: bool = True
+    ranking: float = 0.5
+    reference_quality: int = 0
     shares: dict[str, float] = field(default_factory=dict)
     decoders: dict[str, float] = field(default_factory=dict)
     autoencoder: str = ""
@@ -54,6 +64,7 @@ class EndToEndSettings:
     video: float = 0.7
     tone: float = 0.35
     same_route: float = 0.5
+    level: float = 0.75
     moments: int = 1
     seed: int = 0
     device: str = "auto"
@@ -69,7 +80,11 @@ class EndToEndSettings:
         for name, lowest in (("pairs", 1), ("moments", 1), ("seed", 0)):
             at_least(name, getattr(self, name), lowest)
         share("hold", self.hold)
-        for name in ("video", "tone", "same_route"):
+        within("crop_margin", self.crop_margin, 1, 3)
+        within("ranking", self.ranking, 0, 10)
+        at_least("reference_quality", self.reference_quality, 0)
+        within("reference_quality", self.reference_quality, 0, 100)
+        for name in ("video", "tone", "same_route", "level"):
             within(name, getattr(self, name), 0, 1)
         for name, most in (("hardness", 1.0), ("strength", 2.0)):
             ends = getattr(self, name)
@@ -77,8 +92,9 @@ class EndToEndSettings:
                 raise SettingsError(f"{name}: expected two numbers, at the start and at the end, got {ends!r}")
             for end in ends:
                 within(name, end, 0, most)
-        if not isinstance(self.grow, bool):
-            raise SettingsError(f"grow: expected true or false, got {self.grow!r}")
+        for name in ("grow", "frozen_statistics"):
+            if not isinstance(getattr(self, name), bool):
+                raise SettingsError(f"{name}: expected true or false, got {getattr(self, name)!r}")
         _named_numbers("shares", self.shares, FAKE_SOURCES)
         _named_numbers("decoders", self.decoders, AUTOENCODER_PASSES + SWAP_DECODERS)
         if self.shares and not any(self.shares.values()):

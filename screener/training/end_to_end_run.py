@@ -111,6 +111,12 @@ def stages_of(settings: EndToEndSettings) -> list[Stage]:
                 video=settings.video,
                 tone=settings.tone,
                 same_route=settings.same_route,
+                level=settings.level,
+                crop_margin=settings.crop_margin,
+                ranking=settings.ranking,
+                reference_quality=settings.reference_quality,
+                # Random weights have no statistics of faces to keep.
+                frozen_statistics=settings.frozen_statistics and settings.init != "random",
             )
         )
         begun += share
@@ -169,7 +175,8 @@ def _contract(name: str, settings: EndToEndSettings, start: Checkpoint, faces: S
     return replace(
         start.contract,
         name=name,
-        preprocessing=Preprocessing(input_size=settings.input_size),
+        preprocessing=Preprocessing(input_size=settings.input_size, crop_margin=settings.crop_margin),
+        reference_quality=settings.reference_quality,
         detector=MtcnnDetector().contract(),
         operating_points=(),
         valid_range={},

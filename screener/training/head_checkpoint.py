@@ -117,6 +117,8 @@ def contract_for(
         name=name,
         format_version=FORMAT_VERSION,
         preprocessing=preprocessing_for(fold, backbone),
+        # Features of recompressed copies are not in the fold.
+        reference_quality=0,
         # The range was measured for another head; no face sizes and sharpness are known for this one.
         valid_range={},
         training_data=(*backbone.contract.training_data, data),

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from screener.datasets.item import LABELS, LabelledItem
 from screener.errors import DatasetError
 from screener.faces import FaceDetector
-from screener.model.preprocessing import cut_square, square_around
+from screener.model.preprocessing import square_around
 from screener.runtime.files import make_folder, telling, whole_file
 from screener.training.self_blending import Face
 
@@ -58,26 +58,25 @@ class LabelledFace:
         """(H, W, 3) uint8. Raises DatasetError if the file is gone or no longer a picture."""
         return read_picture(self.source) if isinstance(self.source, Path) else self.source
 
-    def square(self, margin: float) -> tuple[float, float, float]:
-        """(centre x, centre y, side) of the crop; a tightly cropped portrait gets a smaller margin instead of a wide mirrored border."""
-        x, y, side = square_around(self.box_xyxy, margin)
-        return x, y, max(side / margin, min(side, 1.1 * min(self.size_hw)))
-
-    def inside_share(self, margin: float) -> float:
-        """Share of the crop that lies inside the picture; the rest is mirrored."""
-        height, width = self.size_hw
-        x, y, side = self.square(margin)
-        inside_x = min(x + side / 2, width) - max(x - side / 2, 0.0)
-        inside_y = min(y + side / 2, height) - max(y - side / 2, 0.0)
-        return float(max(0.0, inside_x) * max(0.0, inside_y) / side**2)
+    @property
+    def widest(self) -> float:
+        """The largest margin, as in `preprocessing`, whose square fits into the picture; below 1 for a face that is cut off."""
+        x0, y0, x1, y1 = (float(v) for v in self.box_xyxy)
+        return min(self.size_hw) / max(x1 - x0, y1 - y0)
 
     def crop(self, margin: float, shift_xy: tuple[float, float] = (0.0, 0.0)) -> Face:
-        """Square crop at the picture's own resolution; margin as in `preprocessing`, shift relative to its side."""
-        x, y, side = self.square(margin)
-        centre = np.array([x + shift_xy[0] * side, y + shift_xy[1] * side])
-        square = cut_square(self.picture_rgb, centre[0], centre[1], side)
-        corner = np.round(centre - square.shape[0] / 2)
-        return Face(square, (self.landmarks_xy - corner).astype(np.float32))
+        """Square crop at the picture's own resolution; margin as in `preprocessing`, shift relative to its side.
+
+        It is shrunk and moved to lie inside the picture: in videos almost no crop has the mirrored border that a scan would add here, and a
+        network that learnt on such borders has never seen hair before a background.
+        """
+        height, width = self.size_hw
+        x, y, side = square_around(self.box_xyxy, min(margin, self.widest))
+        whole = min(max(2, round(side)), height, width)
+        left = min(max(round(x + shift_xy[0] * side - whole / 2), 0), width - whole)
+        top = min(max(round(y + shift_xy[1] * side - whole / 2), 0), height - whole)
+        square = self.picture_rgb[top : top + whole, left : left + whole].copy()
+        return Face(square, (self.landmarks_xy - (left, top)).astype(np.float32))
 
 
 def held_out(name: str, share: float) -> bool:

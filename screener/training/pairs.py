@@ -21,6 +21,7 @@ from screener.training import route
 from screener.training.decoders.drawn_pictures import WHOLE_PICTURES, decoded_pairs, finished_decoders
 from screener.training.framing import Framing, draw_framing, framed
 from screener.training.labelled_pictures import LabelledFace
+from screener.training.levelling import levelled
 from screener.training.self_blending import Face, blend_part, self_blend, sharpened, swap_blend, wear
 
 UInt8 = NDArray[np.uint8]
@@ -39,14 +40,14 @@ SHARPENED_SHARE = 0.3
 
 CROP_MARGIN = Preprocessing().crop_margin
 
-INSIDE_POWER = 3
-"""Pictures cropped so tightly that much of the crop is a mirrored border are drawn less often, because no video looks like them."""
-
 SET_POWER = -0.6
 """Each face's probability is its set's size to this power, so that a set of thousands of similar portraits does not dominate."""
 
 SHOWN_PX = (84.0, 288.0)
 """Range of the displayed face crop's side, log-uniform: faces in circulating videos are 70 to 220 pixels wide."""
+
+SHOWN_ABOVE_INPUT = 1.8
+"""Nor is a crop displayed larger than this many times the network's input: larger ones look alike once they are shrunk to it."""
 
 MADE_ABOVE_SHOWN = 1.6
 """A fake is blended at up to this many times the displayed resolution; at more, nothing would remain visible."""
@@ -75,7 +76,8 @@ class Recipe:
 
     hardness: of the degradation, 0 to 1. strength: of the mismatch in blended fakes; 1 is strong, lower is fainter.
     moments: pairs taken from one clip. video, tone: shares of the pairs that are coded by a video codec, and of the pictures that are
-    softened or sharpened as a whole. same_route: share of the pairs that are degraded alike.
+    softened or sharpened as a whole. same_route: share of the pairs that are degraded alike. level: share of the pairs that get the same
+    fine detail before that, see `levelling`. reference_quality: of the copies that come along, see `Contract`.
     """
 
     input_size: int
@@ -86,6 +88,8 @@ class Recipe:
     video: float = 0.7
     tone: float = 0.35
     same_route: float = 0.5
+    level: float = 0.75
+    reference_quality: int = 0
 
 
 @dataclass(frozen=True)
@@ -113,8 +117,8 @@ class Pools:
     unmatched: list[tuple[list[LabelledFace], list[LabelledFace]]]
 
     def __post_init__(self) -> None:
-        self.weights = _weights(self.reals, INSIDE_POWER)
-        self.decoded_weights = _weights([real for real, _ in self.decoded], 1)
+        self.weights = _weights(self.reals)
+        self.decoded_weights = _weights([real for real, _ in self.decoded])
 
     def real(self, rng: Rng) -> LabelledFace:
         """A random real face, by weight."""
@@ -125,10 +129,11 @@ class Pools:
         return self.decoded[_pick(self.decoded_weights, rng)]
 
 
-def _weights(faces: Sequence[LabelledFace], inside_power: float) -> NDArray[np.float64]:
+def _weights(faces: Sequence[LabelledFace]) -> NDArray[np.float64]:
+    """Cumulative. A picture that cannot hold a whole crop is drawn less often, because hardly any video is framed like it."""
     names = [face.set_name for face in faces]
     sizes = {name: names.count(name) for name in set(names)}
-    each = np.array([sizes[face.set_name] ** SET_POWER * face.inside_share(CROP_MARGIN) ** inside_power for face in faces])
+    each = np.array([sizes[face.set_name] ** SET_POWER * min(1.0, face.widest / CROP_MARGIN) for face in faces])
     return np.cumsum(each / each.sum()) if len(faces) else each
 
 
@@ -243,8 +248,11 @@ class PairMaker:
         """`recipe.moments` pairs of one clip. source: where the fake comes from; drawn by the shares if left out."""
         name = source or self.sources[_pick(self._shares, rng)]
         low, high = np.log(SHOWN_PX)
-        shown_px = float(min(np.exp(rng.uniform(low, high)), 1.3 * recipe.input_size))
+        shown_px = float(min(np.exp(rng.uniform(low, high)), SHOWN_ABOVE_INPUT * recipe.input_size))
         made = SOURCES[name](self.pools, rng, recipe, draw_framing(rng), shown_px)
+        if rng.random() < recipe.level:
+            real, fake = levelled(made.real, made.fake, shown_px, rng)
+            made = replace(made, real=real, fake=fake)
         cells = recipe.input_size // MAP_STRIDE
         mask = np.zeros((1, 1), np.float32) if made.mask is None else made.mask
         where = np.asarray(cv2.resize(mask, (cells, cells), interpolation=cv2.INTER_AREA), np.float32)

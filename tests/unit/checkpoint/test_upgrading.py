@@ -72,7 +72,7 @@ def test_a_new_calibration_leaves_the_copies_out_too(old: Path) -> None:
     before = load_checkpoint(old)
     save_contract(old, make_contract(**{**vars(before.contract), "calibration": Calibration(3.0, 0.5)}), old)
     after = load_checkpoint(old)
-    assert after.contract.calibration == Calibration(3.0, 0.5) and after.contract.format_version == 2
+    assert after.contract.calibration == Calibration(3.0, 0.5) and after.contract.format_version == 3
     with torch.inference_mode():
         assert torch.equal(after.build_network()(PICTURES), before.build_network()(PICTURES))
 

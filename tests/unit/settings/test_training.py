@@ -43,7 +43,10 @@ WRONG: dict[str, list[Any]] = {
 }
 WRONG_END_TO_END: dict[str, list[Any]] = {
     "init": ["", 3, None],
-    "grow": [1, "yes", None],
+    **{name: [1, "yes", None] for name in ("grow", "frozen_statistics")},
+    "crop_margin": [0.9, 3.1, math.nan, "1.3", True],
+    "ranking": [-0.1, 11, math.nan, "x", True],
+    "reference_quality": [-1, 101, 20.5, "x", True],
     "hold": NO_SHARE,
     "shares": [{"matched": -1}, {"elsewhere": 1.0}, {"matched": 0.0}, [0.3], None],
     "decoders": [{"swap-96": -1}, {"swap-97": 10}, "swap-96", None],
@@ -54,7 +57,7 @@ WRONG_END_TO_END: dict[str, list[Any]] = {
     "pairs": [0, *NO_COUNT],
     "hardness": [0.1, (0.1,), (0.1, 1.1), (-0.1, 0.5), ("a", "b"), None],
     "strength": [1.0, (1.0, 2.5), (math.nan, 1.0)],
-    **{name: [-0.1, 1.1, math.nan, "0.5", True, None] for name in ("video", "tone", "same_route")},
+    **{name: [-0.1, 1.1, math.nan, "0.5", True, None] for name in ("video", "tone", "same_route", "level")},
     "seed": NO_COUNT,
     "device": NO_NAME,
 }

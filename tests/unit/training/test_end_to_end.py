@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import count
@@ -16,7 +17,7 @@ from builders import TINY, labelled_face
 from torch import Tensor
 
 from screener.errors import OutputError
-from screener.model.network import Network
+from screener.model.network import Network, fake_logit
 from screener.model.preprocessing import Preprocessing, normalise
 from screener.training import end_to_end
 from screener.training.end_to_end import Stage, State, new_state, prepare, step, train_stage
@@ -37,7 +38,8 @@ def easy_batch(seed: int, pairs: int = 4) -> Batch:
     levels = np.repeat([60, 190], pairs)[:, None, None, None] + rng.integers(-40, 41, (2 * pairs, 64, 64, 3))
     labels = torch.arange(2).repeat_interleave(pairs)
     maps = labels.float()[:, None, None].expand(-1, 4, 4).clone()
-    return Batch(torch.from_numpy(levels.astype(np.uint8)), labels, maps, torch.ones(2 * pairs, dtype=torch.bool))
+    none = torch.zeros(0, 64, 64, 3, dtype=torch.uint8)
+    return Batch(torch.from_numpy(levels.astype(np.uint8)), labels, maps, torch.ones(2 * pairs, dtype=torch.bool), none)
 
 
 def tick_by(seconds: float, now: list[float]) -> Callable[[], float]:
@@ -240,11 +242,54 @@ def test_the_rate_warms_up_holds_and_falls_to_its_end() -> None:
 
 
 def test_the_recipe_hardens_over_two_thirds_and_stays() -> None:
-    stage = Stage(1, 64, 4, 1e-3, hardness=(0.2, 0.8), strength=(1.0, 0.7), moments=3, video=0.4, tone=0.1, same_route=0.9)
+    stage = Stage(
+        1, 64, 4, 1e-3, hardness=(0.2, 0.8), strength=(1.0, 0.7), moments=3, video=0.4, tone=0.1, same_route=0.9, level=0.6, crop_margin=1.2
+    )
     recipes = [stage.recipe(done) for done in (0.0, 1 / 3, 2 / 3, 1.0)]
     assert [recipe.hardness for recipe in recipes] == pytest.approx([0.2, 0.5, 0.8, 0.8])
     assert [recipe.strength for recipe in recipes] == pytest.approx([1.0, 0.85, 0.7, 0.7])
     assert {(r.input_size, r.moments, r.video, r.tone, r.same_route) for r in recipes} == {(64, 3, 0.4, 0.1, 0.9)}
+    assert {(r.level, r.crop_margin) for r in recipes} == {(0.6, 1.2)}
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_statistics_are_kept_only_if_frozen(frozen: bool) -> None:
+    """And then training sees what scanning sees: the logits of a batch do not depend on who else is in it."""
+    state = fresh()
+    before = {name: value.clone() for name, value in state.network.state_dict().items()}
+    step(state, easy_batch(0), replace(STAGE, frozen_statistics=frozen))
+    after = state.network.state_dict()
+    moved = {name for name in after if "running" in name and not torch.equal(after[name], before[name])}
+    assert bool(moved) is not frozen
+    assert not torch.equal(after["backbone.bn1.weight"], before["backbone.bn1.weight"])
+
+
+def test_crops_are_judged_against_their_copies() -> None:
+    """A picture and a copy that are the same give no logit, so nothing but a difference between them can teach."""
+    batch, state = easy_batch(0), fresh()
+    for group in state.optimiser.param_groups:
+        group["weight_decay"] = 0.0
+    before = state.network.head.fc.weight.detach().clone()
+    step(state, batch._replace(copies=batch.pictures), replace(STAGE, frozen_statistics=True))
+    assert state.mean_losses()[0] == pytest.approx(math.log(2), abs=1e-3)
+    assert torch.allclose(state.network.head.fc.weight, before, atol=1e-6)
+    step(state, batch._replace(copies=torch.full_like(batch.pictures, 128)), replace(STAGE, frozen_statistics=True))
+    assert not torch.allclose(state.network.head.fc.weight, before, atol=1e-4)
+
+
+def test_ranking_sets_pairs_apart() -> None:
+    """With labels that say nothing, the order of the pairs alone teaches."""
+
+    def apart(ranking: float) -> float:
+        state, stage = fresh(), replace(STAGE, ranking=ranking)
+        for n in range(30):
+            batch = easy_batch(n)
+            step(state, batch._replace(labels=torch.ones_like(batch.labels), is_known=torch.zeros(8, dtype=torch.bool)), stage)
+        with torch.inference_mode():
+            real, fake = fake_logit(state.network.eval()(prepare(easy_batch(77).pictures))).chunk(2)
+        return float((fake - real).mean())
+
+    assert apart(5.0) > 1.0 > abs(apart(0.0))
 
 
 def test_an_unknown_map_teaches_nothing() -> None:

@@ -88,9 +88,33 @@ def test_pictures_grow_and_the_rate_falls() -> None:
         assert before.hardness[1] == pytest.approx(after.hardness[0])
         assert before.strength[1] == pytest.approx(after.strength[0])
     assert [stage.input_size for stage in stages_of(SETTINGS)] == [64, 64, 64]
-    (at_once,) = stages_of(EndToEndSettings(minutes=100, grow=False, hold=0.7, moments=2, video=0.9, tone=0.1, same_route=0.2))
+    (at_once,) = stages_of(
+        EndToEndSettings(
+            minutes=100,
+            grow=False,
+            hold=0.7,
+            moments=2,
+            video=0.9,
+            tone=0.1,
+            same_route=0.2,
+            level=0.4,
+            crop_margin=1.1,
+            ranking=0.3,
+            reference_quality=20,
+        )
+    )
     assert (at_once.minutes, at_once.input_size, at_once.learning_rate, at_once.hold) == (100, 224, 5e-4, 0.7)
     assert (at_once.moments, at_once.video, at_once.tone, at_once.same_route) == (2, 0.9, 0.1, 0.2)
+    assert (at_once.level, at_once.crop_margin, at_once.ranking, at_once.reference_quality) == (0.4, 1.1, 0.3, 20)
+
+
+def test_statistics_are_kept_if_there_are_any() -> None:
+    kept = {
+        init: {stage.frozen_statistics for stage in stages_of(EndToEndSettings(init=init))}
+        for init in ("default", "random", "own.safetensors")
+    }
+    assert kept == {"default": {True}, "random": {False}, "own.safetensors": {True}}
+    assert not any(stage.frozen_statistics for stage in stages_of(EndToEndSettings(frozen_statistics=False)))
 
 
 def test_pictures_become_a_checkpoint(data: Any, loop: list[Any], tiny_checkpoint: Path, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from builders import labelled_face
 
-from screener.training.framing import SHIFT, ZOOM, Framing, draw_framing, framed
+from screener.training.framing import SHIFT, TIGHTEST, ZOOM, Framing, draw_framing, framed
 
 PLAIN = Framing(1.0, (0.0, 0.0), False)
 
@@ -14,13 +14,19 @@ PLAIN = Framing(1.0, (0.0, 0.0), False)
 def test_zoom_and_size() -> None:
     face = labelled_face(side=400)
     near, far = (framed(face, Framing(zoom, (0.0, 0.0), False), 1.3, 1000.0).crop_rgb.shape[0] for zoom in ZOOM)
-    # Closer than the face itself is never cut.
-    assert near == pytest.approx(200, abs=1)
+    assert near == pytest.approx(200 * 1.3 * ZOOM[0], abs=1)
     assert far == pytest.approx(200 * 1.3 * ZOOM[1], abs=1)
     small = framed(face, PLAIN, 1.3, 90.4)
     assert small.crop_rgb.shape == (90, 90, 3)
     whole = framed(face, PLAIN, 1.3, 1000.0)
     assert small.landmarks_xy == pytest.approx(whole.landmarks_xy * 90 / whole.crop_rgb.shape[0], abs=0.01)
+
+
+def test_pictures_too_small_for_the_margin_differ_in_zoom_as_well() -> None:
+    face = labelled_face(side=160)
+    face.box_xyxy[:] = (0, 0, 160, 160)
+    near, far = (framed(face, Framing(zoom, (0.0, 0.0), False), 1.3, 1000.0).crop_rgb.shape[0] for zoom in ZOOM)
+    assert (near, far) == (round(160 * TIGHTEST), 160)
 
 
 def test_mirroring_mirrors_landmarks_too() -> None:

@@ -156,28 +156,25 @@ def test_a_crop_takes_its_landmarks_along(shift_xy: tuple[float, float]) -> None
     assert (unmoved - middle).tolist() == pytest.approx([shift_xy[0] * 104, shift_xy[1] * 104], abs=0.51)
 
 
-def test_a_tight_portrait_gets_a_smaller_margin_and_never_less_than_the_face() -> None:
+def test_a_crop_lies_inside_the_picture() -> None:
+    """A picture too small for the margin is taken as far as it goes, and a face at its edge is moved in; nothing is mirrored."""
     labelled = labelled_face(side=160)
-    assert labelled.crop(3.0).crop_rgb.shape[0] == round(1.1 * 160)
+    assert labelled.crop(3.0).crop_rgb.shape == (160, 160, 3)
+    assert np.array_equal(labelled.crop(3.0).crop_rgb, labelled.picture_rgb)
     labelled.box_xyxy[:] = (-10, -10, 175, 175)
-    assert labelled.crop(1.3).crop_rgb.shape[0] == 185
+    assert labelled.crop(1.3).crop_rgb.shape[0] == 160
+    labelled.box_xyxy[:] = (0, 110, 40, 150)
+    corner = labelled.crop(1.5, (-0.2, 0.2))
+    assert np.array_equal(corner.crop_rgb, labelled.picture_rgb[100:, :60])
+    assert corner.landmarks_xy == pytest.approx(labelled.landmarks_xy - (0, 100))
+
+
+@pytest.mark.parametrize(("box_xyxy", "widest"), [([60, 60, 100, 100], 4.0), ([0, 0, 160, 160], 1.0), ([-20, 0, 160, 200], 0.8)])
+def test_the_widest_margin_by_hand(box_xyxy: list[float], widest: float) -> None:
+    assert replace(labelled_face(side=160), box_xyxy=np.array(box_xyxy, np.float32)).widest == pytest.approx(widest)
 
 
 def test_cropping_does_not_touch_the_picture() -> None:
     labelled = labelled_face(seed=3)
     labelled.crop(1.2).crop_rgb[:] = 0
     assert (labelled.picture_rgb == portrait(3)).all()
-
-
-@pytest.mark.parametrize(
-    ("box_xyxy", "share"),
-    [
-        ([60, 60, 100, 100], 1.0),  # 52 px wide at a margin of 1.3, well inside of 160
-        ([0, 60, 40, 100], 46 / 52),  # its centre 20 px from the left edge: 6 of 52 columns are missing
-        ([0, 0, 40, 40], (46 / 52) ** 2),
-        ([0, 0, 160, 160], (160 / 176) ** 2),  # a portrait cut at the face gets 1.1 times the picture
-    ],
-)
-def test_the_share_of_a_crop_inside_the_picture_by_hand(box_xyxy: list[float], share: float) -> None:
-    face = replace(labelled_face(side=160), box_xyxy=np.array(box_xyxy, np.float32))
-    assert face.inside_share(1.3) == pytest.approx(share)

@@ -17,10 +17,11 @@ from screener.settings import FAKE_SOURCES
 from screener.training import pairs
 from screener.training.decoders.drawn_pictures import INDEX
 from screener.training.labelled_pictures import LabelledFace
+from screener.training.levelling import detail
 from screener.training.pairs import MAP_STRIDE, SHARES, SOURCES, Made, PairMaker, Recipe, Sample
 from screener.training.route import Route
 
-RECIPE = Recipe(input_size=64, crop_margin=1.3, hardness=0.0, strength=1.0, video=0.0, tone=0.0)
+RECIPE = Recipe(input_size=64, crop_margin=1.3, hardness=0.0, strength=1.0, video=0.0, tone=0.0, level=0.0)
 REALS = [labelled_face("real", seed) for seed in range(4)]
 
 
@@ -89,9 +90,9 @@ def test_pairs_of_one_route_share_frame_and_degradation_and_the_others_do_not(mo
     monkeypatch.setitem(SOURCES, "self_blended", unblended)
     maker = PairMaker(REALS)
     for seed in range(12):
-        one = draw(maker, "self_blended", seed, Recipe(64, 1.3, 1.0, 1.0, video=0.5, same_route=1.0))
+        one = draw(maker, "self_blended", seed, Recipe(64, 1.3, 1.0, 1.0, video=0.5, same_route=1.0, level=0.0))
         assert (one.real == one.fake).all()
-        two = draw(maker, "self_blended", seed, Recipe(64, 1.3, 1.0, 1.0, video=0.5, same_route=0.0))
+        two = draw(maker, "self_blended", seed, Recipe(64, 1.3, 1.0, 1.0, video=0.5, same_route=0.0, level=0.0))
         assert (two.real != two.fake).any()
 
 
@@ -205,14 +206,27 @@ def test_every_real_face_is_drawn() -> None:
     assert {pools.real(rng).name for _ in range(200)} == {face.name for face in REALS}
 
 
-def test_crops_that_are_mostly_mirrored_border_are_drawn_less_often() -> None:
+def test_pictures_too_tight_for_the_crop_are_drawn_less_often() -> None:
     whole = labelled_face("real", 0)
-    corner = replace(labelled_face("real", 1), box_xyxy=np.array([-30, -30, 50, 50], np.float32))
-    pools, rng = PairMaker([whole, corner]).pools, np.random.default_rng(0)
+    tight = replace(labelled_face("real", 1), box_xyxy=np.array([-40, -40, 200, 200], np.float32))
+    pools, rng = PairMaker([whole, tight]).pools, np.random.default_rng(0)
     drawn = [pools.real(rng).name for _ in range(4000)]
-    share = corner.inside_share(pairs.CROP_MARGIN) ** pairs.INSIDE_POWER
-    assert 0 < share < 0.5
-    assert drawn.count(corner.name) / drawn.count(whole.name) == pytest.approx(share, rel=0.2)
+    assert drawn.count(tight.name) / drawn.count(whole.name) == pytest.approx(160 / 240 / pairs.CROP_MARGIN, rel=0.15)
+
+
+def test_levelled_pairs_have_the_same_fine_detail_and_the_others_do_not(undegraded: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    def softer(pools: Any, rng: Any, recipe: Recipe, framing: Any, shown_px: float) -> Made:
+        face = pairs.framed(pools.real(rng), framing, recipe.crop_margin, shown_px).crop_rgb
+        face = np.clip(face + rng.normal(0, 25, face.shape), 0, 255).astype(np.uint8)
+        return Made(face, np.asarray(cv2.GaussianBlur(face, (0, 0), 1.5), np.uint8), None)
+
+    monkeypatch.setitem(SOURCES, "self_blended", softer)
+    monkeypatch.setattr("screener.training.levelling.SPREAD", 0.0)
+    for level, low, high in ((0.0, 0.0, 0.75), (1.0, 0.85, 1.15)):
+        for seed in range(4):
+            sample = draw(PairMaker(REALS), "self_blended", seed, replace(RECIPE, level=level))
+            real, fake = (detail(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)) for picture in (sample.real, sample.fake))
+            assert low < fake / real < high
 
 
 def test_faces_are_made_in_more_pixels_than_they_are_shown_in(monkeypatch: pytest.MonkeyPatch) -> None:
