@@ -28,7 +28,7 @@ from screener.faces import MtcnnDetector
 from screener.model.architecture import Architecture
 from screener.model.network import Network
 from screener.model.preprocessing import Preprocessing, crop_face
-from screener.scoring import Scorer
+from screener.scoring import Scorer, TorchEngine, relative
 
 FRAMES = 8
 RULES = Preprocessing()
@@ -82,16 +82,17 @@ def read_clips(manifest: Path, cache: Path) -> Clips:
     return Clips([videos[i] for i in kept], [crops[i] for i in kept], sides[kept])
 
 
-def network_of(path: Path) -> Network:
-    """Of a checkpoint, or the running average in a stage's file."""
+def network_of(path: Path) -> tuple[Network, int]:
+    """Of a checkpoint, with its `reference_quality`, or the running average in a stage's file."""
     if path.suffix == ".safetensors":
-        return load_checkpoint(path).build_network()
+        checkpoint = load_checkpoint(path)
+        return checkpoint.build_network(), checkpoint.contract.reference_quality
     average = torch.load(path, map_location="cpu", weights_only=True)["average"]
     blocks = [len({n.split(".")[-3] for n in average if f"layer{k}." in n and n.endswith("conv1.weight")}) for k in (1, 2, 3, 4)]
     stem, inner, outer = (int(average[f"backbone.{n}.weight"].shape[0]) for n in ("conv1", "layer1.0.conv1", "layer1.0.conv3"))
     network = Network(Architecture("in training", tuple(blocks), inner, outer // 4, stem), dropout=0.0)  # type: ignore[arg-type]
     network.load_state_dict(average)
-    return network.eval()
+    return network.eval(), 0
 
 
 def mean_logits(scorer: Scorer, crops: Sequence[NDArray[np.uint8]]) -> NDArray[np.float64]:
@@ -151,11 +152,16 @@ def main() -> None:
     parser.add_argument("weights", type=Path, nargs="+")
     parser.add_argument("--crops", type=Path, required=True)
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--reference-quality", type=int, help="of the copies to score against, whatever the weights say")
     arguments = parser.parse_args()
     clips = read_clips(arguments.manifest, arguments.crops)
     for path in arguments.weights:
-        print(path)
-        print("\n".join(report(clips, Scorer(network_of(path), RULES, arguments.device))), flush=True)
+        network, quality = network_of(path)
+        if arguments.reference_quality is not None:
+            quality = arguments.reference_quality
+        print(f"{path}{f', against copies as JPEG of quality {quality}' if quality else ''}")
+        scorer = Scorer(relative(TorchEngine(network, RULES, arguments.device), quality), RULES)
+        print("\n".join(report(clips, scorer)), flush=True)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from screener.model.copies import Copies
 from screener.model.network import Network
 from screener.model.widening import widen
 from screener.scanning.engines import build_scorer, model_beside
-from screener.scoring import TOLERANCE_P_FAKE, OnnxRuntimeEngine, Scorer
+from screener.scoring import TOLERANCE_P_FAKE, OnnxRuntimeEngine, Scorer, recompressed
 from screener.settings import ScanSettings
 
 MODULES = ("onnx", "onnxscript", "onnxruntime")
@@ -81,6 +81,24 @@ def test_a_model_scores_as_the_checkpoint_does(batch_size: int, model: Path, che
     _, expected = Scorer(checkpoint.build_network(), TINY_PREPROCESSING, "cpu", "float32").logits_and_maps(CROPS)
     np.testing.assert_allclose(maps, expected, atol=1e-3)
     assert np.ptp(expit(logits)) > 0.1
+
+
+def test_a_model_that_needs_the_copies_logit_as_well_gives_no_probability_of_its_own(tmp_path: Path) -> None:
+    """Its metadata says what to subtract, and the engine does."""
+    needs_the_extra()
+    import onnx
+
+    save_checkpoint(tmp_path / "tiny.safetensors", tiny_contract(reference_quality=20), tiny_network().state_dict())
+    checkpoint = load_checkpoint(tmp_path / "tiny.safetensors")
+    export_model(tmp_path / "tiny.onnx", checkpoint)
+    written = onnx.load(str(tmp_path / "tiny.onnx"))
+    assert [output.name for output in written.graph.output] == ["logit", "blend_map"]
+    meaning = OnnxRuntimeEngine(tmp_path / "tiny.onnx", TINY_PREPROCESSING).description["outputs"]["logit"]
+    assert meaning.startswith("(N,) logit; minus that of the crop's copy as JPEG of quality 20 it is the log-odds of fake")
+    expected = plain_logits(checkpoint) - Scorer(checkpoint.build_network(), TINY_PREPROCESSING, "cpu", "float32").logits(
+        recompressed(CROPS, 20)
+    )
+    assert scorer(checkpoint, str(tmp_path / "tiny.onnx")).logits(CROPS) == pytest.approx(expected, abs=1e-3)
 
 
 @pytest.mark.parametrize("head", ["with the backbone's copies", "of its own"])
