@@ -28,6 +28,7 @@ from screener.faces import MtcnnDetector
 from screener.model.architecture import Architecture
 from screener.model.network import Network
 from screener.model.preprocessing import Preprocessing, crop_face
+from screener.model.reference import NO_REFERENCE, Reference
 from screener.scoring import Scorer, TorchEngine, relative
 
 FRAMES = 8
@@ -82,17 +83,17 @@ def read_clips(manifest: Path, cache: Path) -> Clips:
     return Clips([videos[i] for i in kept], [crops[i] for i in kept], sides[kept])
 
 
-def network_of(path: Path) -> tuple[Network, int]:
-    """Of a checkpoint, with its `reference_quality`, or the running average in a stage's file."""
+def network_of(path: Path) -> tuple[Network, Reference]:
+    """Of a checkpoint, with its reference, or the running average in a stage's file."""
     if path.suffix == ".safetensors":
         checkpoint = load_checkpoint(path)
-        return checkpoint.build_network(), checkpoint.contract.reference_quality
+        return checkpoint.build_network(), checkpoint.contract.reference
     average = torch.load(path, map_location="cpu", weights_only=True)["average"]
     blocks = [len({n.split(".")[-3] for n in average if f"layer{k}." in n and n.endswith("conv1.weight")}) for k in (1, 2, 3, 4)]
     stem, inner, outer = (int(average[f"backbone.{n}.weight"].shape[0]) for n in ("conv1", "layer1.0.conv1", "layer1.0.conv3"))
     network = Network(Architecture("in training", tuple(blocks), inner, outer // 4, stem), dropout=0.0)  # type: ignore[arg-type]
     network.load_state_dict(average)
-    return network.eval(), 0
+    return network.eval(), NO_REFERENCE
 
 
 def mean_logits(scorer: Scorer, crops: Sequence[NDArray[np.uint8]]) -> NDArray[np.float64]:
@@ -152,15 +153,15 @@ def main() -> None:
     parser.add_argument("weights", type=Path, nargs="+")
     parser.add_argument("--crops", type=Path, required=True)
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--reference-quality", type=int, help="of the copies to score against, whatever the weights say")
+    parser.add_argument("--reference", nargs=2, metavar=("QUALITY", "WEIGHT"), help="instead of the weights' own; 0 0 for none")
     arguments = parser.parse_args()
     clips = read_clips(arguments.manifest, arguments.crops)
     for path in arguments.weights:
-        network, quality = network_of(path)
-        if arguments.reference_quality is not None:
-            quality = arguments.reference_quality
-        print(f"{path}{f', against copies as JPEG of quality {quality}' if quality else ''}")
-        scorer = Scorer(relative(TorchEngine(network, RULES, arguments.device), quality), RULES)
+        network, reference = network_of(path)
+        if arguments.reference:
+            reference = Reference(int(arguments.reference[0]), float(arguments.reference[1]))
+        print(f"{path}, {reference}")
+        scorer = Scorer(relative(TorchEngine(network, RULES, arguments.device), reference), RULES)
         print("\n".join(report(clips, scorer)), flush=True)
 
 

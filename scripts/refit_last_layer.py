@@ -72,7 +72,7 @@ class MixedPairs(Dataset[tuple[Batch, list[str]]]):
             hardness, strength = float(rng.uniform(*HARDNESS)), float(rng.uniform(*STRENGTH))
             recipe = Recipe(rules.input_size, rules.crop_margin, hardness, strength, moments=2, video=0.85, tone=0.4, same_route=0.4)
             samples += self._maker.draw(rng, recipe)
-        return collate(samples, 0), 2 * [sample.source for sample in samples]
+        return collate(samples), 2 * [sample.source for sample in samples]
 
 
 def features_of(network: Network, maker: PairMaker, pairs: int, seed: int, cache: Path) -> Features:

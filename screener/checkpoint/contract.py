@@ -17,6 +17,7 @@ from screener.errors import CheckpointError
 from screener.model.architecture import CLASS_NAMES, Architecture
 from screener.model.copies import NO_COPIES, Copies
 from screener.model.preprocessing import Preprocessing
+from screener.model.reference import NO_REFERENCE, Reference
 
 SPLIT_POINT = "layer3"
 """Last layer of the frozen backbone."""
@@ -96,8 +97,7 @@ class Contract:
     valid_range: (lowest, highest) of each of `RANGE_NAMES` that the checkpoint was calibrated on; outside it there is no verdict.
     backbone_fingerprint: see `backbone_fingerprint`; empty until the checkpoint is saved.
     limits: what the weights cannot do, in words. figures: measured results, free-form except `localisation`.
-    code_version: of the screener that made it. reference_quality: JPEG quality of the copy of each crop whose logit is subtracted from that
-    of the crop, see `scoring.relative_engine`; 0 if there is none.
+    code_version: of the screener that made it. reference: the recompressed copy that scores are relative to, if any.
     """
 
     name: str
@@ -119,7 +119,7 @@ class Contract:
     figures: dict[str, Any]
     code_version: str
     copies: Copies = NO_COPIES
-    reference_quality: int = 0
+    reference: Reference = NO_REFERENCE
 
     def __post_init__(self) -> None:
         if self.format_version != FORMAT_VERSION:
@@ -136,8 +136,6 @@ class Contract:
             refuse("class_names", f"{CLASS_NAMES}, so that the second logit is fake", self.class_names)
         if self.split_point != SPLIT_POINT:
             refuse("split_point", repr(SPLIT_POINT), self.split_point)
-        if not 0 <= self.reference_quality <= 100:
-            refuse("reference_quality", "a JPEG quality from 1 to 100, or 0 for no copy", self.reference_quality)
         if not isinstance(self.detector.get("name"), str):
             refuse("detector.name", "the name of a face detector", self.detector.get("name"))
         if self.backbone_fingerprint:

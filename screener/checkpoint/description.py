@@ -12,6 +12,7 @@ from screener.checkpoint.rates import rates_of
 from screener.checkpoint.store import Checkpoint
 from screener.model.architecture import Architecture
 from screener.model.copies import NO_COPIES
+from screener.model.reference import NO_REFERENCE, Reference
 
 
 def describe(checkpoint: Checkpoint) -> list[tuple[str, str]]:
@@ -62,8 +63,14 @@ def _face_crop(contract: Contract) -> str:
     return (
         f"square of {rules.crop_margin:g} times the face box, {rules.input_size} x {rules.input_size} pixels, {rules.colour_order}, "
         f"mean {_value(rules.mean_rgb)}, std {_value(rules.std_rgb)}, {rules.resize_rule}, rule version {rules.rule_version}"
-        + (f"; scored against its copy as JPEG of quality {contract.reference_quality}" if contract.reference_quality else "")
+        + _reference(contract.reference)
     )
+
+
+def _reference(reference: Reference) -> str:
+    if reference == NO_REFERENCE:
+        return ""
+    return f"; minus {reference.weight:g} of the logit of its copy as JPEG of quality {reference.quality}"
 
 
 def _operating_point(contract: Contract, point: OperatingPoint) -> str:

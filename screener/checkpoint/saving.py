@@ -41,7 +41,7 @@ SCORES_REST_ON = (
     "class_names",
     "split_point",
     "preprocessing",
-    "reference_quality",
+    "reference",
     "detector",
     "backbone_fingerprint",
 )

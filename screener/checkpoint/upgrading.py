@@ -2,7 +2,7 @@
 
 Version 1 stored every channel of a network, copies or not, and no hash: `store` searches for its copies and checks its fingerprint. Version
 2 stores each distinct channel once, with how often it occurs in the network, and the hash of what was written. Version 3 says whether crops
-are scored against a recompressed copy.
+are scored relative to a recompressed copy.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 
 from screener.checkpoint.json_fields import refuse, to_plain
 from screener.model.copies import NO_COPIES
+from screener.model.reference import NO_REFERENCE
 
 FORMAT_VERSION = 3
 """Version of the contract's fields and of the storage of tensors."""
@@ -28,7 +29,7 @@ def _from_1(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _from_2(values: dict[str, Any]) -> dict[str, Any]:
-    return {**values, "reference_quality": 0}
+    return {**values, "reference": to_plain(NO_REFERENCE)}
 
 
 UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _from_1, 2: _from_2}

@@ -100,10 +100,6 @@ def train(
     ranking: Annotated[
         float | None, typer.Option("--ranking", help="End to end: weight of the loss that ranks the fake of a pair above its real (0.5).")
     ] = None,
-    reference_quality: Annotated[
-        int | None,
-        typer.Option("--reference-quality", help="End to end: score crops against their copies as JPEG of this quality; 0 for none (0)."),
-    ] = None,
     share: Annotated[
         list[str] | None,
         typer.Option("--share", metavar="SOURCE=X", help="End to end: share of fakes from a source; may be repeated."),
@@ -163,7 +159,6 @@ def train(
         whole_only = {
             "init": init, "minutes": minutes, "input_size": input_size, "crop_margin": crop_margin, "pairs": pairs, "grow": grow,
             "hold": hold, "frozen_statistics": frozen_statistics, "ranking": ranking,
-            "reference_quality": reference_quality,
             "shares": _numbers("--share", share), "decoders": _numbers("--decoder", decoder, 0.0), "autoencoder": autoencoder,
             "hardness": hardness, "strength": strength, "video": video, "tone": tone, "same_route": same_route, "level": level,
             "moments": moments,

@@ -77,7 +77,7 @@ def noise_crops(checkpoint: Checkpoint, count: int) -> NDArray[np.uint8]:
 
 def _p_fake(engine: Engine, crops_rgb: NDArray[np.uint8], checkpoint: Checkpoint) -> NDArray[Any]:
     calibration = checkpoint.contract.calibration
-    scored = relative(engine, checkpoint.contract.reference_quality)
+    scored = relative(engine, checkpoint.contract.reference)
     logits = np.concatenate([scored.logits(crops_rgb[i : i + TIMED_CROPS]) for i in range(0, len(crops_rgb), TIMED_CROPS)])
     return np.asarray(expit(logits / calibration.temperature + calibration.bias))
 

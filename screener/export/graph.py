@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from screener.checkpoint import Checkpoint, scored_alike
 from screener.errors import DeviceError
 from screener.model.network import fake_logit
+from screener.model.reference import NO_REFERENCE
 from screener.scoring import Normalisation, TorchEngine
 from screener.scoring.onnxruntime_engine import BLEND_MAP, INPUT, LOGIT, METADATA_KEY, P_FAKE
 
@@ -38,7 +39,7 @@ class Graph(nn.Module):
         self.network = TorchEngine(checkpoint.build_network(), contract.preprocessing, "cpu", "float32").network
         self.normalise = Normalisation(contract.preprocessing)
         self._temperature, self._bias = contract.calibration.temperature, contract.calibration.bias
-        self._alone = not contract.reference_quality
+        self._alone = contract.reference == NO_REFERENCE
 
     def forward(self, crops_rgb: Tensor) -> tuple[Tensor, ...]:
         """(N, S, S, 3) uint8 crops -> `output_names`: logits (N,), p_fake (N,) and blend maps (N, S/16, S/16)."""
@@ -52,7 +53,7 @@ class Graph(nn.Module):
 
 def output_names(checkpoint: Checkpoint) -> list[str]:
     """Names of the model's outputs, in order."""
-    return [LOGIT, BLEND_MAP] if checkpoint.contract.reference_quality else [LOGIT, P_FAKE, BLEND_MAP]
+    return [LOGIT, P_FAKE, BLEND_MAP] if checkpoint.contract.reference == NO_REFERENCE else [LOGIT, BLEND_MAP]
 
 
 def description(checkpoint: Checkpoint, dtype: str, batch: int | None) -> dict[str, Any]:
@@ -60,11 +61,12 @@ def description(checkpoint: Checkpoint, dtype: str, batch: int | None) -> dict[s
 
     weights_sha256: of the checkpoint files with these weights. batch: crops at once, None for any number.
     """
-    quality = checkpoint.contract.reference_quality
+    reference = checkpoint.contract.reference
     meaning = {
-        LOGIT: f"(N,) logit; minus that of the crop's copy as JPEG of quality {quality} it is the log-odds of fake, uncalibrated"
-        if quality
-        else "(N,) log-odds of fake, uncalibrated",
+        LOGIT: "(N,) log-odds of fake, uncalibrated"
+        if reference == NO_REFERENCE
+        else f"(N,) logit; minus {reference.weight:g} times that of the crop's copy as JPEG of quality {reference.quality} it is the "
+        "log-odds of fake, uncalibrated",
         P_FAKE: "(N,) probability of fake, calibrated",
         BLEND_MAP: "(N, S/16, S/16) certainty, 0 to 1, of a blend there",
     }

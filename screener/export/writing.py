@@ -15,8 +15,8 @@ from screener.errors import ScreenerError, SettingsError
 from screener.export.agreement import Agreement, measure_agreement, specimen_crops
 from screener.export.graph import describe_file, description, write_graph
 from screener.export.quantisation import CROPS_AT_ONCE, quantise_file
+from screener.model.reference import recompressed
 from screener.runtime.files import put_in_place, unwritable
-from screener.scoring import recompressed
 
 CALIBRATION_CROPS = 64
 """Enough: with twice as many the scores hardly change."""
@@ -80,7 +80,7 @@ def _quantised(made: Path, checkpoint: Checkpoint, batch: int | None, crops_rgb:
     trial = min(TRIAL_CROPS, len(crops_rgb) // 4)
     calibration = crops_rgb[trial:][:CALIBRATION_CROPS]
     calibration = calibration[: len(calibration) // CROPS_AT_ONCE * CROPS_AT_ONCE]
-    if quality := checkpoint.contract.reference_quality:
+    if quality := checkpoint.contract.reference.quality:
         calibration = np.concatenate([calibration, recompressed(calibration, quality)])
     quantise_file(plain, made, calibration)
     values = description(checkpoint, "int8", None)

@@ -46,7 +46,7 @@ def build_scorer(checkpoint: Checkpoint, settings: ScanSettings, once: bool = Fa
     else:
         raise SettingsError(f"engine: expected one of {', '.join(ENGINES)} or the path of a {MODEL_SUFFIX} file, got {name!r}")
     contract = checkpoint.contract
-    return Scorer(relative(engine, contract.reference_quality), contract.preprocessing, batch_size=settings.batch_size)
+    return Scorer(relative(engine, contract.reference), contract.preprocessing, batch_size=settings.batch_size)
 
 
 def model_beside(checkpoint: Checkpoint) -> Path | None:

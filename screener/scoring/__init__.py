@@ -16,7 +16,7 @@ from screener.scoring.engine import PROCESSOR, BeginningEngine, Device, Engine, 
 from screener.scoring.merging import Merging
 from screener.scoring.onnxruntime_engine import OnnxRuntimeEngine
 from screener.scoring.opencv_engine import OpenCvEngine
-from screener.scoring.relative_engine import RelativeEngine, recompressed, relative
+from screener.scoring.relative_engine import RelativeEngine, relative
 from screener.scoring.remote_engine import RemoteEngine
 from screener.scoring.scorer import TOLERANCE_P_FAKE, Begun, Scorer
 
@@ -52,7 +52,6 @@ __all__ = [
     "fold_batch_norm",
     "in_flight",
     "keep_float32_whole",
-    "recompressed",
     "relative",
 ]
 

@@ -1,27 +1,26 @@
-"""Scores each crop against a strongly recompressed copy of itself, around any engine.
+"""Scores each crop relative to a strongly recompressed copy of itself, around any engine.
 
-The logit of the copy says what the network makes of the person, the light and the softness of the picture alone, because recompression
-removes the fine traces of a forgery and leaves these. What is left after subtracting it can be compared between sources: without it, clips
-of one source lie together, real or not. Knows engines and JPEG. Does not know networks or checkpoints.
+The logit of the copy says what the network makes of the person, the light and the softness of the picture, because recompression removes
+the fine traces of a forgery and leaves these. Without subtracting a part of it, clips of one source lie together, real or not. Knows
+engines. Does not know networks or checkpoints.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from screener.model.reference import NO_REFERENCE, Reference, recompressed
 from screener.scoring.engine import BeginningEngine, Engine, LogitsAndMaps, Pictures
 
 
 class RelativeEngine:
-    """An engine whose logits are the difference of another's. The maps are those of the crops."""
+    """An engine whose logits are differences of another's. The maps are those of the crops."""
 
-    def __init__(self, engine: Engine, quality: int) -> None:
-        """quality: of the JPEG copies, 1 to 100."""
-        self._engine, self._quality = engine, quality
+    def __init__(self, engine: Engine, reference: Reference) -> None:
+        self._engine, self._reference = engine, reference
         self.name, self.device, self.dtype_name = engine.name, engine.device, engine.dtype_name
         self.keeps_in_flight = isinstance(engine, BeginningEngine) and engine.keeps_in_flight
 
@@ -49,7 +48,7 @@ class RelativeEngine:
         def difference() -> LogitsAndMaps:
             logits, maps = fetch()
             of_crops, of_copies = np.split(logits, 2)
-            return of_crops - of_copies, None if maps is None else maps[: len(of_crops)]
+            return of_crops - self._reference.weight * of_copies, None if maps is None else maps[: len(of_crops)]
 
         return difference
 
@@ -58,19 +57,9 @@ class RelativeEngine:
         return self._engine.bare_pass(self._with_copies(crops_rgb))
 
     def _with_copies(self, crops_rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        return np.concatenate([crops_rgb, recompressed(crops_rgb, self._quality)])
+        return np.concatenate([crops_rgb, recompressed(crops_rgb, self._reference.quality)])
 
 
-def relative(engine: Engine, quality: int) -> Engine:
-    """The engine as a checkpoint's `reference_quality` wants it: unchanged for 0."""
-    return RelativeEngine(engine, quality) if quality else engine
-
-
-def recompressed(crops_rgb: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
-    """(N, S, S, 3) RGB crops -> the same as JPEG of this quality, with colours at half resolution, decoded again."""
-    return np.stack([_as_jpeg(crop, quality) for crop in crops_rgb]) if len(crops_rgb) else crops_rgb
-
-
-def _as_jpeg(crop_rgb: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
-    data = cv2.imencode(".jpg", cv2.cvtColor(crop_rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-    return np.asarray(cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB), np.uint8)
+def relative(engine: Engine, reference: Reference) -> Engine:
+    """The engine as a checkpoint's `reference` wants it: unchanged if there is none."""
+    return engine if reference == NO_REFERENCE else RelativeEngine(engine, reference)

@@ -29,8 +29,7 @@ class EndToEndSettings:
         grow: start with smaller pictures, which is the most efficient with random weights. pairs: real and fake pictures in a batch, in
         pairs. learning_rate: at its peak. hold: share of a stage in which it stays at its peak before it falls. frozen_statistics: batch
         norms keep the means and variances of the initial weights, unless these are random; otherwise the network learns to compare the
-        pictures of a batch. reference_quality: JPEG quality of the copy of each crop whose logit is subtracted, in training and later in a
-        scan, 0 for none; it takes twice the time. ranking: weight of the loss that wants the fake of a pair above its real one; 0 to
+        pictures of a batch. ranking: weight of the loss that wants the fake of a pair above its real one; 0 to
         disable.
     Training data:
         shares: how often the fake of a pair comes from which of `FAKE_SOURCES`, relative to each other; those left out are 0, and an empty
@@ -55,7 +54,6 @@ class EndToEndSettings:
     hold: float = 0.0
     frozen_statistics: bool = True
     ranking: float = 0.5
-    reference_quality: int = 0
     shares: dict[str, float] = field(default_factory=dict)
     decoders: dict[str, float] = field(default_factory=dict)
     autoencoder: str = ""
@@ -82,8 +80,6 @@ class EndToEndSettings:
         share("hold", self.hold)
         within("crop_margin", self.crop_margin, 1, 3)
         within("ranking", self.ranking, 0, 10)
-        at_least("reference_quality", self.reference_quality, 0)
-        within("reference_quality", self.reference_quality, 0, 100)
         for name in ("video", "tone", "same_route", "level"):
             within(name, getattr(self, name), 0, 1)
         for name, most in (("hardness", 1.0), ("strength", 2.0)):

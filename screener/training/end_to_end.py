@@ -48,7 +48,7 @@ class Stage:
     minutes: wall-clock length. input_size: pixels. pairs: pairs in a batch (twice as many pictures). learning_rate: at its peak.
     hardness, strength: first and last value (see `pairs.Recipe`); they change over the first two thirds and then stay.
     hold: share of the stage in which the rate stays at its peak before it falls as half a cosine.
-    moments: pairs from one clip. crop_margin, video, tone, same_route, level, reference_quality: see `pairs.Recipe`.
+    moments: pairs from one clip. crop_margin, video, tone, same_route, level: see `pairs.Recipe`.
     ranking: weight of the loss that wants the fake of a pair above its real one. frozen_statistics: batch norms keep their means and
     variances. Training then sees what scanning sees; with the statistics of a batch, in which every real face is beside its fake, the
     network learns to compare within the batch, and has nothing to compare with in a scan.
@@ -71,7 +71,6 @@ class Stage:
     crop_margin: float = 1.3
     ranking: float = 0.0
     frozen_statistics: bool = False
-    reference_quality: int = 0
 
     def rate(self, done: float, pictures: int) -> float:
         """The learning rate after the share `done` of the stage and after `pictures` pictures."""
@@ -84,7 +83,7 @@ class Stage:
         grown = min(1.0, 1.5 * done)
         return Recipe(
             self.input_size, self.crop_margin, _between(self.hardness, grown), _between(self.strength, grown),
-            self.moments, self.video, self.tone, self.same_route, self.level, self.reference_quality,
+            self.moments, self.video, self.tone, self.same_route, self.level,
         )  # fmt: skip
 
 
@@ -197,7 +196,7 @@ def train_stage(
 
 def step(state: State, batch: Batch, stage: Stage) -> None:
     """Train on one batch."""
-    pictures, labels, maps, is_known, copies = (tensor.to(state.device, non_blocking=True) for tensor in batch)
+    pictures, labels, maps, is_known = (tensor.to(state.device, non_blocking=True) for tensor in batch)
     for group in state.optimiser.param_groups:
         group["lr"] = stage.rate(state.seconds / (stage.minutes * 60), state.pictures)
     network = state.network.train()
@@ -206,10 +205,7 @@ def step(state: State, batch: Batch, stage: Stage) -> None:
             norm.eval()
     forward = state.forward or network.forward_with_map
     with torch.autocast(state.device.type, torch.bfloat16, enabled=choose_dtype("auto", state.device) is torch.bfloat16):
-        logits, where = forward(prepare(torch.cat([pictures, copies])))
-    if len(copies):
-        # As in a scan: what counts is how much more of a fake a crop is than its copy.
-        logits, where = logits[: len(labels)].float() - logits[len(labels) :].float(), where[: len(labels)]
+        logits, where = forward(prepare(pictures))
     label_loss = F.cross_entropy(logits.float(), labels, label_smoothing=LABEL_SMOOTHING)
     real, fake = fake_logit(logits.float()).chunk(2)
     ranking_loss = F.softplus(real - fake).mean()

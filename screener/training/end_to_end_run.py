@@ -19,6 +19,7 @@ from screener.checkpoint import Calibration, Checkpoint, Contract, DataSet, requ
 from screener.faces import MtcnnDetector
 from screener.model.network import Network
 from screener.model.preprocessing import Preprocessing
+from screener.model.reference import NO_REFERENCE
 from screener.runtime.files import make_folder, write_whole
 from screener.runtime.versions import versions
 from screener.scoring import choose_device
@@ -114,7 +115,6 @@ def stages_of(settings: EndToEndSettings) -> list[Stage]:
                 level=settings.level,
                 crop_margin=settings.crop_margin,
                 ranking=settings.ranking,
-                reference_quality=settings.reference_quality,
                 # Random weights have no statistics of faces to keep.
                 frozen_statistics=settings.frozen_statistics and settings.init != "random",
             )
@@ -176,7 +176,8 @@ def _contract(name: str, settings: EndToEndSettings, start: Checkpoint, faces: S
         start.contract,
         name=name,
         preprocessing=Preprocessing(input_size=settings.input_size, crop_margin=settings.crop_margin),
-        reference_quality=settings.reference_quality,
+        # Trained on the logits of crops alone.
+        reference=NO_REFERENCE,
         detector=MtcnnDetector().contract(),
         operating_points=(),
         valid_range={},

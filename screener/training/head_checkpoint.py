@@ -32,6 +32,7 @@ from screener.checkpoint.storage import DEFAULT_STORAGE, exact_storage, from_sto
 from screener.errors import DatasetError
 from screener.evaluation.calibration import MISSED_SHARE, fit_calibration, operating_point, pooled_p_fake
 from screener.model.preprocessing import Preprocessing
+from screener.model.reference import NO_REFERENCE
 from screener.runtime.versions import versions
 from screener.training.fold_parts import FoldParts, Part
 from screener.training.folds import FeatureFold, row_to_list
@@ -118,7 +119,7 @@ def contract_for(
         format_version=FORMAT_VERSION,
         preprocessing=preprocessing_for(fold, backbone),
         # Features of recompressed copies are not in the fold.
-        reference_quality=0,
+        reference=NO_REFERENCE,
         # The range was measured for another head; no face sizes and sharpness are known for this one.
         valid_range={},
         training_data=(*backbone.contract.training_data, data),

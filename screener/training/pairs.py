@@ -77,7 +77,7 @@ class Recipe:
     hardness: of the degradation, 0 to 1. strength: of the mismatch in blended fakes; 1 is strong, lower is fainter.
     moments: pairs taken from one clip. video, tone: shares of the pairs that are coded by a video codec, and of the pictures that are
     softened or sharpened as a whole. same_route: share of the pairs that are degraded alike. level: share of the pairs that get the same
-    fine detail before that, see `levelling`. reference_quality: of the copies that come along, see `Contract`.
+    fine detail before that, see `levelling`.
     """
 
     input_size: int
@@ -89,7 +89,6 @@ class Recipe:
     tone: float = 0.35
     same_route: float = 0.5
     level: float = 0.75
-    reference_quality: int = 0
 
 
 @dataclass(frozen=True)

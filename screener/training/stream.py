@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset, get_worker_info
 
-from screener.scoring import recompressed
 from screener.training.pairs import PairMaker, Recipe, Sample
 
 MIXED_OVER = 32
@@ -24,15 +23,13 @@ MIXED_OVER = 32
 class Batch(NamedTuple):
     """n pairs, reals first; samples i and i + n are a pair.
 
-    pictures: (2n, S, S, 3) uint8. labels: (2n,) int64, 1 is fake. where: (2n, h, w) float32. is_known: (2n,) bool. copies: the pictures
-    recompressed, if they are scored against their copies; else none, (0, S, S, 3).
+    pictures: (2n, S, S, 3) uint8. labels: (2n,) int64, 1 is fake. where: (2n, h, w) float32. is_known: (2n,) bool.
     """
 
     pictures: Tensor
     labels: Tensor
     where: Tensor
     is_known: Tensor
-    copies: Tensor
 
 
 class Progress(Protocol):
@@ -60,7 +57,7 @@ class PairStream(IterableDataset[Batch]):
             while len(held) < least:
                 held.extend(self._maker.draw(rng, recipe))
             rng.shuffle(held)
-            yield collate([held.pop() for _ in range(self._pairs)], recipe.reference_quality)
+            yield collate([held.pop() for _ in range(self._pairs)])
 
 
 def batches(
@@ -83,17 +80,15 @@ class PairsOf(Dataset[Batch]):
     def __getitem__(self, number: int) -> Batch:
         cv2.setNumThreads(0)
         rng = np.random.default_rng([self._seed, number])
-        return collate([self._maker.draw(rng, self._recipe, self.sources[number])[0] for _ in range(self._pairs)], 0)
+        return collate([self._maker.draw(rng, self._recipe, self.sources[number])[0] for _ in range(self._pairs)])
 
 
-def collate(samples: Sequence[Sample], reference_quality: int) -> Batch:
-    """Samples -> one batch, the real pictures first, then the fakes in the same order. reference_quality: of their copies, 0 for none."""
+def collate(samples: Sequence[Sample]) -> Batch:
+    """Samples -> one batch, the real pictures first, then the fakes in the same order."""
     n, maps = len(samples), np.stack([sample.where for sample in samples])
-    pictures = np.stack([sample.real for sample in samples] + [sample.fake for sample in samples])
     return Batch(
-        torch.from_numpy(pictures),
+        torch.from_numpy(np.stack([sample.real for sample in samples] + [sample.fake for sample in samples])),
         torch.cat([torch.zeros(n, dtype=torch.long), torch.ones(n, dtype=torch.long)]),
         torch.from_numpy(np.concatenate([np.zeros_like(maps), maps])),
         torch.tensor([True] * n + [sample.is_known for sample in samples]),
-        torch.from_numpy(recompressed(pictures, reference_quality) if reference_quality else pictures[:0]),
     )

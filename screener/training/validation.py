@@ -19,7 +19,7 @@ from screener.evaluation.calibration import fit_calibration
 from screener.model.architecture import Architecture
 from screener.model.network import Network
 from screener.model.preprocessing import Preprocessing
-from screener.scoring import Scorer, TorchEngine, relative
+from screener.scoring import Scorer
 from screener.training.head_figures import figures
 from screener.training.pairs import PairMaker, Recipe
 from screener.training.stream import PairsOf
@@ -33,15 +33,12 @@ SEED = 1
 
 @dataclass(frozen=True, eq=False)
 class Validation:
-    """crops: (N, S, S, 3) uint8. labels: (N,), 1 is fake. sources: source of the fake in each crop's pair. reference_quality:
-    see `Contract`.
-    """
+    """crops: (N, S, S, 3) uint8. labels: (N,), 1 is fake. sources: source of the fake in each crop's pair."""
 
     crops: NDArray[np.uint8]
     labels: NDArray[np.int64]
     sources: NDArray[np.str_]
     preprocessing: Preprocessing
-    reference_quality: int = 0
 
     @classmethod
     def draw(cls, maker: PairMaker, recipe: Recipe, workers: int = 0) -> Validation:
@@ -54,7 +51,6 @@ class Validation:
             np.concatenate([batch.labels.numpy() for batch in batches]),
             np.array([source for source, batch in zip(names, batches, strict=True) for _ in batch.labels]),
             Preprocessing(input_size=recipe.input_size, crop_margin=recipe.crop_margin),
-            recipe.reference_quality,
         )
 
     def judge(self, architecture: Architecture, state: dict[str, Tensor], device: str) -> tuple[Calibration, dict[str, float]]:
@@ -62,8 +58,7 @@ class Validation:
         # A separate network, because scoring folds batch norms away.
         network = Network(architecture, dropout=0.0)
         network.load_state_dict(state)
-        engine = relative(TorchEngine(network, self.preprocessing, device), self.reference_quality)
-        logits = Scorer(engine, self.preprocessing).logits(self.crops)
+        logits = Scorer(network, self.preprocessing, device).logits(self.crops)
         found = _figures(self.labels, logits)
         for source in dict.fromkeys(self.sources.tolist()):
             of_source = self.sources == source

@@ -19,9 +19,10 @@ from screener.errors import CheckpointError, DeviceError, OutputError, SettingsE
 from screener.export import agreement, export_model
 from screener.model.copies import Copies
 from screener.model.network import Network
+from screener.model.reference import Reference, recompressed
 from screener.model.widening import widen
 from screener.scanning.engines import build_scorer, model_beside
-from screener.scoring import TOLERANCE_P_FAKE, OnnxRuntimeEngine, Scorer, recompressed
+from screener.scoring import TOLERANCE_P_FAKE, OnnxRuntimeEngine, Scorer
 from screener.settings import ScanSettings
 
 MODULES = ("onnx", "onnxscript", "onnxruntime")
@@ -88,16 +89,15 @@ def test_a_model_that_needs_the_copies_logit_as_well_gives_no_probability_of_its
     needs_the_extra()
     import onnx
 
-    save_checkpoint(tmp_path / "tiny.safetensors", tiny_contract(reference_quality=20), tiny_network().state_dict())
+    save_checkpoint(tmp_path / "tiny.safetensors", tiny_contract(reference=Reference(20, 0.5)), tiny_network().state_dict())
     checkpoint = load_checkpoint(tmp_path / "tiny.safetensors")
     export_model(tmp_path / "tiny.onnx", checkpoint)
     written = onnx.load(str(tmp_path / "tiny.onnx"))
     assert [output.name for output in written.graph.output] == ["logit", "blend_map"]
     meaning = OnnxRuntimeEngine(tmp_path / "tiny.onnx", TINY_PREPROCESSING).description["outputs"]["logit"]
-    assert meaning.startswith("(N,) logit; minus that of the crop's copy as JPEG of quality 20 it is the log-odds of fake")
-    expected = plain_logits(checkpoint) - Scorer(checkpoint.build_network(), TINY_PREPROCESSING, "cpu", "float32").logits(
-        recompressed(CROPS, 20)
-    )
+    assert meaning.startswith("(N,) logit; minus 0.5 times that of the crop's copy as JPEG of quality 20 it is the log-odds of fake")
+    of_copies = Scorer(checkpoint.build_network(), TINY_PREPROCESSING, "cpu", "float32").logits(recompressed(CROPS, 20))
+    expected = plain_logits(checkpoint) - 0.5 * of_copies
     assert scorer(checkpoint, str(tmp_path / "tiny.onnx")).logits(CROPS) == pytest.approx(expected, abs=1e-3)
 
 

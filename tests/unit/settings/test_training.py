@@ -46,7 +46,6 @@ WRONG_END_TO_END: dict[str, list[Any]] = {
     **{name: [1, "yes", None] for name in ("grow", "frozen_statistics")},
     "crop_margin": [0.9, 3.1, math.nan, "1.3", True],
     "ranking": [-0.1, 11, math.nan, "x", True],
-    "reference_quality": [-1, 101, 20.5, "x", True],
     "hold": NO_SHARE,
     "shares": [{"matched": -1}, {"elsewhere": 1.0}, {"matched": 0.0}, [0.3], None],
     "decoders": [{"swap-96": -1}, {"swap-97": 10}, "swap-96", None],

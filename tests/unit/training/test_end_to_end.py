@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import count
@@ -38,8 +37,7 @@ def easy_batch(seed: int, pairs: int = 4) -> Batch:
     levels = np.repeat([60, 190], pairs)[:, None, None, None] + rng.integers(-40, 41, (2 * pairs, 64, 64, 3))
     labels = torch.arange(2).repeat_interleave(pairs)
     maps = labels.float()[:, None, None].expand(-1, 4, 4).clone()
-    none = torch.zeros(0, 64, 64, 3, dtype=torch.uint8)
-    return Batch(torch.from_numpy(levels.astype(np.uint8)), labels, maps, torch.ones(2 * pairs, dtype=torch.bool), none)
+    return Batch(torch.from_numpy(levels.astype(np.uint8)), labels, maps, torch.ones(2 * pairs, dtype=torch.bool))
 
 
 def tick_by(seconds: float, now: list[float]) -> Callable[[], float]:
@@ -262,19 +260,6 @@ def test_statistics_are_kept_only_if_frozen(frozen: bool) -> None:
     moved = {name for name in after if "running" in name and not torch.equal(after[name], before[name])}
     assert bool(moved) is not frozen
     assert not torch.equal(after["backbone.bn1.weight"], before["backbone.bn1.weight"])
-
-
-def test_crops_are_judged_against_their_copies() -> None:
-    """A picture and a copy that are the same give no logit, so nothing but a difference between them can teach."""
-    batch, state = easy_batch(0), fresh()
-    for group in state.optimiser.param_groups:
-        group["weight_decay"] = 0.0
-    before = state.network.head.fc.weight.detach().clone()
-    step(state, batch._replace(copies=batch.pictures), replace(STAGE, frozen_statistics=True))
-    assert state.mean_losses()[0] == pytest.approx(math.log(2), abs=1e-3)
-    assert torch.allclose(state.network.head.fc.weight, before, atol=1e-6)
-    step(state, batch._replace(copies=torch.full_like(batch.pictures, 128)), replace(STAGE, frozen_statistics=True))
-    assert not torch.allclose(state.network.head.fc.weight, before, atol=1e-4)
 
 
 def test_ranking_sets_pairs_apart() -> None:

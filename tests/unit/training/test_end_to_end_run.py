@@ -100,12 +100,11 @@ def test_pictures_grow_and_the_rate_falls() -> None:
             level=0.4,
             crop_margin=1.1,
             ranking=0.3,
-            reference_quality=20,
         )
     )
     assert (at_once.minutes, at_once.input_size, at_once.learning_rate, at_once.hold) == (100, 224, 5e-4, 0.7)
     assert (at_once.moments, at_once.video, at_once.tone, at_once.same_route) == (2, 0.9, 0.1, 0.2)
-    assert (at_once.level, at_once.crop_margin, at_once.ranking, at_once.reference_quality) == (0.4, 1.1, 0.3, 20)
+    assert (at_once.level, at_once.crop_margin, at_once.ranking) == (0.4, 1.1, 0.3)
 
 
 def test_statistics_are_kept_if_there_are_any() -> None:

@@ -30,7 +30,7 @@ def exactly(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("sigma", [0.6, 0.9, 1.4])
-@pytest.mark.parametrize("shown_px", [160, 80])
+@pytest.mark.parametrize("shown_px", [160, 120])
 def test_the_sharper_one_is_softened(exactly: None, sigma: float, shown_px: int) -> None:
     rng, softer = np.random.default_rng(0), soft(sigma)
     real, fake = levelled(SHARP, softer, shown_px, rng)

@@ -31,7 +31,7 @@ def same(first: Batch, second: Batch) -> bool:
 
 
 def test_collating_puts_reals_first_and_keeps_pairs_together() -> None:
-    batch = collate([sample(1), sample(2, known=False), sample(3)], 0)
+    batch = collate([sample(1), sample(2, known=False), sample(3)])
     assert batch.pictures.shape == (6, 32, 32, 3)
     assert batch.pictures.dtype == torch.uint8
     assert batch.pictures[:, 0, 0, 0].tolist() == [1, 2, 3, 101, 102, 103]
