@@ -21,6 +21,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from screener.checkpoint import Calibration, DataSet, load_checkpoint, save_checkpoint
+from screener.checkpoint.saving import SAME_WEIGHTS
 from screener.model.reference import Reference
 
 NAME = "screener-default-4"
@@ -84,7 +85,8 @@ def main() -> None:
         training_data=(*started_from, *data_sets(arguments.faces)),
         licence=LICENCE,
         limits=LIMITS,
-        figures={**trained.figures, "recipe": RECIPE},
+        # With another reference, earlier files with the same weights score otherwise.
+        figures={**{name: figure for name, figure in trained.figures.items() if name != SAME_WEIGHTS}, "recipe": RECIPE},
     )
     save_checkpoint(arguments.output, contract, checkpoint.state, storage="float16")
     names = ", ".join(data.name for data in contract.training_data)
