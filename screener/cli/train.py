@@ -51,7 +51,7 @@ def train(
     ] = None,
     epochs: Annotated[int | None, typer.Option("--epochs", help="Passes over the training rows (10).")] = None,
     batch_size: Annotated[int | None, typer.Option("--batch-size", help="Samples per step (120).")] = None,
-    learning_rate: Annotated[float | None, typer.Option("--learning-rate", help="Peak learning rate (0.001; end to end 0.0005).")] = None,
+    learning_rate: Annotated[float | None, typer.Option("--learning-rate", help="Peak learning rate (0.001; end to end 0.00015).")] = None,
     weight_decay: Annotated[float | None, typer.Option("--weight-decay", help="Weight decay (0.1).")] = None,
     l1_factor: Annotated[float | None, typer.Option("--l1-factor", help="Factor of the L1 penalty added to the loss (0.001).")] = None,
     l1_scope: Annotated[

@@ -27,10 +27,9 @@ class EndToEndSettings:
         minutes: wall-clock length of the whole training, without the training of the decoders. input_size, crop_margin: of the checkpoint:
         side of its input in pixels, and side of the crop over the longer side of the face box.
         grow: start with smaller pictures, which is the most efficient with random weights. pairs: real and fake pictures in a batch, in
-        pairs. learning_rate: at its peak. hold: share of a stage in which it stays at its peak before it falls. frozen_statistics: batch
-        norms keep the means and variances of the initial weights, unless these are random; otherwise the network learns to compare the
-        pictures of a batch. ranking: weight of the loss that wants the fake of a pair above its real one; 0 to
-        disable.
+        pairs. learning_rate: at its peak; with random weights 5e-4 is usual. hold: share of a stage in which it stays at its peak before it
+        falls. frozen_statistics: batch norms keep the means and variances of the initial weights, unless these are random; otherwise they
+        follow the batches. ranking: weight of the loss that wants the fake of a pair above its real one; 0 to disable.
     Training data:
         shares: how often the fake of a pair comes from which of `FAKE_SOURCES`, relative to each other; those left out are 0, and an empty
         value means the defaults. If the data has nothing for a source, its share is distributed to the others.
@@ -50,7 +49,7 @@ class EndToEndSettings:
     crop_margin: float = 1.3
     grow: bool = True
     pairs: int = 16
-    learning_rate: float = 5e-4
+    learning_rate: float = 1.5e-4
     hold: float = 0.0
     frozen_statistics: bool = True
     ranking: float = 0.5

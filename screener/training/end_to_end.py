@@ -50,8 +50,7 @@ class Stage:
     hold: share of the stage in which the rate stays at its peak before it falls as half a cosine.
     moments: pairs from one clip. crop_margin, video, tone, same_route, level: see `pairs.Recipe`.
     ranking: weight of the loss that wants the fake of a pair above its real one. frozen_statistics: batch norms keep their means and
-    variances. Training then sees what scanning sees; with the statistics of a batch, in which every real face is beside its fake, the
-    network learns to compare within the batch, and has nothing to compare with in a scan.
+    variances, so that training sees what scanning sees, where no picture depends on the others of its batch.
     """
 
     minutes: float
