@@ -124,7 +124,7 @@ def edited_parts(name: str) -> tuple[int, ...] | None:
 
 
 def part_crop(face: LabelledFace, preprocessing: Preprocessing) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """The crop (S, S, 3) as in a scan, and the centre of each of PARTS in it, (4, 2), relative to its side."""
+    """The crop (S, S, 3), inside the picture as in training, and the centre of each of PARTS in it, (4, 2), relative to its side."""
     cut = face.crop(preprocessing.crop_margin)
     eyes, nose, mouth = cut.landmarks_xy[:2], cut.landmarks_xy[2], cut.landmarks_xy[3:].mean(0)
     # The landmark is the tip of the nose, but the edited area reaches up to the eyes.
