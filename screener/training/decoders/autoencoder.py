@@ -79,7 +79,7 @@ class Autoencoder(nn.Module):
 
         mixed: half of the latents are first moved towards the next picture's, by up to this share.
         """
-        latents = self.encoder(pictures)
+        latents = self.encoder(pictures).float()  # under autocast some of what follows would be done in another type
         drawn = torch.rand(len(latents), 3, generator=generator).to(latents)[..., None, None, None].unbind(1)
         if mixed:
             latents = torch.lerp(latents, latents.roll(1, 0), mixed * (2 * drawn[2] - 1).clamp(min=0))
@@ -100,4 +100,6 @@ def load_autoencoder(folder: Path) -> Autoencoder:
             network.get_submodule(name).load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
         except Exception as error:  # torch.load raises many kinds of errors for other files
             raise CheckpointError(f"{path}: cannot be read as the {name} of TAEF2: {error}") from error
-    return network.float().requires_grad_(False).eval()
+    network.float().requires_grad_(False).eval()
+    network.to(memory_format=torch.channels_last)  # four times as fast on a CPU, together with bfloat16
+    return network

@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from screener.runtime.files import make_folder, telling, write_whole
+from screener.scoring import choose_dtype
 from screener.training.decoders.autoencoder import STRIDE, Autoencoder, load_autoencoder
 from screener.training.decoders.drawn_pictures import INDEX, WHOLE_PICTURES
 from screener.training.decoders.swap_decoder import SPECS, SwapDecoder, train_swap_decoder
@@ -130,7 +131,7 @@ def _whole_pictures(
             scale = min(float(np.exp(rng.uniform(*np.log(FACE_PX)))) / float(middle), 1.15)
             side_wh = [max(64, round(length * scale / STRIDE) * STRIDE) for length in (width, height)]
             pictures = np.stack(list(pool.map(lambda face, wh: _resized(face.picture_rgb, *wh), chosen, [side_wh] * len(chosen))))
-            with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+            with torch.inference_mode(), _half(device):
                 drawn = network(_tensor(pictures).to(device).float() / 255, generator)
             back = (drawn.float() * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
             data = pool.map(lambda picture, wh: _encoded(_resized(picture, *wh)), back, [(width, height)] * len(back))
@@ -150,7 +151,7 @@ def _faces_alone(
         if not aligned:
             continue
         crops = _tensor(np.stack([one.crop_rgb for one in aligned])).to(device).float() / 255
-        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+        with torch.inference_mode(), _half(device):
             drawn = network(crops, generator, MOST_MIXED)
         yield _blended_back(aligned, (drawn.float() * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy(), rng, pool)
 
@@ -192,13 +193,13 @@ def _swapped_faces(
 
 def _drawn(network: SwapDecoder, faces: torch.Tensor, rng: Rng) -> UInt8:
     """(N, 3, S, S) in [0, 1] -> (N, S, S, 3) uint8. Half of the dense codes are moved some way towards another face's."""
-    with torch.inference_mode():
+    with torch.inference_mode(), _half(faces.device):
         code = network.encode(faces)
         if network.is_dense:
             share = rng.uniform(0, 0.6, len(code)) * (rng.random(len(code)) < 0.5)
             code = torch.lerp(code, code.roll(1, 0), torch.from_numpy(share).to(code)[:, None])
         drawn = network.decode(code)
-    return np.asarray((drawn * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy(), np.uint8)
+    return np.asarray((drawn.float() * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy(), np.uint8)
 
 
 def _aligned(face: LabelledFace, size: int) -> tuple[UInt8, NDArray[np.float64] | None]:
@@ -237,6 +238,11 @@ def _resized(picture: UInt8, width: int, height: int) -> UInt8:
 
 def _tensor(pictures: UInt8) -> torch.Tensor:
     return torch.from_numpy(np.ascontiguousarray(pictures.transpose(0, 3, 1, 2)))
+
+
+def _half(device: torch.device) -> torch.autocast:
+    """bfloat16 where the hardware computes in it: three times as fast on such a CPU."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=choose_dtype("auto", device) is torch.bfloat16)
 
 
 def _batch(device: torch.device) -> int:

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from screener.scoring import choose_dtype
+
 Say = Callable[[str], None]
 
 WARP_CELLS, WARP_REACH = 5, 0.05
@@ -117,7 +119,7 @@ def train_swap_decoder(
     critic = _critic(spec.width).to(device) if spec.is_adversarial else None
     critic_optimiser = torch.optim.Adam(critic.parameters(), lr=3e-4, betas=(0.5, 0.99)) if critic is not None else None
     started, steps, losses = time.monotonic(), 0, [0.0]
-    half = device.type == "cuda"
+    half = choose_dtype("auto", device) is torch.bfloat16
     while (done := (time.monotonic() - started) / seconds) < 1:
         chosen = torch.randint(len(faces), (batch,), device=faces.device)
         plain = faces[chosen].to(device).float() / 255
