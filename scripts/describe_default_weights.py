@@ -25,7 +25,7 @@ from screener.checkpoint.saving import SAME_WEIGHTS
 from screener.model.reference import Reference
 
 NAME = "screener-default-4"
-REFERENCE = Reference(quality=20, weight=0.5)
+REFERENCE = Reference(quality=20, weight=0.5, side=112)
 LICENCES = {
     "candid": "street and party photographs, research only",
     "ciplab": "Real and Fake Face Detection (CIPLAB, Yonsei University), research only",

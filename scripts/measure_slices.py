@@ -153,13 +153,14 @@ def main() -> None:
     parser.add_argument("weights", type=Path, nargs="+")
     parser.add_argument("--crops", type=Path, required=True)
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--reference", nargs=2, metavar=("QUALITY", "WEIGHT"), help="instead of the weights' own; 0 0 for none")
+    parser.add_argument("--reference", nargs=3, metavar=("QUALITY", "WEIGHT", "SIDE"), help="instead of the weights' own; 0 0 0 for none")
     arguments = parser.parse_args()
     clips = read_clips(arguments.manifest, arguments.crops)
     for path in arguments.weights:
         network, reference = network_of(path)
         if arguments.reference:
-            reference = Reference(int(arguments.reference[0]), float(arguments.reference[1]))
+            quality, weight, side = arguments.reference
+            reference = Reference(int(quality), float(weight), int(side))
         print(f"{path}, {reference}")
         scorer = Scorer(relative(TorchEngine(network, RULES, arguments.device), reference), RULES)
         print("\n".join(report(clips, scorer)), flush=True)

@@ -132,6 +132,8 @@ class Contract:
             self.copies.narrowed(self.architecture)
         except ValueError as error:
             raise CheckpointError(f"copies: {error}") from error
+        if self.reference.side > self.preprocessing.input_size:
+            refuse("reference.side", f"at most that of the crops, {self.preprocessing.input_size}", self.reference.side)
         if tuple(self.class_names) != CLASS_NAMES:
             refuse("class_names", f"{CLASS_NAMES}, so that the second logit is fake", self.class_names)
         if self.split_point != SPLIT_POINT:

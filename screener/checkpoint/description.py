@@ -70,7 +70,7 @@ def _face_crop(contract: Contract) -> str:
 def _reference(reference: Reference) -> str:
     if reference == NO_REFERENCE:
         return ""
-    return f"; minus {reference.weight:g} of the logit of its copy as JPEG of quality {reference.quality}"
+    return f"; minus {reference.weight:g} of the logit of {reference.copy_in_words}"
 
 
 def _operating_point(contract: Contract, point: OperatingPoint) -> str:

@@ -2,7 +2,7 @@
 
 Version 1 stored every channel of a network, copies or not, and no hash: `store` searches for its copies and checks its fingerprint. Version
 2 stores each distinct channel once, with how often it occurs in the network, and the hash of what was written. Version 3 says whether crops
-are scored relative to a recompressed copy.
+are scored relative to a recompressed copy, version 4 also how large that copy is.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from screener.checkpoint.json_fields import refuse, to_plain
 from screener.model.copies import NO_COPIES
 from screener.model.reference import NO_REFERENCE
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 """Version of the contract's fields and of the storage of tensors."""
 
 SEALED_SINCE = 2
@@ -32,7 +32,12 @@ def _from_2(values: dict[str, Any]) -> dict[str, Any]:
     return {**values, "reference": to_plain(NO_REFERENCE)}
 
 
-UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _from_1, 2: _from_2}
+def _from_3(values: dict[str, Any]) -> dict[str, Any]:
+    reference = values.get("reference")
+    return {**values, "reference": {"side": 0, **reference}} if isinstance(reference, dict) else values
+
+
+UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _from_1, 2: _from_2, 3: _from_3}
 """Version -> function that converts a contract to the next version."""
 
 

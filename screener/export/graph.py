@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from screener.checkpoint import Checkpoint, scored_alike
 from screener.errors import DeviceError
+from screener.model.architecture import STRIDE
 from screener.model.network import fake_logit
 from screener.model.reference import NO_REFERENCE
 from screener.scoring import Normalisation, TorchEngine
@@ -65,8 +66,7 @@ def description(checkpoint: Checkpoint, dtype: str, batch: int | None) -> dict[s
     meaning = {
         LOGIT: "(N,) log-odds of fake, uncalibrated"
         if reference == NO_REFERENCE
-        else f"(N,) logit; minus {reference.weight:g} times that of the crop's copy as JPEG of quality {reference.quality} it is the "
-        "log-odds of fake, uncalibrated",
+        else f"(N,) logit; minus {reference.weight:g} times that of {reference.copy_in_words}, it is the log-odds of fake, uncalibrated",
         P_FAKE: "(N,) probability of fake, calibrated",
         BLEND_MAP: "(N, S/16, S/16) certainty, 0 to 1, of a blend there",
     }
@@ -76,7 +76,10 @@ def description(checkpoint: Checkpoint, dtype: str, batch: int | None) -> dict[s
         "weights_sha256": sorted(scored_alike(checkpoint)),
         "dtype": dtype,
         "batch": batch,
-        "input": {INPUT: "(N, S, S, 3) uint8, RGB, cut and resized as contract.preprocessing says; normalised inside"},
+        "input": {
+            INPUT: "(N, S, S, 3) uint8, RGB, cut and resized as contract.preprocessing says; normalised inside"
+            + (f"; copies have S = {reference.side}" if reference.side else "")
+        },
         "outputs": {name: meaning[name] for name in output_names(checkpoint)},
         "contract": checkpoint.contract.to_dict(),
     }
@@ -91,7 +94,7 @@ def write_graph(checkpoint: Checkpoint, path: Path, batch: int | None) -> None:
         except ImportError as error:
             raise DeviceError(f"export: ONNX's tools cannot be loaded ({error}); {ADVICE}") from error
         side = checkpoint.contract.preprocessing.input_size
-        dynamic = {"crops_rgb": {0: torch.export.Dim("crops", min=1)}} if batch is None else None
+        dynamic = _dynamic_shapes(checkpoint, batch)
         torch.onnx.export(
             Graph(checkpoint).eval(),
             (torch.zeros(batch or 2, side, side, 3, dtype=torch.uint8),),
@@ -109,6 +112,15 @@ def write_graph(checkpoint: Checkpoint, path: Path, batch: int | None) -> None:
             del node.metadata_props[:]
         onnx.save(model, str(path))
     describe_file(path, description(checkpoint, "float32", batch))
+
+
+def _dynamic_shapes(checkpoint: Checkpoint, batch: int | None) -> dict[str, dict[int, Any]] | None:
+    """Which sizes of the input the model leaves open: the number of crops, and their side if copies have another."""
+    sizes: dict[int, Any] = {0: torch.export.Dim("crops", min=1)} if batch is None else {}
+    if checkpoint.contract.reference.side:
+        side = STRIDE * torch.export.Dim("cells", min=2)
+        sizes |= {1: side, 2: side}
+    return {"crops_rgb": sizes} if sizes else None
 
 
 def describe_file(path: Path, values: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ Jacob et al. 2018, arXiv:1712.05877; of ranges by percentile, Wu et al. 2020, ar
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,11 @@ OPERATORS = ("Conv", "Add", "MaxPool")
 """Operators computed in 8 bits; the head's average and last layer are not."""
 
 
-def quantise_file(source: Path, target: Path, crops_rgb: NDArray[np.uint8]) -> None:
-    """Write `source` in 8 bits to `target`, calibrated on whole groups of CROPS_AT_ONCE. Raises DeviceError if the tools are missing."""
+def quantise_file(source: Path, target: Path, crops_rgb: Sequence[NDArray[np.uint8]]) -> None:
+    """Write `source` in 8 bits to `target`, calibrated on whole groups of CROPS_AT_ONCE of each array of crops.
+
+    Raises DeviceError if the tools are missing.
+    """
     try:
         from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
     except ImportError as error:
@@ -52,8 +56,12 @@ def quantise_file(source: Path, target: Path, crops_rgb: NDArray[np.uint8]) -> N
 class CropGroups:
     """Crops in the form that the quantiser reads (`onnxruntime.quantization.CalibrationDataReader`), group by group."""
 
-    def __init__(self, crops_rgb: NDArray[np.uint8]) -> None:
-        self._groups = [crops_rgb[i : i + CROPS_AT_ONCE] for i in range(0, len(crops_rgb) - CROPS_AT_ONCE + 1, CROPS_AT_ONCE)]
+    def __init__(self, crops_rgb: Sequence[NDArray[np.uint8]]) -> None:
+        self._groups = [
+            of_one_size[i : i + CROPS_AT_ONCE]
+            for of_one_size in crops_rgb
+            for i in range(0, len(of_one_size) - CROPS_AT_ONCE + 1, CROPS_AT_ONCE)
+        ]
         self._next, self._end = 0, len(self._groups)
 
     def __len__(self) -> int:

@@ -15,7 +15,7 @@ from screener.errors import ScreenerError, SettingsError
 from screener.export.agreement import Agreement, measure_agreement, specimen_crops
 from screener.export.graph import describe_file, description, write_graph
 from screener.export.quantisation import CROPS_AT_ONCE, quantise_file
-from screener.model.reference import recompressed
+from screener.model.reference import NO_REFERENCE, recompressed
 from screener.runtime.files import put_in_place, unwritable
 
 CALIBRATION_CROPS = 64
@@ -80,18 +80,18 @@ def _quantised(made: Path, checkpoint: Checkpoint, batch: int | None, crops_rgb:
     trial = min(TRIAL_CROPS, len(crops_rgb) // 4)
     calibration = crops_rgb[trial:][:CALIBRATION_CROPS]
     calibration = calibration[: len(calibration) // CROPS_AT_ONCE * CROPS_AT_ONCE]
-    if quality := checkpoint.contract.reference.quality:
-        calibration = np.concatenate([calibration, recompressed(calibration, quality)])
-    quantise_file(plain, made, calibration)
+    reference = checkpoint.contract.reference
+    seen = [calibration, *([] if reference == NO_REFERENCE else [recompressed(calibration, reference)])]
+    quantise_file(plain, made, seen)
     values = description(checkpoint, "int8", None)
     describe_file(made, values)
     agreement = measure_agreement(made, checkpoint, crops_rgb[:trial])
-    values |= {"calibration_crops": len(calibration), "p_fake_apart": [agreement.mean, agreement.worst], "proved": agreement.proved}
+    values |= {"calibration_crops": sum(map(len, seen)), "p_fake_apart": [agreement.mean, agreement.worst], "proved": agreement.proved}
     if batch is not None:
         fix_batch(made, batch)
         values["batch"] = batch
     describe_file(made, values)
-    return "int8", len(calibration), agreement
+    return "int8", sum(map(len, seen)), agreement
 
 
 def fix_batch(path: Path, batch: int) -> None:

@@ -44,7 +44,10 @@ PROCESSOR = NamedDevice("cpu")
 
 
 class Engine(Protocol):
-    """A network ready to run. The same crop gives the same logit with and without maps."""
+    """A network ready to run. The same crop gives the same logit with and without maps.
+
+    The side S of crops is that of the contract's preprocessing, or that of its reference's copies; one batch has one.
+    """
 
     name: str
     """Its key in `engines.ENGINES`."""
@@ -82,3 +85,12 @@ class BeginningEngine(Engine, Protocol):
         them.
         """
         ...
+
+
+def begun(engine: Engine, pictures_rgb: Pictures, locate: bool) -> Callable[[], LogitsAndMaps]:
+    """Start one batch as `BeginningEngine.begin` does; an engine that is none has finished when this returns."""
+    if isinstance(engine, BeginningEngine):
+        return engine.begin(pictures_rgb, locate)
+    crops_rgb = np.ascontiguousarray(pictures_rgb)
+    answers = engine.logits_and_maps(crops_rgb) if locate else (engine.logits(crops_rgb), None)
+    return lambda: answers

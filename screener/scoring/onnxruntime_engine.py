@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from screener.errors import CheckpointError, DeviceError
-from screener.model.architecture import STRIDE
 from screener.model.preprocessing import Preprocessing
 from screener.runtime.cores import core_count
 from screener.scoring.engine import PROCESSOR, Device
@@ -43,11 +42,9 @@ class OnnxRuntimeEngine:
         self.device: Device = PROCESSOR
         self.dtype_name = str(self.description["dtype"])
         self._batch: int | None = self.description.get("batch")
-        side = contract.input_size
-        self._map_shape = (side // STRIDE, side // STRIDE)
-        expected = [*([self._batch] if self._batch else []), side, side, 3]
-        taken = [size for size in self._session.get_inputs()[0].shape if isinstance(size, int)]
-        if taken != expected:
+        taken = self._session.get_inputs()[0].shape  # sizes that the file leaves open are names
+        expected = [self._batch or taken[0], contract.input_size, contract.input_size, 3]
+        if [size if isinstance(size, int) else wanted for size, wanted in zip(taken, expected, strict=False)] != expected:
             raise CheckpointError(f"{path}: takes crops of shape {taken}, the checkpoint's are {expected}; export it again")
 
     def logits(self, crops_rgb: NDArray[np.uint8]) -> NDArray[np.float64]:

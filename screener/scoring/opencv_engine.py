@@ -6,6 +6,7 @@ Does not know checkpoints.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -13,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from screener.model.architecture import STRIDE, Architecture, layer_stride
+from screener.model.architecture import Architecture, layer_stride
 from screener.model.preprocessing import Preprocessing, normalise
 from screener.runtime.borrowing import Borrowing
 from screener.runtime.onnx_graphs import OnnxGraph, Value
@@ -36,7 +37,10 @@ class OpenCvEngine:
         self.device: Device = PROCESSOR
         self._contract = contract
         model, self._outputs = _model(weights, backbone, head)
-        self._networks = Borrowing(lambda: cv2.dnn.readNetFromONNX(np.frombuffer(model, np.uint8)))
+        # One for each side of pictures: a network that gets another side than before allocates all its memory anew.
+        self._networks: dict[int, Borrowing[Any]] = defaultdict(
+            lambda: Borrowing(lambda: cv2.dnn.readNetFromONNX(np.frombuffer(model, np.uint8)))
+        )
 
     def logits(self, crops_rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
         """See `Engine.logits`."""
@@ -45,8 +49,7 @@ class OpenCvEngine:
     def logits_and_maps(self, crops_rgb: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
         """See `Engine.logits_and_maps`."""
         logits, maps = self._run(crops_rgb)
-        cells = self._contract.input_size // STRIDE
-        return logits.reshape(-1).astype(np.float64), np.array(maps, np.float32).reshape(-1, cells, cells)
+        return logits.reshape(-1).astype(np.float64), np.array(maps[:, 0], np.float32)
 
     def bare_pass(self, crops_rgb: NDArray[np.uint8]) -> Callable[[], object]:
         """See `Engine.bare_pass`."""
@@ -58,7 +61,7 @@ class OpenCvEngine:
 
     def _answers(self, pictures: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         """Logits and maps. OpenCV gives all outputs or one, and the map costs next to nothing."""
-        with self._networks.one() as network:
+        with self._networks[pictures.shape[-1]].one() as network:
             network.setInput(pictures)
             # Copies, because the memory of the results is reused.
             return [np.array(answer, np.float32) for answer in network.forward(self._outputs)]

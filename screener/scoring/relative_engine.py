@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from screener.model.reference import NO_REFERENCE, Reference, recompressed
-from screener.scoring.engine import BeginningEngine, Engine, LogitsAndMaps, Pictures
+from screener.scoring.engine import BeginningEngine, Engine, LogitsAndMaps, Pictures, begun
 
 
 class RelativeEngine:
@@ -35,29 +35,21 @@ class RelativeEngine:
         return logits, maps
 
     def begin(self, pictures_rgb: Pictures, locate: bool) -> Callable[[], LogitsAndMaps]:
-        """See `BeginningEngine.begin`; an engine that is none has finished when this returns."""
-        both = self._with_copies(np.asarray(pictures_rgb))
-        if isinstance(self._engine, BeginningEngine):
-            fetch = self._engine.begin(both, locate)
-        else:
-            answers = self._engine.logits_and_maps(both) if locate else (self._engine.logits(both), None)
-
-            def fetch() -> LogitsAndMaps:
-                return answers
+        """See `BeginningEngine.begin`."""
+        crops = np.ascontiguousarray(pictures_rgb)
+        of_crops = begun(self._engine, crops, locate)
+        of_copies = begun(self._engine, recompressed(crops, self._reference), locate=False)
 
         def difference() -> LogitsAndMaps:
-            logits, maps = fetch()
-            of_crops, of_copies = np.split(logits, 2)
-            return of_crops - self._reference.weight * of_copies, None if maps is None else maps[: len(of_crops)]
+            logits, maps = of_crops()
+            return logits - self._reference.weight * of_copies()[0], maps
 
         return difference
 
     def bare_pass(self, crops_rgb: NDArray[np.uint8]) -> Callable[[], object]:
-        """See `Engine.bare_pass`: over the crops and their copies."""
-        return self._engine.bare_pass(self._with_copies(crops_rgb))
-
-    def _with_copies(self, crops_rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        return np.concatenate([crops_rgb, recompressed(crops_rgb, self._reference.quality)])
+        """See `Engine.bare_pass`: over the crops and over their copies."""
+        passes = [self._engine.bare_pass(pictures) for pictures in (crops_rgb, recompressed(crops_rgb, self._reference))]
+        return lambda: [run() for run in passes]
 
 
 def relative(engine: Engine, reference: Reference) -> Engine:

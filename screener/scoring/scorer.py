@@ -15,7 +15,7 @@ from screener.model.architecture import STRIDE
 from screener.model.preprocessing import Preprocessing
 from screener.records import FaceCrop
 from screener.runtime.in_flight import in_flight
-from screener.scoring.engine import BeginningEngine, Device, Engine, LogitsAndMaps, Pictures
+from screener.scoring.engine import BeginningEngine, Device, Engine, LogitsAndMaps, Pictures, begun
 
 if TYPE_CHECKING:
     from screener.model.network import Network
@@ -88,7 +88,7 @@ class Scorer:
         """The same for crops alone."""
         count = len(pictures_rgb)
         with self._memory_or_advice(count):
-            fetch = self._begun_by_engine(pictures_rgb, locate)
+            fetch = begun(self.engine, pictures_rgb, locate)
 
         def fetched() -> LogitsAndMaps:
             with self._memory_or_advice(count):
@@ -114,15 +114,8 @@ class Scorer:
 
     def _results(self, crops_rgb: NDArray[np.uint8], locate: bool) -> Iterator[LogitsAndMaps]:
         batches = (crops_rgb[start : start + self.batch_size] for start in range(0, len(crops_rgb), self.batch_size))
-        for begun in in_flight((self.begin_pictures(batch, locate) for batch in batches), int(self.keeps_in_flight)):
-            yield begun.result()
-
-    def _begun_by_engine(self, pictures_rgb: Pictures, locate: bool) -> Callable[[], LogitsAndMaps]:
-        if isinstance(self.engine, BeginningEngine):
-            return self.engine.begin(pictures_rgb, locate)
-        crops_rgb = np.ascontiguousarray(pictures_rgb)
-        answers = self.engine.logits_and_maps(crops_rgb) if locate else (self.engine.logits(crops_rgb), None)
-        return lambda: answers
+        for batch in in_flight((self.begin_pictures(crops, locate) for crops in batches), int(self.keeps_in_flight)):
+            yield batch.result()
 
     @contextmanager
     def _memory_or_advice(self, count: int) -> Iterator[None]:

@@ -84,19 +84,23 @@ def test_a_model_scores_as_the_checkpoint_does(batch_size: int, model: Path, che
     assert np.ptp(expit(logits)) > 0.1
 
 
-def test_a_model_that_needs_the_copies_logit_as_well_gives_no_probability_of_its_own(tmp_path: Path) -> None:
-    """Its metadata says what to subtract, and the engine does."""
+@pytest.mark.parametrize("batch", [None, 3])
+@pytest.mark.parametrize("reference", [Reference(20, 0.5), Reference(20, 0.5, side=32)])
+def test_a_model_that_needs_the_copies_logit_as_well_gives_no_probability_of_its_own(
+    reference: Reference, batch: int | None, tmp_path: Path
+) -> None:
+    """Its metadata says what to subtract, and the engine does, whatever the copies' size."""
     needs_the_extra()
     import onnx
 
-    save_checkpoint(tmp_path / "tiny.safetensors", tiny_contract(reference=Reference(20, 0.5)), tiny_network().state_dict())
+    save_checkpoint(tmp_path / "tiny.safetensors", tiny_contract(reference=reference), tiny_network().state_dict())
     checkpoint = load_checkpoint(tmp_path / "tiny.safetensors")
-    export_model(tmp_path / "tiny.onnx", checkpoint)
+    export_model(tmp_path / "tiny.onnx", checkpoint, batch)
     written = onnx.load(str(tmp_path / "tiny.onnx"))
     assert [output.name for output in written.graph.output] == ["logit", "blend_map"]
     meaning = OnnxRuntimeEngine(tmp_path / "tiny.onnx", TINY_PREPROCESSING).description["outputs"]["logit"]
-    assert meaning.startswith("(N,) logit; minus 0.5 times that of the crop's copy as JPEG of quality 20 it is the log-odds of fake")
-    of_copies = Scorer(checkpoint.build_network(), TINY_PREPROCESSING, "cpu", "float32").logits(recompressed(CROPS, 20))
+    assert meaning.startswith(f"(N,) logit; minus 0.5 times that of {reference.copy_in_words}, it is the log-odds of fake")
+    of_copies = Scorer(checkpoint.build_network(), TINY_PREPROCESSING, "cpu", "float32").logits(recompressed(CROPS, reference))
     expected = plain_logits(checkpoint) - 0.5 * of_copies
     assert scorer(checkpoint, str(tmp_path / "tiny.onnx")).logits(CROPS) == pytest.approx(expected, abs=1e-3)
 

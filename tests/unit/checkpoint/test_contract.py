@@ -13,6 +13,7 @@ from builders import TINY
 
 from screener.checkpoint import Calibration, Contract, DataSet, OperatingPoint
 from screener.errors import CheckpointError
+from screener.model.reference import Reference
 
 from .conftest import make_contract
 
@@ -48,7 +49,7 @@ WRONG: list[tuple[tuple[str | int, ...], Any, str]] = [
     (("surprise",), 1, r"'surprise': unknown field; known are name, format_version"),
     (("name",), "  ", r"name: expected some text"),
     (("name",), "red \x1b[31m", r"name: expected printable text, got 'red \\x1b\[31m'"),
-    (("format_version",), 4, r"format_version: expected 1, 2 or 3.*another version of screener.*got 4"),
+    (("format_version",), 5, r"format_version: expected 1, 2, 3 or 4.*another version of screener.*got 5"),
     (("class_names",), ["fake", "real"], r"class_names: expected \('real', 'fake'\), .*got \('fake', 'real'\)"),
     (("class_names",), ["real"], r"class_names: expected a list of 2, got \['real'\]"),
     (("class_names",), "real", r"class_names: expected a list, got 'real'"),
@@ -69,6 +70,8 @@ WRONG: list[tuple[tuple[str | int, ...], Any, str]] = [
     (("preprocessing", "mean_rgb", 1), float("nan"), r"preprocessing\.mean_rgb\[1\]: expected a finite number, got nan"),
     (("reference", "quality"), 101, r"reference\.quality: expected a JPEG quality from 1 to 100, or 0 for no copy, got 101"),
     (("reference", "weight"), 0.5, r"reference\.weight: expected above 0 and up to 1 with a copy, and 0 without, got 0.5"),
+    (("reference", "side"), 112, r"reference\.side: expected a multiple of 16 from 32 to 1024 with a copy, or 0, got 112"),
+    (("reference", "side"), MISSING, r"reference\.side: missing"),
     (("reference",), MISSING, r"reference: missing"),
     (("preprocessing", "crop_margin"), MISSING, r"preprocessing\.crop_margin: missing"),
     (("detector", "name"), MISSING, r"detector\.name: expected the name of a face detector, got None"),
@@ -115,7 +118,7 @@ def test_wrong_values_are_refused_by_name(contract: Contract, path: tuple[str | 
 
 def test_a_later_version_is_named_before_its_unknown_fields(contract: Contract) -> None:
     with pytest.raises(CheckpointError, match="format_version"):
-        Contract.from_dict(contract.to_dict() | {"format_version": 4, "new_field": 1})
+        Contract.from_dict(contract.to_dict() | {"format_version": 5, "new_field": 1})
 
 
 def test_endless_nesting_is_refused(contract: Contract) -> None:
@@ -171,7 +174,11 @@ DATA = {"name": "made-up faces", "sha256": "ab" * 32, "pictures": 1000, "licence
         (lambda: DataSet(**{**DATA, "licence": ""}), "licence: expected some text, got ''"),
         (lambda: DataSet(**{**DATA, "sha256": "AB"}), "sha256: expected a SHA-256 in 64 lower-case hexadecimal digits, got 'AB'"),
         (lambda: DataSet(**{**DATA, "pictures": -1}), "pictures: expected a count, got -1"),
-        (lambda: make_contract(format_version=1), "format_version: expected 3, the one that this screener writes, got 1"),
+        (lambda: make_contract(format_version=1), "format_version: expected 4, the one that this screener writes, got 1"),
+        (
+            lambda: make_contract(reference=Reference(20, 0.5, side=1024)),
+            "reference.side: expected at most that of the crops, 32, got 1024",
+        ),
         (lambda: make_contract(detector={"name": 7}), "detector.name: expected the name of a face detector, got 7"),
         (
             lambda: make_contract(operating_points=(OperatingPoint(**POINT),) * 2),

@@ -229,7 +229,7 @@ def test_wrong_tensors(saved: Path, change: Callable[[dict[str, Tensor]], object
     ("change", "message"),
     [
         (lambda c: c.pop("calibration"), "calibration: missing"),
-        (lambda c: c.update(format_version=99), "format_version: expected 1, 2 or 3.*got 99"),
+        (lambda c: c.update(format_version=99), "format_version: expected 1, 2, 3 or 4.*got 99"),
         (lambda c: c.update(class_names=["fake", "real"]), "class_names: expected"),
         (lambda c: c["preprocessing"].update(rule_version=7), r"preprocessing\.rule_version: this screener crops by version 1"),
         (lambda c: c["preprocessing"].update(resize_rule="lanczos"), r"preprocessing\.colour_order and resize_rule: .*'lanczos'"),

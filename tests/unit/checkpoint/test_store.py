@@ -103,7 +103,7 @@ def test_verify_names_every_check_in_order(saved_any: Path) -> None:
     said, loaded = dict(results), load_checkpoint(saved_any)
     numbers = sum(values.size for values in loaded.weights.values())
     assert said["file"] == f"a safetensors file of {saved_any.stat().st_size / 1e6:.1f} MB, header and length agree"
-    assert said["contract"] == "format version 3, every field present and in range"
+    assert said["contract"] == "format version 4, every field present and in range"
     assert said["preprocessing"] == "this screener cuts, resizes and normalises faces by the checkpoint's rules"
     assert re.fullmatch(rf"\d+, with the names, types and shapes of {loaded.contract.architecture.name}", said["tensors"])
     assert re.fullmatch("contract and weights are as they were written, their SHA-256 is [0-9a-f]{64}", said["seal"])

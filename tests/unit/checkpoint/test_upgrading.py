@@ -9,11 +9,21 @@ import torch
 from builders import FROM_TINY, TINY, WIDE
 from safetensors.torch import load_file
 
-from screener.checkpoint import Calibration, default_checkpoint_path, load_checkpoint, save_checkpoint, save_contract, verify_checkpoint
+from screener.checkpoint import (
+    FORMAT_VERSION,
+    Calibration,
+    Contract,
+    default_checkpoint_path,
+    load_checkpoint,
+    save_checkpoint,
+    save_contract,
+    verify_checkpoint,
+)
 from screener.errors import CheckpointError
 from screener.model.architecture import WIDE_RESNET50_2
 from screener.model.copies import NO_COPIES, Copies, Widening
 from screener.model.network import Network
+from screener.model.reference import Reference
 from screener.model.widening import widen
 
 from .conftest import PICTURES, make_contract, make_network
@@ -72,7 +82,7 @@ def test_a_new_calibration_leaves_the_copies_out_too(old: Path) -> None:
     before = load_checkpoint(old)
     save_contract(old, make_contract(**{**vars(before.contract), "calibration": Calibration(3.0, 0.5)}), old)
     after = load_checkpoint(old)
-    assert after.contract.calibration == Calibration(3.0, 0.5) and after.contract.format_version == 3
+    assert after.contract.calibration == Calibration(3.0, 0.5) and after.contract.format_version == FORMAT_VERSION
     with torch.inference_mode():
         assert torch.equal(after.build_network()(PICTURES), before.build_network()(PICTURES))
 
@@ -97,3 +107,10 @@ def test_saving_what_was_loaded_keeps_the_fingerprint(old: Path, tmp_path: Path)
     checkpoint = load_checkpoint(old)
     save_checkpoint(tmp_path / "again.safetensors", checkpoint.contract, checkpoint.distinct, storage="float32")
     assert load_checkpoint(tmp_path / "again.safetensors").contract.backbone_fingerprint == checkpoint.contract.backbone_fingerprint
+
+
+def test_a_reference_of_version_3_keeps_the_crops_size() -> None:
+    contract = make_contract(reference=Reference(20, 0.5))
+    values = contract.to_dict() | {"format_version": 3}
+    del values["reference"]["side"]
+    assert Contract.from_dict(values) == contract

@@ -172,7 +172,8 @@ def test_an_engine_on_a_lane_gives_the_answers_it_gives_without(card: Card) -> N
     found, found_maps = fetches[0]()
     assert np.array_equal(found, logits) and np.array_equal(found_maps, maps)  # type: ignore[arg-type]
     backwards, nothing = fetches[1]()
-    assert np.array_equal(backwards[::-1], logits) and nothing is None
+    # Not to the last bit: on some processors that depends on a picture's place in its batch.
+    assert backwards[::-1] == pytest.approx(logits, abs=1e-4) and nothing is None
     assert any("on stream 2" in note for note in card.notes)
 
 

@@ -17,7 +17,7 @@ from screener.scoring import LogitsAndMaps, Pictures, RelativeEngine, Scorer, To
 from screener.scoring.engine import PROCESSOR
 from screener.settings import ScanSettings
 
-HALF = Reference(20, 0.5)
+HALF, SMALL = Reference(20, 0.5), Reference(20, 0.5, side=32)
 CROPS = np.stack([portrait(seed, 64) for seed in range(5)])
 
 
@@ -44,17 +44,18 @@ class BrightnessLater(Brightness):
         return lambda: self.logits_and_maps(crops) if locate else (self.logits(crops), None)
 
 
+@pytest.mark.parametrize("reference", [HALF, SMALL])
 @pytest.mark.parametrize("engine", [Brightness(), BrightnessLater()])
-def test_the_copys_logit_is_subtracted_and_the_map_is_the_crops(engine: Brightness) -> None:
-    made = RelativeEngine(engine, HALF)
-    expected = CROPS.mean((1, 2, 3)) - 0.5 * recompressed(CROPS, 20).mean((1, 2, 3))
+def test_the_copys_logit_is_subtracted_and_the_map_is_the_crops(engine: Brightness, reference: Reference) -> None:
+    made = RelativeEngine(engine, reference)
+    expected = CROPS.mean((1, 2, 3)) - 0.5 * recompressed(CROPS, reference).mean((1, 2, 3))
     assert np.ptp(expected) > 1
     assert made.logits(CROPS) == pytest.approx(expected)
     logits, maps = made.logits_and_maps(CROPS)
     assert logits == pytest.approx(expected)
     assert (maps[:, 0, 0] == CROPS[:, 0, 0, 0]).all()
     assert made.begin(list(CROPS), locate=False)()[1] is None
-    assert made.bare_pass(CROPS)() == 10
+    assert made.bare_pass(CROPS)() == [5, 5]
     assert made.keeps_in_flight is isinstance(engine, BrightnessLater)
     assert Scorer(made, TINY_PREPROCESSING, batch_size=2).logits(CROPS) == pytest.approx(expected)
 
@@ -65,12 +66,14 @@ def test_no_reference_changes_nothing() -> None:
     assert isinstance(relative(engine, HALF), RelativeEngine)
 
 
-def test_a_checkpoint_that_asks_for_it_is_scored_so(tiny_checkpoint: Path) -> None:
+@pytest.mark.parametrize("reference", [HALF, SMALL])
+def test_a_checkpoint_that_asks_for_it_is_scored_so(tiny_checkpoint: Path, reference: Reference) -> None:
     tiny = load_checkpoint(tiny_checkpoint)
-    asking = replace(tiny, contract=replace(tiny.contract, reference=HALF))
+    asking = replace(tiny, contract=replace(tiny.contract, reference=reference))
     settings = ScanSettings(device="cpu", engine="torch", dtype="float32")
     plain, found = (build_scorer(checkpoint, settings).logits(CROPS) for checkpoint in (tiny, asking))
-    copies = TorchEngine(tiny.build_network(), TINY_PREPROCESSING, "cpu", "float32").logits(recompressed(CROPS, 20))
+    copies = TorchEngine(tiny.build_network(), TINY_PREPROCESSING, "cpu", "float32").logits(recompressed(CROPS, reference))
     assert found == pytest.approx(plain - 0.5 * copies, abs=1e-5)
-    opencv = build_scorer(asking, ScanSettings(device="cpu", engine="opencv")).logits(CROPS)
-    assert opencv == pytest.approx(found, abs=1e-3)
+    opencv = build_scorer(asking, ScanSettings(device="cpu", engine="opencv")).logits_and_maps(CROPS)
+    assert opencv[0] == pytest.approx(found, abs=1e-3)
+    assert opencv[1].shape == (5, 4, 4)
