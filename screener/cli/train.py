@@ -85,6 +85,9 @@ def train(
     init: Annotated[
         str | None, typer.Option("--init", help="End to end: initial weights: default, random, imagenet, a checkpoint or a .pth file.")
     ] = None,
+    inner_times: Annotated[
+        int | None, typer.Option("--inner-times", help="End to end: copies, with noise, of each inner channel to train (1).")
+    ] = None,
     minutes: Annotated[float | None, typer.Option("--minutes", help="End to end: training time in minutes (60).")] = None,
     input_size: Annotated[int | None, typer.Option("--input-size", help="End to end: final side of the crops, in pixels (224).")] = None,
     crop_margin: Annotated[
@@ -157,8 +160,8 @@ def train(
     }  # fmt: skip
     with exits():
         whole_only = {
-            "init": init, "minutes": minutes, "input_size": input_size, "crop_margin": crop_margin, "pairs": pairs, "grow": grow,
-            "hold": hold, "frozen_statistics": frozen_statistics, "ranking": ranking,
+            "init": init, "inner_times": inner_times, "minutes": minutes, "input_size": input_size, "crop_margin": crop_margin,
+            "pairs": pairs, "grow": grow, "hold": hold, "frozen_statistics": frozen_statistics, "ranking": ranking,
             "shares": _numbers("--share", share), "decoders": _numbers("--decoder", decoder, 0.0), "autoencoder": autoencoder,
             "hardness": hardness, "strength": strength, "video": video, "tone": tone, "same_route": same_route, "level": level,
             "moments": moments,

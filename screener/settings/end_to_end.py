@@ -23,7 +23,9 @@ class EndToEndSettings:
 
     Duration and speed:
         init: `default` continues from the weights that ship with screener, `random` starts from random weights, `imagenet` from
-        torchvision's published weights; anything else is the path of a checkpoint, or of torchvision's weights as a `.pth` file.
+        torchvision's published weights; anything else is the path of a checkpoint, or of torchvision's weights as a `.pth` file. Channels
+        that occur several times in it are trained as one. inner_times: how often each inner channel of the bottlenecks is repeated first,
+        with noise, so that the copies can learn different things; a power of two.
         minutes: wall-clock length of the whole training, without the training of the decoders. input_size, crop_margin: of the checkpoint:
         side of its input in pixels, and side of the crop over the longer side of the face box.
         grow: start with smaller pictures, which is the most efficient with random weights. pairs: real and fake pictures in a batch, in
@@ -44,6 +46,7 @@ class EndToEndSettings:
     """
 
     init: str = "default"
+    inner_times: int = 1
     minutes: float = 60.0
     input_size: int = 224
     crop_margin: float = 1.3
@@ -69,6 +72,9 @@ class EndToEndSettings:
     def __post_init__(self) -> None:
         if not isinstance(self.init, str) or not self.init:
             raise SettingsError(f"init: expected default, random, imagenet or a path, got {self.init!r}")
+        at_least("inner_times", self.inner_times, 1)
+        if self.inner_times > 8 or self.inner_times.bit_count() > 1:
+            raise SettingsError(f"inner_times: expected 1, 2, 4 or 8, got {self.inner_times!r}")
         for name in ("minutes", "learning_rate"):
             above_zero(name, getattr(self, name))
         at_least("input_size", self.input_size, 64)

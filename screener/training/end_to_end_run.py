@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from screener.checkpoint import Calibration, Checkpoint, Contract, DataSet, require_checkpoint_name, save_checkpoint
 from screener.faces import MtcnnDetector
-from screener.model.network import Network
+from screener.model.copies import NO_COPIES, Widening
 from screener.model.preprocessing import Preprocessing
 from screener.model.reference import NO_REFERENCE
+from screener.model.widening import widen
 from screener.runtime.files import make_folder, write_whole
 from screener.runtime.versions import versions
 from screener.scoring import choose_device
@@ -30,7 +32,7 @@ from screener.training.end_to_end_data import SplitFaces, identity_of, pictures_
 from screener.training.head_checkpoint import plain_record
 from screener.training.pairs import PairMaker
 from screener.training.resuming import RunFolder
-from screener.training.starting_points import UNKNOWN_LICENCE, starting_point
+from screener.training.starting_points import UNKNOWN_LICENCE, network_to_train, starting_point
 from screener.training.validation import Validation, in_words
 
 Say = Callable[[str], None]
@@ -86,10 +88,11 @@ def train_end_to_end(data: Path, output: Path, settings: EndToEndSettings, say: 
         faces = split_faces(items, data, folder.file("faces.npz"), say)
         run = _Run(settings, start, faces, folder, device, say)
         rows, calibration = run.all_stages()
-        contract = replace(_contract(output.stem, settings, start, faces, rows), calibration=calibration)
+        described = _contract(output.stem, settings, start, faces, rows)
+        contract = replace(described, architecture=run.whole, copies=NO_COPIES, calibration=calibration)
         metrics = output.with_name(f"{output.stem}.metrics.csv")
         write_whole(metrics, _csv(rows))
-        save_checkpoint(output, contract, run.network.state_dict())
+        save_checkpoint(output, contract, run.whole_state())
         folder.remove()
         return EndToEndReport(output, metrics, len(faces.training), sum(int(row["pictures"]) for row in rows), rows[-1])
 
@@ -130,8 +133,11 @@ class _Run:
         self, settings: EndToEndSettings, start: Checkpoint, faces: SplitFaces, folder: RunFolder, device: torch.device, say: Say
     ) -> None:
         self._settings, self._faces, self._folder, self._device, self._say = settings, faces, folder, device, say
-        self.network = Network(start.contract.architecture, dropout=0.0)
-        self.network.load_state_dict(start.state)
+        self.network, self.whole = network_to_train(start, settings.inner_times, settings.seed)
+
+    def whole_state(self) -> dict[str, Tensor]:
+        """The trained weights in the architecture `whole`."""
+        return widen(self.network.state_dict(), Widening.between(self.network.architecture, self.whole))
 
     def all_stages(self) -> tuple[list[dict[str, float]], Calibration]:
         """Train; returns a row of figures for each stage, and the calibration of the last."""

@@ -1,10 +1,11 @@
-"""What training starts from: a checkpoint, published weights, or random weights.
+"""What training starts from: a checkpoint, published weights, or random weights, and the network to be trained from there.
 
-Knows where weights come from. Does not know how they are trained.
+Knows where weights come from, and that channels which occur several times need to be trained only once. Does not know how they are trained.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -12,12 +13,17 @@ import torch
 from screener.checkpoint import FORMAT_VERSION, SPLIT_POINT, Calibration, Checkpoint, Contract, load_checkpoint
 from screener.checkpoint.tensors import weights_of
 from screener.faces import MtcnnDetector
-from screener.model.architecture import CLASS_NAMES, WIDE_RESNET50_2
+from screener.model.architecture import CLASS_NAMES, WIDE_RESNET50_2, Architecture
+from screener.model.copies import NO_COPIES, Widening
 from screener.model.network import Network
 from screener.model.preprocessing import Preprocessing
+from screener.model.widening import widen
 from screener.runtime.versions import versions
 from screener.settings import ScanSettings
 from screener.training.backbones import IMAGENET, POOLING, published_backbone
+
+NOISE = 0.05
+"""Of the weights of repeated channels, as a share of each tensor's standard deviation."""
 
 UNKNOWN_LICENCE = "not stated with the data; that of the pictures applies"
 
@@ -39,6 +45,23 @@ def starting_point(init: str, seed: int) -> Checkpoint:
     if init == "random":
         return _random_start(seed)
     return backbone_named(None if init == "default" else init)
+
+
+def network_to_train(start: Checkpoint, inner_times: int, seed: int) -> tuple[Network, Architecture]:
+    """The network of the distinct channels of `start`, each inner channel repeated `inner_times` times with noise, and the architecture
+    that its weights are widened into when they are saved.
+
+    Exact copies would learn the same, at many times the cost. inner_times: a power of two.
+    """
+    whole, copies = start.contract.architecture, start.contract.copies
+    # A head of its own reads each copy with other weights, so they will not stay copies.
+    by, state = (copies.backbone, start.distinct) if copies.backbone == copies.head else (NO_COPIES.backbone, start.state)
+    shape = by.narrowed(whole)
+    network = Network(replace(shape, inner_width=shape.inner_width * inner_times), dropout=0.0)
+    network.load_state_dict(widen(state, Widening(inner=inner_times), NOISE, torch.Generator().manual_seed(seed)))
+    if inner_times > by.inner:
+        whole = replace(whole, name=f"{whole.name}, wider", inner_width=network.architecture.inner_width)
+    return network, whole
 
 
 def _random_start(seed: int) -> Checkpoint:

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from builders import TINY, labelled_face
+from builders import FROM_TINY, TINY, WIDE, labelled_face, tiny_contract, tiny_network
 
-from screener.checkpoint import load_checkpoint, verify_checkpoint
+from screener.checkpoint import load_checkpoint, save_checkpoint, verify_checkpoint
 from screener.datasets import LabelledItem
 from screener.errors import DatasetError, OutputError, SettingsError
 from screener.settings import EndToEndSettings
@@ -137,6 +137,20 @@ def test_pictures_become_a_checkpoint(data: Any, loop: list[Any], tiny_checkpoin
     assert [row["stage"] for row in rows] == ["1", "2", "3"]
     assert 0 <= float(rows[0]["auc"]) <= 1
     assert not output.with_name("own.safetensors.training").exists()
+
+
+def test_copied_channels_are_trained_once_and_saved_once(data: Any, loop: list[Any], tmp_path: Path) -> None:
+    save_checkpoint(tmp_path / "copied.safetensors", tiny_contract(architecture=WIDE, copies=FROM_TINY), tiny_network().state_dict())
+    start = load_checkpoint(tmp_path / "copied.safetensors")
+    run(tmp_path / "own.safetensors", tmp_path / "copied.safetensors")
+    verify_checkpoint(tmp_path / "own.safetensors")
+    own = load_checkpoint(tmp_path / "own.safetensors")
+    assert own.contract.architecture == WIDE and own.contract.copies == FROM_TINY
+    assert torch.equal(own.distinct["backbone.conv1.weight"], start.distinct["backbone.conv1.weight"])
+    assert not torch.equal(own.distinct["head.fc.bias"], start.distinct["head.fc.bias"])
+    run(tmp_path / "grown.safetensors", tmp_path / "copied.safetensors", replace(SETTINGS, inner_times=2))
+    grown = load_checkpoint(tmp_path / "grown.safetensors").contract
+    assert grown.architecture == WIDE and grown.copies.backbone == replace(FROM_TINY.backbone, inner=2)
 
 
 def test_a_killed_run_goes_on_with_the_stage_it_was_in(

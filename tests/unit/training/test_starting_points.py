@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from builders import TINY, tiny_network
+from builders import FROM_TINY, TINY, WIDE, tiny_contract, tiny_network
 
-from screener.checkpoint import load_checkpoint
+from screener.checkpoint import load_checkpoint, save_checkpoint
 from screener.errors import CheckpointError
+from screener.model.copies import Widening
+from screener.model.widening import widen
 from screener.training import starting_points
-from screener.training.starting_points import backbone_named, starting_point
+from screener.training.starting_points import backbone_named, network_to_train, starting_point
 
 
 def test_a_path_is_a_checkpoint(tiny_checkpoint: Path) -> None:
@@ -48,3 +50,38 @@ def test_random_weights_follow_the_seed(monkeypatch: pytest.MonkeyPatch) -> None
     assert not torch.equal(first.state["backbone.conv1.weight"], other.state["backbone.conv1.weight"])
     assert first.contract.training_data == ()
     assert first.sha256 != other.sha256
+
+
+PICTURES = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+
+
+def written(path: Path, **contract: object) -> Path:
+    save_checkpoint(path, tiny_contract(**contract), tiny_network().state_dict(), storage="float32")
+    return path
+
+
+def test_channels_that_occur_several_times_are_trained_once(tmp_path: Path) -> None:
+    start = load_checkpoint(written(tmp_path / "copied.safetensors", architecture=WIDE, copies=FROM_TINY))
+    network, whole = network_to_train(start, 1, 0)
+    assert (network.architecture.inner_width, network.architecture.outer_width) == (TINY.inner_width, TINY.outer_width) and whole == WIDE
+    with torch.inference_mode():
+        torch.testing.assert_close(network.eval()(PICTURES), start.build_network()(PICTURES))
+
+
+def test_repeated_inner_channels_begin_with_nearly_the_same_answers_and_differ(tmp_path: Path) -> None:
+    start = load_checkpoint(written(tmp_path / "copied.safetensors", architecture=WIDE, copies=FROM_TINY))
+    network, whole = network_to_train(start, 2, 0)
+    first, second = network.backbone.layer1[0].conv1.weight.unflatten(0, (-1, 2)).unbind(1)
+    assert whole == WIDE and len(first) == TINY.inner_width and not torch.equal(first, second)
+    with torch.inference_mode():
+        before, after = start.build_network()(PICTURES), network.eval()(PICTURES)
+    assert 0 < (before - after).abs().max() < 0.2 * before.abs().max()
+    widen(network.state_dict(), Widening.between(network.architecture, whole))
+
+
+def test_a_network_without_copies_gets_wider(tmp_path: Path) -> None:
+    start = load_checkpoint(written(tmp_path / "tiny.safetensors"))
+    assert network_to_train(start, 1, 0)[1] == TINY
+    network, whole = network_to_train(start, 4, 0)
+    assert whole.inner_width == network.architecture.inner_width == 4 * TINY.inner_width
+    assert whole.name == "tiny, wider" and whole.outer_width == TINY.outer_width
