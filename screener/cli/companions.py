@@ -23,7 +23,7 @@ class Companions:
 
     def __init__(self, options: CompanionOptions, settings: ScanSettings) -> None:
         self._options = options
-        self._signed = 0
+        self._signed, self._outdated = 0, list[Path]()
         self._signer = self._markers = self._copies = self._stills = None
         # Imported only when needed: most scans need none of these, and together they take 0.2 s.
         if options.sign:
@@ -55,14 +55,21 @@ class Companions:
                 self._add_pictures(folder, judged.verdict, source)
 
     def sign(self, paths: list[Path]) -> None:
-        """Sign these files, if requested. Raises OutputError."""
+        """Sign these files, if requested; otherwise note signatures of what they held before. Raises OutputError."""
+        from screener.runtime.signatures import signature_of
+
         if self._signer is not None:
             self._signed += self._signer.sign(paths)
+        else:
+            self._outdated += [signature for signature in map(signature_of, paths) if signature.exists()]
 
     def tell(self) -> None:
         """Print on standard error what was written where."""
         if self._signer is not None:
             _tell(f"{counted(self._signed, 'signature')}, each beside its file as .sig")
+        if self._outdated:
+            more = f" and {counted(len(self._outdated) - 1, 'more signature')} are" if self._outdated[1:] else " is"
+            _tell(f"{self._outdated[0]}{more} of what was there before this scan; sign again with --sign")
         if self._markers is not None:
             _tell(f"markers of {counted(self._markers.written, 'video')}: {self._options.markers}")
         for folder, path, noun in ((self._copies, self._options.annotate, "annotated"), (self._stills, self._options.stills, "still")):

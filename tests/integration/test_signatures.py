@@ -125,3 +125,14 @@ def test_without_ssh_keygen_it_is_said(media: Path, checkpoint: Path, tmp_path: 
     monkeypatch.setattr(shutil, "which", lambda name: None)
     ended = scanned(checkpoint, media / "face.png", "-o", tmp_path / "out.json", "--sign", tmp_path / "key")
     assert ended.status == 2 and "install OpenSSH" in ended.err
+
+
+def test_a_signature_of_what_was_there_before_is_told(media: Path, checkpoint: Path, tmp_path: Path) -> None:
+    output = ("--json", "-o", tmp_path / "face.json", "--report", tmp_path / "pages")
+    assert ".sig" not in scanned(checkpoint, media / "face.png", *output).err
+    (tmp_path / "face.json.sig").write_text("of an earlier scan")
+    again = scanned(checkpoint, media / "face.png", *output)
+    assert f"{tmp_path / 'face.json.sig'} is of what was there before this scan; sign again with --sign" in again.err
+    (tmp_path / "pages" / "index.html.sig").write_text("of an earlier scan")
+    assert "face.json.sig and 1 more signature are of" in scanned(checkpoint, media / "face.png", *output).err
+    assert (tmp_path / "face.json.sig").read_text() == "of an earlier scan"
