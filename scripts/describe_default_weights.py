@@ -24,8 +24,8 @@ from screener.checkpoint import Calibration, DataSet, load_checkpoint, save_chec
 from screener.checkpoint.saving import SAME_WEIGHTS
 from screener.model.reference import Reference
 
-NAME = "screener-default-5"
-REFERENCE = Reference(quality=20, weight=0.3, side=112)
+NAME = "screener-default-4"
+REFERENCE = Reference(quality=20, weight=0.5)
 LICENCES = {
     "candid": "street and party photographs, research only",
     "ciplab": "Real and Fake Face Detection (CIPLAB, Yonsei University), research only",
@@ -46,8 +46,8 @@ RECIPE = (
     "swaps (DFDC), real faces beside what the autoencoder of a diffusion model makes of them, faces blended into themselves "
     "(arXiv:2204.08376) and swapped by landmarks. Both pictures of a pair are degraded by encoders of video and of stills, in half "
     "of the pairs by different ones. Then the last layer alone was fitted anew to 19,200 pictures degraded in more ways "
-    "(`scripts/refit_last_layer.py`, arXiv:2204.02937). From the logit of a crop, 0.3 of that of its copy as JPEG of quality 20, "
-    "shrunk to 112 pixels, is subtracted, because that part says more about the source of a picture than about forgery. The network has a quarter of the inner "
+    "(`scripts/refit_last_layer.py`, arXiv:2204.02937). From the logit of a crop, half of that of its copy as JPEG of quality 20 is "
+    "subtracted, because that part says more about the source of a picture than about forgery. The network has a quarter of the inner "
     "channels of Wide ResNet50-2 and half of the outer ones, is stored and computed so, and widens into it without changing its function "
     "(arXiv:1511.05641). What each leg "
     "did is in `docs/training-log.md`."
