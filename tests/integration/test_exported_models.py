@@ -105,6 +105,19 @@ def test_a_model_that_needs_the_copies_logit_as_well_gives_no_probability_of_its
     assert scorer(checkpoint, str(tmp_path / "tiny.onnx")).logits(CROPS) == pytest.approx(expected, abs=1e-3)
 
 
+def test_8_bits_are_calibrated_on_crops_and_their_smaller_copies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    needs_the_extra()
+    monkeypatch.setitem(agreement.MOST_APART, "int8", (0.2, 0.5))
+    reference = Reference(20, 0.5, side=32)
+    save_checkpoint(tmp_path / "tiny.safetensors", tiny_contract(reference=reference), tiny_network().state_dict())
+    checkpoint = load_checkpoint(tmp_path / "tiny.safetensors")
+    found = export_model(tmp_path / "tiny.int8.onnx", checkpoint, int8_crops=CROPS)
+    assert found.calibrated_on == 2 * 16
+    made = scorer(checkpoint, str(tmp_path / "tiny.int8.onnx")).logits(CROPS)
+    expected = scorer(checkpoint, "torch").logits(CROPS)
+    assert np.abs(expit(made) - expit(expected)).mean() < 0.1 and np.corrcoef(made, expected)[0, 1] > 0.9
+
+
 @pytest.mark.parametrize("head", ["with the backbone's copies", "of its own"])
 def test_a_model_computes_copied_channels_once_and_answers_as_the_wide_network(head: str, tmp_path: Path) -> None:
     needs_the_extra()
