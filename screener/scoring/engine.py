@@ -87,6 +87,24 @@ class BeginningEngine(Engine, Protocol):
         ...
 
 
+class ByBeginning:
+    """`logits` and `logits_and_maps` of a `BeginningEngine`, by its `begin`."""
+
+    def begin(self, pictures_rgb: Pictures, locate: bool) -> Callable[[], LogitsAndMaps]:
+        """See `BeginningEngine.begin`."""
+        raise NotImplementedError
+
+    def logits(self, crops_rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """See `Engine.logits`."""
+        return self.begin(crops_rgb, locate=False)()[0]
+
+    def logits_and_maps(self, crops_rgb: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        """See `Engine.logits_and_maps`."""
+        logits, maps = self.begin(crops_rgb, locate=True)()
+        assert maps is not None
+        return logits, maps
+
+
 def begun(engine: Engine, pictures_rgb: Pictures, locate: bool) -> Callable[[], LogitsAndMaps]:
     """Start one batch as `BeginningEngine.begin` does; an engine that is none has finished when this returns."""
     if isinstance(engine, BeginningEngine):

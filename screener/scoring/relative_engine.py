@@ -13,26 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from screener.model.reference import NO_REFERENCE, Reference, recompressed
-from screener.scoring.engine import BeginningEngine, Engine, LogitsAndMaps, Pictures, begun
+from screener.scoring.engine import BeginningEngine, ByBeginning, Engine, LogitsAndMaps, Pictures, begun
 
 
-class RelativeEngine:
+class RelativeEngine(ByBeginning):
     """An engine whose logits are differences of another's. The maps are those of the crops."""
 
     def __init__(self, engine: Engine, reference: Reference) -> None:
         self._engine, self._reference = engine, reference
         self.name, self.device, self.dtype_name = engine.name, engine.device, engine.dtype_name
         self.keeps_in_flight = isinstance(engine, BeginningEngine) and engine.keeps_in_flight
-
-    def logits(self, crops_rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """See `Engine.logits`."""
-        return self.begin(crops_rgb, locate=False)()[0]
-
-    def logits_and_maps(self, crops_rgb: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-        """See `Engine.logits_and_maps`."""
-        logits, maps = self.begin(crops_rgb, locate=True)()
-        assert maps is not None
-        return logits, maps
 
     def begin(self, pictures_rgb: Pictures, locate: bool) -> Callable[[], LogitsAndMaps]:
         """See `BeginningEngine.begin`."""

@@ -12,14 +12,14 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from screener.scoring.engine import LogitsAndMaps, NamedDevice, Pictures
+from screener.scoring.engine import ByBeginning, LogitsAndMaps, NamedDevice, Pictures
 
 Fetch = Callable[[], LogitsAndMaps]
 Send = Callable[[NDArray[np.uint8], bool], Fetch]
 """((N, S, S, 3) uint8 crops, whether their maps are wanted) -> a function that waits for the results and returns them."""
 
 
-class RemoteEngine:
+class RemoteEngine(ByBeginning):
     """A `BeginningEngine`; safe in several threads at once."""
 
     keeps_in_flight = True
@@ -34,16 +34,6 @@ class RemoteEngine:
         self._send, self._most = send, most_crops
         self._under_way: deque[_Batch] = deque()
         self._sending = threading.Lock()
-
-    def logits(self, crops_rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """See `Engine.logits`."""
-        return self.begin(crops_rgb, locate=False)()[0]
-
-    def logits_and_maps(self, crops_rgb: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-        """See `Engine.logits_and_maps`."""
-        logits, maps = self.begin(crops_rgb, locate=True)()
-        assert maps is not None
-        return logits, maps
 
     def begin(self, pictures_rgb: Pictures, locate: bool) -> Fetch:
         """See `BeginningEngine.begin`. Waits for the results of earlier batches while too many crops are on their way."""

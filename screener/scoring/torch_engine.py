@@ -18,14 +18,14 @@ from screener.model.network import Backbone, Bottleneck, Network, fake_logit
 from screener.model.preprocessing import Preprocessing
 from screener.scoring.acceleration import ACCELERATIONS
 from screener.scoring.devices import choose_device, choose_dtype, keep_float32_whole
-from screener.scoring.engine import LogitsAndMaps, Pictures
+from screener.scoring.engine import ByBeginning, LogitsAndMaps, Pictures
 from screener.scoring.lane import Lane
 
 FoldedModule = TypeVar("FoldedModule", bound=nn.Module)
 
 
-class TorchEngine:
-    """A network on a device."""
+class TorchEngine(ByBeginning):
+    """A network on a device. One pass through the backbone gives logits and maps; the locator does not affect the logits."""
 
     name = "torch"
 
@@ -52,16 +52,6 @@ class TorchEngine:
         self._lane = Lane(self.device) if self.device.type == "cuda" else None
         # On Apple devices a copy to the CPU waits for everything launched before it, including the next batch: nothing would be gained.
         self.keeps_in_flight = self._lane is not None
-
-    def logits(self, crops_rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """See `Engine.logits`."""
-        return self.begin(crops_rgb, locate=False)()[0]
-
-    def logits_and_maps(self, crops_rgb: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-        """See `Engine.logits_and_maps`: one pass through the backbone gives both; the locator does not affect the logits."""
-        logits, maps = self.begin(crops_rgb, locate=True)()
-        assert maps is not None
-        return logits, maps
 
     def begin(self, pictures_rgb: Pictures, locate: bool) -> Callable[[], LogitsAndMaps]:
         """See `BeginningEngine.begin`. On the CPU the batch is computed before this returns. Safe in several threads at once."""
