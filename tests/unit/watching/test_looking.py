@@ -64,8 +64,9 @@ def test_what_is_seen_is_what_a_scan_finds(loaded: Screener) -> None:
         (sight,) = looker.look(frame)
         assert sight.score is not None and sight.crop_rgb is not None
         assert (sight.track_id, sight.flaw, sight.face_px) == (1, "", crop.box.size_px)
+        # One face at a time and three together: on some processors their scores agree to six digits only.
         assert (sight.score.logit, sight.score.p_fake, sight.score.sharpness) == pytest.approx(
-            (score.logit, score.p_fake, score.sharpness), rel=1e-6
+            (score.logit, score.p_fake, score.sharpness), rel=1e-4
         )
         assert np.array_equal(sight.box_xyxy, score.box_xyxy) and np.array_equal(sight.crop_rgb, crop.crop_rgb)
         assert sight.box_xyxy.dtype == np.float32
