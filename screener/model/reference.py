@@ -1,4 +1,4 @@
-"""The recompressed and shrunk copy of a crop that a score may be relative to.
+"""The recompressed, possibly shrunk copy of a crop that a score may be relative to.
 
 Knows pixels and JPEG. Does not know networks or engines: `scoring.relative_engine` subtracts what the network says of the copy.
 """

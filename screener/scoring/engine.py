@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -87,12 +88,12 @@ class BeginningEngine(Engine, Protocol):
         ...
 
 
-class ByBeginning:
+class ByBeginning(ABC):
     """`logits` and `logits_and_maps` of a `BeginningEngine`, by its `begin`."""
 
+    @abstractmethod
     def begin(self, pictures_rgb: Pictures, locate: bool) -> Callable[[], LogitsAndMaps]:
         """See `BeginningEngine.begin`."""
-        raise NotImplementedError
 
     def logits(self, crops_rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
         """See `Engine.logits`."""
