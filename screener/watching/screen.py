@@ -16,10 +16,10 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from screener.report.wording import by_suspicion, clock, counted, score, shortened, spelt_out, visible
+from screener.report.wording import by_suspicion, clock, counted, score, shortened, visible
 from screener.watching.marks import LETTER_ROWS, gauge, large, sparkline
 from screener.watching.records import LiveEvent, LivePerson, LiveUpdate
-from screener.watching.wording import event_in_words, evidence, interval_in_words, live_headline, rates
+from screener.watching.wording import event_in_words, evidence, interval_in_words, live_headline, rates, why_undecided
 
 WIDE = 96
 """Minimum number of columns for one line per person."""
@@ -210,5 +210,4 @@ class _Draw:
 
 def _why(person: LivePerson) -> str:
     """The line under a person: why there is no decision, and whether the person is out of sight."""
-    reasons = spelt_out(person.verdict.reasons) if person.verdict.outcome == "undecided" else []
-    return "; ".join([*(["out of sight"] if person.box_xyxy is None else []), *reasons])
+    return "; ".join(filter(None, ["out of sight" if person.box_xyxy is None else "", why_undecided(person.verdict)]))

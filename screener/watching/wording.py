@@ -14,6 +14,8 @@ from screener.records import TrackVerdict
 from screener.report.wording import clock, counted, listed, score, spelt_out, visible
 from screener.watching.records import LiveEvent, LivePerson, LiveStats, LiveUpdate
 
+SOME_LOOK_FAKE = "some frames in a row look fake, the others outweigh them so far"
+
 
 def live_headline(update: LiveUpdate) -> str:
     """The outcome of the whole picture and why, such as `FAKE: persons 1 and 4`; empty while the state is not `live`."""
@@ -32,9 +34,17 @@ def live_headline(update: LiveUpdate) -> str:
 def person_line(person: LivePerson) -> str:
     """`person 1: FAKE  p 0.93 [0.87-0.97]  96 frames, seen 48 s`, with the reason if undecided."""
     verdict = person.verdict
-    why = "; ".join(spelt_out(verdict.reasons)) if verdict.outcome == "undecided" else ""
-    parts = [verdict.outcome.upper(), p_in_words(verdict), evidence(person), why]
+    parts = [verdict.outcome.upper(), p_in_words(verdict), evidence(person), why_undecided(verdict)]
     return f"person {verdict.track_id}: {'  '.join(filter(None, parts))}"
+
+
+def why_undecided(verdict: TrackVerdict) -> str:
+    """The reasons in words; empty if there is an outcome. A low score with frames that look fake is told from one near the threshold."""
+    if verdict.outcome != "undecided":
+        return ""
+    if verdict.segments and verdict.reasons == ("near_threshold",):
+        return SOME_LOOK_FAKE
+    return "; ".join(spelt_out(verdict.reasons))
 
 
 def p_in_words(verdict: TrackVerdict) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 import re
 import threading
+from dataclasses import replace
 
 import pytest
 from live_updates import event, person_event, seen, update
 from rich.console import Console
 
+from screener.records import Segment
 from screener.watching import view as live_view
 from screener.watching.records import STATES, LiveStats, LiveUpdate
 from screener.watching.screen import LiveScreen
@@ -61,6 +63,14 @@ def test_people_are_said_in_words_with_their_evidence() -> None:
     assert "0:41.2 ALARM  person 1: FAKE  p 0.93" in text
     assert "the webhook failed" in text
     assert lines[-1].strip() == "q to quit"
+
+
+def test_a_low_score_with_frames_that_look_fake_is_not_said_to_be_near_the_threshold() -> None:
+    mixed = seen(5, "undecided", 0.17, reasons=("near_threshold",))
+    mixed = replace(mixed, verdict=replace(mixed.verdict, segments=(Segment(8.0, 9.5, 0.8),)))
+    text = "\n".join(drawn(terminal(), update("live", mixed)))
+    assert "some frames in a row look fake, the others outweigh them so far" in text
+    assert "neither clearly genuine" not in "".join(text.splitlines()[2:])
 
 
 @pytest.mark.parametrize("state", [state for state in STATES if state != "live"])
