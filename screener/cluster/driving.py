@@ -19,7 +19,8 @@ from screener.cluster.opening import Run
 from screener.cluster.ray_actor import Seat
 from screener.cluster.ray_contact import Scorers
 from screener.cluster.scorer_pool import ScorerPool
-from screener.errors import OutputError
+from screener.errors import OutputError, SettingsError
+from screener.report.wording import counted
 from screener.settings import ClusterSettings
 
 IN_FLIGHT = 2
@@ -95,6 +96,7 @@ class Drive:
     def run(self, ray: Any) -> None:
         """Until no shard is left. ray: the module, connected. Raises StoreLost, OutputError and SettingsError; what was entered stays."""
         self._ray = ray
+        self._check_room()
         try:
             if self._settings.gpu_scorers:
                 self._pool = ScorerPool(ray, self._run, self._settings, self._scratch)
@@ -135,6 +137,13 @@ class Drive:
             self._elsewhere.add(shard)
         else:
             self._ready.append(shard)
+
+    def _check_room(self) -> None:
+        """Ray would wait without end for a machine that has enough cores. One without any machine yet may still be given one."""
+        largest = max((int(node["Resources"].get("CPU", 0)) for node in self._ray.nodes() if node["Alive"]), default=0)
+        if 0 < largest < self._settings.actor_cpus:
+            told = f"--actor-cpus {self._settings.actor_cpus}: the cluster's largest machine has {counted(largest, 'CPU')}; ask for fewer"
+            raise SettingsError(told)
 
     def _staff(self) -> None:
         """Start as many actors as there are cores and shards for."""

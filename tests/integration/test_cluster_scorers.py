@@ -154,6 +154,21 @@ def test_more_scorers_than_the_cluster_can_hold_are_refused_at_once(
         scorer_pool.ScorerPool(Small(), run_of(store, plan), plan.cluster_settings, None)
 
 
+def test_workers_larger_than_every_machine_are_refused_at_once() -> None:
+    """Ray would wait for a larger machine without end, and the run with it."""
+    from cluster_runs import plan_of, run_of
+    from obstore.store import MemoryStore
+
+    from screener.cluster.driving import Drive
+    from screener.cluster.stores import Store
+
+    store = Store(MemoryStore(), "memory:///out")
+    drive = Drive(run_of(store, plan_of(store, ["1.mp4"], actor_cpus=4)), None, lambda *told: None, lambda progress: None)
+    drive.take_stock()
+    with pytest.raises(SettingsError, match="--actor-cpus 4: the cluster's largest machine has 3 CPUs; ask for fewer"):
+        drive.run(Small())
+
+
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("asked", "told"),
