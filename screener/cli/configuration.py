@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 import sys
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Protocol, Self, TypeVar
 
@@ -29,6 +30,12 @@ FILE_NAME = "screener.toml"
 
 VARIABLES = "SCREENER_"
 """Prefix of environment variables with settings: SCREENER_FRAMES, SCREENER_LIVE_WINDOW_SECONDS."""
+
+TABLES = ("live", "cluster", "extract", "train", "end-to-end")
+"""Commands whose settings have a table of their own in a file, and a longer prefix; those of a scan are in the outer table."""
+
+ALIKE = 0.85
+"""How alike an unknown variable and a setting's must be for it to be a misspelling (`difflib`); others may be anybody's."""
 
 
 class Settings(Protocol):
@@ -113,10 +120,28 @@ def origins(kind: type[S], weaker: Sequence[Layer]) -> dict[str, str]:
 
 def _environment(kind: type[Any], command: str) -> Layer:
     """The environment's layer. Values are parsed as TOML; what is not valid TOML is text."""
-    prefix = VARIABLES + (f"{command.upper().replace('-', '_')}_" if command else "")
-    said = {field.name: os.environ[prefix + field.name.upper()] for field in fields(kind) if prefix + field.name.upper() in os.environ}
+    prefix = _prefix(command)
+    variables = {prefix + field.name.upper(): field.name for field in fields(kind)}
+    said = {name: os.environ[variable] for variable, name in variables.items() if variable in os.environ}
     names = ", ".join(prefix + name.upper() for name in sorted(said))
+    for variable, meant in _misspelt(prefix, list(variables)):
+        from screener.report.wording import visible
+
+        sys.stderr.write(f"screener: {visible(variable)} is no setting and has no effect; did you mean {meant}?\n")
     return Layer(f"environment ({names})", {name: _value(text) for name, text in said.items()})
+
+
+def _prefix(command: str) -> str:
+    return VARIABLES + (f"{command.upper().replace('-', '_')}_" if command else "")
+
+
+def _misspelt(prefix: str, known: list[str]) -> Iterator[tuple[str, str]]:
+    """Variables that set nothing, each with the one that was probably meant."""
+    elsewhere = tuple(_prefix(command) for command in TABLES) if prefix == VARIABLES else ()
+    for variable in sorted(os.environ):
+        if variable.startswith(prefix) and variable not in known and not variable.startswith(elsewhere):
+            for meant in get_close_matches(variable, known, 1, ALIKE):
+                yield variable, meant
 
 
 def _value(text: str) -> Any:

@@ -162,8 +162,10 @@ def _judged_again(report: Path, claim: Claim, checkpoint: Path | None, may: bool
     verdict = Screener(settings, checkpoint).scan(_place(report, claim))
     before, after = claim.rest["p_fake"], verdict.p_fake
     close = before is after if before is None or after is None else abs(before - after) <= SAME_SCORE
+    same = claim.rest["outcome"] == verdict.outcome
+    outcome = verdict.outcome if same else f"{claim.rest['outcome']} then, {verdict.outcome} now"
     scores = f"{before} then, {None if after is None else round(after, 4)} now"
-    yield Finding(claim.source, "again", claim.rest["outcome"] == verdict.outcome and close, f"{verdict.outcome}, p_fake {scores}")
+    yield Finding(claim.source, "again", same and close, f"{outcome}, p_fake {scores}")
     if settings.stress:
         yield _stressed_again(claim, verdict)
 

@@ -55,7 +55,11 @@ def test_judged_again_it_gives_the_same_and_a_forged_score_does_not(judged: Path
     document["p_fake"] = 0.001 if document["p_fake"] > 0.5 else 0.999
     (judged / "forged.json").write_text(json.dumps(document))
     ended = run_here("report", "verify", judged / "forged.json", "--checkpoint", checkpoint, "--rerun")
-    assert ended.status == 3 and "DIFFERS  again" in ended.out
+    assert ended.status == 3 and "DIFFERS  again" in ended.out and "then, " not in ended.out.partition(", p_fake")[0]
+    truth, document["outcome"] = document["outcome"], "fake" if document["outcome"] != "fake" else "genuine"
+    (judged / "forged.json").write_text(json.dumps(document))
+    ended = run_here("report", "verify", judged / "forged.json", "--checkpoint", checkpoint, "--rerun")
+    assert ended.status == 3 and f"{document['outcome']} then, {truth} now, p_fake" in ended.out
 
 
 @pytest.mark.parametrize("content", ["", "no report\n", "{}", '[{"source": 1}]', "<html></html>", '{"inputs": []}', '{"inputs": 3}', "3"])

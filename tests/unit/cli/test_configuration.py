@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from screener.cli.config import KINDS, template
-from screener.cli.configuration import combined, command_settings, found_file, layers, origins, scan_settings
+from screener.cli.configuration import TABLES, combined, command_settings, found_file, layers, origins, scan_settings
 from screener.errors import SettingsError
 from screener.settings import LiveSettings, ScanSettings
 
@@ -108,3 +108,17 @@ def test_the_file_to_begin_with_changes_nothing_and_knows_every_setting() -> Non
         assert all(f"\n# {name} = " in table for name in vars(kind()))
     settable = "\n".join(line for line in opened if line.startswith("[") or (" = " in line and line.split(" = ")[0].isidentifier()))
     assert tomllib.loads(settable)["screener"]["frames"] == 32
+
+
+def test_a_misspelt_variable_is_said_and_anybodys_other_is_not(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("SCREENER_FRAME", "SCREENER_CHECKPOINT", "SCREENER_P_FAKE", "SCREENER_LIVE_HOLD_SECONDS", "SCREENER_SECONDS"):
+        monkeypatch.setenv(name, "5")
+    assert scan_settings(None, {}).frames == 32
+    assert capsys.readouterr().err == "screener: SCREENER_FRAME is no setting and has no effect; did you mean SCREENER_FRAMES?\n"
+    monkeypatch.setenv("SCREENER_LIVE_WINDOW_SECOND", "5")
+    command_settings(LiveSettings, "live", None, {})
+    assert "did you mean SCREENER_LIVE_WINDOW_SECONDS?" in capsys.readouterr().err
+
+
+def test_every_command_with_a_table_is_known_to_the_environment() -> None:
+    assert ("scan", *TABLES) == tuple(KINDS)
