@@ -29,9 +29,9 @@ from screener.checkpoint import load_checkpoint, save_checkpoint
 from screener.evaluation.metrics import roc_auc
 from screener.model.network import Network
 from screener.model.preprocessing import Preprocessing
-from screener.training.end_to_end import prepare
 from screener.training.end_to_end_data import pictures_of, split_faces
 from screener.training.pairs import PairMaker, Recipe
+from screener.training.preparing import prepare
 from screener.training.stream import Batch, collate
 
 HARDNESS = (0.15, 0.75)

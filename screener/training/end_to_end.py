@@ -20,10 +20,10 @@ from torch.nn import functional as F
 
 from screener.errors import OutputError
 from screener.model.network import Network, fake_logit
-from screener.model.preprocessing import Preprocessing
 from screener.runtime.allocator import keep_freed_memory
 from screener.scoring import choose_dtype
 from screener.training.pairs import PairMaker, Recipe
+from screener.training.preparing import prepare
 from screener.training.resuming import load_state, save_state
 from screener.training.stream import Batch, Progress, batches
 
@@ -245,11 +245,3 @@ def pair_workers(device: torch.device) -> int:
     little from it.
     """
     return 1 if device.type == "cpu" else max(1, (os.cpu_count() or 2) - 1)
-
-
-def prepare(pictures: Tensor) -> Tensor:
-    """(N, S, S, 3) uint8 -> normalised (N, 3, S, S) float32, channels last: `preprocessing.normalise` for tensors."""
-    contract = Preprocessing()
-    mean = torch.tensor(contract.mean_rgb, device=pictures.device) * 255
-    std = torch.tensor(contract.std_rgb, device=pictures.device) * 255
-    return ((pictures.float() - mean) / std).permute(0, 3, 1, 2)

@@ -17,10 +17,10 @@ from torch import Tensor
 
 from screener.errors import OutputError
 from screener.model.network import Network, fake_logit
-from screener.model.preprocessing import Preprocessing, normalise
 from screener.training import end_to_end
-from screener.training.end_to_end import Stage, State, new_state, prepare, step, train_stage
+from screener.training.end_to_end import Stage, State, new_state, step, train_stage
 from screener.training.pairs import PairMaker
+from screener.training.preparing import prepare
 from screener.training.stream import Batch
 
 STAGE = Stage(minutes=1 / 60, input_size=64, pairs=4, learning_rate=3e-3, hardness=(0.0, 0.5), strength=(1.0, 0.5), warm_up_pictures=8)
@@ -94,13 +94,6 @@ def answers(network: Network) -> list[int]:
 
 def same(first: dict[str, Tensor], second: dict[str, Tensor]) -> bool:
     return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
-
-
-def test_preparing_is_the_arithmetic_of_scanning() -> None:
-    pictures = np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3), np.uint8)
-    prepared = prepare(torch.from_numpy(pictures))
-    assert np.allclose(prepared.numpy(), normalise(pictures, Preprocessing()), atol=1e-5)
-    assert prepared.is_contiguous(memory_format=torch.channels_last)
 
 
 def losses_of(network: Network, batch: Batch) -> tuple[float, float]:
