@@ -103,6 +103,12 @@ def train(
     ranking: Annotated[
         float | None, typer.Option("--ranking", help="End to end: weight of the loss that ranks the fake of a pair above its real (0.5).")
     ] = None,
+    teacher: Annotated[
+        str | None, typer.Option("--teacher", help="End to end: weights, or `default`, whose scores are learnt in place of the labels.")
+    ] = None,
+    copy_weight: Annotated[
+        float | None, typer.Option("--copy-weight", help="End to end: share of its copies' logits subtracted from the teacher's (its own).")
+    ] = None,
     share: Annotated[
         list[str] | None,
         typer.Option("--share", metavar="SOURCE=X", help="End to end: share of fakes from a source; may be repeated."),
@@ -162,6 +168,7 @@ def train(
         whole_only = {
             "init": init, "inner_times": inner_times, "minutes": minutes, "input_size": input_size, "crop_margin": crop_margin,
             "pairs": pairs, "grow": grow, "hold": hold, "frozen_statistics": frozen_statistics, "ranking": ranking,
+            "teacher": teacher, "copy_weight": copy_weight,
             "shares": _numbers("--share", share), "decoders": _numbers("--decoder", decoder, 0.0), "autoencoder": autoencoder,
             "hardness": hardness, "strength": strength, "video": video, "tone": tone, "same_route": same_route, "level": level,
             "moments": moments,

@@ -32,6 +32,9 @@ class EndToEndSettings:
         pairs. learning_rate: at its peak; with random weights 5e-4 is usual. hold: share of a stage in which it stays at its peak before it
         falls. frozen_statistics: batch norms keep the means and variances of the initial weights, unless these are random; otherwise they
         follow the batches. ranking: weight of the loss that wants the fake of a pair above its real one; 0 to disable.
+        teacher: `default` or the path of a checkpoint whose scores and maps are learnt in place of labels and masks; if it is scored
+        relative to copies of the crops, so is what is learnt, in one pass. copy_weight: share of the copy's logit that is subtracted from
+        the teacher's, instead of the share in its checkpoint.
     Training data:
         shares: how often the fake of a pair comes from which of `FAKE_SOURCES`, relative to each other; those left out are 0, and an empty
         value means the defaults. If the data has nothing for a source, its share is distributed to the others.
@@ -56,6 +59,8 @@ class EndToEndSettings:
     hold: float = 0.0
     frozen_statistics: bool = True
     ranking: float = 0.5
+    teacher: str = ""
+    copy_weight: float | None = None
     shares: dict[str, float] = field(default_factory=dict)
     decoders: dict[str, float] = field(default_factory=dict)
     autoencoder: str = ""
@@ -93,6 +98,13 @@ class EndToEndSettings:
                 raise SettingsError(f"{name}: expected two numbers, at the start and at the end, got {ends!r}")
             for end in ends:
                 within(name, end, 0, most)
+        if not isinstance(self.teacher, str):
+            raise SettingsError(f"teacher: expected default or a path, got {self.teacher!r}")
+        if self.copy_weight is not None:
+            above_zero("copy_weight", self.copy_weight)
+            within("copy_weight", self.copy_weight, 0, 1)
+            if not self.teacher:
+                raise SettingsError("copy_weight: expected a teacher whose copies it weighs; name one with teacher")
         for name in ("grow", "frozen_statistics"):
             if not isinstance(getattr(self, name), bool):
                 raise SettingsError(f"{name}: expected true or false, got {getattr(self, name)!r}")

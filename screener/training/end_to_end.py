@@ -28,6 +28,9 @@ from screener.training.resuming import load_state, save_state
 from screener.training.stream import Batch, Progress, batches
 
 Forward = Callable[[Tensor], tuple[Tensor, Tensor]]
+Teach = Callable[[Tensor], tuple[Tensor, Tensor]]
+"""(N, S, S, 3) uint8 pictures -> (N,) logits and (N, h, w) logits of maps to learn, see `teacher.Teacher`."""
+
 Say = Callable[[str], None]
 
 MAP_WEIGHT = 1.0
@@ -159,8 +162,11 @@ def train_stage(
     *,
     compiled: bool = False,
     look: Callable[[State], str] | None = None,
+    teacher: Teach | None = None,
 ) -> None:
     """Train until the stage's minutes are over, saving to `path` on the way and at the end.
+
+    teacher: whose answers are learnt in place of labels and maps.
 
     compiled: fuse the network's small operations first, which takes a minute or two and a C++ compiler and then gains about a quarter.
     look: called every `LOOK_EVERY_SECONDS` and at the end, and its text is reported; its time does not count.
@@ -176,7 +182,7 @@ def train_stage(
     last = time.monotonic()
     saved = said = looked = state.seconds
     while state.seconds < total:
-        step(state, next(stream), stage)
+        step(state, next(stream), stage, teacher)
         now = time.monotonic()
         state.seconds += now - last
         last = now
@@ -193,8 +199,8 @@ def train_stage(
             last = time.monotonic()
 
 
-def step(state: State, batch: Batch, stage: Stage) -> None:
-    """Train on one batch."""
+def step(state: State, batch: Batch, stage: Stage, teacher: Teach | None = None) -> None:
+    """Train on one batch: on its labels and maps, or on a teacher's answers."""
     pictures, labels, maps, is_known = (tensor.to(state.device, non_blocking=True) for tensor in batch)
     for group in state.optimiser.param_groups:
         group["lr"] = stage.rate(state.seconds / (stage.minutes * 60), state.pictures)
@@ -205,18 +211,32 @@ def step(state: State, batch: Batch, stage: Stage) -> None:
     forward = state.forward or network.forward_with_map
     with torch.autocast(state.device.type, torch.bfloat16, enabled=choose_dtype("auto", state.device) is torch.bfloat16):
         logits, where = forward(prepare(pictures))
-    label_loss = F.cross_entropy(logits.float(), labels, label_smoothing=LABEL_SMOOTHING)
-    real, fake = fake_logit(logits.float()).chunk(2)
-    ranking_loss = F.softplus(real - fake).mean()
-    per_picture = F.binary_cross_entropy_with_logits(where.float(), maps, reduction="none").mean((1, 2))
-    map_loss = (per_picture * is_known).sum() / is_known.sum().clamp(min=1)
+    if teacher is None:
+        label_loss, map_loss, ranking_loss = _losses(logits.float(), where.float(), labels, maps, is_known)
+        loss = label_loss + MAP_WEIGHT * map_loss + stage.ranking * ranking_loss
+    else:
+        wanted, wanted_maps = teacher(batch.pictures)
+        label_loss = F.mse_loss(fake_logit(logits.float()), wanted)
+        map_loss = F.binary_cross_entropy_with_logits(where.float(), wanted_maps.sigmoid())
+        loss = label_loss + MAP_WEIGHT * map_loss
     state.optimiser.zero_grad(set_to_none=True)
-    (label_loss + MAP_WEIGHT * map_loss + stage.ranking * ranking_loss).backward()  # type: ignore[no-untyped-call]
+    loss.backward()  # type: ignore[no-untyped-call]
     nn.utils.clip_grad_norm_(network.parameters(), 5.0)
     state.optimiser.step()
     state.losses.append(torch.stack([label_loss.detach(), map_loss.detach()]))
     state.pictures += len(labels)
     _update_average(state, len(labels))
+
+
+def _losses(logits: Tensor, where: Tensor, labels: Tensor, maps: Tensor, is_known: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Of label, map and ranking."""
+    real, fake = fake_logit(logits).chunk(2)
+    per_picture = F.binary_cross_entropy_with_logits(where, maps, reduction="none").mean((1, 2))
+    return (
+        F.cross_entropy(logits, labels, label_smoothing=LABEL_SMOOTHING),
+        (per_picture * is_known).sum() / is_known.sum().clamp(min=1),
+        F.softplus(real - fake).mean(),
+    )
 
 
 def _update_average(state: State, batch: int) -> None:

@@ -33,6 +33,7 @@ from screener.training.head_checkpoint import plain_record
 from screener.training.pairs import PairMaker
 from screener.training.resuming import RunFolder
 from screener.training.starting_points import UNKNOWN_LICENCE, network_to_train, starting_point
+from screener.training.teacher import Teacher
 from screener.training.validation import Validation, in_words
 
 Say = Callable[[str], None]
@@ -75,6 +76,7 @@ def train_end_to_end(data: Path, output: Path, settings: EndToEndSettings, say: 
     require_checkpoint_name(output)
     device = choose_device(settings.device)
     start = starting_point(settings.init, settings.seed)
+    teacher = starting_point(settings.teacher, settings.seed) if settings.teacher else None
     items = pictures_of(data, say)
     make_folder(output.parent)
     with RunFolder(output) as folder:
@@ -83,12 +85,13 @@ def train_end_to_end(data: Path, output: Path, settings: EndToEndSettings, say: 
                 "settings": {name: value for name, value in settings.to_dict().items() if name != "device"},
                 "data": identity_of(items),
                 "start": start.sha256,
+                **({} if teacher is None else {"teacher": teacher.sha256}),
             }
         )
         faces = split_faces(items, data, folder.file("faces.npz"), say)
-        run = _Run(settings, start, faces, folder, device, say)
+        run = _Run(settings, start, teacher, faces, folder, device, say)
         rows, calibration = run.all_stages()
-        described = _contract(output.stem, settings, start, faces, rows)
+        described = _contract(output.stem, settings, start, teacher, faces, rows)
         contract = replace(described, architecture=run.whole, copies=NO_COPIES, calibration=calibration)
         metrics = output.with_name(f"{output.stem}.metrics.csv")
         write_whole(metrics, _csv(rows))
@@ -130,8 +133,16 @@ class _Run:
     """The stages of one training, and the network after the last of them."""
 
     def __init__(
-        self, settings: EndToEndSettings, start: Checkpoint, faces: SplitFaces, folder: RunFolder, device: torch.device, say: Say
+        self,
+        settings: EndToEndSettings,
+        start: Checkpoint,
+        teacher: Checkpoint | None,
+        faces: SplitFaces,
+        folder: RunFolder,
+        device: torch.device,
+        say: Say,
     ) -> None:
+        self._teacher = None if teacher is None else Teacher(teacher, settings.copy_weight, device)
         self._settings, self._faces, self._folder, self._device, self._say = settings, faces, folder, device, say
         self.network, self.whole = network_to_train(start, settings.inner_times, settings.seed)
 
@@ -159,7 +170,8 @@ class _Run:
 
             # Compiling pays on GPUs, where the network is bound by memory and not by arithmetic.
             compiled = self._device.type == "cuda"
-            train_stage(state, stage, maker, path, settings.seed + number, self._say, compiled=compiled, look=look)
+            seed = settings.seed + number
+            train_stage(state, stage, maker, path, seed, self._say, compiled=compiled, look=look, teacher=self._teacher)
             self.network.load_state_dict(state.average)
             calibration, found = validation.judge(self.network.architecture, state.average, self._device.type)
             rows.append({"stage": number, "input_size": stage.input_size, "minutes": stage.minutes, "pictures": state.pictures, **found})
@@ -171,18 +183,21 @@ def _stretch(ends: tuple[float, float], first: float, last: float) -> tuple[floa
     return ends[0] + (ends[1] - ends[0]) * first, ends[0] + (ends[1] - ends[0]) * last
 
 
-def _contract(name: str, settings: EndToEndSettings, start: Checkpoint, faces: SplitFaces, rows: list[dict[str, float]]) -> Contract:
+def _contract(
+    name: str, settings: EndToEndSettings, start: Checkpoint, teacher: Checkpoint | None, faces: SplitFaces, rows: list[dict[str, float]]
+) -> Contract:
     data = DataSet(faces.name, faces.sha256, len(faces.training), UNKNOWN_LICENCE)
     record: dict[str, Any] = {
-        "settings": {key: value for key, value in settings.to_dict().items() if key not in ("device", "init")},
+        "settings": {key: value for key, value in settings.to_dict().items() if key not in ("device", "init", "teacher")},
         "start": {"name": start.contract.name, "sha256": start.sha256},
+        **({} if teacher is None else {"teacher": {"name": teacher.contract.name, "sha256": teacher.sha256}}),
         "stages": rows,
     }
     return replace(
         start.contract,
         name=name,
         preprocessing=Preprocessing(input_size=settings.input_size, crop_margin=settings.crop_margin),
-        # Trained on the logits of crops alone.
+        # What was learnt is the logit of a crop alone.
         reference=NO_REFERENCE,
         detector=MtcnnDetector().contract(),
         operating_points=(),

@@ -46,6 +46,8 @@ WRONG_END_TO_END: dict[str, list[Any]] = {
     **{name: [1, "yes", None] for name in ("grow", "frozen_statistics")},
     "crop_margin": [0.9, 3.1, math.nan, "1.3", True],
     "ranking": [-0.1, 11, math.nan, "x", True],
+    "teacher": [3, None, True],
+    "copy_weight": [0, 1.1, -0.5, math.nan, "x", True, 0.5],
     "hold": NO_SHARE,
     "shares": [{"matched": -1}, {"elsewhere": 1.0}, {"matched": 0.0}, [0.3], None],
     "decoders": [{"swap-96": -1}, {"swap-97": 10}, "swap-96", None],
@@ -100,6 +102,11 @@ def test_passes_of_the_autoencoder_need_its_files() -> None:
         EndToEndSettings(decoders={"face-autoencoder": 0, "swap-96": 60})
     assert EndToEndSettings(decoders={"swap-96": 60}).autoencoder == ""
     assert EndToEndSettings(decoders={"autoencoder": 0}, autoencoder="weights").decoders == {"autoencoder": 0}
+
+
+def test_the_copies_of_a_teacher_are_weighed() -> None:
+    assert EndToEndSettings(teacher="default", copy_weight=1.0).copy_weight == 1.0
+    assert EndToEndSettings(teacher="default").copy_weight is None
 
 
 @pytest.mark.parametrize("kind", [TrainSettings, EndToEndSettings])

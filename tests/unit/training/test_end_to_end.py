@@ -318,3 +318,24 @@ def test_the_whole_loop_on_made_up_faces(tmp_path: Path, monkeypatch: pytest.Mon
     assert state.seconds < 250
     assert (tmp_path / "run.pt").exists()
     assert all(bool(torch.isfinite(tensor.float()).all()) for tensor in state.average.values())
+
+
+def test_a_teachers_answers_are_learnt_in_place_of_labels_and_maps() -> None:
+    """It says the opposite of the labels, only further from zero."""
+    batch = easy_batch(900)
+
+    def teacher(pictures: Tensor) -> tuple[Tensor, Tensor]:
+        assert torch.equal(pictures, batch.pictures)
+        return torch.where(batch.labels == 1, -3.0, 3.0), torch.where(batch.labels == 1, -4.0, 4.0)[:, None, None].expand(-1, 4, 4)
+
+    state = fresh()
+    step(state, batch, STAGE, teacher)
+    loss, map_loss = state.mean_losses()
+    assert loss == pytest.approx(9, abs=3)  # squares, of answers that begin near zero
+    assert map_loss == pytest.approx(0.7, abs=0.2)
+    for _ in range(40):
+        step(state, batch, STAGE, teacher)
+    with torch.inference_mode():
+        logits, maps = state.network.eval().forward_with_map(prepare(batch.pictures))
+    assert fake_logit(logits).tolist() == pytest.approx([3.0] * 4 + [-3.0] * 4, abs=1.5)
+    assert (maps.mean((1, 2)) > 0).tolist() == [True] * 4 + [False] * 4
