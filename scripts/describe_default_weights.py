@@ -5,11 +5,13 @@ How default weights are made, from the start that scripts/convert_open_nsfw.py w
     screener train --end-to-end FACES/manifest.csv -o trained.safetensors --init start.safetensors --autoencoder TAEF2 \\
         --config weights/recipes/screener-default-2.toml
     python scripts/refit_last_layer.py trained.safetensors FACES/manifest.csv -o refitted.safetensors --decoded RUN/decoded --cache CACHE
-    python scripts/describe_default_weights.py refitted.safetensors FACES -o described.safetensors
+    screener train --end-to-end FACES/manifest.csv -o distilled.safetensors --init refitted.safetensors --teacher refitted.safetensors \\
+        --autoencoder TAEF2 --config weights/recipes/screener-default-5.toml
+    python scripts/describe_default_weights.py distilled.safetensors FACES -o described.safetensors
     python scripts/measure_localisation.py FACES RUN_FOLDER --checkpoint described.safetensors --store
     screener calibrate described.safetensors CLIPS -o weights/default.safetensors
 
-The fourth command decides whether reports may show where a face is blended; the fifth fits temperature, bias and thresholds to labelled
+The fifth command decides whether reports may show where a face is blended; the sixth fits temperature, bias and thresholds to labelled
 videos that were never trained on.
 """
 
@@ -21,11 +23,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from screener.checkpoint import Calibration, DataSet, load_checkpoint, save_checkpoint
-from screener.checkpoint.saving import SAME_WEIGHTS
-from screener.model.reference import Reference
 
-NAME = "screener-default-4"
-REFERENCE = Reference(quality=20, weight=0.5)
+NAME = "screener-default-5"
 LICENCES = {
     "candid": "street and party photographs, research only",
     "ciplab": "Real and Fake Face Detection (CIPLAB, Yonsei University), research only",
@@ -46,8 +45,9 @@ RECIPE = (
     "swaps (DFDC), real faces beside what the autoencoder of a diffusion model makes of them, faces blended into themselves "
     "(arXiv:2204.08376) and swapped by landmarks. Both pictures of a pair are degraded by encoders of video and of stills, in half "
     "of the pairs by different ones. Then the last layer alone was fitted anew to 19,200 pictures degraded in more ways "
-    "(`scripts/refit_last_layer.py`, arXiv:2204.02937). From the logit of a crop, half of that of its copy as JPEG of quality 20 is "
-    "subtracted, because that part says more about the source of a picture than about forgery. The network has a quarter of the inner "
+    "(`scripts/refit_last_layer.py`, arXiv:2204.02937). Last, the network learnt to say in one pass what it said of a crop minus 0.6 times "
+    "what it said of the crop's copy as JPEG of quality 20 (arXiv:1503.02531), because that part says more about the source of a picture "
+    "than about forgery; PICTURES pictures, `weights/recipes/screener-default-5.toml`. The network has a quarter of the inner "
     "channels of Wide ResNet50-2 and half of the outer ones, is stored and computed so, and widens into it without changing its function "
     "(arXiv:1511.05641). What each leg "
     "did is in `docs/training-log.md`."
@@ -81,12 +81,10 @@ def main() -> None:
         trained,
         name=NAME,
         calibration=Calibration(),
-        reference=REFERENCE,
         training_data=(*started_from, *data_sets(arguments.faces)),
         licence=LICENCE,
         limits=LIMITS,
-        # With another reference, earlier files with the same weights score otherwise.
-        figures={**{name: figure for name, figure in trained.figures.items() if name != SAME_WEIGHTS}, "recipe": RECIPE},
+        figures={**trained.figures, "recipe": RECIPE},
     )
     save_checkpoint(arguments.output, contract, checkpoint.state, storage="float16")
     names = ", ".join(data.name for data in contract.training_data)

@@ -107,8 +107,10 @@ def train(
         str | None, typer.Option("--teacher", help="End to end: weights, or `default`, whose scores are learnt in place of the labels.")
     ] = None,
     copy_weight: Annotated[
-        float | None, typer.Option("--copy-weight", help="End to end: share of its copies' logits subtracted from the teacher's (its own).")
+        float | None,
+        typer.Option("--copy-weight", help="End to end: share of the logit of a recompressed copy subtracted from the teacher's."),
     ] = None,
+    copy_quality: Annotated[int | None, typer.Option("--copy-quality", help="End to end: JPEG quality of that copy (20).")] = None,
     share: Annotated[
         list[str] | None,
         typer.Option("--share", metavar="SOURCE=X", help="End to end: share of fakes from a source; may be repeated."),
@@ -168,7 +170,7 @@ def train(
         whole_only = {
             "init": init, "inner_times": inner_times, "minutes": minutes, "input_size": input_size, "crop_margin": crop_margin,
             "pairs": pairs, "grow": grow, "hold": hold, "frozen_statistics": frozen_statistics, "ranking": ranking,
-            "teacher": teacher, "copy_weight": copy_weight,
+            "teacher": teacher, "copy_weight": copy_weight, "copy_quality": copy_quality,
             "shares": _numbers("--share", share), "decoders": _numbers("--decoder", decoder, 0.0), "autoencoder": autoencoder,
             "hardness": hardness, "strength": strength, "video": video, "tone": tone, "same_route": same_route, "level": level,
             "moments": moments,

@@ -33,8 +33,8 @@ class EndToEndSettings:
         falls. frozen_statistics: batch norms keep the means and variances of the initial weights, unless these are random; otherwise they
         follow the batches. ranking: weight of the loss that wants the fake of a pair above its real one; 0 to disable.
         teacher: `default` or the path of a checkpoint whose scores and maps are learnt in place of labels and masks; if it is scored
-        relative to copies of the crops, so is what is learnt, in one pass. copy_weight: share of the copy's logit that is subtracted from
-        the teacher's, instead of the share in its checkpoint.
+        relative to copies of the crops, so is what is learnt, in one pass. copy_weight, copy_quality: share of the logit of a copy that is
+        subtracted, and its JPEG quality, whatever the teacher's checkpoint says.
     Training data:
         shares: how often the fake of a pair comes from which of `FAKE_SOURCES`, relative to each other; those left out are 0, and an empty
         value means the defaults. If the data has nothing for a source, its share is distributed to the others.
@@ -61,6 +61,7 @@ class EndToEndSettings:
     ranking: float = 0.5
     teacher: str = ""
     copy_weight: float | None = None
+    copy_quality: int = 20
     shares: dict[str, float] = field(default_factory=dict)
     decoders: dict[str, float] = field(default_factory=dict)
     autoencoder: str = ""
@@ -100,6 +101,8 @@ class EndToEndSettings:
                 within(name, end, 0, most)
         if not isinstance(self.teacher, str):
             raise SettingsError(f"teacher: expected default or a path, got {self.teacher!r}")
+        at_least("copy_quality", self.copy_quality, 1)
+        within("copy_quality", self.copy_quality, 1, 100)
         if self.copy_weight is not None:
             above_zero("copy_weight", self.copy_weight)
             within("copy_weight", self.copy_weight, 0, 1)

@@ -20,7 +20,7 @@ from screener.checkpoint import Calibration, Checkpoint, Contract, DataSet, requ
 from screener.faces import MtcnnDetector
 from screener.model.copies import NO_COPIES, Widening
 from screener.model.preprocessing import Preprocessing
-from screener.model.reference import NO_REFERENCE
+from screener.model.reference import NO_REFERENCE, Reference
 from screener.model.widening import widen
 from screener.runtime.files import make_folder, write_whole
 from screener.runtime.versions import versions
@@ -142,7 +142,8 @@ class _Run:
         device: torch.device,
         say: Say,
     ) -> None:
-        self._teacher = None if teacher is None else Teacher(teacher, settings.copy_weight, device)
+        reference = None if settings.copy_weight is None else Reference(settings.copy_quality, settings.copy_weight)
+        self._teacher = None if teacher is None else Teacher(teacher, reference, device)
         self._settings, self._faces, self._folder, self._device, self._say = settings, faces, folder, device, say
         self.network, self.whole = network_to_train(start, settings.inner_times, settings.seed)
 

@@ -6,15 +6,12 @@ Knows the teacher's network and its reference. Does not know pairs, labels or th
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import torch
 from torch import Tensor
 
 from screener.checkpoint import Checkpoint
-from screener.errors import SettingsError
 from screener.model.network import fake_logit
-from screener.model.reference import NO_REFERENCE, recompressed
+from screener.model.reference import NO_REFERENCE, Reference, recompressed
 from screener.scoring import choose_dtype
 from screener.training.preparing import prepare
 from screener.training.starting_points import network_to_train
@@ -23,13 +20,9 @@ from screener.training.starting_points import network_to_train
 class Teacher:
     """Called with a batch of pictures, it says what the teacher would."""
 
-    def __init__(self, checkpoint: Checkpoint, copy_weight: float | None, device: torch.device) -> None:
-        """copy_weight: instead of that of the checkpoint's reference. Raises SettingsError if it has none to weigh."""
-        self._reference = checkpoint.contract.reference
-        if copy_weight is not None:
-            if self._reference == NO_REFERENCE:
-                raise SettingsError(f"copy_weight: the teacher {checkpoint.contract.name} is not scored relative to copies")
-            self._reference = replace(self._reference, weight=copy_weight)
+    def __init__(self, checkpoint: Checkpoint, reference: Reference | None, device: torch.device) -> None:
+        """reference: instead of the checkpoint's."""
+        self._reference = checkpoint.contract.reference if reference is None else reference
         # Its distinct channels alone: the same answers for less.
         network, _ = network_to_train(checkpoint, 1, 0)
         self._network = network.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -48,6 +48,7 @@ WRONG_END_TO_END: dict[str, list[Any]] = {
     "ranking": [-0.1, 11, math.nan, "x", True],
     "teacher": [3, None, True],
     "copy_weight": [0, 1.1, -0.5, math.nan, "x", True, 0.5],
+    "copy_quality": [0, 101, *NO_COUNT],
     "hold": NO_SHARE,
     "shares": [{"matched": -1}, {"elsewhere": 1.0}, {"matched": 0.0}, [0.3], None],
     "decoders": [{"swap-96": -1}, {"swap-97": 10}, "swap-96", None],

@@ -17,6 +17,7 @@ from builders import FROM_TINY, TINY, WIDE, labelled_face, tiny_contract, tiny_n
 from screener.checkpoint import load_checkpoint, save_checkpoint, verify_checkpoint
 from screener.datasets import LabelledItem
 from screener.errors import DatasetError, OutputError, SettingsError
+from screener.model.reference import NO_REFERENCE
 from screener.settings import EndToEndSettings
 from screener.training import end_to_end_data, end_to_end_run, validation
 from screener.training.end_to_end import Stage, State
@@ -151,6 +152,32 @@ def test_copied_channels_are_trained_once_and_saved_once(data: Any, loop: list[A
     run(tmp_path / "grown.safetensors", tmp_path / "copied.safetensors", replace(SETTINGS, inner_times=2))
     grown = load_checkpoint(tmp_path / "grown.safetensors").contract
     assert grown.architecture == WIDE and grown.copies.backbone == replace(FROM_TINY.backbone, inner=2)
+
+
+def test_a_teacher_is_asked_and_recorded(
+    data: Any, loop: list[Any], tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard, real = list[Any](), end_to_end_run.train_stage
+    shown = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), np.uint8))
+
+    def train_stage(*given: Any, teacher: Any, **rest: Any) -> None:
+        heard.append(teacher and teacher(shown)[0].tolist())
+        real(*given, **rest)
+
+    monkeypatch.setattr(end_to_end_run, "train_stage", train_stage)
+    taught = replace(SETTINGS, teacher=str(tiny_checkpoint), grow=False)
+    run(tmp_path / "alone.safetensors", tiny_checkpoint, replace(SETTINGS, grow=False))
+    run(tmp_path / "taught.safetensors", tiny_checkpoint, taught)
+    run(tmp_path / "relative.safetensors", tiny_checkpoint, replace(taught, copy_weight=1.0))
+    alone, crops, relative = heard
+    assert alone is None
+    assert crops != pytest.approx(relative, abs=1e-3)
+    taught_by = [load_checkpoint(tmp_path / f"{name}.safetensors").contract for name in ("alone", "taught", "relative")]
+    records = [contract.figures["end_to_end_training"] for contract in taught_by]
+    assert "teacher" not in records[0] and records[2]["settings"]["copy_weight"] == 1.0
+    assert records[1]["teacher"]["sha256"] == load_checkpoint(tiny_checkpoint).sha256
+    # What a reference would cost in scans is learnt.
+    assert all(contract.reference == NO_REFERENCE for contract in taught_by)
 
 
 def test_a_killed_run_goes_on_with_the_stage_it_was_in(

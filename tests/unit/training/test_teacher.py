@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from screener.checkpoint import Checkpoint, load_checkpoint
-from screener.errors import SettingsError
 from screener.model.reference import Reference
 from screener.scoring import Scorer, TorchEngine
 from screener.scoring.relative_engine import relative
@@ -39,21 +38,19 @@ def pictures(side: int) -> torch.Tensor:
     return torch.from_numpy(np.random.default_rng(0).integers(0, 256, (3, side, side, 3), np.uint8))
 
 
-@pytest.mark.parametrize(("copy_weight", "weight"), [(None, 0.5), (1.0, 1.0)])
-def test_it_says_what_a_scan_would_with_its_copies(plain: Checkpoint, copy_weight: float | None, weight: float) -> None:
+@pytest.mark.parametrize("given", [None, Reference(40, 1.0)])
+def test_it_says_what_a_scan_would_with_its_copies(plain: Checkpoint, given: Reference | None) -> None:
     rules = plain.contract.preprocessing
     shown = pictures(rules.input_size)
-    scorer = Scorer(relative(TorchEngine(plain.build_network(), rules, "cpu", "float32"), Reference(20, weight)), rules)
-    logits, maps = Teacher(compared(plain), copy_weight, CPU)(shown)
+    scorer = Scorer(relative(TorchEngine(plain.build_network(), rules, "cpu", "float32"), given or Reference(20, 0.5)), rules)
+    logits, maps = Teacher(compared(plain), given, CPU)(shown)
     expected, expected_maps = scorer.logits_and_maps(shown.numpy())
     assert logits.numpy() == pytest.approx(expected, abs=1e-3)
     assert maps.sigmoid().numpy() == pytest.approx(expected_maps, abs=1e-3)
 
 
-def test_without_copies_it_says_the_logit_alone_and_has_none_to_weigh(plain: Checkpoint) -> None:
+def test_without_copies_it_says_the_logit_alone(plain: Checkpoint) -> None:
     rules = plain.contract.preprocessing
     shown = pictures(rules.input_size)
     expected = Scorer(TorchEngine(plain.build_network(), rules, "cpu", "float32"), rules).logits(shown.numpy())
     assert Teacher(plain, None, CPU)(shown)[0].numpy() == pytest.approx(expected, abs=1e-3)
-    with pytest.raises(SettingsError, match=r"^copy_weight: the teacher .* is not scored relative to copies"):
-        Teacher(plain, 0.5, CPU)
