@@ -46,8 +46,9 @@ RECIPE = (
     "(arXiv:2204.08376) and swapped by landmarks. Both pictures of a pair are degraded by encoders of video and of stills, in half "
     "of the pairs by different ones. Then the last layer alone was fitted anew to 19,200 pictures degraded in more ways "
     "(`scripts/refit_last_layer.py`, arXiv:2204.02937). Last, the network learnt to say in one pass what it said of a crop minus 0.6 times "
-    "what it said of the crop's copy as JPEG of quality 20 (arXiv:1503.02531), because that part says more about the source of a picture "
-    "than about forgery; PICTURES pictures, `weights/recipes/screener-default-5.toml`. The network has a quarter of the inner "
+    "what it said of the crop's copy as JPEG of quality 20 (arXiv:1503.02531): the score of the copy says more about the source of a "
+    "picture than about forgery. It saw {pictures:,} pictures for that (`weights/recipes/screener-default-5.toml`). The network has a "
+    "quarter of the inner "
     "channels of Wide ResNet50-2 and half of the outer ones, is stored and computed so, and widens into it without changing its function "
     "(arXiv:1511.05641). What each leg "
     "did is in `docs/training-log.md`."
@@ -75,6 +76,7 @@ def main() -> None:
     arguments = parser.parse_args()
     checkpoint = load_checkpoint(arguments.trained)
     trained = checkpoint.contract
+    pictures = sum(stage["pictures"] for stage in trained.figures["end_to_end_training"]["stages"])
     # The training's own entry is the whole manifest; the sets say more.
     started_from = tuple(data for data in trained.training_data if data.name.startswith("open_nsfw"))
     contract = replace(
@@ -84,7 +86,7 @@ def main() -> None:
         training_data=(*started_from, *data_sets(arguments.faces)),
         licence=LICENCE,
         limits=LIMITS,
-        figures={**trained.figures, "recipe": RECIPE},
+        figures={**trained.figures, "recipe": RECIPE.format(pictures=pictures)},
     )
     save_checkpoint(arguments.output, contract, checkpoint.state, storage="float16")
     names = ", ".join(data.name for data in contract.training_data)

@@ -3,10 +3,12 @@
     python scripts/measure_carry_over.py WEIGHTS... --faces FACES/manifest.csv --clips CLIPS/manifest.csv --folder FOLDER
 
 Real faces, of the held-out pictures and of the real clips' frames, are turned into the same kinds of fakes, lightly degraded, and scored.
-If the two rows agree, a network that finds these fakes and misses those of the clips lacks their kind, not their domain. Nothing is
-trained. Prints for each kind the AUC, and in brackets the share of pairs whose fake scores above the real picture that it was made of.
+If the two rows agree, the network works on frames of video as well as on pictures, and fakes of the clips that it misses are of kinds that
+it never learnt. Nothing is trained.
 
---folder: keeps faces, and what the autoencoder draws of them (--autoencoder), between runs.
+Prints for each kind the AUC, and in brackets the share of pairs whose fake scores above the real picture that it was made of.
+
+--folder: keeps the faces of the pictures, and what the autoencoder draws (--autoencoder), between runs; another one for other data.
 """
 
 from __future__ import annotations
@@ -48,6 +50,8 @@ def faces_of_clips(manifest: Path) -> list[LabelledFace]:
         capture, frames = cv2.VideoCapture(str(video.path.resolve())), []
         while (read := capture.read())[0]:
             frames.append(read[1])
+        if not frames:
+            continue
         for number in np.linspace(0, len(frames) - 1, 2 * FRAMES + 1)[1::2].round().astype(int):
             frame = np.asarray(cv2.cvtColor(frames[number], cv2.COLOR_BGR2RGB), np.uint8)
             face = max(detector.detect(frame), key=lambda face: face.size_px, default=None)
@@ -58,7 +62,7 @@ def faces_of_clips(manifest: Path) -> list[LabelledFace]:
             x, y = (max(0, int(middle - half)) for middle in ((left + right) / 2, (top + bottom) / 2))
             kept = frame[y : int((top + bottom) / 2 + half), x : int((left + right) / 2 + half)].copy()
             box, points = face.box_xyxy - [x, y, x, y], face.landmarks_xy - [x, y]
-            name = f"{video.path.name} {number}"
+            name = f"{video.name} {number}"
             size = kept.shape[0], kept.shape[1]
             faces.append(LabelledFace("clips", "real", name, kept, size, box.astype(np.float32), points.astype(np.float32)))
     return faces

@@ -14,18 +14,16 @@ threshold for 5 % of the reals that is fitted to other scenes (ten folds, the me
 from __future__ import annotations
 
 import argparse
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
-from measure_slices import FAMILIES, RULES, SCENES, Clips, mean_logits, network_of, read_clips, row
+from measure_slices import FAMILIES, RULES, SCENES, Clips, against_each_kind, mean_logits, network_of, read_clips, row
 from numpy.typing import NDArray
 
 from screener.datasets import LabelledItem, read_manifest
 from screener.evaluation.methods import family_of
-from screener.evaluation.metrics import roc_auc
 from screener.evaluation.quality import quality_of, sharpness_matched
 from screener.faces import MtcnnDetector
 from screener.scoring import Scorer, TorchEngine, relative
@@ -56,7 +54,6 @@ QUARTILE = 0.25
 SHARE = 0.5
 """Of the flicker of colours, beside a network's logit, both in standard deviations over the clips."""
 
-FEWEST_OF_A_KIND = 3
 FOLDS, DIVISIONS, FALSE_ALARMS = 10, 40, 0.05
 
 
@@ -178,24 +175,6 @@ def found(clips: Clips, scores: Floats) -> str:
     groups = [("real", labels == 0)]
     groups += [(name, np.array([bool(v.label) and family_of(v.method) == name for v in clips.videos])) for name in FAMILIES]
     return "  found: " + ", ".join(f"{name} {above[chosen].sum():.1f} of {chosen.sum()}" for name, chosen in groups)
-
-
-def against_each_kind(clips: Clips, scores: Floats) -> Iterator[str]:
-    """AUC of each family against the real clips of one kind: what a score owes to how clips of one origin are filmed and coded differs
-    from kind to kind, what it owes to the forgery does not.
-    """
-    kinds = Counter(video.method for video in clips.videos if not video.label)
-    for family in FAMILIES:
-        fakes = clips.where(lambda video, family=family: bool(video.label) and family_of(video.method) == family)
-        if not len(fakes):
-            continue
-        aucs = []
-        for kind, count in kinds.items():
-            if count >= FEWEST_OF_A_KIND:
-                reals = clips.where(lambda video, kind=kind: not video.label and video.method == kind)
-                both = np.concatenate([reals, fakes])
-                aucs.append(f"{kind} ({count}) {roc_auc(clips.labels[both], scores[both]):.2f}")
-        yield f"  {family} against reals of one kind: {', '.join(aucs)}"
 
 
 def report(clips: Clips, scores: Floats, quality: Floats) -> Iterator[str]:

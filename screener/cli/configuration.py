@@ -34,8 +34,8 @@ VARIABLES = "SCREENER_"
 TABLES = ("live", "cluster", "extract", "train", "end-to-end")
 """Commands whose settings have a table of their own in a file, and a longer prefix; those of a scan are in the outer table."""
 
-ALIKE = 0.85
-"""How alike an unknown variable and a setting's must be for it to be a misspelling (`difflib`); others may be anybody's."""
+CLOSENESS = 0.8
+"""Minimum `difflib` ratio at which the end of an unknown variable counts as a misspelling of a setting."""
 
 
 class Settings(Protocol):
@@ -124,10 +124,11 @@ def _environment(kind: type[Any], command: str) -> Layer:
     variables = {prefix + field.name.upper(): field.name for field in fields(kind)}
     said = {name: os.environ[variable] for variable, name in variables.items() if variable in os.environ}
     names = ", ".join(prefix + name.upper() for name in sorted(said))
-    for variable, meant in _misspelt(prefix, list(variables)):
+    for variable, meant in _unknown(prefix, list(variables)):
         from screener.report.wording import visible
 
-        sys.stderr.write(f"screener: {visible(variable)} is no setting and has no effect; did you mean {meant}?\n")
+        advice = f"; did you mean {meant}?" if meant else ""
+        sys.stderr.write(f"screener: {visible(variable)} is no setting and has no effect{advice}\n")
     return Layer(f"environment ({names})", {name: _value(text) for name, text in said.items()})
 
 
@@ -135,13 +136,18 @@ def _prefix(command: str) -> str:
     return VARIABLES + (f"{command.upper().replace('-', '_')}_" if command else "")
 
 
-def _misspelt(prefix: str, known: list[str]) -> Iterator[tuple[str, str]]:
-    """Variables that set nothing, each with the one that was probably meant."""
-    elsewhere = tuple(_prefix(command) for command in TABLES) if prefix == VARIABLES else ()
+def _unknown(prefix: str, known: list[str]) -> Iterator[tuple[str, str]]:
+    """Variables that set nothing, each with the one that was probably meant, if any.
+
+    Of those with the short prefix only misspellings, because others may be anybody's.
+    """
+    tables = () if prefix != VARIABLES else tuple(_prefix(command) for command in TABLES)
+    ends = [name.removeprefix(prefix) for name in known]
     for variable in sorted(os.environ):
-        if variable.startswith(prefix) and variable not in known and not variable.startswith(elsewhere):
-            for meant in get_close_matches(variable, known, 1, ALIKE):
-                yield variable, meant
+        if variable.startswith(prefix) and variable not in known and not variable.startswith(tables):
+            meant = get_close_matches(variable.removeprefix(prefix), ends, 1, CLOSENESS)
+            if meant or prefix != VARIABLES:
+                yield variable, prefix + meant[0] if meant else ""
 
 
 def _value(text: str) -> Any:

@@ -104,11 +104,12 @@ def train(
         float | None, typer.Option("--ranking", help="End to end: weight of the loss that ranks the fake of a pair above its real (0.5).")
     ] = None,
     teacher: Annotated[
-        str | None, typer.Option("--teacher", help="End to end: weights, or `default`, whose scores are learnt in place of the labels.")
+        str | None,
+        typer.Option("--teacher", help="End to end: weights, or `default`, whose scores and maps are learnt in place of the labels."),
     ] = None,
     copy_weight: Annotated[
         float | None,
-        typer.Option("--copy-weight", help="End to end: share of the logit of a recompressed copy subtracted from the teacher's."),
+        typer.Option("--copy-weight", help="End to end: share of a recompressed copy's score to subtract from the teacher's (its own)."),
     ] = None,
     copy_quality: Annotated[int | None, typer.Option("--copy-quality", help="End to end: JPEG quality of that copy (20).")] = None,
     share: Annotated[

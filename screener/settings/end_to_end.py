@@ -31,10 +31,11 @@ class EndToEndSettings:
         grow: start with smaller pictures, which is the most efficient with random weights. pairs: real and fake pictures in a batch, in
         pairs. learning_rate: at its peak; with random weights 5e-4 is usual. hold: share of a stage in which it stays at its peak before it
         falls. frozen_statistics: batch norms keep the means and variances of the initial weights, unless these are random; otherwise they
-        follow the batches. ranking: weight of the loss that wants the fake of a pair above its real one; 0 to disable.
+        follow the batches. ranking: weight of the loss that wants the fake of a pair above its real one; 0 to disable, unused
+        with a teacher.
         teacher: `default` or the path of a checkpoint whose scores and maps are learnt in place of labels and masks; if it is scored
-        relative to copies of the crops, so is what is learnt, in one pass. copy_weight, copy_quality: share of the logit of a copy that is
-        subtracted, and its JPEG quality, whatever the teacher's checkpoint says.
+        relative to copies of the crops, so is what is learnt, in one pass. copy_weight, copy_quality: instead of its own, the share of a
+        copy's logit to subtract, 0 for none, and the JPEG quality of the copy.
     Training data:
         shares: how often the fake of a pair comes from which of `FAKE_SOURCES`, relative to each other; those left out are 0, and an empty
         value means the defaults. If the data has nothing for a source, its share is distributed to the others.
@@ -104,7 +105,6 @@ class EndToEndSettings:
         at_least("copy_quality", self.copy_quality, 1)
         within("copy_quality", self.copy_quality, 1, 100)
         if self.copy_weight is not None:
-            above_zero("copy_weight", self.copy_weight)
             within("copy_weight", self.copy_weight, 0, 1)
             if not self.teacher:
                 raise SettingsError("copy_weight: expected a teacher whose copies it weighs; name one with teacher")

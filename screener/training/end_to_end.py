@@ -28,7 +28,7 @@ from screener.training.resuming import load_state, save_state
 from screener.training.stream import Batch, Progress, batches
 
 Forward = Callable[[Tensor], tuple[Tensor, Tensor]]
-Teach = Callable[[Tensor], tuple[Tensor, Tensor]]
+Answers = Callable[[Tensor], tuple[Tensor, Tensor]]
 """(N, S, S, 3) uint8 pictures -> (N,) logits and (N, h, w) logits of maps to learn, see `teacher.Teacher`."""
 
 Say = Callable[[str], None]
@@ -162,14 +162,13 @@ def train_stage(
     *,
     compiled: bool = False,
     look: Callable[[State], str] | None = None,
-    teacher: Teach | None = None,
+    teacher: Answers | None = None,
 ) -> None:
     """Train until the stage's minutes are over, saving to `path` on the way and at the end.
 
-    teacher: whose answers are learnt in place of labels and maps.
-
     compiled: fuse the network's small operations first, which takes a minute or two and a C++ compiler and then gains about a quarter.
     look: called every `LOOK_EVERY_SECONDS` and at the end, and its text is reported; its time does not count.
+    teacher: whose answers are learnt in place of labels and maps.
     """
     total = stage.minutes * 60
     if state.seconds >= total:
@@ -189,7 +188,7 @@ def train_stage(
         progress.value = state.seconds / total
         if state.seconds - said > SAY_EVERY_SECONDS:
             said = state.seconds
-            say(_word(state, stage))
+            say(_word(state, stage, "label" if teacher is None else "score"))
         if state.seconds - saved > SAVE_EVERY_SECONDS or state.seconds >= total:
             saved = state.seconds
             state.save(path)
@@ -199,7 +198,7 @@ def train_stage(
             last = time.monotonic()
 
 
-def step(state: State, batch: Batch, stage: Stage, teacher: Teach | None = None) -> None:
+def step(state: State, batch: Batch, stage: Stage, teacher: Answers | None = None) -> None:
     """Train on one batch: on its labels and maps, or on a teacher's answers."""
     pictures, labels, maps, is_known = (tensor.to(state.device, non_blocking=True) for tensor in batch)
     for group in state.optimiser.param_groups:
@@ -212,7 +211,7 @@ def step(state: State, batch: Batch, stage: Stage, teacher: Teach | None = None)
     with torch.autocast(state.device.type, torch.bfloat16, enabled=choose_dtype("auto", state.device) is torch.bfloat16):
         logits, where = forward(prepare(pictures))
     if teacher is None:
-        label_loss, map_loss, ranking_loss = _losses(logits.float(), where.float(), labels, maps, is_known)
+        label_loss, map_loss, ranking_loss = _losses_on_labels(logits.float(), where.float(), labels, maps, is_known)
         loss = label_loss + MAP_WEIGHT * map_loss + stage.ranking * ranking_loss
     else:
         wanted, wanted_maps = teacher(batch.pictures)
@@ -228,8 +227,8 @@ def step(state: State, batch: Batch, stage: Stage, teacher: Teach | None = None)
     _update_average(state, len(labels))
 
 
-def _losses(logits: Tensor, where: Tensor, labels: Tensor, maps: Tensor, is_known: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Of label, map and ranking."""
+def _losses_on_labels(logits: Tensor, where: Tensor, labels: Tensor, maps: Tensor, is_known: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Losses of labels, maps and ranking."""
     real, fake = fake_logit(logits).chunk(2)
     per_picture = F.binary_cross_entropy_with_logits(where, maps, reduction="none").mean((1, 2))
     return (
@@ -251,12 +250,12 @@ def _update_average(state: State, batch: int) -> None:
         state.average[name].copy_(now[name])
 
 
-def _word(state: State, stage: Stage) -> str:
+def _word(state: State, stage: Stage, learnt: str) -> str:
     label, where = state.mean_losses()
     hardness = stage.recipe(state.seconds / (stage.minutes * 60)).hardness
     return (
         f"{state.seconds / 60:6.1f} min {state.pictures:9,d} pictures {state.pictures / state.seconds:6.1f}/s  "
-        f"label {label:.4f}  map {where:.4f}  hard {hardness:.2f}"
+        f"{learnt} {label:.4f}  map {where:.4f}  hard {hardness:.2f}"
     )
 
 

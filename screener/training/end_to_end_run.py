@@ -16,7 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from screener.checkpoint import Calibration, Checkpoint, Contract, DataSet, require_checkpoint_name, save_checkpoint
+from screener.checkpoint import Calibration, Checkpoint, Contract, DataSet, load_checkpoint, require_checkpoint_name, save_checkpoint
+from screener.errors import SettingsError
 from screener.faces import MtcnnDetector
 from screener.model.copies import NO_COPIES, Widening
 from screener.model.preprocessing import Preprocessing
@@ -76,7 +77,7 @@ def train_end_to_end(data: Path, output: Path, settings: EndToEndSettings, say: 
     require_checkpoint_name(output)
     device = choose_device(settings.device)
     start = starting_point(settings.init, settings.seed)
-    teacher = starting_point(settings.teacher, settings.seed) if settings.teacher else None
+    teacher = _teacher_of(settings)
     items = pictures_of(data, say)
     make_folder(output.parent)
     with RunFolder(output) as folder:
@@ -98,6 +99,28 @@ def train_end_to_end(data: Path, output: Path, settings: EndToEndSettings, say: 
         save_checkpoint(output, contract, run.whole_state())
         folder.remove()
         return EndToEndReport(output, metrics, len(faces.training), sum(int(row["pictures"]) for row in rows), rows[-1])
+
+
+def _teacher_of(settings: EndToEndSettings) -> Checkpoint | None:
+    """Raises SettingsError if the network in training would see other pictures than those that the teacher is used to."""
+    if not settings.teacher:
+        return None
+    teacher = load_checkpoint(None if settings.teacher == "default" else settings.teacher)
+    used_to = teacher.contract.preprocessing
+    for stage in stages_of(settings):
+        if Preprocessing(input_size=stage.input_size, crop_margin=stage.crop_margin) != used_to:
+            raise SettingsError(
+                f"teacher: {teacher.contract.name} takes crops of {used_to.input_size} px and a margin of {used_to.crop_margin:g}, "
+                "which not all stages of this training do; set input_size and crop_margin to these, and grow = false"
+            )
+    return teacher
+
+
+def _reference_of(settings: EndToEndSettings) -> Reference | None:
+    """Instead of the teacher's; None for the teacher's own."""
+    if settings.copy_weight is None:
+        return None
+    return Reference(settings.copy_quality, settings.copy_weight) if settings.copy_weight else NO_REFERENCE
 
 
 def stages_of(settings: EndToEndSettings) -> list[Stage]:
@@ -142,8 +165,7 @@ class _Run:
         device: torch.device,
         say: Say,
     ) -> None:
-        reference = None if settings.copy_weight is None else Reference(settings.copy_quality, settings.copy_weight)
-        self._teacher = None if teacher is None else Teacher(teacher, reference, device)
+        self._teacher = None if teacher is None else Teacher(teacher, _reference_of(settings), device)
         self._settings, self._faces, self._folder, self._device, self._say = settings, faces, folder, device, say
         self.network, self.whole = network_to_train(start, settings.inner_times, settings.seed)
 
@@ -194,6 +216,9 @@ def _contract(
         **({} if teacher is None else {"teacher": {"name": teacher.contract.name, "sha256": teacher.sha256}}),
         "stages": rows,
     }
+    # What the teacher learnt from, and under which terms, holds for who learns from it.
+    learnt_from = () if teacher is None else teacher.contract.training_data
+    licence = "; ".join(dict.fromkeys([start.contract.licence, *([] if teacher is None else [teacher.contract.licence])]))
     return replace(
         start.contract,
         name=name,
@@ -203,7 +228,8 @@ def _contract(
         detector=MtcnnDetector().contract(),
         operating_points=(),
         valid_range={},
-        training_data=(*start.contract.training_data, data),
+        training_data=(*dict.fromkeys((*start.contract.training_data, *learnt_from, data)),),
+        licence=licence,
         limits=LIMITS,
         figures={"end_to_end_training": plain_record(record)},
         code_version=versions()["screener"],

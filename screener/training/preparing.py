@@ -13,7 +13,7 @@ from screener.model.preprocessing import Preprocessing
 
 def prepare(pictures: Tensor) -> Tensor:
     """(N, S, S, 3) uint8 -> normalised (N, 3, S, S) float32, channels last: `preprocessing.normalise` for tensors."""
-    contract = Preprocessing()
-    mean = torch.tensor(contract.mean_rgb, device=pictures.device) * 255
-    std = torch.tensor(contract.std_rgb, device=pictures.device) * 255
+    rules = Preprocessing()
+    mean = torch.tensor(rules.mean_rgb, device=pictures.device) * 255
+    std = torch.tensor(rules.std_rgb, device=pictures.device) * 255
     return ((pictures.float() - mean) / std).permute(0, 3, 1, 2)

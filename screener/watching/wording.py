@@ -14,7 +14,7 @@ from screener.records import TrackVerdict
 from screener.report.wording import clock, counted, listed, score, spelt_out, visible
 from screener.watching.records import LiveEvent, LivePerson, LiveStats, LiveUpdate
 
-SOME_LOOK_FAKE = "some frames in a row look fake, the others outweigh them so far"
+SOME_LOOK_FAKE = "some frames in a row look fake, which is not enough to decide"
 
 
 def live_headline(update: LiveUpdate) -> str:
@@ -28,7 +28,10 @@ def live_headline(update: LiveUpdate) -> str:
         return f"FAKE: {'person' if len(fakes) == 1 else 'persons'} {listed(fakes)}" if fakes else "FAKE"
     if update.outcome == "genuine":
         return f"GENUINE: {counted(len(update.people), 'person', 'people')}"
-    return ": ".join(["UNDECIDED", *filter(None, ["; ".join(spelt_out(update.reasons))])])
+    why = spelt_out(update.reasons)
+    if "near_threshold" in update.reasons and any(_some_look_fake(person.verdict) for person in update.people):
+        why[update.reasons.index("near_threshold")] = SOME_LOOK_FAKE
+    return ": ".join(["UNDECIDED", *filter(None, ["; ".join(why)])])
 
 
 def person_line(person: LivePerson) -> str:
@@ -39,12 +42,14 @@ def person_line(person: LivePerson) -> str:
 
 
 def why_undecided(verdict: TrackVerdict) -> str:
-    """The reasons in words; empty if there is an outcome. A low score with frames that look fake is told from one near the threshold."""
+    """The reasons in words; empty if there is an outcome. Frames that look fake are named, whatever the pooled score."""
     if verdict.outcome != "undecided":
         return ""
-    if verdict.segments and verdict.reasons == ("near_threshold",):
-        return SOME_LOOK_FAKE
-    return "; ".join(spelt_out(verdict.reasons))
+    return SOME_LOOK_FAKE if _some_look_fake(verdict) else "; ".join(spelt_out(verdict.reasons))
+
+
+def _some_look_fake(verdict: TrackVerdict) -> bool:
+    return bool(verdict.segments) and verdict.reasons == ("near_threshold",)
 
 
 def p_in_words(verdict: TrackVerdict) -> str:

@@ -169,6 +169,23 @@ def test_workers_larger_than_every_machine_are_refused_at_once() -> None:
         drive.run(Small())
 
 
+@pytest.mark.parametrize(("cores", "nodes"), [(3, Small().nodes()), (4, [{"Alive": False, "Resources": {"CPU": 8.0}}])])
+def test_workers_that_a_machine_has_room_for_or_that_may_still_be_given_one_are_not_refused(
+    cores: int, nodes: list[dict[str, Any]]
+) -> None:
+    from cluster_runs import plan_of, run_of
+    from obstore.store import MemoryStore
+
+    from screener.cluster.driving import Drive
+    from screener.cluster.stores import Store
+
+    cluster = Small()
+    cluster.nodes = lambda: nodes  # type: ignore[method-assign]
+    store = Store(MemoryStore(), "memory:///out")
+    # Nothing is taken in, so that the run ends at once.
+    Drive(run_of(store, plan_of(store, ["1.mp4"], actor_cpus=cores)), None, lambda *told: None, lambda progress: None).run(cluster)
+
+
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("asked", "told"),

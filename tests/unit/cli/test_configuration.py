@@ -116,8 +116,12 @@ def test_a_misspelt_variable_is_said_and_anybodys_other_is_not(monkeypatch: pyte
     assert scan_settings(None, {}).frames == 32
     assert capsys.readouterr().err == "screener: SCREENER_FRAME is no setting and has no effect; did you mean SCREENER_FRAMES?\n"
     monkeypatch.setenv("SCREENER_LIVE_WINDOW_SECOND", "5")
+    monkeypatch.setenv("SCREENER_LIVE_URL", "5")
     command_settings(LiveSettings, "live", None, {})
-    assert "did you mean SCREENER_LIVE_WINDOW_SECONDS?" in capsys.readouterr().err
+    assert capsys.readouterr().err.splitlines() == [
+        "screener: SCREENER_LIVE_URL is no setting and has no effect",
+        "screener: SCREENER_LIVE_WINDOW_SECOND is no setting and has no effect; did you mean SCREENER_LIVE_WINDOW_SECONDS?",
+    ]
 
 
 def test_every_command_with_a_table_is_known_to_the_environment() -> None:

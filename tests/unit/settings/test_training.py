@@ -47,7 +47,7 @@ WRONG_END_TO_END: dict[str, list[Any]] = {
     "crop_margin": [0.9, 3.1, math.nan, "1.3", True],
     "ranking": [-0.1, 11, math.nan, "x", True],
     "teacher": [3, None, True],
-    "copy_weight": [0, 1.1, -0.5, math.nan, "x", True, 0.5],
+    "copy_weight": [1.1, -0.5, math.nan, "x", True, 0.5],
     "copy_quality": [0, 101, *NO_COUNT],
     "hold": NO_SHARE,
     "shares": [{"matched": -1}, {"elsewhere": 1.0}, {"matched": 0.0}, [0.3], None],
@@ -108,6 +108,11 @@ def test_passes_of_the_autoencoder_need_its_files() -> None:
 def test_the_copies_of_a_teacher_are_weighed() -> None:
     assert EndToEndSettings(teacher="default", copy_weight=1.0).copy_weight == 1.0
     assert EndToEndSettings(teacher="default").copy_weight is None
+    for wrong in (1.1, -0.5, math.nan, "x", True):
+        with pytest.raises(SettingsError, match=r"^copy_weight: expected a number from 0 to 1, got"):
+            EndToEndSettings(teacher="default", copy_weight=wrong)  # type: ignore[arg-type]
+    with pytest.raises(SettingsError, match=r"^copy_weight: expected a teacher whose copies it weighs; name one with teacher"):
+        EndToEndSettings(copy_weight=0.5)
 
 
 @pytest.mark.parametrize("kind", [TrainSettings, EndToEndSettings])

@@ -339,3 +339,18 @@ def test_a_teachers_answers_are_learnt_in_place_of_labels_and_maps() -> None:
         logits, maps = state.network.eval().forward_with_map(prepare(batch.pictures))
     assert fake_logit(logits).tolist() == pytest.approx([3.0] * 4 + [-3.0] * 4, abs=1.5)
     assert (maps.mean((1, 2)) > 0).tolist() == [True] * 4 + [False] * 4
+
+
+def test_a_stage_asks_its_teacher_for_every_batch(tmp_path: Path, clock: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, said = list[int](), list[str]()
+
+    def teacher(pictures: Tensor) -> tuple[Tensor, Tensor]:
+        asked.append(len(pictures))
+        return torch.zeros(len(pictures)), torch.zeros(len(pictures), 4, 4)
+
+    monkeypatch.setattr(end_to_end, "batches", easy_stream([]))
+    monkeypatch.setattr(end_to_end, "SAY_EVERY_SECONDS", 0.1)
+    state = fresh()
+    train_stage(state, STAGE, None, tmp_path / "run.pt", 0, said.append, teacher=teacher)  # type: ignore[arg-type]
+    assert sum(asked) == state.pictures > 0
+    assert all("score " in line and "label" not in line for line in said) and said

@@ -14,7 +14,7 @@ import pytest
 import torch
 from builders import FROM_TINY, TINY, WIDE, labelled_face, tiny_contract, tiny_network
 
-from screener.checkpoint import load_checkpoint, save_checkpoint, verify_checkpoint
+from screener.checkpoint import DataSet, load_checkpoint, save_checkpoint, verify_checkpoint
 from screener.datasets import LabelledItem
 from screener.errors import DatasetError, OutputError, SettingsError
 from screener.model.reference import NO_REFERENCE
@@ -178,6 +178,29 @@ def test_a_teacher_is_asked_and_recorded(
     assert records[1]["teacher"]["sha256"] == load_checkpoint(tiny_checkpoint).sha256
     # What a reference would cost in scans is learnt.
     assert all(contract.reference == NO_REFERENCE for contract in taught_by)
+
+
+def test_a_teacher_brings_its_data_and_terms_and_is_refused_where_it_would_see_other_pictures(
+    data: Any, loop: list[Any], tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    school = DataSet("school", "5" * 64, 9, "for schools only")
+    paths = [tmp_path / name for name in ("one.safetensors", "other.safetensors")]
+    for path, licence in zip(paths, ("for schools only", "for nobody"), strict=True):
+        save_checkpoint(path, replace(tiny_contract(), training_data=(school,), licence=licence), tiny_network().state_dict())
+    taught = replace(SETTINGS, teacher=str(paths[0]))
+    with pytest.raises(SettingsError, match=r"^teacher: .* takes crops of 64 px and a margin of 1\.3, which not all stages"):
+        run(tmp_path / "tight.safetensors", tiny_checkpoint, replace(taught, crop_margin=1.2))
+    run(tmp_path / "taught.safetensors", tiny_checkpoint, taught)
+    written = load_checkpoint(tmp_path / "taught.safetensors").contract
+    assert school in written.training_data
+    assert written.licence == f"{load_checkpoint(tiny_checkpoint).contract.licence}; for schools only"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(end_to_end_run, "train_stage", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            run(tmp_path / "stopped.safetensors", tiny_checkpoint, taught)
+    paths[1].replace(paths[0])
+    with pytest.raises(SettingsError, match="unfinished run with another teacher"):
+        run(tmp_path / "stopped.safetensors", tiny_checkpoint, taught)
 
 
 def test_a_killed_run_goes_on_with_the_stage_it_was_in(

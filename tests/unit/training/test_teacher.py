@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from builders import FROM_TINY, WIDE, tiny_contract, tiny_network
 
-from screener.checkpoint import Checkpoint, load_checkpoint
+from screener.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from screener.model.reference import Reference
 from screener.scoring import Scorer, TorchEngine
 from screener.scoring.relative_engine import relative
@@ -25,9 +26,13 @@ def exact(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(teacher, "choose_dtype", lambda name, device: torch.float32)
 
 
-@pytest.fixture
-def plain(tiny_checkpoint: Path) -> Checkpoint:
-    return load_checkpoint(tiny_checkpoint)
+@pytest.fixture(params=["its own channels", "copied channels"])
+def plain(request: pytest.FixtureRequest, tiny_checkpoint: Path, tmp_path: Path) -> Checkpoint:
+    if request.param == "its own channels":
+        return load_checkpoint(tiny_checkpoint)
+    path = tmp_path / "copied.safetensors"
+    save_checkpoint(path, tiny_contract(architecture=WIDE, copies=FROM_TINY), tiny_network().state_dict())
+    return load_checkpoint(path)
 
 
 def compared(checkpoint: Checkpoint) -> Checkpoint:
