@@ -34,6 +34,7 @@ from screener.model.network import Bottleneck, Network
 from screener.model.preprocessing import Preprocessing, normalise
 from screener.runtime.versions import versions
 from screener.training.backbones import POOLING, SAMPLING
+from screener.training.starting_points import ATTRIBUTION
 
 COPIES = Copies.of_all(Widening(stem=1, inner=4, outer=2))
 SHAPE = COPIES.backbone.narrowed(WIDE_RESNET50_2)
@@ -162,7 +163,7 @@ def contract_of(onnx_file: Path, notice: str, statistics: str) -> Contract:
         licence=LICENCE,
         limits=LIMITS,
         figures={
-            "attribution": " ".join(notice.split()),
+            ATTRIBUTION: " ".join(notice.split()),
             "recipe": f"Yahoo's open_nsfw, converted; batch norm in the statistics of {statistics}.",
         },
         code_version=versions()["screener"],

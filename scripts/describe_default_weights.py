@@ -23,6 +23,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from screener.checkpoint import Calibration, DataSet, load_checkpoint, save_checkpoint
+from screener.checkpoint.saving import SAME_WEIGHTS
 
 NAME = "screener-default-5"
 LICENCES = {
@@ -86,7 +87,11 @@ def main() -> None:
         training_data=(*started_from, *data_sets(arguments.faces)),
         licence=LICENCE,
         limits=LIMITS,
-        figures={**trained.figures, "recipe": RECIPE.format(pictures=pictures)},
+        # Stored otherwise, the weights are others by a rounding.
+        figures={
+            **{name: figure for name, figure in trained.figures.items() if name != SAME_WEIGHTS},
+            "recipe": RECIPE.format(pictures=pictures),
+        },
     )
     save_checkpoint(arguments.output, contract, checkpoint.state, storage="float16")
     names = ", ".join(data.name for data in contract.training_data)

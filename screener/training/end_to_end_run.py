@@ -33,7 +33,7 @@ from screener.training.end_to_end_data import SplitFaces, identity_of, pictures_
 from screener.training.head_checkpoint import plain_record
 from screener.training.pairs import PairMaker
 from screener.training.resuming import RunFolder
-from screener.training.starting_points import UNKNOWN_LICENCE, network_to_train, starting_point
+from screener.training.starting_points import ATTRIBUTION, UNKNOWN_LICENCE, network_to_train, starting_point
 from screener.training.teacher import Teacher
 from screener.training.validation import Validation, in_words
 
@@ -46,6 +46,9 @@ AT_ONCE: tuple[tuple[float, float, float], ...] = ((1.0, 1.0, 1.0),)
 """The same if they do not."""
 
 SMALLEST_PX = 64
+NAMES_OF_PLACES = ("device", "init", "teacher", "autoencoder")
+"""Settings that say where something is on one machine; what it is, is recorded otherwise."""
+
 WARM_UP_PICTURES = (4000, 1000, 1000)
 
 LIMITS = (
@@ -211,14 +214,16 @@ def _contract(
 ) -> Contract:
     data = DataSet(faces.name, faces.sha256, len(faces.training), UNKNOWN_LICENCE)
     record: dict[str, Any] = {
-        "settings": {key: value for key, value in settings.to_dict().items() if key not in ("device", "init", "teacher")},
+        "settings": {key: value for key, value in settings.to_dict().items() if key not in NAMES_OF_PLACES},
         "start": {"name": start.contract.name, "sha256": start.sha256},
         **({} if teacher is None else {"teacher": {"name": teacher.contract.name, "sha256": teacher.sha256}}),
         "stages": rows,
     }
     # What the teacher learnt from, and under which terms, holds for who learns from it.
-    learnt_from = () if teacher is None else teacher.contract.training_data
-    licence = "; ".join(dict.fromkeys([start.contract.licence, *([] if teacher is None else [teacher.contract.licence])]))
+    origins = [start] if teacher is None else [start, teacher]
+    learnt_from = [data for origin in origins for data in origin.contract.training_data]
+    licence = "; ".join(dict.fromkeys(origin.contract.licence for origin in origins))
+    notices = dict.fromkeys(str(origin.contract.figures[ATTRIBUTION]) for origin in origins if ATTRIBUTION in origin.contract.figures)
     return replace(
         start.contract,
         name=name,
@@ -228,10 +233,13 @@ def _contract(
         detector=MtcnnDetector().contract(),
         operating_points=(),
         valid_range={},
-        training_data=(*dict.fromkeys((*start.contract.training_data, *learnt_from, data)),),
+        training_data=(*dict.fromkeys((*learnt_from, data)),),
         licence=licence,
         limits=LIMITS,
-        figures={"end_to_end_training": plain_record(record)},
+        figures={
+            **({ATTRIBUTION: "; ".join(notices)} if notices else {}),
+            "end_to_end_training": plain_record(record),
+        },
         code_version=versions()["screener"],
     )
 

@@ -27,6 +27,9 @@ NOISE = 0.05
 
 UNKNOWN_LICENCE = "not stated with the data; that of the pictures applies"
 
+ATTRIBUTION = "attribution"
+"""Key in a contract's figures for the notice that weights of others come with; it stays with whatever is trained from them."""
+
 PUBLISHED_SUFFIXES = (".pth", ".pt")
 
 

@@ -186,13 +186,19 @@ def test_a_teacher_brings_its_data_and_terms_and_is_refused_where_it_would_see_o
     school = DataSet("school", "5" * 64, 9, "for schools only")
     paths = [tmp_path / name for name in ("one.safetensors", "other.safetensors")]
     for path, licence in zip(paths, ("for schools only", "for nobody"), strict=True):
-        save_checkpoint(path, replace(tiny_contract(), training_data=(school,), licence=licence), tiny_network().state_dict())
+        save_checkpoint(
+            path,
+            replace(tiny_contract(), training_data=(school,), licence=licence, figures={"attribution": "by us"}),
+            tiny_network().state_dict(),
+        )
     taught = replace(SETTINGS, teacher=str(paths[0]))
     with pytest.raises(SettingsError, match=r"^teacher: .* takes crops of 64 px and a margin of 1\.3, which not all stages"):
         run(tmp_path / "tight.safetensors", tiny_checkpoint, replace(taught, crop_margin=1.2))
     run(tmp_path / "taught.safetensors", tiny_checkpoint, taught)
     written = load_checkpoint(tmp_path / "taught.safetensors").contract
     assert school in written.training_data
+    assert written.figures["attribution"] == "by us"
+    assert "autoencoder" not in written.figures["end_to_end_training"]["settings"]  # a place on one machine
     assert written.licence == f"{load_checkpoint(tiny_checkpoint).contract.licence}; for schools only"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(end_to_end_run, "train_stage", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
