@@ -6,7 +6,7 @@ Does not know colours or where the text goes.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -29,7 +29,7 @@ def live_headline(update: LiveUpdate) -> str:
     if update.outcome == "genuine":
         return f"GENUINE: {counted(len(update.people), 'person', 'people')}"
     why = spelt_out(update.reasons)
-    if "near_threshold" in update.reasons and any(_some_look_fake(person.verdict) for person in update.people):
+    if "near_threshold" in update.reasons and any(_some_look_fake(p.verdict.reasons, p.verdict.segments) for p in update.people):
         why[update.reasons.index("near_threshold")] = SOME_LOOK_FAKE
     return ": ".join(["UNDECIDED", *filter(None, ["; ".join(why)])])
 
@@ -45,11 +45,15 @@ def why_undecided(verdict: TrackVerdict) -> str:
     """The reasons in words; empty if there is an outcome. Frames that look fake are named, whatever the pooled score."""
     if verdict.outcome != "undecided":
         return ""
-    return SOME_LOOK_FAKE if _some_look_fake(verdict) else "; ".join(spelt_out(verdict.reasons))
+    return _reasons_in_words(verdict.reasons, verdict.segments)
 
 
-def _some_look_fake(verdict: TrackVerdict) -> bool:
-    return bool(verdict.segments) and verdict.reasons == ("near_threshold",)
+def _some_look_fake(reasons: Sequence[str], segments: Sequence[object]) -> bool:
+    return bool(segments) and list(reasons) == ["near_threshold"]
+
+
+def _reasons_in_words(reasons: Sequence[str], segments: Sequence[object]) -> str:
+    return SOME_LOOK_FAKE if _some_look_fake(reasons, segments) else "; ".join(spelt_out(reasons))
 
 
 def p_in_words(verdict: TrackVerdict) -> str:
@@ -117,7 +121,7 @@ def _person(details: Mapping[str, Any]) -> str:
     says = outcome.upper() if outcome else "seen"
     if isinstance(p_fake, (int, float)) and math.isfinite(p_fake):
         says += f"  p {score(p_fake)}"
-    why = "; ".join(spelt_out(details.get("reasons", ()))) if outcome == "undecided" else ""
+    why = _reasons_in_words(details.get("reasons", ()), details.get("segments", ())) if outcome == "undecided" else ""
     return f"{number}: {says}" + (f"  {why}" if why else "")
 
 

@@ -16,6 +16,7 @@ from screener.watching import view as live_view
 from screener.watching.records import STATES, LiveStats, LiveUpdate
 from screener.watching.screen import LiveScreen
 from screener.watching.view import LiveView
+from screener.watching.wording import event_in_words
 
 NAME = "rtsp://10.0.0.7/[red]\x1b[31m"
 UNJUDGED = seen(4, "undecided", None, None, reasons=("too_short",), frames_judged=0)
@@ -70,8 +71,11 @@ def test_a_low_score_with_frames_that_look_fake_is_not_said_to_be_near_the_thres
     mixed = replace(mixed, verdict=replace(mixed.verdict, segments=(Segment(8.0, 9.5, 0.8),)))
     shown = replace(update("live", mixed), reasons=("near_threshold",))
     text = "\n".join(drawn(terminal(), shown))
-    assert text.count("some frames in a row look fake, which is not enough to decide") == 2  # above, and beside the person
+    words = "some frames in a row look fake, which is not enough to decide"
+    assert text.count(words) == 2  # above, and beside the person
     assert "neither clearly genuine" not in text
+    said = event_in_words(event("person", 25.0, **mixed.verdict.to_dict()))
+    assert said == f"person 5: UNDECIDED  p 0.17  {words}"
 
 
 @pytest.mark.parametrize("state", [state for state in STATES if state != "live"])
