@@ -108,6 +108,8 @@ class EndToEndSettings:
             within("copy_weight", self.copy_weight, 0, 1)
             if not self.teacher:
                 raise SettingsError("copy_weight: expected a teacher whose copies it weighs; name one with teacher")
+        elif self.copy_quality != type(self).copy_quality:
+            raise SettingsError("copy_quality: expected with copy_weight, without which the teacher's own copies are made")
         for name in ("grow", "frozen_statistics"):
             if not isinstance(getattr(self, name), bool):
                 raise SettingsError(f"{name}: expected true or false, got {getattr(self, name)!r}")

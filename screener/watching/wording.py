@@ -14,7 +14,7 @@ from screener.records import TrackVerdict
 from screener.report.wording import clock, counted, listed, score, spelt_out, visible
 from screener.watching.records import LiveEvent, LivePerson, LiveStats, LiveUpdate
 
-SOME_LOOK_FAKE = "some frames in a row look fake, which is not enough to decide"
+SOME_LOOK_FAKE = "some frames in a row look fake, not enough to decide"
 
 
 def live_headline(update: LiveUpdate) -> str:

@@ -113,6 +113,9 @@ def test_the_copies_of_a_teacher_are_weighed() -> None:
             EndToEndSettings(teacher="default", copy_weight=wrong)  # type: ignore[arg-type]
     with pytest.raises(SettingsError, match=r"^copy_weight: expected a teacher whose copies it weighs; name one with teacher"):
         EndToEndSettings(copy_weight=0.5)
+    with pytest.raises(SettingsError, match=r"^copy_quality: expected with copy_weight, without which the teacher's own copies are made"):
+        EndToEndSettings(teacher="default", copy_quality=40)
+    assert EndToEndSettings(teacher="default", copy_weight=0.5, copy_quality=40).copy_quality == 40
 
 
 @pytest.mark.parametrize("kind", [TrainSettings, EndToEndSettings])
