@@ -1,12 +1,13 @@
 """Trains the head on 80 % of CIPLAB, the picture set of the method's first publication, and tests it on the other 20 %, five times.
 
-    python scripts/measure_ciplab.py FACES RUN_FOLDER [--preset improved --epochs 8 --batch-size 32]
+    python scripts/measure_ciplab.py FACES RUN_FOLDER [--backbone CHECKPOINT] [--preset improved --epochs 8 --batch-size 32]
 
 FACES contains ciplab/{real,fake}/. The five folds are disjoint, so that every picture is tested once. No choice is based on test results:
 the last epoch's weights decide at 0.5. Most of these pictures were in the training data of the default backbone, so the pictures that were
 not (`training.pictures.held_out`) are reported separately; only their figure is valid. The default weights are an exact widening of a
 narrower network. By default backbone and head are that network, which gives the same features and a narrow head; `--wide` trains the head
-on all channels of the default weights. Published: accuracy 0.687, F1 0.723, with *real* as the positive class; here fake is positive, and
+on all channels of the default weights; `--backbone` takes another checkpoint, as of `scripts/convert_open_nsfw.py`, which no picture of
+CIPLAB was in. Published: accuracy 0.687, F1 0.723, with *real* as the positive class; here fake is positive, and
 F1 of real is printed too.
 """
 
@@ -69,6 +70,7 @@ def main() -> None:
     parser.add_argument("faces", type=Path)
     parser.add_argument("run", type=Path)
     parser.add_argument("--preset", default="improved")
+    parser.add_argument("--backbone", type=Path)
     parser.add_argument("--wide", action="store_true")
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--batch-size", type=int, default=32)
@@ -86,7 +88,9 @@ def main() -> None:
         }
     )
     folds = arguments.run / "ciplab-folds"
-    backbone = default_checkpoint_path() if arguments.wide else thin_checkpoint(arguments.run / "narrowed.safetensors")
+    arguments.run.mkdir(parents=True, exist_ok=True)
+    default = default_checkpoint_path() if arguments.wide else thin_checkpoint(arguments.run / "narrowed.safetensors")
+    backbone = arguments.backbone or default
     made = extract(
         read_data(arguments.faces / "ciplab"), load_checkpoint(backbone), ExtractSettings(folds=FOLDS, seed=SEED), folds, say_crops
     )
