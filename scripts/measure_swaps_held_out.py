@@ -25,7 +25,6 @@ from screener.scoring import Scorer, TorchEngine, relative
 from screener.training.end_to_end_data import pictures_of, split_faces
 from screener.training.labelled_pictures import LabelledFace
 
-
 RULES = Preprocessing()
 
 
