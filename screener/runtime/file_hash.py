@@ -21,8 +21,10 @@ def sha256_of(path: Path) -> str | None:
         return None
 
 
-def size_of(path: Path) -> int | None:
-    """Bytes of a file, or None when it cannot be asked."""
+def size_of_hashed(sha256: str | None, path: Path | None) -> int | None:
+    """Bytes of the file with this hash, or None when it was not hashed or cannot be asked."""
+    if sha256 is None or path is None:
+        return None
     try:
         return os.stat(path).st_size
     except OSError:

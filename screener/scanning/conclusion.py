@@ -10,7 +10,7 @@ from typing import Any
 
 from screener.errors import SourceError
 from screener.records import FaceScore, TrackVerdict, Verdict, VideoFacts
-from screener.runtime.file_hash import size_of
+from screener.runtime.file_hash import size_of_hashed
 from screener.runtime.moments import begun_at
 from screener.runtime.versions import versions
 from screener.scanning.models import Models
@@ -85,7 +85,7 @@ def _row(models: Models, found: Findings, outcome: str, coverage: str, reasons: 
     return Verdict(
         source=found.source.name,
         sha256=found.sha256,
-        size_bytes=None if found.sha256 is None or found.source.path is None else size_of(found.source.path),
+        size_bytes=size_of_hashed(found.sha256, found.source.path),
         outcome=outcome,
         p_fake=leader.p_fake if leader else None,
         interval=leader.interval if leader else None,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from screener.records import Verdict, VideoFacts
+from screener.runtime.file_hash import size_of_hashed
 from screener.runtime.moments import begun_at
 from screener.runtime.versions import versions
 from screener.scanning.models import Models
@@ -24,7 +25,9 @@ from screener.watching.records import LiveStats
 
 @dataclass(frozen=True)
 class WatchFacts:
-    """watched_seconds: from the first attempt to connect to the end. lost_seconds: of those, without a current picture."""
+    """watched_seconds: from the first attempt to connect to the end. lost_seconds: of those, without a current picture. sha256: of the
+    watched file; None if it is none, or if it was not read to its end yet.
+    """
 
     watched_seconds: float
     lost_seconds: float
@@ -32,6 +35,7 @@ class WatchFacts:
     status: FeedStatus
     counts: Counts
     delay: tuple[float, float] | None
+    sha256: str | None = None
 
 
 def stats_of(status: FeedStatus, counts: Counts) -> LiveStats:
@@ -76,7 +80,8 @@ def summary_verdict(models: Models, source: Source, settings: LiveSettings, chro
     leader = leading_person(people)
     return Verdict(
         source=source.name,
-        sha256=None,
+        sha256=facts.sha256,
+        size_bytes=size_of_hashed(facts.sha256, source.path),
         outcome=outcome,
         p_fake=leader.p_fake if leader else None,
         interval=leader.interval if leader else None,

@@ -16,6 +16,7 @@ from typing import Any
 
 from screener.checkpoint import Checkpoint
 from screener.records import FaceScore, Verdict
+from screener.runtime.file_hash import HashAhead
 from screener.scanning.models import Models
 from screener.settings import LiveSettings
 from screener.verdict.judging import judge_video
@@ -61,6 +62,7 @@ class Watch:
         self._blocked = False
         self._last_arrival: float | None = None
         self._source_ended_at: float | None = None
+        self._hash = HashAhead(None)
         self._finished = False
         self._started = self._last_beat = 0.0
         self._moment = (0.0, "")
@@ -102,8 +104,8 @@ class Watch:
         state, message = self._state_of(status, newest, now)
         changes = self._changes(state, message, status, newest, now)
         news = self._judge.news(now, newest.first if newest is not None else 0)
-        lost = self._outages.seconds(now)
-        facts = WatchFacts(self._moment[0], lost, self._outage_count, status, news.counts, self._judge.overall_delay())
+        lost, delay = self._outages.seconds(now), self._judge.overall_delay()
+        facts = WatchFacts(self._moment[0], lost, self._outage_count, status, news.counts, delay, self._hash.result())
         verdict = summary_verdict(self._models, self._source, self._settings, self._judge.chronicle, facts)
         self.verdict, self.scores = verdict, self._judge.chronicle.scores()
         summary = self._event("summary", **summary_details(verdict, self._judge.chronicle, facts))
@@ -118,10 +120,12 @@ class Watch:
         self._finished = True
         self._feed.close()
         self._judge.close()
+        self._hash.close()
 
     def _start(self) -> LiveUpdate:
         self._started = self._last_beat = self._clock()
         self._begin_update()
+        self._hash = HashAhead(self._source.path if self._source.kind == "file" else None)
         self._feed.start()
         self._judge.start()
         self._state = "opening"

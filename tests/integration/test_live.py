@@ -18,6 +18,7 @@ from live_watching import Event, kinds, watching
 from web_pages import read, words
 
 from screener import LiveSettings, ScanSettings, Screener
+from screener.runtime.file_hash import sha256_of
 from screener.video.live.one_source import live_source
 from screener.watching.watch import Watch
 
@@ -253,6 +254,7 @@ def test_the_page_of_a_watch_shows_who_raised_an_alarm(media: Path, checkpoint: 
     assert f"report: {page}" in ended.err and (tmp_path / "report" / "index.html").is_file()
     text = page.read_text(encoding="utf-8")
     assert "Judged fake" in words(text)
+    assert str(sha256_of(media / "one.mp4")) in text
     assert [tag for tag, attributes in read(text).elements if tag == "img" and str(attributes["src"]).startswith("data:image/jpeg")]
 
 
