@@ -141,6 +141,10 @@ def train(
     level: Annotated[
         float | None, typer.Option("--level", help="End to end: share of pairs whose pictures first get the same fine detail (0.75).")
     ] = None,
+    shown_px: Annotated[
+        tuple[float, float] | None,
+        typer.Option("--shown-px", help="End to end: smallest and largest side at which crops are displayed (84 288)."),
+    ] = None,
     moments: Annotated[int | None, typer.Option("--moments", help="End to end: pairs taken from one clip (1).")] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Random seed (0).")] = None,
     device: DeviceOption = None,
@@ -174,7 +178,7 @@ def train(
             "teacher": teacher, "copy_weight": copy_weight, "copy_quality": copy_quality,
             "shares": _numbers("--share", share), "decoders": _numbers("--decoder", decoder, 0.0), "autoencoder": autoencoder,
             "hardness": hardness, "strength": strength, "video": video, "tone": tone, "same_route": same_route, "level": level,
-            "moments": moments,
+            "shown_px": shown_px, "moments": moments,
         }  # fmt: skip
         if checkpoint and backbone:
             raise SettingsError("choose one of --checkpoint and --backbone, not both")

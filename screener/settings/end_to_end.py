@@ -44,8 +44,9 @@ class EndToEndSettings:
         hardness: how strongly pictures are degraded, at the start and after two thirds, 0 to 1. strength: of the mismatch inside a blended
         fake, likewise; 1 is full. video: share of the pairs that are coded by a video codec instead of a picture codec. tone: share of the
         pictures that are softened or sharpened as a whole. same_route: share of the pairs whose two pictures are degraded in the same way.
-        level: share of the pairs in which the sharper picture is first softened to the fine detail of the other. moments: number of pairs
-        taken from one clip; more are cheaper, but more alike.
+        level: share of the pairs in which the sharper picture is first softened to the fine detail of the other. shown_px: smallest and
+        largest side, in pixels, at which a crop is displayed before it is brought to input_size. moments: number of pairs taken from one
+        clip; more are cheaper, but more alike.
     seed: of the pictures drawn and of new weights. device: where to train.
     """
 
@@ -72,6 +73,7 @@ class EndToEndSettings:
     tone: float = 0.35
     same_route: float = 0.5
     level: float = 0.75
+    shown_px: tuple[float, float] = (84.0, 288.0)
     moments: int = 1
     seed: int = 0
     device: str = "auto"
@@ -94,12 +96,14 @@ class EndToEndSettings:
         within("ranking", self.ranking, 0, 10)
         for name in ("video", "tone", "same_route", "level"):
             within(name, getattr(self, name), 0, 1)
-        for name, most in (("hardness", 1.0), ("strength", 2.0)):
+        for name, least, most in (("hardness", 0.0, 1.0), ("strength", 0.0, 2.0), ("shown_px", 40.0, 2048.0)):
             ends = getattr(self, name)
             if not isinstance(ends, tuple) or len(ends) != 2:
-                raise SettingsError(f"{name}: expected two numbers, at the start and at the end, got {ends!r}")
+                raise SettingsError(f"{name}: expected two numbers, first and last, got {ends!r}")
             for end in ends:
-                within(name, end, 0, most)
+                within(name, end, least, most)
+        if self.shown_px[0] > self.shown_px[1]:
+            raise SettingsError(f"shown_px: expected the smaller side first, got {self.shown_px!r}")
         if not isinstance(self.teacher, str):
             raise SettingsError(f"teacher: expected default or a path, got {self.teacher!r}")
         at_least("copy_quality", self.copy_quality, 1)

@@ -145,6 +145,7 @@ def stages_of(settings: EndToEndSettings) -> list[Stage]:
                 tone=settings.tone,
                 same_route=settings.same_route,
                 level=settings.level,
+                shown_px=settings.shown_px,
                 crop_margin=settings.crop_margin,
                 ranking=settings.ranking,
                 # Random weights have no statistics of faces to keep.

@@ -44,7 +44,7 @@ SET_POWER = -0.6
 """Each face's probability is its set's size to this power, so that a set of thousands of similar portraits does not dominate."""
 
 SHOWN_PX = (84.0, 288.0)
-"""Range of the displayed face crop's side, log-uniform: faces in circulating videos are 70 to 220 pixels wide."""
+"""Usual range of the displayed face crop's side: faces in circulating videos are 70 to 220 pixels wide."""
 
 SHOWN_ABOVE_INPUT = 1.8
 """Nor is a crop displayed larger than this many times the network's input: larger ones look alike once they are shrunk to it."""
@@ -77,7 +77,8 @@ class Recipe:
     hardness: of the degradation, 0 to 1. strength: of the mismatch in blended fakes; 1 is strong, lower is fainter.
     moments: pairs taken from one clip. video, tone: shares of the pairs that are coded by a video codec, and of the pictures that are
     softened or sharpened as a whole. same_route: share of the pairs that are degraded alike. level: share of the pairs that get the same
-    fine detail before that, see `levelling`.
+    fine detail before that, see `levelling`. shown_px: range of the side at which a crop is displayed, log-uniform; what is below
+    `input_size` is enlarged to it, and so softer than most faces in videos.
     """
 
     input_size: int
@@ -89,6 +90,7 @@ class Recipe:
     tone: float = 0.35
     same_route: float = 0.5
     level: float = 0.75
+    shown_px: tuple[float, float] = SHOWN_PX
 
 
 @dataclass(frozen=True)
@@ -246,7 +248,7 @@ class PairMaker:
     def draw(self, rng: Rng, recipe: Recipe, source: str | None = None) -> list[Sample]:
         """`recipe.moments` pairs of one clip. source: where the fake comes from; drawn by the shares if left out."""
         name = source or self.sources[_pick(self._shares, rng)]
-        low, high = np.log(SHOWN_PX)
+        low, high = np.log(recipe.shown_px)
         shown_px = float(min(np.exp(rng.uniform(low, high)), SHOWN_ABOVE_INPUT * recipe.input_size))
         made = SOURCES[name](self.pools, rng, recipe, draw_framing(rng), shown_px)
         if rng.random() < recipe.level:

@@ -234,13 +234,14 @@ def test_the_rate_warms_up_holds_and_falls_to_its_end() -> None:
 
 def test_the_recipe_hardens_over_two_thirds_and_stays() -> None:
     stage = Stage(
-        1, 64, 4, 1e-3, hardness=(0.2, 0.8), strength=(1.0, 0.7), moments=3, video=0.4, tone=0.1, same_route=0.9, level=0.6, crop_margin=1.2
-    )
+        1, 64, 4, 1e-3, hardness=(0.2, 0.8), strength=(1.0, 0.7), moments=3, video=0.4, tone=0.1, same_route=0.9, level=0.6,
+        crop_margin=1.2, shown_px=(50.0, 70.0),
+    )  # fmt: skip
     recipes = [stage.recipe(done) for done in (0.0, 1 / 3, 2 / 3, 1.0)]
     assert [recipe.hardness for recipe in recipes] == pytest.approx([0.2, 0.5, 0.8, 0.8])
     assert [recipe.strength for recipe in recipes] == pytest.approx([1.0, 0.85, 0.7, 0.7])
     assert {(r.input_size, r.moments, r.video, r.tone, r.same_route) for r in recipes} == {(64, 3, 0.4, 0.1, 0.9)}
-    assert {(r.level, r.crop_margin) for r in recipes} == {(0.6, 1.2)}
+    assert {(r.level, r.crop_margin, r.shown_px) for r in recipes} == {(0.6, 1.2, (50.0, 70.0))}
 
 
 @pytest.mark.parametrize("frozen", [True, False])

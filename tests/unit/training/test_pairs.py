@@ -231,7 +231,6 @@ def test_levelled_pairs_have_the_same_fine_detail_and_the_others_do_not(undegrad
 
 def test_faces_are_made_in_more_pixels_than_they_are_shown_in(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shown sizes spread over the whole range; nothing is made in more than `MADE_ABOVE_SHOWN` times the pixels."""
-    monkeypatch.setattr(pairs, "SHOWN_PX", (40.0, 120.0))
     seen: list[tuple[int, float]] = []
 
     def noting(picture: np.ndarray, route: Route, count: int = 1) -> list[np.ndarray]:
@@ -241,7 +240,7 @@ def test_faces_are_made_in_more_pixels_than_they_are_shown_in(monkeypatch: pytes
     monkeypatch.setattr(pairs.route, "shown", noting)
     maker, rng = PairMaker([labelled_face("real", n, side=400) for n in range(3)]), np.random.default_rng(0)
     for _ in range(100):
-        maker.draw(rng, replace(RECIPE, input_size=128, same_route=1.0))
+        maker.draw(rng, replace(RECIPE, input_size=128, same_route=1.0, shown_px=(40.0, 120.0)))
     made, shown = np.array(seen).T
     assert (made <= shown * pairs.MADE_ABOVE_SHOWN + 1).all()
     assert 40 <= shown.min() < 50
