@@ -6,6 +6,7 @@ Reads the JSON of a scan (one input, several, or lines) and the web page of an i
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
@@ -21,6 +22,7 @@ from screener.runtime.signatures import checked, signature_of
 from screener.runtime.versions import versions
 from screener.scanning.screener import Screener
 from screener.settings import ScanSettings
+from screener.video.sources import paths_printed_as
 
 SAME_SCORE = 0.02
 """Scores of one file on two machines differ by less than this (docs/measurements.md)."""
@@ -128,8 +130,9 @@ def _of_page(report: Path, text: str) -> Claim:
 
 def _place(report: Path, claim: Claim) -> Path:
     """Where the input lies: as it was named, or beside the report."""
-    named = Path(claim.source)
-    return named if named.exists() or named.is_absolute() else report.parent / named
+    named = list(paths_printed_as(claim.source))
+    places = [*named, *(report.parent / path for path in named)]
+    return next((path for path in places if os.path.exists(path)), places[-1])
 
 
 def _input(report: Path, claim: Claim) -> Finding:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+
+_ESCAPED_BYTE = re.compile(rb"\\x([89a-f][0-9a-f])")
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,14 @@ def printable_name(text: str) -> str:
     except UnicodeEncodeError:
         raw = text.encode("utf-8", "backslashreplace")
     return raw.decode("utf-8", "backslashreplace")
+
+
+def paths_printed_as(name: str) -> Iterator[Path]:
+    """Paths that `printable_name` may have printed so: the name itself, and if it has escaped bytes, the one with these bytes."""
+    yield Path(name)
+    raw = _ESCAPED_BYTE.sub(lambda found: bytes.fromhex(found[1].decode()), name.encode("utf-8", "surrogateescape"))
+    if (meant := os.fsdecode(raw)) != name:
+        yield Path(meant)
 
 
 def file_source(path: str | os.PathLike[str], name: str | None = None) -> Source:

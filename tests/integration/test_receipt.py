@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -41,6 +42,14 @@ def test_an_input_that_was_changed_or_is_gone_is_said(judged: Path, checkpoint: 
     clip.unlink()
     ended = run_here("report", "verify", judged / "one.json", "--checkpoint", checkpoint)
     assert ended.status == 3 and "unknown  input" in ended.out
+
+
+def test_an_input_is_found_whatever_its_name_is_made_of(media: Path, checkpoint: Path, tmp_path: Path) -> None:
+    picture = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.png"))
+    shutil.copy(media / "face.png", picture)
+    run_here("scan", picture, "--json", "-o", tmp_path / "one.json", "--device", "cpu", "--checkpoint", checkpoint, "-q")
+    ended = run_here("report", "verify", tmp_path / "one.json", "--checkpoint", checkpoint)
+    assert ended.status == 0 and "holds    input" in ended.out
 
 
 def test_other_weights_are_said(judged: Path, tiny_checkpoint: Path) -> None:

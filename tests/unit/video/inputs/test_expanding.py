@@ -9,7 +9,7 @@ import pytest
 
 from screener.errors import SettingsError
 from screener.video import Source, SourceFailure, expand_sources
-from screener.video.sources import printable_name
+from screener.video.sources import paths_printed_as, printable_name
 
 
 def touch(*paths: Path) -> None:
@@ -48,6 +48,8 @@ def test_bytes_that_are_not_text_show_as_escapes(tmp_path: Path) -> None:
     assert isinstance(source, Source)
     assert source.target == raw
     assert source.name == f"{tmp_path}/\\xff\\xfe.mp4"
+    assert list(paths_printed_as(source.name)) == [Path(source.name), Path(os.fsdecode(raw))]
+    assert list(paths_printed_as("é \\x41.mp4")) == [Path("é \\x41.mp4")]
     assert printable_name("\ud800x").encode() == b"\\ud800x"
 
 
