@@ -6,13 +6,13 @@ A worker on another machine reads it, and refuses to judge where its verdicts wo
 from __future__ import annotations
 
 import json
-import os
 import secrets
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from screener.checkpoint import default_checkpoint_path
 from screener.cluster.inputs import Row
 from screener.cluster.manifest import sharded, write_shard
 from screener.cluster.stores import Missing, Store
@@ -20,9 +20,11 @@ from screener.errors import OutputError, SettingsError
 from screener.runtime.file_hash import sha256_of
 from screener.runtime.files import write_whole
 from screener.runtime.versions import versions
+from screener.scanning.engines import BESIDE
 from screener.settings import ClusterSettings, ScanSettings
 
 RUN = "run.json"
+WEIGHTS = ".safetensors"
 FORMAT = 1
 
 
@@ -31,7 +33,8 @@ class Plan:
     """One run. id: of this plan; its shards lie below it. sources: as they were named. checkpoint: SHA-256 of the weights.
 
     shipped: whether the weights lie in the output store; else they are those that ship with screener. settings: of the scan, with the
-    certificates beside them, which `ScanSettings.to_dict` only names.
+    certificates beside them, which `ScanSettings.to_dict` only names. model: SHA-256 of the 8-bit model that travels with the weights, as a
+    scan of the planning machine would use it; empty if there is none.
     """
 
     id: str
@@ -45,6 +48,7 @@ class Plan:
     settings: dict[str, Any]
     cluster: dict[str, Any]
     trust_anchors: str | None = None
+    model: str = ""
     versions: dict[str, str] = field(default_factory=versions)
     format: int = FORMAT
 
@@ -102,11 +106,16 @@ def make_plan(store: Store, wanted: Wanted, rows: Iterable[Row], left_out: list[
         shards, inputs, size = shards + 1, inputs + len(shard), size + sum(row.size for row in shard)
     if not inputs:
         raise SettingsError(f"{' '.join(wanted.sources)}: names no input; an empty list judges nothing")
-    if wanted.checkpoint is not None:
-        store.create(_checkpoint_key(_hash_of(wanted.checkpoint)), wanted.checkpoint.read_bytes())
+    weights, model = _weights_of(wanted), _model_of(wanted)
+    is_shipped = wanted.checkpoint is not None or model is not None
+    if is_shipped:
+        store.create(_key(_hash_of(weights), WEIGHTS), weights.read_bytes())
+    if model is not None:
+        store.create(_key(_hash_of(model), BESIDE), model.read_bytes())
     plan = Plan(
-        identity, wanted.sources, shards, inputs, size, len(left_out), _hash_of(wanted.checkpoint), wanted.checkpoint is not None,
+        identity, wanted.sources, shards, inputs, size, len(left_out), _hash_of(weights), is_shipped,
         {**wanted.settings.to_dict(), "trust_anchors": None}, wanted.cluster.to_dict(), wanted.settings.trust_anchors,
+        "" if model is None else _hash_of(model),
     )  # fmt: skip
     if not store.create(RUN, json.dumps(asdict(plan), indent=1).encode()):
         found = read_plan(store)
@@ -122,7 +131,8 @@ def require_same(store: Store, plan: Plan, wanted: Wanted) -> None:
     other = sorted(name for name in asked if asked[name] != plan.settings.get(name))
     differences = {
         "sources": plan.sources != wanted.sources,
-        "checkpoint": plan.checkpoint != _hash_of(wanted.checkpoint),
+        "checkpoint": plan.checkpoint != _hash_of(_weights_of(wanted)),
+        "8-bit model": plan.model != ("" if (model := _model_of(wanted)) is None else _hash_of(model)),
         "trusted signers": plan.trust_anchors != wanted.settings.trust_anchors,
         "settings (" + ", ".join(other) + ")": bool(other),
     }
@@ -132,26 +142,45 @@ def require_same(store: Store, plan: Plan, wanted: Wanted) -> None:
 
 
 def fetch_checkpoint(store: Store, plan: Plan, folder: Path) -> Path | None:
-    """The weights of a run on this machine; None for those that ship. Raises SettingsError if they are other ones than planned."""
-    path = None
-    if plan.shipped:
-        path = folder / f"{plan.checkpoint[:16]}.safetensors"
-        if sha256_of(path) != plan.checkpoint:
-            write_whole(path, store.read(_checkpoint_key(plan.checkpoint)))
-    if _hash_of(path) != plan.checkpoint:
-        raise SettingsError("the weights here are other ones than those of the run; install the same screener on every machine")
+    """The weights of a run on this machine, with the 8-bit model beside them if it has one; None for those that ship.
+
+    Raises SettingsError if they are other ones than planned.
+    """
+    if not plan.shipped:
+        if _hash_of(default_checkpoint_path()) != plan.checkpoint:
+            raise SettingsError("the weights here are other ones than those of the run; install the same screener on every machine")
+        return None
+    path = folder / f"{plan.checkpoint[:16]}{WEIGHTS}"
+    _fetch(store, plan.checkpoint, WEIGHTS, path)
+    if plan.model:
+        _fetch(store, plan.model, BESIDE, path.with_name(path.stem + BESIDE))
     return path
 
 
-def _checkpoint_key(sha256: str) -> str:
-    return f"checkpoint-{sha256[:16]}.safetensors"
+def _fetch(store: Store, sha256: str, suffix: str, path: Path) -> None:
+    if sha256_of(path) != sha256:
+        write_whole(path, store.read(_key(sha256, suffix)))
+    if _hash_of(path) != sha256:
+        raise SettingsError(f"{store.address}/{_key(sha256, suffix)}: was changed since the run was planned")
 
 
-def _hash_of(checkpoint: Path | None) -> str:
-    from screener.checkpoint import default_checkpoint_path
+def _key(sha256: str, suffix: str) -> str:
+    return f"checkpoint-{sha256[:16]}{suffix}"
 
-    path = checkpoint or default_checkpoint_path()
-    found = sha256_of(Path(os.fspath(path)))
+
+def _weights_of(wanted: Wanted) -> Path:
+    return wanted.checkpoint or default_checkpoint_path()
+
+
+def _model_of(wanted: Wanted) -> Path | None:
+    """The 8-bit model beside the weights, if the settings may use it."""
+    beside = _weights_of(wanted)
+    beside = beside.with_name(beside.stem + BESIDE)
+    return beside if wanted.settings.engine in ("auto", "onnxruntime") and beside.is_file() else None
+
+
+def _hash_of(path: Path) -> str:
+    found = sha256_of(path)
     if found is None:
         raise OutputError(f"{path}: the weights cannot be read")
     return found

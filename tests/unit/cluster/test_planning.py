@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from screener.checkpoint import load_checkpoint
 from screener.cluster.inputs import Row, is_input, rows_of, source_of
 from screener.cluster.manifest import halves_of, parsed, read_shard, shard_name, sharded, write_shard
 from screener.cluster.opening import forecast, opened, planned
@@ -19,6 +20,7 @@ from screener.cluster.parts import Part, verdicts_of
 from screener.cluster.plans import Wanted, make_plan, read_plan, require_same
 from screener.cluster.stores import Store, is_address, open_store, require_plain
 from screener.errors import SettingsError
+from screener.scanning.engines import model_beside
 from screener.settings import ClusterSettings, ScanSettings
 from screener.video import Source, SourceFailure
 
@@ -218,6 +220,29 @@ def test_weights_of_ones_own_travel_with_the_run(tmp_path: Path, clips: Path, ti
     assert found.read_bytes() == tiny_checkpoint.read_bytes()
     with pytest.raises(SettingsError, match="other checkpoint"):
         require_same(run.store, run.plan, wanted(str(clips)))
+
+
+def test_the_8_bit_model_beside_the_weights_travels_with_them(tmp_path: Path, clips: Path, tiny_checkpoint: Path) -> None:
+    """So that every machine judges with it, as a plain scan does; an engine that would not use it does not need it."""
+    from screener.cluster.plans import fetch_checkpoint
+
+    weights, model = tmp_path / "own.safetensors", tmp_path / "own.int8.onnx"
+    weights.write_bytes(tiny_checkpoint.read_bytes())
+    model.write_bytes(b"a model")
+    asked = wanted(str(clips), checkpoint=weights)
+    run = planned(str(tmp_path / "out"), asked, None, lambda name: None)
+    found = fetch_checkpoint(run.store, run.plan, tmp_path)
+    assert found is not None
+    assert model_beside(load_checkpoint(found)).read_bytes() == b"a model"  # type: ignore[union-attr]
+    without = planned(str(tmp_path / "torch"), wanted(str(clips), checkpoint=weights, engine="torch"), None, lambda name: None)
+    assert without.plan.model == ""
+    model.write_bytes(b"exported anew")
+    with pytest.raises(SettingsError, match="other 8-bit model"):
+        require_same(run.store, run.plan, asked)
+    run.store.write(f"checkpoint-{run.plan.model[:16]}.int8.onnx", b"another")
+    (tmp_path / "elsewhere").mkdir()
+    with pytest.raises(SettingsError, match=r"int8\.onnx: was changed"):
+        fetch_checkpoint(run.store, run.plan, tmp_path / "elsewhere")
 
 
 def test_two_who_plan_at_once_get_one_run() -> None:
