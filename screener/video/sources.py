@@ -53,8 +53,11 @@ def printable_name(text: str) -> str:
 def paths_printed_as(name: str) -> Iterator[Path]:
     """Paths that `printable_name` may have printed so: the name itself, and if it has escaped bytes, the one with these bytes."""
     yield Path(name)
-    raw = _ESCAPED_BYTE.sub(lambda found: bytes.fromhex(found[1].decode()), name.encode("utf-8", "surrogateescape"))
-    if (meant := os.fsdecode(raw)) != name:
+    try:
+        raw = name.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # no name of a file
+        return
+    if (meant := os.fsdecode(_ESCAPED_BYTE.sub(lambda found: bytes.fromhex(found[1].decode()), raw))) != name:
         yield Path(meant)
 
 

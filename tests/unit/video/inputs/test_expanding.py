@@ -49,7 +49,8 @@ def test_bytes_that_are_not_text_show_as_escapes(tmp_path: Path) -> None:
     assert source.target == raw
     assert source.name == f"{tmp_path}/\\xff\\xfe.mp4"
     assert list(paths_printed_as(source.name)) == [Path(source.name), Path(os.fsdecode(raw))]
-    assert list(paths_printed_as("é \\x41.mp4")) == [Path("é \\x41.mp4")]
+    for name in ("é \\x41.mp4", "\ud800x"):
+        assert list(paths_printed_as(name)) == [Path(name)]
     assert printable_name("\ud800x").encode() == b"\\ud800x"
 
 
