@@ -106,7 +106,8 @@ def make_plan(store: Store, wanted: Wanted, rows: Iterable[Row], left_out: list[
         shards, inputs, size = shards + 1, inputs + len(shard), size + sum(row.size for row in shard)
     if not inputs:
         raise SettingsError(f"{' '.join(wanted.sources)}: names no input; an empty list judges nothing")
-    weights, model = _weights_of(wanted), _model_of(wanted)
+    weights = _weights_of(wanted)
+    model = _model_of(weights, wanted.settings)
     is_shipped = wanted.checkpoint is not None or model is not None
     if is_shipped:
         store.create(_key(_hash_of(weights), WEIGHTS), weights.read_bytes())
@@ -115,7 +116,7 @@ def make_plan(store: Store, wanted: Wanted, rows: Iterable[Row], left_out: list[
     plan = Plan(
         identity, wanted.sources, shards, inputs, size, len(left_out), _hash_of(weights), is_shipped,
         {**wanted.settings.to_dict(), "trust_anchors": None}, wanted.cluster.to_dict(), wanted.settings.trust_anchors,
-        "" if model is None else _hash_of(model),
+        _hash_of(model),
     )  # fmt: skip
     if not store.create(RUN, json.dumps(asdict(plan), indent=1).encode()):
         found = read_plan(store)
@@ -127,12 +128,12 @@ def make_plan(store: Store, wanted: Wanted, rows: Iterable[Row], left_out: list[
 
 def require_same(store: Store, plan: Plan, wanted: Wanted) -> None:
     """Raise SettingsError unless a run that is there is the one that is wanted: the same command goes on with it, another may not."""
-    asked = {**wanted.settings.to_dict(), "trust_anchors": None}
+    asked, weights = {**wanted.settings.to_dict(), "trust_anchors": None}, _weights_of(wanted)
     other = sorted(name for name in asked if asked[name] != plan.settings.get(name))
     differences = {
         "sources": plan.sources != wanted.sources,
-        "checkpoint": plan.checkpoint != _hash_of(_weights_of(wanted)),
-        "8-bit model": plan.model != ("" if (model := _model_of(wanted)) is None else _hash_of(model)),
+        "checkpoint": plan.checkpoint != _hash_of(weights),
+        "8-bit model": plan.model != _hash_of(_model_of(weights, wanted.settings)),
         "trusted signers": plan.trust_anchors != wanted.settings.trust_anchors,
         "settings (" + ", ".join(other) + ")": bool(other),
     }
@@ -147,8 +148,11 @@ def fetch_checkpoint(store: Store, plan: Plan, folder: Path) -> Path | None:
     Raises SettingsError if they are other ones than planned.
     """
     if not plan.shipped:
-        if _hash_of(default_checkpoint_path()) != plan.checkpoint:
+        weights = default_checkpoint_path()
+        if _hash_of(weights) != plan.checkpoint:
             raise SettingsError("the weights here are other ones than those of the run; install the same screener on every machine")
+        if (model := _model_of(weights, plan.scan_settings)) is not None:
+            raise SettingsError(f"{model}: the machine that planned the run has no such model and would judge otherwise; move it away here")
         return None
     path = folder / f"{plan.checkpoint[:16]}{WEIGHTS}"
     _fetch(store, plan.checkpoint, WEIGHTS, path)
@@ -172,14 +176,16 @@ def _weights_of(wanted: Wanted) -> Path:
     return wanted.checkpoint or default_checkpoint_path()
 
 
-def _model_of(wanted: Wanted) -> Path | None:
+def _model_of(weights: Path, settings: ScanSettings) -> Path | None:
     """The 8-bit model beside the weights, if the settings may use it."""
-    beside = _weights_of(wanted)
-    beside = beside.with_name(beside.stem + BESIDE)
-    return beside if wanted.settings.engine in ("auto", "onnxruntime") and beside.is_file() else None
+    beside = weights.with_name(weights.stem + BESIDE)
+    return beside if settings.engine in ("auto", "onnxruntime") and beside.is_file() else None
 
 
-def _hash_of(path: Path) -> str:
+def _hash_of(path: Path | None) -> str:
+    """SHA-256 of a file, empty for None."""
+    if path is None:
+        return ""
     found = sha256_of(path)
     if found is None:
         raise OutputError(f"{path}: the weights cannot be read")

@@ -45,8 +45,8 @@ class EndToEndSettings:
         fake, likewise; 1 is full. video: share of the pairs that are coded by a video codec instead of a picture codec. tone: share of the
         pictures that are softened or sharpened as a whole. same_route: share of the pairs whose two pictures are degraded in the same way.
         level: share of the pairs in which the sharper picture is first softened to the fine detail of the other. shown_px: smallest and
-        largest side, in pixels, at which a crop is displayed before it is brought to input_size. moments: number of pairs taken from one
-        clip; more are cheaper, but more alike.
+        largest side, in pixels, at which a crop is displayed before it is brought to input_size; larger than 1.8 times that it never is.
+        moments: number of pairs taken from one clip; more are cheaper, but more alike.
     seed: of the pictures drawn and of new weights. device: where to train.
     """
 

@@ -245,6 +245,22 @@ def test_the_8_bit_model_beside_the_weights_travels_with_them(tmp_path: Path, cl
         fetch_checkpoint(run.store, run.plan, tmp_path / "elsewhere")
 
 
+def test_a_machine_with_a_model_of_its_own_beside_the_default_weights_is_refused(
+    tmp_path: Path, clips: Path, tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would score with that model, and the others without."""
+    from screener.cluster.plans import fetch_checkpoint
+
+    weights = tmp_path / "default.safetensors"
+    weights.write_bytes(tiny_checkpoint.read_bytes())
+    monkeypatch.setattr("screener.cluster.plans.default_checkpoint_path", lambda: weights)
+    run = planned(str(tmp_path / "out"), wanted(str(clips)), None, lambda name: None)
+    assert fetch_checkpoint(run.store, run.plan, tmp_path) is None
+    weights.with_name("default.int8.onnx").write_bytes(b"a model")
+    with pytest.raises(SettingsError, match=r"default\.int8\.onnx: the machine that planned"):
+        fetch_checkpoint(run.store, run.plan, tmp_path)
+
+
 def test_two_who_plan_at_once_get_one_run() -> None:
     store = Store(MemoryStore(), "memory:///out")
     asked = wanted("s3://b/in")
