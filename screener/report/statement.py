@@ -11,7 +11,7 @@ from typing import Any
 
 from screener.records import TrackVerdict, Verdict
 from screener.report.measured import Band, Kind, Measured, measured_for
-from screener.report.wording import counted, is_unreadable, listed, moment, numbered, score, spelt_out, visible, when_in_words
+from screener.report.wording import counted, is_unreadable, listed, moment, numbered, score, spelt_out, visible, was_watched, when_in_words
 from screener.verdict.proportion import wilson_interval
 
 MOST_NAMED = 12
@@ -75,7 +75,11 @@ def _method(verdict: Verdict) -> str:
         f"A person\u2019s scores are pooled{f' ({visible(pooling)})' if pooling else ''} and held against the threshold of "
         f"{score(verdict.threshold)}. No person took part, and nothing that the file says of itself.",
     ]
-    if verdict.sha256 is not None:
+    if was_watched(verdict):
+        sentences.append(
+            "It was watched in real time: the speed of the machine chose the frames looked at, so another watch may look at others."
+        )
+    elif verdict.sha256 is not None:
         sentences.append(
             "The same file, weights, version and settings give the same result; with the JSON of this scan, "
             "\u201cscreener report verify --rerun\u201d repeats it."

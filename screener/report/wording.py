@@ -91,8 +91,10 @@ def label(verdict: Verdict) -> str:
 
 
 def coverage_in_words(verdict: Verdict) -> str:
-    """How much of an input was read, in words. A file of which only single frames were decoded was not read whole."""
-    if verdict.coverage != "complete" or verdict.sha256 is None or is_sparse(verdict):
+    """How much of an input was read, in words. A file of which only single frames were decoded, or that was played in real time, may hold
+    frames that nobody looked at.
+    """
+    if verdict.coverage != "complete" or verdict.sha256 is None or is_sparse(verdict) or was_watched(verdict):
         return _COVERAGE_WORDS[verdict.coverage]
     return "whole picture read" if verdict.video.is_still else "whole file read"
 
@@ -105,6 +107,11 @@ def score_beside(p_fake: float, borders: Iterable[float]) -> str:
         if all(text != f"{border:.{places}f}" for border in borders if border != p_fake):
             break
     return text if len(text) > len(plain) else plain
+
+
+def was_watched(verdict: Verdict) -> bool:
+    """True if the input was played in real time, so that the speed of the machine decided which frames were looked at."""
+    return verdict.video.reader == "live"
 
 
 def is_sparse(verdict: Verdict) -> bool:

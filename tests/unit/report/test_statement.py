@@ -19,6 +19,7 @@ from screener.report.html import page_html
 from screener.report.measured import measured_for
 from screener.report.statement import statement_of
 from screener.report.stress import stress_lines
+from screener.report.wording import coverage_in_words
 
 CARD = (Path(__file__).parents[3] / "weights" / "MODEL_CARD.md").read_text(encoding="utf-8")
 KNOWN = json.loads(resources.files("screener.report").joinpath("measured.json").read_text(encoding="utf-8"))
@@ -123,6 +124,17 @@ def test_the_parts_stand_in_their_order(verdict: Verdict) -> None:
     titles = ("Statement", "1. Request and item", "2. Method", "3. Findings", "4. Limitations", "5. Conclusion")
     places = [text.index(title) for title in titles]
     assert places == sorted(places)
+
+
+def test_a_watch_of_a_file_is_not_said_to_repeat(verdicts: dict[str, Verdict]) -> None:
+    """The speed of the machine chose the frames, and there is no JSON that `report verify --rerun` could judge again."""
+    scanned = verdicts["genuine"]
+    watched = replace(scanned, video=replace(scanned.video, reader="live"))
+    assert "report verify --rerun" in words(page_html(scanned))
+    assert coverage_in_words(scanned) == "whole file read"
+    text = words(page_html(watched))
+    assert "watched in real time" in text and "--rerun" not in text
+    assert coverage_in_words(watched) == "complete"
 
 
 def test_the_file_is_named_with_size_hash_and_time(verdicts: dict[str, Verdict]) -> None:
