@@ -141,6 +141,10 @@ def train(
     level: Annotated[
         float | None, typer.Option("--level", help="End to end: share of pairs whose pictures first get the same fine detail (0.75).")
     ] = None,
+    other_real: Annotated[
+        float | None,
+        typer.Option("--other-real", help="End to end: share of matched pairs whose real picture is another one of the same group (0)."),
+    ] = None,
     shown_px: Annotated[
         tuple[float, float] | None,
         typer.Option("--shown-px", help="End to end: smallest and largest side at which crops are displayed (84 288)."),
@@ -178,7 +182,7 @@ def train(
             "teacher": teacher, "copy_weight": copy_weight, "copy_quality": copy_quality,
             "shares": _numbers("--share", share), "decoders": _numbers("--decoder", decoder, 0.0), "autoencoder": autoencoder,
             "hardness": hardness, "strength": strength, "video": video, "tone": tone, "same_route": same_route, "level": level,
-            "shown_px": shown_px, "moments": moments,
+            "other_real": other_real, "shown_px": shown_px, "moments": moments,
         }  # fmt: skip
         if checkpoint and backbone:
             raise SettingsError("choose one of --checkpoint and --backbone, not both")

@@ -145,6 +145,7 @@ def stages_of(settings: EndToEndSettings) -> list[Stage]:
                 tone=settings.tone,
                 same_route=settings.same_route,
                 level=settings.level,
+                other_real=settings.other_real,
                 shown_px=settings.shown_px,
                 crop_margin=settings.crop_margin,
                 ranking=settings.ranking,

@@ -40,7 +40,8 @@ class LabelledFace:
 
     source: the file, read each time it is needed, or the picture itself, (H, W, 3) RGB uint8. size_hw: of the picture.
     box_xyxy: (4,) float32. landmarks_xy: (5, 2) float32, pixels of the picture.
-    group: an original and the fakes made from it are one group and are never split. method: how a fake was made.
+    group: an original and the fakes made from it are one group and are never split. method: how a fake was made. sources: names of the
+    originals it was made from, if the data set says.
     """
 
     set_name: str
@@ -52,6 +53,7 @@ class LabelledFace:
     landmarks_xy: NDArray[np.float32]
     group: str = ""
     method: str = ""
+    sources: tuple[str, ...] = ()
 
     @property
     def picture_rgb(self) -> NDArray[np.uint8]:
@@ -93,7 +95,7 @@ def read_item_faces(items: Sequence[LabelledItem], detector: FaceDetector, cache
     return [
         LabelledFace(
             _set_of(item), LABEL_NAMES[item.label], item.name, item.path, (int(row[14]), int(row[15])),
-            row[:4], row[4:14].reshape(5, 2), item.group, item.method,
+            row[:4], row[4:14].reshape(5, 2), item.group, item.method, item.sources,
         )
         for item, row in zip(items, rows, strict=True)
         if np.isfinite(row).all()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import cv2
 import numpy as np
@@ -77,8 +77,10 @@ class Recipe:
     hardness: of the degradation, 0 to 1. strength: of the mismatch in blended fakes; 1 is strong, lower is fainter.
     moments: pairs taken from one clip. video, tone: shares of the pairs that are coded by a video codec, and of the pictures that are
     softened or sharpened as a whole. same_route: share of the pairs that are degraded alike. level: share of the pairs that get the same
-    fine detail before that, see `levelling`. shown_px: range of the side at which a crop is displayed, log-uniform; what is below
-    `input_size` is enlarged to it, and so softer than most faces in videos.
+    fine detail before that, see `levelling`. other_real: share of the matched pairs whose real picture is another one of the same group,
+    such as another frame of the video, where there is one: what distinguishes two frames then distinguishes nothing. shown_px: range of
+    the side at which a crop is displayed, log-uniform; what is below `input_size` is enlarged to it, and so softer than most faces in
+    videos.
     """
 
     input_size: int
@@ -90,6 +92,7 @@ class Recipe:
     tone: float = 0.35
     same_route: float = 0.5
     level: float = 0.75
+    other_real: float = 0.0
     shown_px: tuple[float, float] = SHOWN_PX
 
 
@@ -106,13 +109,15 @@ class Made:
 class Pools:
     """The faces that pairs are drawn from.
 
-    reals: with their cumulative weights. matched: a real and a fake made from it. decoded: a real and the same through a decoder.
+    reals: with their cumulative weights. matched: a real and a fake made from it. others: name of a real of these -> the other reals of its
+    group. decoded: a real and the same through a decoder.
     unmatched: reals and fakes of one set; across sets the network would learn to tell the sets apart.
     """
 
     reals: list[LabelledFace]
     weights: NDArray[np.float64] = field(init=False)
     matched: list[tuple[LabelledFace, LabelledFace]]
+    others: dict[str, list[LabelledFace]]
     decoded: list[tuple[LabelledFace, LabelledFace]]
     decoded_weights: NDArray[np.float64] = field(init=False)
     unmatched: list[tuple[list[LabelledFace], list[LabelledFace]]]
@@ -167,9 +172,15 @@ def _matched(pools: Pools, rng: Rng, recipe: Recipe, framing: Framing, shown_px:
     real, fake = (framed(face, framing, recipe.crop_margin, shown_px * MADE_ABOVE_SHOWN) for face in pair)
     where = different(real.crop_rgb, fake.crop_rgb)
     if rng.random() < WHOLE_SHARE:
-        return Made(real.crop_rgb, fake.crop_rgb, where)
-    mixed, mask = blend_part(real, fake.crop_rgb, rng, recipe.strength)
-    return Made(real.crop_rgb, mixed, mask * where)
+        made = Made(real.crop_rgb, fake.crop_rgb, where)
+    else:
+        mixed, mask = blend_part(real, fake.crop_rgb, rng, recipe.strength)
+        made = Made(real.crop_rgb, mixed, mask * where)
+    others = pools.others.get(pair[0].name, []) if recipe.other_real else []
+    if others and rng.random() < recipe.other_real:
+        other = others[rng.integers(len(others))]
+        return replace(made, real=framed(other, framing, recipe.crop_margin, shown_px * MADE_ABOVE_SHOWN).crop_rgb)
+    return made
 
 
 def _decoded(pools: Pools, rng: Rng, recipe: Recipe, framing: Framing, shown_px: float) -> Made:
@@ -277,10 +288,12 @@ def _pools(faces: Sequence[LabelledFace]) -> Pools:
     reals = [face for face in faces if face.label == "real"]
     if not reals:
         raise DatasetError(f"training needs real faces to make fakes of; there are none among {len(faces)} faces")
-    originals: dict[tuple[str, str], LabelledFace] = {(f.set_name, f.group): f for f in reals if f.group}
+    groups: dict[tuple[str, str], list[LabelledFace]] = {}
+    for real in (face for face in reals if face.group):
+        groups.setdefault((real.set_name, real.group), []).append(real)
     matched, unmatched = [], []
     for fake in (face for face in faces if face.label == "fake"):
-        original = originals.get((fake.set_name, fake.group))
+        original = _original_of(fake, groups.get((fake.set_name, fake.group), []))
         # A fake made from another framing cannot be laid over its original.
         if original is not None and original.size_hw == fake.size_hw:
             matched.append((original, replace(fake, box_xyxy=original.box_xyxy, landmarks_xy=original.landmarks_xy)))
@@ -288,4 +301,15 @@ def _pools(faces: Sequence[LabelledFace]) -> Pools:
             unmatched.append(fake)
     sets = sorted({face.set_name for face in unmatched} & {face.set_name for face in reals})
     of_set = [([f for f in reals if f.set_name == s], [f for f in unmatched if f.set_name == s]) for s in sets]
-    return Pools(reals, matched, [], of_set)
+    others = {real.name: [other for other in group if other is not real] for group in groups.values() if len(group) > 1 for real in group}
+    return Pools(reals, matched, others, [], of_set)
+
+
+def _original_of(fake: LabelledFace, reals: Sequence[LabelledFace]) -> LabelledFace | None:
+    """The picture that a fake was made from, among the reals of its group: the only one, or the one that it names or is named like."""
+    if len(reals) < 2:
+        return reals[0] if reals else None
+    for wanted in ({*fake.sources}, {PurePath(fake.name).stem}):
+        if len(found := [real for real in reals if wanted & {real.name, PurePath(real.name).stem}]) == 1:
+            return found[0]
+    return None

@@ -55,7 +55,7 @@ class RunFolder:
             if before != plain:
                 raise SettingsError(
                     f"{self.path}: holds an unfinished run with another {', '.join(_differing(before, plain))}; "
-                    f"repeat that command to finish it, or remove the folder to start anew"
+                    f"{_way_on(before, plain)}, or remove the folder to start anew"
                 )
             self._require_same(files or {})
             remove_leftovers(self.path)
@@ -146,3 +146,11 @@ def _differing(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = 
             short = max(len(str(old)), len(str(new))) <= 24
             names.append(f"{prefix}{name} ({old} then, {new} now)" if short else f"{prefix}{name}")
     return names
+
+
+def _way_on(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """What finishes the run in the folder; a version that knows other settings would train it on differently."""
+    added = before.get("settings", {}).keys() ^ now.get("settings", {}).keys()
+    if not added:
+        return "repeat that command to finish it"
+    return f"another version of screener began it, without the same settings ({', '.join(sorted(added))}); finish it with that version"

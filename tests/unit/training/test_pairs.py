@@ -135,6 +135,48 @@ def test_a_fake_in_another_framing_is_not_laid_over_its_original() -> None:
     assert "unmatched" in maker.sources and "matched" not in maker.sources
 
 
+def frames_of_one_video() -> list[LabelledFace]:
+    """Two frames of a video, in grey levels of 10 and 20, and a swap of each, 100 brighter."""
+    return [
+        replace(painted(label, colour, "a", "video", seed), name=f"a/{label}/{frame}.png")
+        for label, brighter in (("real", 0), ("fake", 100))
+        for seed, (frame, colour) in enumerate((("frame-1", 10 + brighter), ("frame-2", 20 + brighter)))
+    ]
+
+
+def test_each_swap_lies_over_the_frame_it_is_named_like(undegraded: None) -> None:
+    maker = PairMaker(frames_of_one_video())
+    assert "unmatched" not in maker.sources
+    drawn = [draw(maker, "matched", seed) for seed in range(20)]
+    seen = {(round(int(s.real[0, 0, 0]), -1), round(int(s.fake[32, 32, 0]), -1)) for s in drawn if s.where.mean() > 0.99}
+    assert seen == {(10, 110), (20, 120)}
+
+
+def test_a_swap_may_name_its_original_instead_and_is_unmatched_if_nothing_tells_which_it_is(undegraded: None) -> None:
+    one, two, swap, _ = frames_of_one_video()
+    named = replace(swap, name="a/fake/other.png", sources=("frame-2",))
+    sample = draw(PairMaker([one, two, named]), "matched", recipe=replace(RECIPE, strength=0.0))
+    assert int(sample.real[0, 0, 0]) == 20
+    maker = PairMaker([one, two, replace(named, sources=())])
+    assert "unmatched" in maker.sources and "matched" not in maker.sources
+
+
+@pytest.mark.parametrize("share", [0.0, 0.4, 1.0])
+def test_the_real_of_a_matched_pair_may_be_another_frame_and_the_fake_stays_the_same(undegraded: None, share: float) -> None:
+    maker = PairMaker(frames_of_one_video())
+    drawn = [(draw(maker, "matched", seed), draw(maker, "matched", seed, replace(RECIPE, other_real=share))) for seed in range(100)]
+    assert all(np.array_equal(before.fake, after.fake) and np.array_equal(before.where, after.where) for before, after in drawn)
+    moved = [abs(int(before.real[0, 0, 0]) - int(after.real[0, 0, 0])) for before, after in drawn]
+    assert set(moved) <= {0, 10}
+    assert np.mean(np.array(moved) > 0) == pytest.approx(share, abs=0.15)
+
+
+def test_the_only_real_of_its_group_stays_the_real_of_its_pair(undegraded: None) -> None:
+    real, _, swap, _ = frames_of_one_video()
+    sample = draw(PairMaker([real, swap, *REALS]), "matched", recipe=replace(RECIPE, other_real=1.0))
+    assert int(sample.real[0, 0, 0]) == 10
+
+
 def test_unmatched_fakes_have_an_unknown_map_and_reals_of_their_own_set(undegraded: None) -> None:
     faces = [painted("real", 10), painted("fake", 200), painted("real", 20, "b")]
     rng, maker = np.random.default_rng(3), PairMaker(faces, shares={"unmatched": 0.25, "self_blended": 0.75})

@@ -54,6 +54,15 @@ def test_a_run_at_work_keeps_others_out(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_a_run_of_a_version_with_other_settings_says_so(tmp_path: Path) -> None:
+    """The same command repeated could not finish it."""
+    folder = RunFolder(tmp_path / "head.safetensors")
+    folder.open(IDENTITY)
+    newer = {"settings": {"epochs": 3, "seed": 0, "warmth": 0.5}, "data": IDENTITY["data"]}
+    with pytest.raises(SettingsError, match=r"another version of screener began it, without the same settings \(warmth\); finish it with"):
+        folder.open(newer)
+
+
 def test_the_same_run_is_taken_up_and_another_refused(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "head.safetensors")
     folder.open(IDENTITY)
