@@ -95,6 +95,11 @@ def _read_plain(field: str, kind: type, value: Any) -> Any:
     return value
 
 
+def printable(name: str) -> str:
+    """A file's or folder's name as text that a contract may contain: a space for each character that cannot be printed."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in name).split()) or "unnamed"
+
+
 def _read_number(field: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         refuse(field, "a number", value)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from screener.video.inputs.media import PICTURE_SUFFIXES
+
 LABELS = {"real": 0, "fake": 1}
 """The labels by name: fake is 1, everywhere."""
 
@@ -39,3 +41,10 @@ class LabelledItem:
     identities: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     compression: str = ""
+
+    @property
+    def unit(self) -> str:
+        """What counts as one where evidence is counted: a video by itself, but the still pictures of a group together, which may be frames
+        of one video.
+        """
+        return f"group {self.group}" if self.path.suffix.lower() in PICTURE_SUFFIXES else f"file {self.name}"

@@ -10,7 +10,7 @@ from scipy.optimize import minimize
 
 from screener.checkpoint import Calibration, OperatingPoint
 from screener.errors import DatasetError
-from screener.evaluation.metrics import threshold_at
+from screener.evaluation.metrics import RATE_SLACK, threshold_at
 from screener.verdict.judging import POOLING
 
 Floats = NDArray[np.float64]
@@ -58,21 +58,29 @@ def fit_calibration(logits: Sequence[Floats], labels: Labels, pooling: str) -> C
     return Calibration(float(np.exp(best.x[0])), float(best.x[1]))
 
 
-def operating_point(labels: Labels, p_fake: Floats, fpr: float, missed: float) -> OperatingPoint:
+def operating_point(labels: Labels, p_fake: Floats, fpr: float, missed: float, units: Sequence[str] | None = None) -> OperatingPoint:
     """The threshold at `fpr`, and the score below which at most a share `missed` of the fakes lies.
 
-    Raises DatasetError if there are too few real videos for the rate, or if no threshold meets it.
+    units: (N,) what each sample counts as, see `LabelledItem.unit`; by itself if left out. Raises DatasetError if there are too few real
+    videos for the rate, or if no threshold meets it.
     """
     reals, fakes = p_fake[labels == 0], p_fake[labels == 1]
-    if len(reals) * fpr < LEAST_EXPECTED_FALSE_ALARMS:
-        needed = int(np.ceil(LEAST_EXPECTED_FALSE_ALARMS / fpr))
-        raise DatasetError(f"{len(reals)} real videos cannot promise a false-positive rate of {fpr:g}; at least {needed} are needed")
+    behind_reals, behind_fakes = (number_of_units(labels, label, units) for label in (0, 1))
+    if behind_reals * fpr < LEAST_EXPECTED_FALSE_ALARMS - RATE_SLACK:
+        needed = int(np.ceil(LEAST_EXPECTED_FALSE_ALARMS / fpr - RATE_SLACK))
+        raise DatasetError(f"{behind_reals} real videos cannot promise a false-positive rate of {fpr:g}; at least {needed} are needed")
     threshold = max(threshold_at(reals, fpr), 1e-6)
     if threshold > 1:
         raise DatasetError(f"more than {fpr:g} of the {len(reals)} real videos score 1, so no threshold keeps to that false-positive rate")
     threshold = _between(reals, threshold)
     genuine_below = _between(fakes, float(np.sort(fakes)[int(np.floor(missed * len(fakes)))])) if len(fakes) else threshold
-    return OperatingPoint(fpr, threshold, min(threshold, genuine_below), len(reals), len(fakes))
+    return OperatingPoint(fpr, threshold, min(threshold, genuine_below), behind_reals, behind_fakes)
+
+
+def number_of_units(labels: Labels, label: int, units: Sequence[str] | None = None) -> int:
+    """How many independent ones are behind the samples of a label; units as in `operating_point`."""
+    chosen = np.flatnonzero(labels == label)
+    return len(chosen) if units is None else len({units[place] for place in chosen.tolist()})
 
 
 def _between(scores: Floats, bound: float) -> float:

@@ -122,7 +122,7 @@ def comparison_of(items: Sequence[LabelledItem], a: Side, b: Side, data_name: st
 
 def _differences(kind: str, name: str, sample: Sample, sides: list[dict[str, Ingredients]]) -> list[Difference]:
     """The difference of each figure. sample: the videos, whose labels both sides share."""
-    counts = draws(strata_of(sample.labels, np.arange(len(sample.labels))), RESAMPLES, SEED)
+    counts = draws(strata_of(sample.labels, sample.units), RESAMPLES, SEED)
     reals, fakes = (int((sample.labels == label).sum()) for label in (0, 1))
     names = [figure for figure in FIGURE_NAMES if figure in sides[0]]
     return [Difference(kind, name, figure, reals, fakes, *_paired(figure, sides[0][figure], sides[1][figure], counts)) for figure in names]

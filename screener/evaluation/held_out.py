@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from screener.checkpoint import Rates
 from screener.errors import DatasetError
 from screener.evaluation import metrics
-from screener.evaluation.calibration import MISSED_SHARE, fit_calibration, operating_point, pooled_p_fake
+from screener.evaluation.calibration import MISSED_SHARE, fit_calibration, number_of_units, operating_point, pooled_p_fake
+from screener.evaluation.resampling import numbered
 from screener.evaluation.videos import VideoScore, halves_by_group, labels_of
 
 DIVISIONS = 20
@@ -83,8 +84,9 @@ def _one_division(scored: Sequence[VideoScore], half: np.ndarray[Any, np.dtype[n
     calibration = fit_calibration([x for x, chosen in zip(logits, half, strict=True) if chosen], labels[half], pooling)
     p_fake = pooled_p_fake(logits, calibration, pooling)
     # Half of the videos support a rate only half as fine; what matters here is the share.
-    rate = max(fpr, 1.0 / int((labels[half] == 0).sum()))
-    threshold = operating_point(labels[half], p_fake[half], rate, MISSED_SHARE).threshold
+    fitted_to = [score.video.unit for score, chosen in zip(scored, half, strict=True) if chosen]
+    rate = max(fpr, 1.0 / number_of_units(labels[half], 0, fitted_to))
+    threshold = operating_point(labels[half], p_fake[half], rate, MISSED_SHARE, fitted_to).threshold
     tested, tested_labels = p_fake[~half], labels[~half]
     return {
         "ece": metrics.expected_calibration_error(tested_labels, tested),
@@ -98,28 +100,34 @@ def _one_division(scored: Sequence[VideoScore], half: np.ndarray[Any, np.dtype[n
 def cross_rates(scored: Sequence[VideoScore], pooling: str, fprs: Sequence[float], folds: int = FOLDS) -> tuple[Rates, ...]:
     """One for each false-positive rate: each fold of the groups is judged with what was fitted to all the others.
 
-    If the other folds do not support a rate, the finest that they support is used. Empty if a fold leaves no real or no fake video to fit
-    to.
+    If the other folds do not support a rate, the finest that they support is used. Pictures that count as one together (see
+    `LabelledItem.unit`) do so with the share of them that is called fake. Empty if a fold leaves no real or no fake video to fit to.
     """
     labels, logits = labels_of(scored), [score.logits for score in scored]
-    groups = np.array([score.video.group for score in scored])
+    groups, units = (np.array(names) for names in ([s.video.group for s in scored], [s.video.unit for s in scored]))
     names = np.random.default_rng(0).permutation(np.unique(groups))
     flagged = np.zeros((len(fprs), len(scored)), np.bool_)
     for names_of_fold in np.array_split(names, min(folds, len(names))):
         tested = np.isin(groups, names_of_fold)
-        reals = int((labels[~tested] == 0).sum())
+        reals = number_of_units(labels[~tested], 0, units[~tested].tolist())
         if not reals or not labels[~tested].any():
             return ()
         calibration = fit_calibration([x for x, left in zip(logits, tested, strict=True) if not left], labels[~tested], pooling)
         p_fake = pooled_p_fake(logits, calibration, pooling)
         for place, fpr in enumerate(fprs):
-            point = operating_point(labels[~tested], p_fake[~tested], max(fpr, 1 / reals), MISSED_SHARE)
+            point = operating_point(labels[~tested], p_fake[~tested], max(fpr, 1 / reals), MISSED_SHARE, units[~tested].tolist())
             flagged[place] |= tested & (p_fake >= point.threshold)
-    real, fake = labels == 0, labels == 1
     return tuple(
-        Rates(fpr, int(real.sum()), int((row & real).sum()), int(fake.sum()), int((row & fake).sum()))
+        Rates(fpr, *(count for label in (0, 1) for count in _counted(row[labels == label], units[labels == label])))
         for fpr, row in zip(fprs, flagged, strict=True)
     )
+
+
+def _counted(flags: NDArray[np.bool_], units: NDArray[np.str_]) -> tuple[int, int]:
+    """Number of units, and how many of them are flagged: the sum of the flagged shares, rounded."""
+    places = numbered(units.tolist())
+    sizes = np.bincount(places)
+    return len(sizes), round(float((np.bincount(places, flags, len(sizes)) / sizes).sum()))
 
 
 def ece_by_luck(p_fake: NDArray[np.float64], draws: int = 500, seed: int = 0) -> float:

@@ -49,6 +49,11 @@ class Sample:
         frames = tuple(np.array([calibrated(x, calibration.temperature, calibration.bias) for x in score.logits]) for score in scores)
         return cls(tuple(scores), labels_of(scores), p_fake, frames)
 
+    @property
+    def units(self) -> Places:
+        """(N,) number of what each video counts as: itself, or the pictures of its group."""
+        return numbered(score.video.unit for score in self.scores)
+
     def where(self, mask: NDArray[np.bool_]) -> Sample:
         """The videos for which `mask` (N,) is true."""
         places = np.flatnonzero(mask).tolist()
@@ -61,14 +66,14 @@ class Sample:
         return self.where(~np.isnan(self.p_fake))
 
     def flat_frames(self) -> tuple[Labels, Floats, Places]:
-        """Labels, p_fake and index of the video for every frame, (F,) each."""
+        """Labels, p_fake and unit of the video for every frame, (F,) each."""
         place = np.repeat(np.arange(len(self.frames)), [len(frames) for frames in self.frames])
-        return self.labels[place], np.concatenate([*self.frames, np.zeros(0)]), place
+        return self.labels[place], np.concatenate([*self.frames, np.zeros(0)]), self.units[place]
 
 
 @dataclass(frozen=True, eq=False)
 class Ingredients:
-    """The inputs of a figure. labels, values: (N,). units: (N,) index in the sample of the video that each belongs to."""
+    """The inputs of a figure. labels, values: (N,). units: (N,) number of what each counts as, see `Sample.units`."""
 
     metric: Metric
     labels: Labels
@@ -98,14 +103,14 @@ VIDEO_METRICS: dict[str, Callable[[float], Metric]] = {
 
 def scored_figures(scored: Sample, threshold: float) -> dict[str, Ingredients]:
     """The figures that are based on scores, by name. scored: videos that all have a score."""
-    units = np.arange(len(scored.labels))
+    units = scored.units
     found = {name: Ingredients(metric(threshold), scored.labels, scored.p_fake, units) for name, metric in VIDEO_METRICS.items()}
     return {**found, "frame_auc": Ingredients(metrics.roc_auc, *scored.flat_frames())}
 
 
 def completeness_figures(sample: Sample) -> dict[str, Ingredients]:
     """Coverage, how often a decision was reached, and how often it was right, by name; over all videos, scored or not."""
-    labels, units = sample.labels, np.arange(len(sample.labels))
+    labels, units = sample.labels, sample.units
     is_scored = (~np.isnan(sample.p_fake)).astype(np.float64)
     decided = np.array([score.outcome != "undecided" for score in sample.scores], np.bool_)
     right = np.array([score.outcome == ("fake" if score.video.label else "genuine") for score in sample.scores], np.float64)
@@ -135,7 +140,7 @@ def measure(kind: str, name: str, sample: Sample, threshold: float) -> Slice:
     scored = sample.scored()
     figures: dict[str, Figure] = {}
     for group, ingredients in ((scored, scored_figures(scored, threshold)), (sample, completeness_figures(sample))):
-        counts = draws(strata_of(group.labels, np.arange(len(group.labels))), RESAMPLES, SEED)
+        counts = draws(strata_of(group.labels, group.units), RESAMPLES, SEED)
         figures |= {figure: _with_interval(figure, each, counts) for figure, each in ingredients.items()}
     reals, fakes = (sample.where(sample.labels == label) for label in (0, 1))
     return Slice(
@@ -175,9 +180,10 @@ def _with_interval(name: str, given: Ingredients, counts: Counts) -> Figure:
     if not enough:
         return replace(figure, note="; ".join(filter(None, [figure.note, "no interval from a single video"])))
     if name in SHARES:
-        videos = int(np.isin(given.labels, SHARES[name]).sum())
+        counting = np.isin(given.labels, SHARES[name])
+        videos, units = int(counting.sum()), len(np.unique(given.units[counting]))
         counted = f"{round(figure.value * videos)} of {videos}"
-        return replace(figure, interval=wilson_interval(figure.value, videos, INTERVAL_SHARE), note=figure.note or counted)
+        return replace(figure, interval=wilson_interval(figure.value, units, INTERVAL_SHARE), note=figure.note or counted)
     return replace(figure, interval=metrics.central_range(given.resampled(counts), INTERVAL_SHARE))
 
 

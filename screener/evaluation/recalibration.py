@@ -140,7 +140,8 @@ def recalibrate(scores: Sequence[VideoScore], before: Calibration, pooling: str,
     scored = [score for score in taken if score.is_scored]
     labels, logits = labels_of(scored), [score.logits for score in scored]
     calibration = fit_calibration(logits, labels, pooling)
-    points, refused = _points(labels, pooled_p_fake(logits, calibration, pooling), settings)
+    units = [score.video.unit for score in scored]
+    points, refused = _points(labels, pooled_p_fake(logits, calibration, pooling), units, settings)
     return Recalibration(
         calibration=calibration,
         operating_points=points,
@@ -158,14 +159,14 @@ def recalibrate(scores: Sequence[VideoScore], before: Calibration, pooling: str,
 
 
 def _points(
-    labels: NDArray[np.int64], p_fake: NDArray[np.float64], settings: CalibrateSettings
+    labels: NDArray[np.int64], p_fake: NDArray[np.float64], units: Sequence[str], settings: CalibrateSettings
 ) -> tuple[tuple[OperatingPoint, ...], dict[float, str]]:
     """The points that the videos support, and why the others are refused."""
     points: list[OperatingPoint] = []
     refused: dict[float, str] = {}
     for fpr in settings.fprs:
         try:
-            points.append(operating_point(labels, p_fake, fpr, settings.missed))
+            points.append(operating_point(labels, p_fake, fpr, settings.missed, units))
         except DatasetError as error:
             refused[fpr] = str(error)
     if not points:

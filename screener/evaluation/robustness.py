@@ -21,7 +21,7 @@ from screener.evaluation.figures import SCHEMA_VERSION, Figure, to_plain
 from screener.evaluation.measurement import RESAMPLES, SEED, Sample
 from screener.evaluation.metrics import Floats, Labels, Metric
 from screener.evaluation.perturbed_screener import PerturbedScreener
-from screener.evaluation.resampling import draws, strata_of
+from screener.evaluation.resampling import Places, draws, numbered, strata_of
 from screener.evaluation.results import Origin, Row
 from screener.evaluation.run import Guard, judge
 from screener.evaluation.same_files import each_once
@@ -146,7 +146,7 @@ def _sample(items: Sequence[LabelledItem], results: Clean) -> Sample:
 
 
 def _condition(kind: str, strength: int, parameter: str, sample: Sample, base: Sample) -> Condition:
-    labels, scored = sample.labels, ~np.isnan(sample.p_fake)
+    labels, units, scored = sample.labels, sample.units, ~np.isnan(sample.p_fake)
     called = np.array([score.outcome == "fake" for score in sample.scores], np.float64)
     return Condition(
         kind=kind,
@@ -156,33 +156,33 @@ def _condition(kind: str, strength: int, parameter: str, sample: Sample, base: S
         fakes=int((labels == 1).sum()),
         reals_scored=int((labels[scored] == 0).sum()),
         fakes_scored=int((labels[scored] == 1).sum()),
-        auc=_figure(metrics.roc_auc, labels[scored], sample.p_fake[scored]),
+        auc=_figure(metrics.roc_auc, labels[scored], sample.p_fake[scored], units[scored]),
         change=_change(sample, base) if kind else Figure(None, note="this is what the others are held against"),
-        caught=_figure(metrics.mean, labels[labels == 1], called[labels == 1], (1,)),
-        flagged=_figure(metrics.mean, labels[labels == 0], called[labels == 0], (0,)),
-        coverage=_figure(metrics.mean, labels, scored.astype(np.float64), ()),
+        caught=_figure(metrics.mean, labels[labels == 1], called[labels == 1], units[labels == 1], (1,)),
+        flagged=_figure(metrics.mean, labels[labels == 0], called[labels == 0], units[labels == 0], (0,)),
+        coverage=_figure(metrics.mean, labels, scored.astype(np.float64), units, ()),
     )
 
 
-def _figure(metric: Metric, labels: Labels, values: Floats, needs: tuple[int, ...] = (0, 1)) -> Figure:
-    """A figure with its bootstrap interval by video. needs: labels without which it is undefined."""
+def _figure(metric: Metric, labels: Labels, values: Floats, units: Places, needs: tuple[int, ...] = (0, 1)) -> Figure:
+    """A figure with its bootstrap interval by unit, see `Sample.units`. needs: labels without which it is undefined."""
     missing = [name for label, name in enumerate(("real", "fake")) if label in needs and not (labels == label).any()]
     if missing or not len(labels):
         return Figure(None, note=f"no {' and no '.join(missing or ['item'])} could be judged")
     value = metric(labels, values)
-    if min([int((labels == label).sum()) for label in needs] or [len(labels)]) < 2:
+    if min([len(np.unique(units[labels == label])) for label in needs] or [len(np.unique(units))]) < 2:
         return Figure(value, note="no interval from a single item")
-    return Figure(value, metrics.bootstrap_interval(metric, labels, values, resamples=RESAMPLES, seed=SEED))
+    return Figure(value, metrics.bootstrap_interval(metric, labels, values, resamples=RESAMPLES, seed=SEED, groups=list(map(str, units))))
 
 
 def _change(sample: Sample, base: Sample) -> Figure:
     """AUC minus that of the unperturbed items, both over the items judged both times and resampled alike (see `checkpoint_comparison`)."""
     both = ~np.isnan(sample.p_fake) & ~np.isnan(base.p_fake)
-    labels, after, before = sample.labels[both], sample.p_fake[both], base.p_fake[both]
-    auc = _figure(metrics.roc_auc, labels, after)
+    labels, units, after, before = sample.labels[both], sample.units[both], sample.p_fake[both], base.p_fake[both]
+    auc = _figure(metrics.roc_auc, labels, after, units)
     if auc.value is None or auc.interval is None:
         return Figure(None, note=auc.note)
-    units = np.arange(len(labels))
+    units = numbered(map(str, units))
     counts = draws(strata_of(labels, units), RESAMPLES, SEED)
     moved = metrics.roc_auc.resampled(labels, after, units, counts) - metrics.roc_auc.resampled(labels, before, units, counts)
     return Figure(auc.value - metrics.roc_auc(labels, before), metrics.central_range(moved))

@@ -27,6 +27,7 @@ from screener.checkpoint import (
     attach_head,
     save_checkpoint,
 )
+from screener.checkpoint.json_fields import printable
 from screener.checkpoint.localisation import FIGURE
 from screener.checkpoint.storage import DEFAULT_STORAGE, exact_storage, from_stored, to_stored
 from screener.errors import DatasetError
@@ -35,7 +36,7 @@ from screener.model.preprocessing import Preprocessing
 from screener.model.reference import NO_REFERENCE
 from screener.runtime.versions import versions
 from screener.training.fold_parts import FoldParts, Part
-from screener.training.folds import FeatureFold, row_to_list
+from screener.training.folds import FeatureFold, FoldRow, row_to_list
 from screener.training.head_figures import groups_by_name
 from screener.training.head_state import HEAD, State
 from screener.training.starting_points import UNKNOWN_LICENCE
@@ -85,19 +86,26 @@ def calibrated(contract: Contract, validation: Part, logits: NDArray[np.float64]
 
     logits: (n,) of the rows. Rows with the same name, the frames of a video, are pooled by the contract's rule.
     """
-    groups = groups_by_name([row.name for row in validation.rows])
+    rows = validation.rows
+    groups = groups_by_name([row.name for row in rows])
     videos = [logits[group] for group in groups]
     labels = np.array([validation.labels[group[0]] for group in groups], np.int64)
     calibration = fit_calibration(videos, labels, contract.pooling)
     p_fake = pooled_p_fake(videos, calibration, contract.pooling)
-    return replace(contract, calibration=calibration, operating_points=_operating_points(labels, p_fake))
+    units = [_unit(rows[group[0]]) for group in groups]
+    return replace(contract, calibration=calibration, operating_points=_operating_points(labels, p_fake, units))
 
 
-def _operating_points(labels: NDArray[np.int64], p_fake: NDArray[np.float64]) -> tuple[OperatingPoint, ...]:
+def _unit(row: FoldRow) -> str:
+    """As `LabelledItem.unit`; rows of pictures have no time."""
+    return f"group {row.group or row.name}" if row.seconds is None else f"file {row.name}"
+
+
+def _operating_points(labels: NDArray[np.int64], p_fake: NDArray[np.float64], units: Sequence[str]) -> tuple[OperatingPoint, ...]:
     found = []
     for rate in FALSE_POSITIVE_RATES:
         try:
-            found.append(operating_point(labels, p_fake, rate, MISSED_SHARE))
+            found.append(operating_point(labels, p_fake, rate, MISSED_SHARE, units))
         except DatasetError:
             # Too few real rows for this rate: better no threshold than a meaningless one.
             continue
@@ -112,7 +120,7 @@ def contract_for(
     logits: (n,) of the validation rows, from the head as it will be stored. record: settings and figures of its training, for `figures`.
     """
     learnt = sum(row.augmentation == 0 for row in parts.train.rows)
-    data = DataSet(folds_name(fold), rows_sha256(fold), learnt, UNKNOWN_LICENCE)
+    data = DataSet(printable(folds_name(fold)), rows_sha256(fold), learnt, UNKNOWN_LICENCE)
     contract = replace(
         backbone.contract,
         name=name,

@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from screener.checkpoint import Checkpoint, require_checkpoint_name
+from screener.checkpoint.json_fields import printable
 from screener.errors import DatasetError, SettingsError
 from screener.model.network import Head
 from screener.runtime.files import make_folder
@@ -214,7 +215,7 @@ class _HeadRun:
         place = results.index(chosen)
         validation, test = spread([r.validation for r in results]), spread([r.test for r in results])
         record = _record(self._settings, self._backbone, results, chosen, validation, test)
-        contract = contract_for(self._backbone, self._output.stem, self._folds[place], self._parts[place], chosen.logits, record)
+        contract = contract_for(self._backbone, printable(self._output.stem), self._folds[place], self._parts[place], chosen.logits, record)
         history = [row for result in results for row in result.history]
         write_metrics(self._metrics, history)
         curves = draw_curves(self._output.with_name(f"{self._output.stem}.curves"), history)

@@ -12,6 +12,7 @@ import pytest
 from builders import TINY
 
 from screener.checkpoint import Calibration, Contract, DataSet, OperatingPoint
+from screener.checkpoint.json_fields import printable
 from screener.errors import CheckpointError
 from screener.model.reference import Reference
 
@@ -220,3 +221,9 @@ def test_operating_point_without_any(contract: Contract) -> None:
     bare = Contract.from_dict(contract.to_dict() | {"operating_points": []})
     with pytest.raises(CheckpointError, match="use a calibrated checkpoint"):
         bare.operating_point(0.05)
+
+
+@pytest.mark.parametrize(("name", "text"), [("own", "own"), ("a\u00a0b\u3000c", "a b c"), ("\u200d", "unnamed"), ("caf\udce9", "caf")])
+def test_any_files_name_can_be_said_in_a_contract(name: str, text: str) -> None:
+    assert printable(name) == text
+    assert printable(name).isprintable()

@@ -136,3 +136,19 @@ def test_without_fakes_the_line_is_one() -> None:
     point = operating_point(np.zeros(40, int), np.arange(40) / 40, 0.05, 0.1)
     assert point.genuine_below == point.threshold
     assert point.fake_videos == 0
+
+
+@pytest.mark.parametrize("reals", [49, 98, 103, 107])
+def test_one_in_all_of_them_is_supported_however_it_is_rounded(reals: int) -> None:
+    """1 / 98 times 98 is a little less than 1."""
+    scores, labels = np.linspace(0, 1, reals + 5), np.array([0] * reals + [1] * 5)
+    assert operating_point(labels, scores, 1 / reals, 0.1).real_videos == reals
+
+
+def test_pictures_of_one_video_promise_no_more_than_the_video() -> None:
+    labels = np.array([0] * 120 + [1] * 120)
+    scores, units = np.linspace(0, 1, 240), [f"video {place // 30}" for place in range(240)]
+    with pytest.raises(DatasetError, match=r"^4 real videos cannot promise a false-positive rate of 0\.05; at least 20 are needed$"):
+        operating_point(labels, scores, 0.05, 0.1, units)
+    point = operating_point(labels, scores, 0.25, 0.1, units)
+    assert (point.real_videos, point.fake_videos) == (4, 4)

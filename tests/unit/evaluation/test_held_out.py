@@ -90,3 +90,18 @@ def test_a_group_that_is_unlike_the_others_is_not_judged_by_a_threshold_of_its_o
 
 def test_one_class_gives_no_rates() -> None:
     assert cross_rates([one for one in videos(40, 1.0) if one.video.label == 0], "mean", [0.05]) == ()
+
+
+def test_rates_of_pictures_are_counted_by_the_video_they_are_from() -> None:
+    """Of 20 real videos with ten frames each, four look fake from end to end, and four in half of their frames: 4 + 4 / 2."""
+    scores = []
+    for video in range(40):
+        label, look = video % 2, video // 2
+        for frame in range(10):
+            is_high = look < 4 or (look < 8 and frame % 2)
+            one = item(f"{video}/{frame}.png", label, group=f"video {video}")
+            scores.append(video_score(one, row(one.path, [5.0 if label else 3.0 if is_high else -3.0 - look - frame / 100])))
+    (rates,) = cross_rates(scores, "mean", [0.35])
+    assert (rates.reals, rates.fakes, rates.fakes_found) == (20, 20, 20)
+    # The threshold lets 35 % of the frames be called fake: those and a few more.
+    assert 6 <= rates.reals_called_fake <= 8

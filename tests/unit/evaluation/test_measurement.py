@@ -138,3 +138,17 @@ def test_what_so_few_videos_cannot_show_is_said() -> None:
     assert single["coverage"].interval == pytest.approx((0.4385, 1.0), abs=1e-4), "3 of 3"
     quiet = slice_of([(0, [0.1], "genuine", "a"), (1, [0.2], "genuine", "c")]).figures["precision"]
     assert (quiet.value, quiet.note) == (None, "nothing lies at or above the threshold")
+
+
+def test_pictures_of_one_group_are_one_in_every_interval() -> None:
+    """Twenty frames of each of eight videos say no more about other videos than eight do."""
+    rng = np.random.default_rng(0)
+    looks = rng.normal(0, 1, 16) + np.repeat([0, 1], 8)
+    found = {}
+    for copies in (1, 20):
+        items = [item(f"{v}/{k}.png", v // 8, group=f"video {v}") for v in range(16) for k in range(copies)]
+        rows = [row(one.path, [float(looks[number // copies])]) for number, one in enumerate(items)]
+        found[copies] = measure("method", "some", Sample.of(scores_of(items, rows), Calibration(), "mean"), THRESHOLD).figures
+    for name in ("video_auc", "frame_auc", "brier", "accuracy", "decided"):
+        assert found[20][name].value == pytest.approx(found[1][name].value), name
+        assert found[20][name].interval == pytest.approx(found[1][name].interval), name

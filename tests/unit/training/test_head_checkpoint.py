@@ -75,6 +75,13 @@ def test_frames_of_one_video_count_once() -> None:
     assert [(point.fpr, point.real_videos, point.fake_videos) for point in contract.operating_points] == [(0.10, 10, 10)]
 
 
+def test_frames_that_are_pictures_of_one_group_count_once_as_well() -> None:
+    its = tuple(replace(row, group=f"video-{number // 4}", label=number // 4 % 2) for number, row in enumerate(rows(80)))
+    part = whole(its)
+    contract = calibrated(tiny_contract(), part, scores(part.labels))
+    assert [(point.fpr, point.real_videos, point.fake_videos) for point in contract.operating_points] == [(0.10, 10, 10)]
+
+
 @pytest.fixture(params=[*STORAGES, "unsaved"])
 def any_backbone(request: pytest.FixtureRequest, tmp_path: Path) -> Checkpoint:
     """A backbone that came in a storage, and one that never lay in a file."""
