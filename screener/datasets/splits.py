@@ -147,19 +147,31 @@ def _counts(component: NDArray[np.int64], labels: NDArray[np.int64], count: int)
 
 
 def _allocate(counts: NDArray[np.int64], shares: Sequence[float], seed: int) -> NDArray[np.int64]:
-    """(components, 2) counts -> (components,) part of each: largest first, each to the part that lacks its labels most."""
+    """(components, 2) counts -> (components,) part of each: largest first, each to the part that lacks its labels most.
+
+    What is larger than a part lacks goes where most is lacking, so that one large component does not fill a small part several times over;
+    but every part keeps a component of each label, if there are as many.
+    """
     totals = np.maximum(counts.sum(0), 1)
     # Integers, so that the remainder goes where it is nearest; and at least one for every part.
     wanted = np.maximum(np.round(np.asarray(shares)[:, None] * totals), 1)
-    lacking = wanted.copy()
+    lacking, empty = wanted.copy(), np.ones((len(wanted), len(LABELS)), np.bool_)
+    left = (counts > 0).sum(0)
     order = np.random.default_rng(seed).permutation(len(counts))
     order = order[np.argsort(-counts[order].sum(1), kind="stable")]
     parts = np.zeros(len(counts), np.int64)
     for number in order:
+        has = counts[number] > 0
         # A component without items goes where most is lacking.
-        need = (lacking / wanted) @ (counts[number] / totals + 1e-9)
-        parts[number] = int(need.argmax())
+        weights = counts[number] / totals + 1e-9
+        fits = (lacking >= counts[number])[:, has].all(1)
+        relative, absolute = (lacking / wanted) @ weights, lacking @ weights
+        need = np.where(fits, 1 + relative - relative.min(), absolute - absolute.max())
+        due = empty[:, has & (left <= empty.sum(0))].any(1)
+        parts[number] = int(np.where(due | ~due.any(), need, -np.inf).argmax())
         lacking[parts[number]] -= counts[number]
+        empty[parts[number], has] = False
+        left -= has
     return parts
 
 

@@ -123,6 +123,8 @@ class EndToEndSettings:
         _named_numbers("decoders", self.decoders, AUTOENCODER_PASSES + SWAP_DECODERS)
         if self.shares and not any(self.shares.values()):
             raise SettingsError("shares: expected one above 0")
+        for name in sorted(set(self.decoders) & set(SWAP_DECODERS)):
+            above_zero(f"decoders.{name}", self.decoders[name])
         passes = sorted(set(self.decoders) & set(AUTOENCODER_PASSES))
         if passes and not self.autoencoder:
             raise SettingsError(f"autoencoder: expected the folder of its two files, for {' and '.join(passes)}")

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from screener.checkpoint import Calibration, Checkpoint, Contract, DataSet, load_checkpoint, require_checkpoint_name, save_checkpoint
+from screener.checkpoint.json_fields import printable
 from screener.errors import SettingsError
 from screener.faces import MtcnnDetector
 from screener.model.copies import NO_COPIES, Widening
@@ -90,12 +91,13 @@ def train_end_to_end(data: Path, output: Path, settings: EndToEndSettings, say: 
                 "data": identity_of(items),
                 "start": start.sha256,
                 **({} if teacher is None else {"teacher": teacher.sha256}),
-            }
+            },
+            {item.name: item.path for item in items},
         )
         faces = split_faces(items, data, folder.file("faces.npz"), say)
         run = _Run(settings, start, teacher, faces, folder, device, say)
         rows, calibration = run.all_stages()
-        described = _contract(output.stem, settings, start, teacher, faces, rows)
+        described = _contract(printable(output.stem), settings, start, teacher, faces, rows)
         contract = replace(described, architecture=run.whole, copies=NO_COPIES, calibration=calibration)
         metrics = output.with_name(f"{output.stem}.metrics.csv")
         write_whole(metrics, _csv(rows))
@@ -184,6 +186,8 @@ class _Run:
         every_face = [*self._faces.training, *self._faces.validation]
         decode_faces(every_face, decoded, settings.decoders, Path(settings.autoencoder), self._device, settings.seed, self._say)
         maker, held = (PairMaker(faces, decoded, settings.shares or None) for faces in (self._faces.training, self._faces.validation))
+        if left := maker.left_out:
+            self._say(f"{left:,} fakes are not used: their sets have no real face to put beside them")
         rows, calibration = [], Calibration()
         for number, stage in enumerate(stages_of(settings), 1):
             path = self._folder.file(f"stage-{number}.pt")
@@ -214,7 +218,7 @@ def _stretch(ends: tuple[float, float], first: float, last: float) -> tuple[floa
 def _contract(
     name: str, settings: EndToEndSettings, start: Checkpoint, teacher: Checkpoint | None, faces: SplitFaces, rows: list[dict[str, float]]
 ) -> Contract:
-    data = DataSet(faces.name, faces.sha256, len(faces.training), UNKNOWN_LICENCE)
+    data = DataSet(printable(faces.name), faces.sha256, len(faces.training), UNKNOWN_LICENCE)
     record: dict[str, Any] = {
         "settings": {key: value for key, value in settings.to_dict().items() if key not in NAMES_OF_PLACES},
         "start": {"name": start.contract.name, "sha256": start.sha256},

@@ -10,13 +10,13 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from screener.datasets.item import LABELS, LabelledItem
+from screener.datasets.item import LABELS, SPLIT_NAMES, LabelledItem
 from screener.errors import DatasetError
 from screener.faces import FaceDetector
 from screener.model.preprocessing import square_around
@@ -83,7 +83,7 @@ class LabelledFace:
 
 def held_out(name: str, share: float) -> bool:
     """Whether a picture belongs to validation: decided by a hash of its name, so that adding data does not change it."""
-    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") < share * 2**32
+    return int.from_bytes(hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()[:4], "big") < share * 2**32
 
 
 def read_item_faces(items: Sequence[LabelledItem], detector: FaceDetector, cache: Path) -> list[LabelledFace]:
@@ -94,18 +94,32 @@ def read_item_faces(items: Sequence[LabelledItem], detector: FaceDetector, cache
     rows = _found(items, detector, cache)
     return [
         LabelledFace(
-            _set_of(item), LABEL_NAMES[item.label], item.name, item.path, (int(row[14]), int(row[15])),
+            set_name, LABEL_NAMES[item.label], item.name, item.path, (int(row[14]), int(row[15])),
             row[:4], row[4:14].reshape(5, 2), item.group, item.method, item.sources,
         )
-        for item, row in zip(items, rows, strict=True)
+        for item, set_name, row in zip(items, _sets_of(items), rows, strict=True)
         if np.isfinite(row).all()
     ]  # fmt: skip
 
 
-def _set_of(item: LabelledItem) -> str:
-    """A manifest of several sets lists them as <set>/<label>/<picture>."""
-    folders = item.name.split("/")[:-1]
-    return folders[0] if len(folders) > 1 and not item.name.startswith("/") else item.set_name or "pictures"
+def _sets_of(items: Sequence[LabelledItem]) -> list[str]:
+    """The data set of each item as the data names it; if it has one name for all, the folder above `real` or `fake`, if there is one."""
+    if len({item.set_name for item in items}) > 1:
+        return [item.set_name for item in items]
+    return [_folder_above_label(item.name) or item.set_name or "pictures" for item in items]
+
+
+def _folder_above_label(name: str) -> str:
+    folders = posix(name).parts[:-1]
+    if posix(name).is_absolute() or not (labels := [place for place, folder in enumerate(folders) if folder in LABELS]):
+        return ""
+    above = [folder for folder in folders[: labels[0]] if folder.lower() not in SPLIT_NAMES]
+    return above[-1] if above else ""
+
+
+def posix(name: str) -> PurePosixPath:
+    """The path of a name in a data set, which may have been written on Windows."""
+    return PurePosixPath(name.replace("\\", "/"))
 
 
 def read_picture(path: Path) -> NDArray[np.uint8]:
@@ -122,7 +136,7 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
 
 def face_key(names: Sequence[str], detector: FaceDetector) -> str:
     """Key of a cache of faces: identifies the pictures and the detector."""
-    return hashlib.sha256("\n".join([*names, str(detector.contract())]).encode()).hexdigest()
+    return hashlib.sha256("\n".join([*names, str(detector.contract())]).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _found(items: Sequence[LabelledItem], detector: FaceDetector, cache: Path) -> NDArray[np.float32]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePath
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -20,7 +20,7 @@ from screener.model.preprocessing import Preprocessing, resize_square
 from screener.training import route
 from screener.training.decoders.drawn_pictures import WHOLE_PICTURES, decoded_pairs, finished_decoders
 from screener.training.framing import Framing, draw_framing, framed
-from screener.training.labelled_pictures import LabelledFace
+from screener.training.labelled_pictures import SUFFIXES, LabelledFace, posix
 from screener.training.levelling import levelled
 from screener.training.self_blending import Face, blend_part, self_blend, sharpened, swap_blend, wear
 
@@ -240,6 +240,12 @@ class PairMaker:
         self._set_shares()
         self.refresh()
 
+    @property
+    def left_out(self) -> int:
+        """Number of fakes that no pair is made of, because their set has no real face."""
+        fakes = sum(face.label == "fake" for face in self._faces)
+        return fakes - len(self.pools.matched) - sum(len(fakes) for _, fakes in self.pools.unmatched)
+
     def refresh(self) -> None:
         """Include pictures that decoders have finished since."""
         finished = finished_decoders(self._decoded) if self._decoded else []
@@ -291,9 +297,11 @@ def _pools(faces: Sequence[LabelledFace]) -> Pools:
     groups: dict[tuple[str, str], list[LabelledFace]] = {}
     for real in (face for face in reals if face.group):
         groups.setdefault((real.set_name, real.group), []).append(real)
+    fakes = [face for face in faces if face.label == "fake"]
+    by_name = {fake.set_name for fake in fakes if _named_alike(fake, groups.get((fake.set_name, fake.group), []))}
     matched, unmatched = [], []
-    for fake in (face for face in faces if face.label == "fake"):
-        original = _original_of(fake, groups.get((fake.set_name, fake.group), []))
+    for fake in fakes:
+        original = _original_of(fake, groups.get((fake.set_name, fake.group), []), fake.set_name in by_name)
         # A fake made from another framing cannot be laid over its original.
         if original is not None and original.size_hw == fake.size_hw:
             matched.append((original, replace(fake, box_xyxy=original.box_xyxy, landmarks_xy=original.landmarks_xy)))
@@ -305,11 +313,18 @@ def _pools(faces: Sequence[LabelledFace]) -> Pools:
     return Pools(reals, matched, others, [], of_set)
 
 
-def _original_of(fake: LabelledFace, reals: Sequence[LabelledFace]) -> LabelledFace | None:
-    """The picture that a fake was made from, among the reals of its group: the only one, or the one that it names or is named like."""
-    if len(reals) < 2:
-        return reals[0] if reals else None
-    for wanted in ({*fake.sources}, {PurePath(fake.name).stem}):
-        if len(found := [real for real in reals if wanted & {real.name, PurePath(real.name).stem}]) == 1:
-            return found[0]
-    return None
+def _original_of(fake: LabelledFace, reals: Sequence[LabelledFace], is_named_alike: bool) -> LabelledFace | None:
+    """The picture that a fake was made from, among the reals of its group: the one that it names, or the one that it is named like.
+
+    is_named_alike: whether fakes of this set are named like their originals. If they are not, the only real of the group is the original
+    of a fake, unless this names a picture that is missing.
+    """
+    sources = {text for source in fake.sources for text in (source, str(posix(source)))}
+    found = [real for real in reals if sources & {real.name, str(posix(real.name)), posix(real.name).stem}] or _named_alike(fake, reals)
+    if found or is_named_alike or any(posix(source).suffix.lower() in SUFFIXES for source in sources):
+        return found[0] if len(found) == 1 else None
+    return reals[0] if len(reals) == 1 else None
+
+
+def _named_alike(fake: LabelledFace, reals: Sequence[LabelledFace]) -> list[LabelledFace]:
+    return [real for real in reals if posix(real.name).stem == posix(fake.name).stem]

@@ -111,6 +111,24 @@ def test_large_groups_are_balanced() -> None:
     assert real == fake and abs(real - 0.3 * len(items) / 2) <= 2
 
 
+def test_what_is_larger_than_a_small_part_goes_to_the_large_one() -> None:
+    """Cut by what is relatively lacking, one long video would fill the validation split five times over."""
+    sizes = (600, 20, 20, 20, 20)
+    items = [item(f"{g}/{label}/{k}", label, f"g{g}") for g, size in enumerate(sizes) for label in (0, 1) for k in range(size)]
+    (plan,) = plan_folds(items, validation_share=0.2)
+    assert counts(items, plan) == {"train": (600, 600), "validation": (80, 80)}
+    (plan,) = plan_folds(items, validation_share=0.2, test_share=0.1)
+    assert counts(items, plan)["train"] == (600, 600)
+    assert {split: sum(count) > 0 for split, count in counts(items, plan).items()} == {"test": True, "train": True, "validation": True}
+
+
+@pytest.mark.parametrize("sizes", [(5, 5), (9, 1), (1, 9), (4, 4, 4)])
+def test_a_part_stays_empty_only_where_there_are_fewer_groups_than_parts(sizes: tuple[int, ...]) -> None:
+    items = [item(f"{g}/{label}/{k}", label, f"g{g}") for g, size in enumerate(sizes) for label in (0, 1) for k in range(size)]
+    (plan,) = plan_folds(items, validation_share=0.2, test_share=0.2 if len(sizes) > 2 else 0.0)
+    assert len(counts(items, plan)) == min(len(sizes), 3)
+
+
 # Given splits
 
 

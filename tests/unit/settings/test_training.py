@@ -51,7 +51,7 @@ WRONG_END_TO_END: dict[str, list[Any]] = {
     "copy_quality": [0, 101, *NO_COUNT],
     "hold": NO_SHARE,
     "shares": [{"matched": -1}, {"elsewhere": 1.0}, {"matched": 0.0}, [0.3], None],
-    "decoders": [{"swap-96": -1}, {"swap-97": 10}, "swap-96", None],
+    "decoders": [{"swap-96": -1}, {"swap-96": 0}, {"swap-97": 10}, "swap-96", None],
     "moments": [0, *NO_COUNT],
     "inner_times": [0, 3, 16, *NO_COUNT],
     "minutes": [0, *NO_AMOUNT],

@@ -246,8 +246,67 @@ def test_without_given_splits_groups_are_held_out(data: Any, loop: list[Any], ti
     report = run(tmp_path / "own.safetensors", tiny_checkpoint, say=words.append)
     assert 50 < report.faces < 60
     data([replace(item(n), group="one") for n in range(60)])
-    with pytest.raises(DatasetError, match=r"data: no real face to (train|validate) on among 60 pictures"):
+    with pytest.raises(DatasetError, match=r"^data: no validation split can be held out: 60 files fall into too few independent groups"):
         run(tmp_path / "other.safetensors", tiny_checkpoint)
+
+
+def test_what_a_person_or_a_source_relates_is_held_out_together() -> None:
+    items = [
+        replace(item(n, label=n % 2), identities=(f"person-{n // 8}",), sources=(f"real/{n - 1}.png",) if n % 2 else ()) for n in range(240)
+    ]
+    sides = end_to_end_data._sides(items)
+    of_person = {
+        name: {side for side, one in zip(sides, items, strict=True) if one.identities == (name,)}
+        for (name,) in {one.identities for one in items}
+    }
+    assert all(len(its) == 1 for its in of_person.values())
+    assert set(sides) == {"train", "validation"}
+    # Adding a person moves nobody.
+    assert end_to_end_data._sides([*items, replace(item(500), identities=("new",))])[: len(items)] == sides
+
+
+def test_few_groups_are_split_so_that_both_sides_have_reals() -> None:
+    sides = end_to_end_data._sides([replace(item(n), group=f"group-{n // 20}") for n in range(40)])
+    assert sides.count("train") == sides.count("validation") == 20
+
+
+def test_pictures_that_changed_under_a_stopped_run_are_refused_by_name(
+    data: Any, loop: list[Any], tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    items = [replace(item(n, "validation" if n > 5 else "train"), path=tmp_path / f"{n}.png") for n in range(9)]
+    for its in items:
+        its.path.write_bytes(its.name.encode())
+    data(items)
+    output = tmp_path / "own.safetensors"
+    with monkeypatch.context() as patch:
+        patch.setattr(end_to_end_run, "train_stage", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            run(output, tiny_checkpoint)
+    items[4].path.write_bytes(b"another picture")
+    with pytest.raises(SettingsError, match=r"unfinished run on other data: real/4\.png: changed since it began"):
+        run(output, tiny_checkpoint)
+    items[4].path.write_bytes(items[4].name.encode())
+    run(output, tiny_checkpoint)
+
+
+def test_names_that_cannot_be_printed_do_not_stop_a_run_at_its_end(
+    data: Any, loop: list[Any], tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    report = run(tmp_path / "my\u00a0own\u3000one.safetensors", tiny_checkpoint)
+    assert load_checkpoint(report.output).contract.name == "my own one"
+
+
+def test_fakes_that_are_not_used_are_said(
+    data: Any, loop: list[Any], tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faces = {n: replace(labelled_face("fake", n, "elsewhere"), name=f"fake/{n}.png") for n in (20, 21)}
+    data([*(item(n, "validation" if n > 5 else "train") for n in range(9)), *(item(n, "train", 1) for n in faces)])
+    monkeypatch.setattr(
+        end_to_end_data, "read_item_faces", lambda items, *_: [faces[int(i.path.stem)] if i.label else face_of(i) for i in items]
+    )
+    words: list[str] = []
+    run(tmp_path / "own.safetensors", tiny_checkpoint, say=words.append)
+    assert "2 fakes are not used: their sets have no real face to put beside them" in words
 
 
 def test_each_source_of_fakes_is_judged_apart(data: Any, loop: list[Any], tiny_checkpoint: Path, tmp_path: Path) -> None:

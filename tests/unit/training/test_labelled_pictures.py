@@ -120,8 +120,34 @@ def test_group_and_method_come_along_and_sets_are_told_from_folders(tmp_path: Pa
     item = LabelledItem(tmp_path / "dfdc" / "fake" / "1.png", "dfdc/fake/1.png", 1, "original-7", method="swap", set_name="faces")
     (face,) = read_item_faces([item], MarkedFaces(), tmp_path / "cache.npz")
     assert (face.set_name, face.group, face.method) == ("dfdc", "original-7", "swap")
-    (plain,) = read_item_faces([replace(item, name="fake/1.png")], MarkedFaces(), tmp_path / "other.npz")
-    assert plain.set_name == "faces"
+
+
+@pytest.mark.parametrize(
+    ("names", "sets", "expected"),
+    [
+        (["fake/1.png"], ["faces"], ["faces"]),
+        (["real/video-1/000.png", "fake/video-1/000.png"], ["faces"] * 2, ["faces"] * 2),
+        (["real/train/000.png", "fake/train/000.png"], ["faces"] * 2, ["faces"] * 2),
+        (["train/dfdc/real/1.png", "train/real/1.png"], ["faces"] * 2, ["dfdc", "faces"]),
+        (["dfdc\\real\\1.png", "/data/dfdc/real/1.png"], ["faces"] * 2, ["dfdc", "faces"]),
+        (["frames/real/1.png", "frames/fake/2.png"], ["dfdc", "lfw"], ["dfdc", "lfw"]),
+    ],
+)
+def test_the_set_of_a_picture_is_that_of_the_data_or_the_folder_above_its_label(
+    names: list[str], sets: list[str], expected: list[str], tmp_path: Path
+) -> None:
+    """Fakes whose set has no reals would not be used at all."""
+    write(tmp_path / "1.png", (30, 20))
+    items = [LabelledItem(tmp_path / "1.png", name, 0, name, set_name=its) for name, its in zip(names, sets, strict=True)]
+    assert [face.set_name for face in read_item_faces(items, MarkedFaces(), tmp_path / "cache.npz")] == expected
+
+
+def test_names_that_are_not_utf_8_are_read_and_split(tmp_path: Path) -> None:
+    write(tmp_path / "1.png", (30, 20))
+    name = "real/caf\udce9.png"
+    (face,) = read_item_faces([LabelledItem(tmp_path / "1.png", name, 0, name)], MarkedFaces(), tmp_path / "cache.npz")
+    assert face.name == name
+    assert held_out(name, 1.0)
 
 
 @pytest.mark.parametrize("content", [b"", b"no picture", b"\x89PNG\r\n\x1a\n"])

@@ -161,6 +161,27 @@ def test_a_swap_may_name_its_original_instead_and_is_unmatched_if_nothing_tells_
     assert "unmatched" in maker.sources and "matched" not in maker.sources
 
 
+def test_names_from_windows_are_alike_too(undegraded: None) -> None:
+    faces = [replace(face, name=face.name.replace("/", "\\")) for face in frames_of_one_video()]
+    assert "unmatched" not in PairMaker(faces).sources
+    named = [replace(face, name=f"{face.name[:-11]}{n}.png", sources=(f"a\\real\\frame-{n}.png",)) for n, face in enumerate(faces[2:], 1)]
+    assert "unmatched" not in PairMaker([*faces[:2], *named]).sources
+
+
+def test_the_only_real_left_is_not_the_original_of_the_other_frames() -> None:
+    """In the other frames no real face was found."""
+    one, _, *swaps = frames_of_one_video()
+    assert len(PairMaker([one, *swaps]).pools.matched) == 1
+    elsewhere = replace(swaps[0], name="a/fake/x.png", sources=("a/real/frame-7.png",))
+    assert not PairMaker([one, elsewhere]).pools.matched
+    # But it is that of fakes whose names say nothing.
+    assert len(PairMaker([one, replace(elsewhere, sources=("a video",))]).pools.matched) == 1
+
+
+def test_fakes_that_no_real_stands_beside_are_counted() -> None:
+    assert PairMaker([*frames_of_one_video(), labelled_face("fake", 1, "fakes only")]).left_out == 1
+
+
 @pytest.mark.parametrize("share", [0.0, 0.4, 1.0])
 def test_the_real_of_a_matched_pair_may_be_another_frame_and_the_fake_stays_the_same(undegraded: None, share: float) -> None:
     maker = PairMaker(frames_of_one_video())
