@@ -145,6 +145,9 @@ def train(
         float | None,
         typer.Option("--other-real", help="End to end: share of matched pairs whose real picture is another one of the same group (0)."),
     ] = None,
+    motion_blur: Annotated[
+        float | None, typer.Option("--motion-blur", help="End to end: share of pictures that get motion blur (0).")
+    ] = None,
     shown_px: Annotated[
         tuple[float, float] | None,
         typer.Option("--shown-px", help="End to end: smallest and largest side at which crops are displayed (84 288)."),
@@ -182,7 +185,7 @@ def train(
             "teacher": teacher, "copy_weight": copy_weight, "copy_quality": copy_quality,
             "shares": _numbers("--share", share), "decoders": _numbers("--decoder", decoder, 0.0), "autoencoder": autoencoder,
             "hardness": hardness, "strength": strength, "video": video, "tone": tone, "same_route": same_route, "level": level,
-            "other_real": other_real, "shown_px": shown_px, "moments": moments,
+            "other_real": other_real, "motion_blur": motion_blur, "shown_px": shown_px, "moments": moments,
         }  # fmt: skip
         if checkpoint and backbone:
             raise SettingsError("choose one of --checkpoint and --backbone, not both")

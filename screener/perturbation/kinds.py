@@ -82,6 +82,16 @@ def blur(picture: UInt8, level: float, rng: Rng) -> UInt8:
     return np.asarray(cv2.GaussianBlur(picture, (int(level), int(level)), level / 6), np.uint8)
 
 
+def sideways(picture: UInt8, level: float, rng: Rng) -> UInt8:
+    """Smeared sideways over `level` pixels, as by a head or camera that moves evenly during the exposure."""
+    return np.asarray(cv2.blur(picture, (int(level), 1)), np.uint8)
+
+
+def upright(picture: UInt8, level: float, rng: Rng) -> UInt8:
+    """Smeared up and down over `level` pixels, as by a nod."""
+    return np.asarray(cv2.blur(picture, (1, int(level))), np.uint8)
+
+
 def noise(picture: UInt8, level: float, rng: Rng) -> UInt8:
     """White Gaussian noise of variance `level` in each channel, for values in [0, 1]."""
     grain = rng.standard_normal(picture.shape, np.float32) * np.float32(255 * np.sqrt(level))
@@ -113,6 +123,9 @@ PERTURBATIONS: dict[str, Perturbation] = {
     "downscale": Perturbation("down-scaling", "factor", (1.25, 1.5, 2, 3, 4), downscale),
     # Kernels of DeeperForensics' Gaussian blur.
     "blur": Perturbation("blur", "kernel", (7, 9, 13, 17, 21), blur),
+    # From what a talking head does to what a quick gesture does.
+    "sideways": Perturbation("sideways motion blur", "pixels", (3, 5, 9, 13, 17), sideways),
+    "upright": Perturbation("upright motion blur", "pixels", (3, 5, 9, 13, 17), upright),
     # Variances of DeeperForensics' noise, which adds it to luma and chroma.
     "noise": Perturbation("noise", "variance", (0.001, 0.002, 0.005, 0.01, 0.05), noise),
     # ImageNet-C.

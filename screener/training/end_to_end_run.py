@@ -148,6 +148,7 @@ def stages_of(settings: EndToEndSettings) -> list[Stage]:
                 same_route=settings.same_route,
                 level=settings.level,
                 other_real=settings.other_real,
+                motion_blur=settings.motion_blur,
                 shown_px=settings.shown_px,
                 crop_margin=settings.crop_margin,
                 ranking=settings.ranking,

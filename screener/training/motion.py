@@ -13,6 +13,10 @@ from numpy.typing import NDArray
 
 UInt8 = NDArray[np.uint8]
 Rng = np.random.Generator
+
+SMEAR = (0.01, 0.08)
+"""Range of the length of motion blur, log-uniform, relative to the side."""
+
 Plane = TypeVar("Plane", UInt8, NDArray[np.float32])
 
 
@@ -45,6 +49,24 @@ def moving(picture: UInt8, rng: Rng, count: int) -> list[UInt8]:
             frame = np.asarray(cv2.add(frame, grain[y : y + side, x : x + side], dtype=cv2.CV_8U), np.uint8)
         frames.append(frame)
     return frames
+
+
+def smeared(picture: UInt8, rng: Rng) -> UInt8:
+    """(s, s, 3) with the motion blur of one exposure: in any direction, of everything or of a soft-edged head."""
+    side, turn = picture.shape[0], rng.uniform(0, np.pi)
+    reach = side * np.exp(rng.uniform(*np.log(SMEAR))) / 2
+    size = 2 * int(np.ceil(reach)) + 1
+    # Drawn eight times as large, so that short lines have a direction too.
+    large = np.zeros((8 * size, 8 * size), np.float32)
+    middle = (8 * size - 1) / 2
+    x, y = 8 * reach * np.cos(turn), 8 * reach * np.sin(turn)
+    cv2.line(large, (round(middle - x), round(middle - y)), (round(middle + x), round(middle + y)), 1.0, 8)
+    line = cv2.resize(large, (size, size), interpolation=cv2.INTER_AREA)
+    blurred = np.asarray(cv2.filter2D(picture, -1, line / line.sum(), borderType=cv2.BORDER_REFLECT_101), np.uint8)
+    if rng.random() < 0.5:
+        return blurred
+    head = _head(side, rng)
+    return np.asarray(cv2.blendLinear(blurred, picture, head, 1 - head), np.uint8)
 
 
 def _moved(picture: Plane, shift_xy: NDArray[np.float64], turn: float, size: float) -> Plane:

@@ -80,7 +80,7 @@ class Recipe:
     fine detail before that, see `levelling`. other_real: share of the matched pairs whose real picture is another one of the same group,
     such as another frame of the video, where there is one: what distinguishes two frames then distinguishes nothing. shown_px: range of
     the side at which a crop is displayed, log-uniform; what is below `input_size` is enlarged to it, and so softer than most faces in
-    videos.
+    videos. motion_blur: share of the pictures that get it, of either label.
     """
 
     input_size: int
@@ -93,6 +93,7 @@ class Recipe:
     same_route: float = 0.5
     level: float = 0.75
     other_real: float = 0.0
+    motion_blur: float = 0.0
     shown_px: tuple[float, float] = SHOWN_PX
 
 
@@ -280,11 +281,11 @@ class PairMaker:
 
 def _routed(made: Made, rng: Rng, recipe: Recipe, shown_px: float) -> tuple[list[UInt8], list[UInt8]]:
     """Both pictures after degradation. Independent routes differ in size by up to four tenths either way, at random."""
-    first = route.draw(rng, shown_px, recipe.hardness, recipe.video, recipe.tone)
+    first = route.draw(rng, shown_px, recipe.hardness, recipe.video, recipe.tone, recipe.motion_blur)
     second = first
     if rng.random() >= recipe.same_route:
         other_px = shown_px * float(np.exp(rng.uniform(-0.35, 0.35)))
-        second = replace(route.draw(rng, other_px, recipe.hardness, recipe.video, recipe.tone), is_video=first.is_video)
+        second = replace(route.draw(rng, other_px, recipe.hardness, recipe.video, recipe.tone, recipe.motion_blur), is_video=first.is_video)
         if rng.random() < 0.5:
             first, second = second, first
     return route.shown(made.real, first, recipe.moments), route.shown(made.fake, second, recipe.moments)

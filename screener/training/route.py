@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from screener.encoding.round_trip import encode_and_decode
 from screener.training import codec_loss, degradation
-from screener.training.motion import moving
+from screener.training.motion import moving, smeared
 
 UInt8 = NDArray[np.uint8]
 Rng = np.random.Generator
@@ -38,6 +38,7 @@ class Route:
     """seed: of everything random on the way. shown_px: side at which the crop is displayed. hardness: 0 to 1, see `degradation.draw`.
 
     is_video: coded by a video codec as a moving clip, else as a still. is_toned: the whole picture is softened or sharpened first.
+    is_smeared: motion blur, of the head or of everything, comes before that.
     """
 
     seed: int
@@ -45,16 +46,20 @@ class Route:
     hardness: float
     is_video: bool
     is_toned: bool
+    is_smeared: bool = False
 
 
-def draw(rng: Rng, shown_px: float, hardness: float, video_share: float, tone_share: float) -> Route:
-    """A random route. video_share, tone_share: probability of video, and of toning."""
-    return Route(int(rng.integers(2**62)), shown_px, hardness, bool(rng.random() < video_share), bool(rng.random() < tone_share))
+def draw(rng: Rng, shown_px: float, hardness: float, video_share: float, tone_share: float, smear_share: float = 0.0) -> Route:
+    """A random route. video_share, tone_share, smear_share: probability of video, of toning, and of motion blur."""
+    seed, is_video, is_toned = int(rng.integers(2**62)), bool(rng.random() < video_share), bool(rng.random() < tone_share)
+    return Route(seed, shown_px, hardness, is_video, is_toned, bool(smear_share and rng.random() < smear_share))
 
 
 def shown(picture: UInt8, route: Route, count: int = 1) -> list[UInt8]:
     """(s, s, 3) RGB -> `count` moments of the clip as displayed, (s', s', 3) each; a still is one moment, repeated."""
     rng = np.random.default_rng(route.seed)
+    if route.is_smeared:
+        picture = smeared(picture, np.random.default_rng([route.seed, 1]))
     if route.is_toned:
         picture = tone(picture, rng.random(), rng.random())
     how = degradation.draw(rng, route.hardness)

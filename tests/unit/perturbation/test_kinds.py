@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from itertools import pairwise
+from typing import Any
 
 import cv2
 import numpy as np
@@ -26,6 +27,8 @@ from screener.perturbation.kinds import (
     jpeg,
     noise,
     random_numbers,
+    sideways,
+    upright,
 )
 
 KINDS = pytest.mark.parametrize("kind", PERTURBATIONS)
@@ -96,6 +99,16 @@ def test_blur_spreads_a_point_as_a_gaussian() -> None:
     weights /= weights.sum()
     expected = 255 * np.outer(weights, weights)
     assert np.abs(blur(point, 13, np.random.default_rng())[14:27, 14:27, 0] - expected).max() < 1
+
+
+@pytest.mark.parametrize(("smear", "along"), [(sideways, 1), (upright, 0)])
+def test_motion_smears_a_point_into_a_line(smear: Any, along: int) -> None:
+    point = np.zeros((41, 41, 3), np.uint8)
+    point[20, 20] = 250
+    line = smear(point, 5, np.random.default_rng())[..., 0]
+    assert np.flatnonzero(line.sum(1 - along)).tolist() == [18, 19, 20, 21, 22]
+    assert np.flatnonzero(line.sum(along)).tolist() == [20]
+    assert set(line[line > 0].tolist()) == {50}
 
 
 def test_noise_has_the_variance_that_it_says() -> None:

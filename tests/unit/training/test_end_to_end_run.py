@@ -103,12 +103,14 @@ def test_pictures_grow_and_the_rate_falls() -> None:
             ranking=0.3,
             shown_px=(150.0, 400.0),
             other_real=0.6,
+            motion_blur=0.7,
         )
     )
     assert (at_once.minutes, at_once.input_size, at_once.learning_rate, at_once.hold) == (100, 224, 1.5e-4, 0.7)
     assert (at_once.moments, at_once.video, at_once.tone, at_once.same_route) == (2, 0.9, 0.1, 0.2)
     assert (at_once.level, at_once.crop_margin, at_once.ranking, at_once.shown_px) == (0.4, 1.1, 0.3, (150.0, 400.0))
-    assert at_once.other_real == at_once.recipe(0.5).other_real == 0.6
+    recipe = at_once.recipe(0.5)
+    assert (at_once.other_real, at_once.motion_blur) == (recipe.other_real, recipe.motion_blur) == (0.6, 0.7)
 
 
 def test_statistics_are_kept_if_there_are_any() -> None:

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 from builders import portrait
 
-from screener.training.motion import moving
+from screener.training.motion import moving, smeared
 
 PICTURE = portrait(2, 128)
 
@@ -32,6 +32,23 @@ def test_frames_move_by_little_and_most_clips_move() -> None:
         assert max(steps) < 25
         moved.append(max(steps) > 0)
     assert np.mean(moved) > 0.8
+
+
+def test_motion_blur_has_one_direction_and_spares_the_rest_of_the_picture_half_of_the_time() -> None:
+    rng, point = np.random.default_rng(0), np.zeros((201, 201, 3), np.uint8)
+    point[100, 100] = 255
+    directions, lengths, spared = [], [], 0
+    for _ in range(60):
+        y, x = np.nonzero(smeared(point, rng)[..., 0])
+        weights = np.linalg.eigvalsh(np.cov(x, y)) if len(x) > 2 else np.array([0.0, 1.0])
+        assert weights[0] < 2
+        lengths.append(max(np.ptp(x), np.ptp(y)) + 1)
+        directions.append(np.ptp(x) > np.ptp(y))
+        stripes = np.tile(np.arange(201, dtype=np.uint8)[:, None, None] % 2 * 200, (1, 201, 3))
+        spared += np.array_equal(smeared(stripes, rng)[:10, :40], stripes[:10, :40])
+    assert 0.2 < np.mean(directions) < 0.8
+    assert min(lengths) <= 4 and 10 <= max(lengths) <= 19
+    assert 15 <= spared <= 45
 
 
 def test_the_clip_begins_near_the_picture() -> None:

@@ -85,6 +85,15 @@ def test_shares_of_video_and_tone() -> None:
     assert len({way.seed for way in drawn}) == 600
 
 
+def test_motion_blur_of_a_route_leaves_the_rest_of_it_as_it_is() -> None:
+    rng = np.random.default_rng(0)
+    drawn = [draw(rng, 100.0, 0.5, 0.7, 0.3, 0.2) for _ in range(600)]
+    assert np.mean([way.is_smeared for way in drawn]) == pytest.approx(0.2, abs=0.06)
+    plain, blurred = shown(PICTURE, PLAIN)[0], shown(PICTURE, replace(PLAIN, is_smeared=True))[0]
+    assert plain.shape == blurred.shape
+    assert 1 < np.abs(plain.astype(float) - blurred).mean() < 20
+
+
 @pytest.mark.parametrize("amount", [0.0, 1.0])
 def test_tones_keep_the_picture_and_move_its_sharpness_either_way(amount: float) -> None:
     plain = sharpness(PICTURE)
