@@ -7,12 +7,12 @@ results cannot be written does it end. Does not watch anything, and does not dec
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 from screener.cli.app import stops
 from screener.cli.keyboard import Keys
@@ -58,10 +58,13 @@ class LiveOutputs:
         self._options = options
         self._source_name = source_name
         self._stack = ExitStack()
+        self._untold: list[str] = []
+        self._has_pictures = False
         self.failures: dict[str, OutputError] = {}
         """Outputs that are incomplete: `record`, `snapshot` or `report`; final once everything is closed."""
 
     def __enter__(self) -> LiveOutputs:
+        from screener.cli.live_lines import LineFile
         from screener.report import ReportFolder
         from screener.watching.notifying import Notifier
         from screener.watching.recording import Recorder
@@ -71,7 +74,7 @@ class LiveOutputs:
         options = self._options
         with ExitStack() as opening:
             self._view: LiveView | None = None
-            self._out = opening.enter_context(open_lines(options.output)) if options.output is not None else None
+            self._out = opening.enter_context(LineFile(options.output)) if options.output is not None else None
             self._snapshots = Snapshots(options.snapshots) if options.snapshots is not None else None
             self._report = ReportFolder(options.report) if options.report is not None else None
             self._recorder = Recorder(options.record) if options.record is not None else None
@@ -129,15 +132,19 @@ class LiveOutputs:
         from screener.report import Output
 
         if self._out is not None:
-            Output(self._out, str(self._options.output)).write(text)
+            self._out.write(text)
         else:
             Output(sys.stdout, "standard output").write(text)
 
     def _write_events(self, update: LiveUpdate) -> None:
         from screener.watching.events import event_line
 
-        for event in update.events:
-            self.write(event_line(event) + "\n")
+        self._untold += [event_line(event) + "\n" for event in update.events]
+        # A watch whose source cannot be opened ends as if it had never begun. The file must then still hold the events of the last watch.
+        if self._out is None or update.state != "opening" or update.message:
+            for line in self._untold:
+                self.write(line)
+            self._untold.clear()
 
     def _draw(self, update: LiveUpdate) -> str | None:
         if self._window is None and self._recorder is None:
@@ -145,8 +152,9 @@ class LiveOutputs:
         from screener.watching.drawing import annotated
 
         picture = annotated(update)
-        if self._recorder is not None and (update.picture_rgb is not None or update.state != "opening"):
-            # The first picture determines the size of the video, so nothing is recorded before it.
+        self._has_pictures |= update.picture_rgb is not None
+        if self._recorder is not None and self._has_pictures:
+            # The first picture determines the size of the video and replaces an earlier recording, so nothing is recorded before it.
             try:
                 self._recorder.add(picture, update.seconds)
             except OutputError as error:
@@ -213,17 +221,3 @@ def tell(text: str) -> None:
     from screener.report.wording import visible
 
     sys.stderr.write(f"screener: {visible(text)}\n")
-
-
-@contextmanager
-def open_lines(path: Path) -> Iterator[TextIO]:
-    """A new file that is written line by line. Raises OutputError."""
-    try:
-        stream = path.open("w", encoding="utf-8", newline="")
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
-    try:
-        yield stream
-    finally:
-        with suppress(OSError):  # each line was flushed when written; closing only retries a failure that was reported
-            stream.close()

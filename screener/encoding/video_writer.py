@@ -6,6 +6,8 @@ for reports, would leave nothing to play after a crash, and a recording cannot b
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
@@ -24,6 +26,9 @@ LONGEST_SIDE_PX = 1920
 """Larger pictures are reduced to this, so that encoding does not take the CPU time that judging needs."""
 
 _TIME_BASE = Fraction(1, 1000)
+_LONGEST_TICKS = 12 * 3600 * 1000
+"""Longest time between two pictures: MP4 stores it in 31 bits, which are 37 hours, and the file's times would be wrong after more."""
+
 _KEY_FRAMES = 50  # at most this many pictures between key frames, so that players can seek
 _OPTIONS = {"preset": "veryfast", "tune": "zerolatency", "crf": "23"}
 _CONTAINER_OPTIONS = {
@@ -37,18 +42,21 @@ class Mp4Writer:
     """H.264 in fragmented MP4. The first picture fixes the size; later ones of another size are fitted in, with black bars."""
 
     def __init__(self, path: Path) -> None:
-        """Replaces an existing file. Raises OutputError."""
+        """The first picture replaces an existing file. Raises OutputError, also if the file cannot be written."""
         self._path = path
+        self._is_new = not os.path.lexists(path)
         self._first_seconds = 0.0
         self._last_tick = -1
         self._closed = False
         self._size_wh: tuple[int, int] | None = None
+        self._shown: av.VideoFrame | None = None
         try:
-            # Opened by Python first, whose error message is better than FFmpeg's.
-            with open(path, "wb"):
-                pass
+            # PyAV empties the file only when the first picture is encoded. Until then an earlier recording must stay, because there may
+            # never be a picture.
             self._container = av.open(str(path), "w", format="mp4", options=_CONTAINER_OPTIONS)
             self._stream = self._container.add_stream("libx264", options=_OPTIONS)
+            with open(path, "ab"):  # whether the file can be written is known only once it was opened
+                pass
         except (OSError, FFmpegError, ValueError) as error:
             raise self._failure(error) from error
 
@@ -62,15 +70,14 @@ class Mp4Writer:
             self._first_seconds = seconds
         assert self._size_wh is not None
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(fitted(picture_rgb, self._size_wh)), format="rgb24")
-        self._last_tick = max(self._last_tick + 1, round((seconds - self._first_seconds) / _TIME_BASE))
-        frame.pts, frame.time_base = self._last_tick, _TIME_BASE
-        try:
-            self._container.mux(self._stream.encode(frame))
-        except (OSError, FFmpegError) as error:
-            raise self._failure(error) from error
+        tick = max(self._last_tick + 1, round((seconds - self._first_seconds) / _TIME_BASE))
+        while self._shown is not None and tick - self._last_tick > _LONGEST_TICKS:
+            self._encode(self._shown, self._last_tick + _LONGEST_TICKS)
+        self._encode(frame, tick)
+        self._shown = frame
 
     def close(self) -> None:
-        """Write what is left. A file without pictures stays empty. A second call does nothing. Raises OutputError."""
+        """Write what is left. Without pictures, everything stays as it was. A second call does nothing. Raises OutputError."""
         if self._closed:
             return
         self._closed = True
@@ -80,6 +87,9 @@ class Mp4Writer:
             self._container.close()
         except (OSError, FFmpegError) as error:
             raise self._failure(error) from error
+        if self._size_wh is None and self._is_new:
+            with suppress(OSError):
+                self._path.unlink()
 
     def _begin(self, picture_rgb: NDArray[np.uint8]) -> None:
         height, width = picture_rgb.shape[:2]
@@ -91,6 +101,14 @@ class Mp4Writer:
         self._stream.codec_context.time_base = _TIME_BASE
         self._stream.codec_context.gop_size = _KEY_FRAMES
         self._stream.codec_context.thread_count = 1
+
+    def _encode(self, frame: av.VideoFrame, tick: int) -> None:
+        self._last_tick = tick
+        frame.pts, frame.time_base = tick, _TIME_BASE
+        try:
+            self._container.mux(self._stream.encode(frame))
+        except (OSError, FFmpegError) as error:
+            raise self._failure(error) from error
 
     def _failure(self, error: Exception) -> OutputError:
         why = getattr(error, "strerror", None) or str(error)

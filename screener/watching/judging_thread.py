@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from screener.records import FaceScore
 from screener.scanning.models import Models
 from screener.settings import LiveSettings
+from screener.video.live.clock import now_seconds
 from screener.video.live.feed import Feed, LiveFrame
 from screener.watching.chronicle import Chronicle
 from screener.watching.looking import Looker, Sight
@@ -110,7 +111,7 @@ class Judge:
 
     @property
     def last_captured(self) -> float:
-        """When the frame judged last was captured, by `time.monotonic`; 0 before the first."""
+        """When the frame judged last was captured, by `now_seconds`; 0 before the first."""
         return self._last_captured
 
     @property
@@ -204,7 +205,7 @@ class Judge:
                 self._keep(live, sights)
 
     def _keep(self, live: LiveFrame, sights: list[Sight]) -> None:
-        now, seconds = time.monotonic(), live.frame.pts_seconds
+        now, seconds = now_seconds(), live.frame.pts_seconds
         scores = [sight.score for sight in sights if sight.score is not None]
         people, happenings = self._people.see(seconds, sights)
         self._chronicle.see(seconds, sights)
@@ -241,7 +242,7 @@ class Delays:
         self._counts = np.zeros(LONGEST_MILLISECONDS + 1, np.int64)
 
     def add(self, now: float, delay_seconds: float) -> None:
-        """Add one frame's delay. now: by `time.monotonic`."""
+        """Add one frame's delay. now: by `now_seconds`."""
         self._recent.append((now, delay_seconds))
         self._counts[min(max(round(delay_seconds * 1000), 0), LONGEST_MILLISECONDS)] += 1
 

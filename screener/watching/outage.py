@@ -16,7 +16,7 @@ BLOCKED_FACTOR = 3.0
 def state_of(status: FeedStatus, newest: LiveFrame | None, judged_at: float | None, now: float, settings: LiveSettings) -> tuple[str, str]:
     """State of the watch, one of `records.STATES`, and why, in words, unless it is live.
 
-    judged_at: when the frame of the current judgement was captured, or when the state became live; all moments by `time.monotonic`.
+    judged_at: when the frame of the current judgement was captured, or when the state became live; all moments by `now_seconds`.
     """
     if status.phase != "open":
         return status.phase, status.message

@@ -22,7 +22,7 @@ class Recorder:
     """
 
     def __init__(self, path: Path) -> None:
-        """Replaces an existing file. Raises OutputError."""
+        """The first picture replaces an existing file. Raises OutputError, also if the file cannot be written."""
         self._writer = Mp4Writer(path)
         self._last_seconds: float | None = None
 

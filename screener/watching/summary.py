@@ -11,7 +11,6 @@ from typing import Any
 
 from screener.records import Verdict, VideoFacts
 from screener.runtime.file_hash import size_of_hashed
-from screener.runtime.moments import begun_at
 from screener.runtime.versions import versions
 from screener.scanning.models import Models
 from screener.settings import LiveSettings
@@ -25,10 +24,12 @@ from screener.watching.records import LiveStats
 
 @dataclass(frozen=True)
 class WatchFacts:
-    """watched_seconds: from the first attempt to connect to the end. lost_seconds: of those, without a current picture. sha256: of the
-    watched file; None if it is none, or if it was not read to its end yet.
+    """begun_at: what the wall clock, which may have been set since, said at the start. watched_seconds: from the first attempt to connect
+    to the end, including time in which the machine slept. lost_seconds: of those, without a current picture. sha256: of the watched file;
+    None if it is none, or if it was not read to its end yet.
     """
 
+    begun_at: str
     watched_seconds: float
     lost_seconds: float
     outages: int
@@ -97,7 +98,7 @@ def summary_verdict(models: Models, source: Source, settings: LiveSettings, chro
         settings={**settings.to_dict(), **models.scorer.ran_on()},
         versions=versions(),
         timing_seconds={"total": facts.watched_seconds},
-        scanned_at=begun_at(facts.watched_seconds),
+        scanned_at=facts.begun_at,
         detail=_detail(facts, chronicle),
     )
 

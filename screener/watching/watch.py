@@ -6,8 +6,7 @@ Connects feed, judge and states, and reports changes. Does not draw, print or wr
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -17,10 +16,12 @@ from typing import Any
 from screener.checkpoint import Checkpoint
 from screener.records import FaceScore, Verdict
 from screener.runtime.file_hash import HashAhead
+from screener.runtime.moments import begun_at
 from screener.scanning.models import Models
 from screener.settings import LiveSettings
 from screener.verdict.judging import judge_video
 from screener.video import Source
+from screener.video.live.clock import now_seconds
 from screener.video.live.feed import Feed, FeedStatus, LiveFrame
 from screener.video.live.one_source import live_source
 from screener.watching.following import Follower
@@ -42,9 +43,11 @@ DOWN = ("stale", "frozen", "lost")
 class Watch:
     """An iterator of `LiveUpdate`s, the last of which carries the `summary`; a context manager. Not for use from several threads."""
 
-    def __init__(self, models: Models, source: Source, settings: LiveSettings, pictures: bool = True, clock: Any = time.monotonic) -> None:
+    def __init__(
+        self, models: Models, source: Source, settings: LiveSettings, pictures: bool = True, clock: Callable[[], float] = now_seconds
+    ) -> None:
         """models: loaded with the settings `settings.judging()`. pictures: updates carry the newest frame, with boxes that follow the
-        faces.
+        faces. clock: the one that times the feed's frames.
         """
         self._models, self._source, self._settings, self._pictures = models, source, settings, pictures
         self._clock = clock
@@ -66,6 +69,7 @@ class Watch:
         self._finished = False
         self._started = self._last_beat = 0.0
         self._moment = (0.0, "")
+        self._begun_at = ""
         self.verdict: Verdict | None = None
         """The verdict on the whole watch, once it has ended. Its `frames` are empty: see `scores`."""
         self.scores: tuple[FaceScore, ...] = ()
@@ -105,7 +109,8 @@ class Watch:
         changes = self._changes(state, message, status, newest, now)
         news = self._judge.news(now, newest.first if newest is not None else 0)
         lost, delay = self._outages.seconds(now), self._judge.overall_delay()
-        facts = WatchFacts(self._moment[0], lost, self._outage_count, status, news.counts, delay, self._hash.result())
+        begun = self._begun_at or begun_at(0.0)  # the watch may end before it started
+        facts = WatchFacts(begun, self._moment[0], lost, self._outage_count, status, news.counts, delay, self._hash.result())
         verdict = summary_verdict(self._models, self._source, self._settings, self._judge.chronicle, facts)
         self.verdict, self.scores = verdict, self._judge.chronicle.scores()
         summary = self._event("summary", **summary_details(verdict, self._judge.chronicle, facts))
@@ -125,6 +130,7 @@ class Watch:
     def _start(self) -> LiveUpdate:
         self._started = self._last_beat = self._clock()
         self._begin_update()
+        self._begun_at = begun_at(0.0)
         self._hash = HashAhead(self._source.path if self._source.kind == "file" else None)
         self._feed.start()
         self._judge.start()
@@ -148,7 +154,7 @@ class Watch:
 
     def _begin_update(self) -> float:
         """The time of the update and all its events, fixed here because the events are created in another order than they are reported."""
-        now = float(self._clock())
+        now = self._clock()
         passed = max(0.0, now - self._started) if self._started else 0.0  # the watch may end before it started
         self._moment = (passed, datetime.now().astimezone().isoformat(timespec="milliseconds"))
         return now

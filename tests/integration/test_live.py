@@ -292,6 +292,16 @@ def test_a_camera_that_is_not_there(checkpoint: Path) -> None:
     assert "--list" in ended.err
 
 
+def test_a_camera_that_is_gone_costs_neither_the_last_recording_nor_its_events(checkpoint: Path, tmp_path: Path) -> None:
+    video, events = tmp_path / "call.mp4", tmp_path / "events.jsonl"
+    video.write_bytes(b"earlier pictures")
+    events.write_bytes(b"earlier events\n")
+    options = ("--checkpoint", checkpoint, "--device", "cpu", "--quiet", "--heartbeat", "1")
+    ended = run_here("live", "97", "--record", video, "--jsonl", "-o", events, *options)
+    assert (ended.status, "--list" in ended.err) == (2, True)
+    assert (video.read_bytes(), events.read_bytes()) == (b"earlier pictures", b"earlier events\n")
+
+
 def test_realtime_is_for_files(checkpoint: Path) -> None:
     ended = run_here("live", "http://127.0.0.1:9/", "--realtime", "--checkpoint", checkpoint)
     assert (ended.status, "--realtime" in ended.err) == (2, True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import signal
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 from screener.errors import SourceError
 from screener.records import Frame
 from screener.settings import LiveSettings
+from screener.video.live.clock import now_seconds
 from screener.video.live.live_child import LiveChild
 from screener.video.live.named_pipe import HeldPipe
 from screener.video.live.reconnecting import BackOff, NothingToRetry
@@ -43,7 +43,7 @@ FATAL_AT_FIRST = frozenset({"permission", "refused_playlist", "refused_protocol"
 @dataclass(frozen=True, eq=False)
 class LiveFrame:
     """frame: its time is in seconds since the start of the watch, or, for a file, in the file. number: counts frames over all connections.
-    captured: when it was decoded, by `time.monotonic`. unchanged_seconds: for how long the picture has been the same. first: number of the
+    captured: when it was decoded, by `now_seconds`. unchanged_seconds: for how long the picture has been the same. first: number of the
     first frame since the connection was made, or since a silence of more than `stale_seconds`.
     """
 
@@ -59,7 +59,7 @@ class LiveFrame:
 class FeedStatus:
     """phase: "opening", "open", "lost" or "ended". reason (from `errors.REASONS`) and message: of the last loss or of the end.
 
-    last_arrival: when the newest frame was captured, by `time.monotonic`; None before the first of this connection. retry_at: when the next
+    last_arrival: when the newest frame was captured, by `now_seconds`; None before the first of this connection. retry_at: when the next
     attempt is made, likewise.
     segments: number of connections that brought a frame. frames_damaged: damaged frames among those received; damaged_in_a_row: of these,
     since the newest frame. warnings: about the source. end_reasons: why a source that ended was not read completely.
@@ -96,7 +96,6 @@ class Feed:
         self._closed = threading.Event()
         self._connected_at = self._first_arrival = 0.0
         self._received_before = self._damaged_before = self._number = self._first_number = 0
-        self._asleep_seconds = 0.0
         self._counts: deque[tuple[float, int]] = deque(maxlen=2048)
         self._threads = [
             threading.Thread(target=work, name=name, daemon=True) for name, work in (("feed", self._run), ("feed watch", self._watch))
@@ -105,7 +104,7 @@ class Feed:
 
     def start(self) -> None:
         """Start receiving; returns at once."""
-        self.started = time.monotonic()
+        self.started = now_seconds()
         for thread in self._threads:
             thread.start()
 
@@ -114,10 +113,11 @@ class Feed:
         with self._changed:
             if self._failure is not None:
                 raise self._failure
-            while self._counts and self._counts[0][0] < time.monotonic() - RATE_SECONDS:
+            now = now_seconds()
+            while self._counts and self._counts[0][0] < now - RATE_SECONDS:
                 self._counts.popleft()
             first = self._counts[0] if self._counts else (0.0, 0)
-            span = time.monotonic() - first[0]
+            span = now - first[0]
             rate = (self._status.frames_received - first[1]) / span if span > 0.5 else 0.0
             return replace(self._status, received_fps=rate if self._counts else 0.0)
 
@@ -182,7 +182,7 @@ class Feed:
             if pipe is not None:
                 wait = min(wait, settings.retry_seconds[0])
             _LOG.warning("%s: lost, %s; next attempt in %.1f s", self._source.name, loss.message, wait)
-            self._update(phase="lost", reason=loss.reason, message=loss.message, retry_at=time.monotonic() + wait, last_arrival=None)
+            self._update(phase="lost", reason=loss.reason, message=loss.message, retry_at=now_seconds() + wait, last_arrival=None)
             if pipe is not None:
                 pipe.drain()
             self._closed.wait(wait)
@@ -234,7 +234,7 @@ class Feed:
             child.close_pipes()
 
     def _take(self, header: dict[str, Any], picture: NDArray[np.uint8]) -> None:
-        now, captured = time.monotonic(), float(header["captured"])
+        now, captured = now_seconds(), float(header["captured"])
         index, own = int(header["index"]), header["pts_seconds"]
         seconds = float(own) if self._source.kind == "file" and own is not None else captured - self.started
         with self._changed:
@@ -268,9 +268,8 @@ class Feed:
 
     def _was_silent(self, captured: float) -> bool:
         """Whether the gap before this frame was long enough to make earlier results stale, even if no one looked in the meantime."""
-        before, self._asleep_seconds = self._asleep_seconds, asleep_seconds()
         since = captured if self._status.last_arrival is None else self._status.last_arrival
-        return captured - since + self._asleep_seconds - before > self._settings.stale_seconds
+        return captured - since > self._settings.stale_seconds
 
     def _end(self, end: dict[str, Any]) -> SourceError | None:
         self._note_damage(end)
@@ -319,10 +318,3 @@ class Feed:
         with self._changed:
             self._failure = error
             self._changed.notify_all()
-
-
-def asleep_seconds() -> float:
-    """How long the machine has been asleep since it was started, if the system tells; `time.monotonic` stands still during sleep."""
-    if not hasattr(time, "CLOCK_BOOTTIME"):
-        return 0.0
-    return time.clock_gettime(time.CLOCK_BOOTTIME) - time.monotonic()

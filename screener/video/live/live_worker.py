@@ -25,6 +25,7 @@ from screener.errors import SourceError
 from screener.settings import LiveSettings
 from screener.video.ledger import Complaints
 from screener.video.live.arrivals import Arrival, LiveDecoding
+from screener.video.live.clock import now_seconds
 from screener.video.live.decoding import decode_live
 from screener.video.live.reconnecting import NothingToRetry
 from screener.video.masking import scrubbed
@@ -101,7 +102,7 @@ class Due:
         self._next = 0.0
 
     def __call__(self, now: float) -> bool:
-        """now: by `time.monotonic`. If the answer is True, the frame must be sent."""
+        """now: by `now_seconds`. If the answer is True, the frame must be sent."""
         # A little early counts as on time: a source with exactly the requested rate must not lose every other frame to its jitter.
         if now < self._next - self._interval / 4:
             return False
@@ -135,7 +136,7 @@ def _send_frames(decoding: LiveDecoding, settings: LiveSettings, requests: Reque
     stillness = Stillness()
     promised = False
     for arrival in decoding.arrivals():
-        captured = time.monotonic()
+        captured = now_seconds()
         received = arrival.index + 1
         promised = promised or requests.take()
         if not arrival.is_sound:

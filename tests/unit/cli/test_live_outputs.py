@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
+import json
 import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
-from live_updates import person_event, update
+from live_updates import event, person_event, update
 
 from screener.cli.live_outputs import LiveOutputOptions, LiveOutputs
-from screener.errors import DeviceError, OutputError
+from screener.errors import DeviceError, OutputError, SourceError
 from screener.watching import notifying, recording, window
-from screener.watching.records import LiveEvent
+from screener.watching.records import LiveEvent, LiveUpdate
 from screener.watching.view import LiveView
 
 PICTURE = np.full((48, 64, 3), 90, np.uint8)
 ALARM = person_event("alarm", track_id=1)
 UPDATE = update("live", picture_rgb=PICTURE, events=(ALARM,), crops_rgb={1: (PICTURE,)})
+OPENING = update("opening", events=(event("start", 0.0),))
 
 
 class Terminal(io.StringIO):
@@ -59,6 +63,84 @@ def test_a_window_that_is_lost_is_told_once_and_the_watch_goes_on(
     assert outputs.failures == {}
     told = capsys.readouterr().err
     assert told == "screener: the window is gone: no\\x1b[2Jscreen\n"
+
+
+@pytest.fixture
+def both(tmp_path: Path) -> LiveOutputOptions:
+    """A recording and an event file, each of which exists from an earlier watch."""
+    (tmp_path / "call.mp4").write_bytes(b"earlier pictures")
+    (tmp_path / "events.jsonl").write_text("earlier events\n", encoding="utf-8")
+    return LiveOutputOptions(jsonl=True, output=tmp_path / "events.jsonl", record=tmp_path / "call.mp4", quiet=True)
+
+
+def kinds_in(path: Path) -> list[str]:
+    return [json.loads(line)["event"] for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def test_a_watch_that_cannot_start_leaves_the_files_of_the_last_one(both: LiveOutputOptions, tmp_path: Path) -> None:
+    with pytest.raises(SourceError), LiveOutputs(both, "camera 7") as outputs:
+        outputs.show(OPENING)
+        outputs.show(update("opening", events=(event("heartbeat", 1.0),)))
+        raise SourceError("not_found", "camera 7: cannot be opened")
+    assert (tmp_path / "call.mp4").read_bytes() == b"earlier pictures"
+    assert (tmp_path / "events.jsonl").read_text(encoding="utf-8") == "earlier events\n"
+
+
+def test_a_watch_that_cannot_start_leaves_no_empty_files(tmp_path: Path) -> None:
+    options = LiveOutputOptions(jsonl=True, output=tmp_path / "events.jsonl", record=tmp_path / "call.mp4", quiet=True)
+    with pytest.raises(SourceError), LiveOutputs(options, "camera 7") as outputs:
+        outputs.show(OPENING)
+        raise SourceError("not_found", "camera 7: cannot be opened")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("place", [".", "missing/out"])
+@pytest.mark.parametrize("option", ["record", "output"])
+def test_a_place_that_cannot_be_written_is_refused_before_the_watch(
+    option: str, place: str, both: LiveOutputOptions, tmp_path: Path
+) -> None:
+    options = dataclasses.replace(both, **{option: tmp_path / place})
+    with pytest.raises(OutputError, match="cannot be written"), LiveOutputs(options, "camera"):
+        raise AssertionError("the watch began")
+    assert (tmp_path / "call.mp4").read_bytes() == b"earlier pictures"
+    assert (tmp_path / "events.jsonl").read_text(encoding="utf-8") == "earlier events\n"
+
+
+def test_a_watch_that_has_started_replaces_both_files_while_it_runs(both: LiveOutputOptions, tmp_path: Path) -> None:
+    with LiveOutputs(both, "camera") as outputs:
+        outputs.show(OPENING)
+        outputs.show(UPDATE)
+        assert kinds_in(tmp_path / "events.jsonl") == ["start", "alarm"]
+    with av.open(str(tmp_path / "call.mp4")) as recorded:
+        assert sum(1 for _ in recorded.decode(video=0)) == 1
+
+
+@pytest.mark.parametrize(
+    ("then", "kinds"),
+    [
+        (update("opening", message="pipe: nobody is writing to it"), ["start"]),
+        (update("lost", message="gone", events=(event("lost"),)), ["start", "lost"]),
+        (update("ended", events=(event("summary"),)), ["start", "summary"]),
+    ],
+)
+def test_a_watch_without_a_picture_writes_its_events_and_keeps_the_last_recording(
+    then: LiveUpdate, kinds: list[str], both: LiveOutputOptions, tmp_path: Path
+) -> None:
+    """It waits for a source that may come, or it was stopped before."""
+    with LiveOutputs(both, "stream") as outputs:
+        outputs.show(OPENING)
+        outputs.show(then)
+        assert kinds_in(tmp_path / "events.jsonl") == kinds
+    assert (tmp_path / "call.mp4").read_bytes() == b"earlier pictures"
+
+
+def test_the_result_of_the_last_watch_stays_until_there_is_a_new_one(both: LiveOutputOptions, tmp_path: Path) -> None:
+    with LiveOutputs(dataclasses.replace(both, jsonl=False), "camera") as outputs:
+        outputs.show(UPDATE)
+        assert (tmp_path / "events.jsonl").read_text(encoding="utf-8") == "earlier events\n"
+        outputs.write("GENUINE\n")
+        outputs.write("camera\n")
+    assert (tmp_path / "events.jsonl").read_text(encoding="utf-8") == "GENUINE\ncamera\n"
 
 
 @pytest.mark.parametrize("fails", ["add", "close"])

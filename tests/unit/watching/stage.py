@@ -1,4 +1,4 @@
-"""A watch whose frames, detections and times are given by the test: no threads, and time advances only on request."""
+"""A watch whose frames, detections and times are given by the test: no threads, and time advances or sleeps only on request."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import pytest
 
 from screener import LiveSettings, Screener
 from screener.records import Frame
-from screener.video.live import feed as feed_module
+from screener.video.live import clock
+from screener.video.live.clock import now_seconds
 from screener.video.live.feed import Feed
 from screener.video.live.one_source import live_source
-from screener.watching import judging_thread as judging
 from screener.watching.judging_thread import Judge
 from screener.watching.looking import Looker, Sight
 from screener.watching.records import LiveUpdate
@@ -28,17 +28,17 @@ class Stage:
 
     def __init__(self, checkpoint: Path, monkeypatch: pytest.MonkeyPatch, source: str = "http://127.0.0.1:9/", **changes: Any) -> None:
         self.now = 1000.0
+        self.asleep_seconds = 0.0
         self.p_fake = 0.99
         self.picture = np.zeros((36, 64, 3), np.uint8)
-        ticking = SimpleNamespace(monotonic=lambda: self.now)
-        monkeypatch.setattr(feed_module, "time", ticking)
-        monkeypatch.setattr(judging, "time", ticking)
-        monkeypatch.setattr(Feed, "start", lambda feed: setattr(feed, "started", self.now))
+        as_on_linux = {"CLOCK_BOOTTIME": 7, "clock_gettime": lambda which: {7: self.now + self.asleep_seconds}[which]}
+        monkeypatch.setattr(clock, "time", SimpleNamespace(monotonic=lambda: self.now, **as_on_linux))
+        monkeypatch.setattr(Feed, "start", lambda feed: setattr(feed, "started", now_seconds()))
         monkeypatch.setattr(Judge, "start", lambda judge: None)
         monkeypatch.setattr(Looker, "look", self._look)
         quick = {"min_frames": 1, "min_seconds": 0.0, "threshold": 0.5, "device": "cpu", "dtype": "float32"}
         settings = LiveSettings(**{**quick, **changes})
-        self.watch = Watch(Screener(settings.judging(), checkpoint), live_source(source), settings, clock=lambda: self.now)
+        self.watch = Watch(Screener(settings.judging(), checkpoint), live_source(source), settings)
         self.feed, self.judge = self.watch._feed, self.watch._judge
         self.updates = [next(self.watch)]
 
@@ -51,11 +51,11 @@ class Stage:
         """The next frame comes `after` seconds, having been captured `delay` before that."""
         self.now += after
         index = self.feed._status.frames_received - self.feed._received_before
-        header = {"captured": self.now - delay, "index": index, "pts_seconds": None, "unchanged_seconds": unchanged, "damaged": 0}
+        header = {"captured": now_seconds() - delay, "index": index, "pts_seconds": None, "unchanged_seconds": unchanged, "damaged": 0}
         self.feed._take(header, self.picture.copy())
 
     def lose(self) -> None:
-        self.feed._update(phase="lost", reason="timeout", message="gone", retry_at=self.now + 1, last_arrival=None)
+        self.feed._update(phase="lost", reason="timeout", message="gone", retry_at=now_seconds() + 1, last_arrival=None)
 
     def connect(self) -> None:
         """What follows is of a new connection."""

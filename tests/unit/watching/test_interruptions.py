@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
 from builders import portrait
 
-from screener.video.live import feed as feed_module
+from screener.runtime import moments
+from screener.watching import watch as watch_module
 from screener.watching.judging_thread import Judge
 from screener.watching.looking import Looker
 from screener.watching.people import CROPS_KEPT
@@ -141,16 +144,76 @@ def test_what_is_said_after_an_interruption_waits_until_that_is_told(stage: Stag
     assert stage.told() == ["start", "alarm", "cleared lost", "lost", "reconnected", "alarm"]
 
 
-def test_time_in_which_the_machine_slept_is_an_interruption(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("looks_before_a_frame_comes", [True, False])
+def test_time_in_which_the_machine_slept_is_an_interruption_of_that_length(stage: Stage, looks_before_a_frame_comes: bool) -> None:
     """The monotonic clock stood still, and the next frame comes as if nothing had been."""
     stage.frame()
     stage.judged()
     stage.update()
-    monkeypatch.setattr(feed_module, "asleep_seconds", lambda: 3600.0)
+    stage.asleep_seconds = 3600.0
+    if looks_before_a_frame_comes:
+        assert stage.update().state == "stale"
     stage.frame()
     update = stage.update()
     assert (update.state, update.people) == ("live", ())
     assert stage.told()[2:] == ["cleared stale", "stale", "reconnected"]
+    back = update.events[-1]
+    assert (back.seconds, back.details["lost_seconds"]) == (pytest.approx(3600.2), pytest.approx(3600.1))
+
+
+def test_after_a_sleep_all_times_of_the_watch_go_on_from_there(stage: Stage) -> None:
+    for _ in range(2):
+        stage.frame()
+        stage.judged()
+        stage.update()
+    stage.asleep_seconds = 3600.0
+    for _ in range(2):
+        stage.frame()
+        stage.judged()
+        stage.update()
+    stage.now += 0.1
+    summary = stage.finish().events[-1]
+    told = summary.details
+    assert [update.seconds for update in stage.updates] == pytest.approx([0.0, 0.1, 0.2, 3600.3, 3600.4, 3600.5])
+    assert [score.pts_seconds for score in stage.watch.scores] == pytest.approx([0.1, 0.2, 3600.3, 3600.4])
+    assert [(one["first_seconds"], one["last_seconds"]) for one in told["people"]] == [(0.1, 3600.4)]
+    assert (summary.seconds, told["watched_seconds"], told["timing_seconds"]["total"]) == pytest.approx((3600.5, 3600.5, 3600.5))
+    assert (told["lost_seconds"], told["outages"], told["coverage"]) == (pytest.approx(3600.1), 1, "partial")
+    assert told["detail"] == "no current picture for 3600.1 of 3600.5 seconds"
+
+
+def test_a_picture_from_before_a_sleep_is_not_current_after_it(stage: Stage) -> None:
+    """It lay in the pipe of the decoder while the machine slept."""
+    stage.frame()
+    stage.judged()
+    stage.update()
+    stage.asleep_seconds = 3600.0
+    stage.frame(delay=3600.05)
+    update = stage.update()
+    assert (update.state, update.people) == ("stale", ())
+
+
+def test_a_watch_is_over_when_its_time_has_passed_in_sleep(tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage(tiny_checkpoint, monkeypatch, duration_seconds=60.0)
+    stage.frame()
+    assert stage.update().state == "live"
+    stage.asleep_seconds = 3600.0
+    assert [event.kind for event in stage.update().events] == ["stale", "summary"]
+
+
+@pytest.mark.parametrize("step_seconds", [-7200.0, 7200.0])
+def test_a_summary_says_when_the_watch_began_by_the_clock_of_that_moment(
+    step_seconds: float, tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The wall clock is set during the watch, and the machine sleeps."""
+    start = datetime(2026, 11, 29, 2, 11, 3, 250_000, UTC)
+    wall = SimpleNamespace(now=lambda zone=None: start if zone else start.astimezone())
+    for module in (moments, watch_module):
+        monkeypatch.setattr(module, "datetime", wall)
+    stage = Stage(tiny_checkpoint, monkeypatch)
+    start += timedelta(seconds=3600.0 + step_seconds)
+    stage.asleep_seconds = 3600.0
+    assert stage.finish().events[-1].details["scanned_at"] == "2026-11-29T02:11:03Z"
 
 
 def test_a_picture_that_was_under_way_for_long_is_stale(stage: Stage) -> None:

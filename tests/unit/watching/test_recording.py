@@ -66,6 +66,35 @@ def test_a_very_large_picture_is_reduced(tmp_path: Path) -> None:
     assert played(path)[0][1].shape == (500, LONGEST_SIDE_PX, 3)
 
 
+@pytest.mark.parametrize("hours", [1, 60])
+def test_times_stay_true_over_a_long_sleep(hours: int, tmp_path: Path) -> None:
+    """MP4 stores 37 hours at most between two pictures."""
+    path, after = tmp_path / "out.mp4", hours * 3600.0
+    with Recorder(path) as recorder:
+        for seconds in (0.0, 0.5, after, after + 0.5):
+            recorder.add(PICTURE, seconds)
+    times = [seconds for seconds, _ in played(path)]
+    assert (times[:2], times[-2:]) == ([0.0, 0.5], [after, after + 0.5])
+
+
+def test_an_earlier_recording_is_replaced_with_the_first_picture(tmp_path: Path) -> None:
+    path = tmp_path / "out.mp4"
+    path.write_bytes(bytes(1_000_000))
+    Recorder(path).close()
+    assert path.read_bytes() == bytes(1_000_000), "there was no picture"
+    with Recorder(path) as recorder:
+        assert path.stat().st_size == 1_000_000
+        recorder.add(PICTURE, 0.0)
+        assert path.stat().st_size < 1_000_000
+    assert len(played(path)) == 1
+
+
+def test_without_a_picture_no_file_is_left(tmp_path: Path) -> None:
+    path = tmp_path / "out.mp4"
+    Recorder(path).close()
+    assert not path.exists()
+
+
 KILLED = """
 import os, sys
 from pathlib import Path

@@ -17,6 +17,7 @@ from video_media import number_of, write_clip
 from screener.errors import SourceError
 from screener.settings import LiveSettings
 from screener.video import file_source
+from screener.video.live.clock import now_seconds
 from screener.video.live.feed import Feed, FeedStatus
 from screener.video.live.live_child import LiveChild
 from screener.video.live.one_source import live_source
@@ -113,7 +114,7 @@ def test_a_file_comes_in_order_to_its_end(tmp_path: Path, feeding: Callable[[Fee
 def test_whoever_is_slow_gets_the_newest() -> None:
     feed = Feed(live_source("http://127.0.0.1:9/"), LiveSettings())
     for index in range(0, 40, 2):
-        header = {"captured": time.monotonic(), "index": index, "pts_seconds": None, "unchanged_seconds": 0.0, "damaged": 0}
+        header = {"captured": now_seconds(), "index": index, "pts_seconds": None, "unchanged_seconds": 0.0, "damaged": 0}
         feed._take(header, np.full((4, 4, 3), index, np.uint8))
     newest = feed.newer_than(0, 0.0)
     assert newest is not None
@@ -208,7 +209,7 @@ def test_a_pipe_says_when_it_is_really_tried_again(tmp_path: Path, monkeypatch: 
 
     def lose() -> SourceError:
         if feed.status().retry_at is not None:
-            waits.append(feed.status().retry_at - time.monotonic())
+            waits.append(feed.status().retry_at - now_seconds())
         if len(waits) == 3:
             feed._closed.set()
         return SourceError("stream_lost", "gone")

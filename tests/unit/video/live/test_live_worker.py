@@ -1,13 +1,18 @@
-"""A frozen camera is detected, and an empty room is not taken for one."""
+"""A frozen camera is detected, and an empty room is not taken for one; frames say when they were decoded, by the clock of the watch."""
 
 from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from screener.video.live.live_worker import Stillness
+from screener.settings import LiveSettings
+from screener.video.live import clock
+from screener.video.live.live_worker import Stillness, _send_frames
 
 RATE = 10
 
@@ -56,3 +61,20 @@ def test_another_size_is_another_picture() -> None:
     still = picture()
     assert last_of([still, still, cv2.resize(still, (640, 360))[:180, :320]]) == 0.0
     assert last_of([np.zeros((40, 60, 3), np.uint8), np.zeros((60, 40, 3), np.uint8)]) == 0.0
+
+
+def test_a_frame_says_when_it_was_decoded_also_after_a_sleep(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a clock that goes on in sleep, as that of the watch does, which compares them."""
+    readings = iter([100.0, 3700.0])
+    monkeypatch.setattr(clock, "time", SimpleNamespace(CLOCK_BOOTTIME=7, clock_gettime=lambda which: next(readings)))
+    arrivals = [SimpleNamespace(index=index, is_sound=True, picture=picture, pts_seconds=None) for index in range(2)]
+    sent: list[float] = []
+
+    def send(message: dict[str, Any], picture_rgb: object) -> None:
+        sent.append(message["frame"]["captured"])
+
+    decoding: Any = SimpleNamespace(arrivals=lambda: arrivals)
+    requests: Any = SimpleNamespace(take=lambda: True)
+    answers: Any = SimpleNamespace(send=send)
+    _send_frames(decoding, LiveSettings(), requests, answers)
+    assert sent == [100.0, 3700.0]
