@@ -20,8 +20,9 @@ from screener.model.preprocessing import Preprocessing, resize_square
 from screener.training import route
 from screener.training.decoders.drawn_pictures import WHOLE_PICTURES, decoded_pairs, finished_decoders
 from screener.training.framing import Framing, draw_framing, framed
-from screener.training.labelled_pictures import SUFFIXES, LabelledFace, posix
+from screener.training.labelled_pictures import LabelledFace
 from screener.training.levelling import levelled
+from screener.training.originals import with_originals
 from screener.training.self_blending import Face, blend_part, self_blend, sharpened, swap_blend, wear
 
 UInt8 = NDArray[np.uint8]
@@ -295,37 +296,7 @@ def _pools(faces: Sequence[LabelledFace]) -> Pools:
     reals = [face for face in faces if face.label == "real"]
     if not reals:
         raise DatasetError(f"training needs real faces to make fakes of; there are none among {len(faces)} faces")
-    groups: dict[tuple[str, str], list[LabelledFace]] = {}
-    for real in (face for face in reals if face.group):
-        groups.setdefault((real.set_name, real.group), []).append(real)
-    fakes = [face for face in faces if face.label == "fake"]
-    by_name = {fake.set_name for fake in fakes if _named_alike(fake, groups.get((fake.set_name, fake.group), []))}
-    matched, unmatched = [], []
-    for fake in fakes:
-        original = _original_of(fake, groups.get((fake.set_name, fake.group), []), fake.set_name in by_name)
-        # A fake made from another framing cannot be laid over its original.
-        if original is not None and original.size_hw == fake.size_hw:
-            matched.append((original, replace(fake, box_xyxy=original.box_xyxy, landmarks_xy=original.landmarks_xy)))
-        else:
-            unmatched.append(fake)
+    matched, unmatched, others = with_originals(faces)
     sets = sorted({face.set_name for face in unmatched} & {face.set_name for face in reals})
     of_set = [([f for f in reals if f.set_name == s], [f for f in unmatched if f.set_name == s]) for s in sets]
-    others = {real.name: [other for other in group if other is not real] for group in groups.values() if len(group) > 1 for real in group}
     return Pools(reals, matched, others, [], of_set)
-
-
-def _original_of(fake: LabelledFace, reals: Sequence[LabelledFace], is_named_alike: bool) -> LabelledFace | None:
-    """The picture that a fake was made from, among the reals of its group: the one that it names, or the one that it is named like.
-
-    is_named_alike: whether fakes of this set are named like their originals. If they are not, the only real of the group is the original
-    of a fake, unless this names a picture that is missing.
-    """
-    sources = {text for source in fake.sources for text in (source, str(posix(source)))}
-    found = [real for real in reals if sources & {real.name, str(posix(real.name)), posix(real.name).stem}] or _named_alike(fake, reals)
-    if found or is_named_alike or any(posix(source).suffix.lower() in SUFFIXES for source in sources):
-        return found[0] if len(found) == 1 else None
-    return reals[0] if len(reals) == 1 else None
-
-
-def _named_alike(fake: LabelledFace, reals: Sequence[LabelledFace]) -> list[LabelledFace]:
-    return [real for real in reals if posix(real.name).stem == posix(fake.name).stem]
