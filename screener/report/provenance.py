@@ -19,6 +19,7 @@ INSTALL = "pip install 'screener-video[provenance]'"
 NOTES = {
     "not_installed": f"not looked for: {INSTALL}",
     "unknown_kind": "not looked for: none is defined for this kind of file",
+    "trust_anchors_not_usable": "not looked for: the list of trusted signers cannot be used",
     "not_readable": "not looked for: the library for them cannot read this file",
     "remote_not_fetched": "it lies elsewhere; addresses in files are not followed",
 }

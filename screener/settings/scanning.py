@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import re
+import ssl
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from screener.errors import SettingsError
 from screener.settings.checks import DECODERS, DEVICES, DTYPES, above_zero, at_least, is_number, one_of, within
+
+_LONGEST_QUOTE = 60
+_PUBLISHED = re.compile(r"sha256 [0-9a-f]{64}")
+"""How `to_dict` names certificates."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +48,8 @@ class ScanSettings:
         allow_private: whether addresses may lead into private networks or to this machine.
     Beside the verdict:
         stress: whether each judged face is judged again after changes that a copy goes through, and the outcome held against those.
-        provenance: whether files are asked where they come from. trust_anchors: certificates of the signers that are trusted, as PEM text.
+        provenance: whether files are asked where they come from. trust_anchors: certificates of the signers that are trusted, as PEM text,
+        not the path of a file with it.
     """
 
     frames: int = 32
@@ -111,9 +118,11 @@ class ScanSettings:
                 "stress judges the frames of an even sample; until_sure and budget_seconds choose theirs by the scores, and after a change "
                 "would have chosen others: give frames, fps or all_frames with it"
             )
-        for name in ("pooling", "detector", "trust_anchors"):
+        for name in ("pooling", "detector"):
             if not isinstance(getattr(self, name), str | None):
                 raise SettingsError(f"{name}: expected text, got {getattr(self, name)!r}")
+        if self.trust_anchors is not None:
+            _check_certificates(self.trust_anchors)
         if not isinstance(self.engine, str):
             raise SettingsError(f"engine: expected a name or the path of an .onnx file, got {self.engine!r}")
         one_of("device", self.device, DEVICES)
@@ -144,3 +153,19 @@ class ScanSettings:
         if unknown:
             raise SettingsError(f"unknown setting {', '.join(unknown)}; known are {', '.join(sorted(known))}")
         return cls(**values)
+
+
+def _check_certificates(trust_anchors: Any) -> None:
+    """Raise SettingsError unless they can be read: with a list that cannot, nothing could be said of any signature."""
+    expected = "trust_anchors: expected certificates as PEM text"
+    if not isinstance(trust_anchors, str):
+        raise SettingsError(f"{expected}, got {trust_anchors!r}")
+    if _PUBLISHED.fullmatch(trust_anchors):  # settings that were read back; without the certificates no signature is looked at
+        return
+    try:
+        # Notes between certificates may be in any script, which the parser does not take.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=trust_anchors.encode("ascii", "ignore").decode())
+    except (ssl.SSLError, ValueError) as error:
+        given = trust_anchors.strip().partition("\n")[0][:_LONGEST_QUOTE]  # no more of it, as it may be a key that was given by mistake
+        advice = "the path of a file with them goes with --trust-anchors"
+        raise SettingsError(f"{expected}, got text without one that can be read, beginning {given!r}; {advice}") from error

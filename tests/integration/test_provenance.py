@@ -134,3 +134,23 @@ def test_a_list_of_signers_that_is_none_is_refused(content: str | None, words: s
         (tmp_path / "a.pem").write_text(content)
     ended = scanned(checkpoint, clip, "--trust-anchors", tmp_path / "a.pem")
     assert ended.status == 2 and words in ended.err
+
+
+@pytest.mark.parametrize("way", ["file", "variable"])
+def test_the_path_of_a_list_of_signers_where_its_text_belongs_is_refused(
+    way: str, clip: Path, by: Authority, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "signers.pem").write_text(by.root_pem)
+    monkeypatch.chdir(tmp_path)
+    if way == "file":
+        (tmp_path / "screener.toml").write_text('[screener]\ntrust_anchors = "signers.pem"\n')
+    else:
+        monkeypatch.setenv("SCREENER_TRUST_ANCHORS", "signers.pem")
+    ended = scanned(checkpoint, signed(clip, tmp_path / "signed.mp4", by))
+    assert ended.status == 2 and "trust_anchors: expected certificates" in ended.err and "--trust-anchors" in ended.err
+
+
+def test_a_list_that_the_library_refuses_does_not_make_a_signed_file_a_changed_one(clip: Path, by: Authority, tmp_path: Path) -> None:
+    for path in (clip, signed(clip, tmp_path / "signed.mp4", by)):
+        found = checked_origin(origin_of(path, "signers.pem"))["c2pa"]
+        assert (found["checked"], found["intact"], found["trusted"], found["note"]) == (False, None, None, "trust_anchors_not_usable")

@@ -1,4 +1,4 @@
-"""Tells what a file is from its first bytes, before any decoder sees it. Names and suffixes are not trusted.
+"""Tells what a file is from its first bytes, and a PNG from its chunks, before any decoder sees it. Names and suffixes are not trusted.
 
 Does not decode; a file that passes may still turn out to be damaged.
 """
@@ -11,6 +11,7 @@ import stat
 from pathlib import Path
 
 from screener.errors import SourceError
+from screener.video.container.structure.png import SIGNATURE, may_be_animated
 from screener.video.sources import printable_name
 
 HEAD_BYTES = 4096
@@ -22,7 +23,7 @@ _PLAYLIST = re.compile(
 )
 _TEXT_BYTES = frozenset(range(0x20, 0x7F)) | frozenset(b"\t\n\r\f\b\x1b") | frozenset(range(0x80, 0x100))
 _STILL_BRANDS = (b"avif", b"heic", b"heix", b"mif1", b"heim", b"heis")
-_MOTION_BRANDS = (b"avis", b"hevc", b"hevx", b"msf1")
+MOTION_BRANDS = (b"avis", b"hevc", b"hevx", b"msf1")
 
 
 def check_file(path: Path, shown_name: str | None = None) -> str:
@@ -36,6 +37,7 @@ def check_file(path: Path, shown_name: str | None = None) -> str:
             raise SourceError("not_regular", f"{name}: not a regular file (a folder, pipe, socket or device); give a file")
         with open(path, "rb") as file:
             head = file.read(HEAD_BYTES)
+            is_animated_png = head.startswith(SIGNATURE) and may_be_animated(file)
     except SourceError:
         raise
     except PermissionError as error:
@@ -47,7 +49,7 @@ def check_file(path: Path, shown_name: str | None = None) -> str:
     text = head.removeprefix(b"\xef\xbb\xbf")
     if _PLAYLIST.match(text):
         raise SourceError("refused_playlist", f"{name}: a playlist, which could open other files; name the media files themselves")
-    kind = _picture_kind(head, path)
+    kind = "animation" if is_animated_png else _picture_kind(head, path)
     if kind is None and _is_text(text):
         raise SourceError("not_media", f"{name}: a text file, not a video or picture")
     return kind or "video"
@@ -66,8 +68,8 @@ def _is_text(head: bytes) -> bool:
 
 
 def _picture_kind(head: bytes, path: Path) -> str | None:
-    if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "animation" if b"acTL" in head.partition(b"IDAT")[0] else "picture"
+    if head.startswith(SIGNATURE):
+        return "picture"
     if head.startswith(b"\xff\xd8\xff"):
         # A raw stream of JPEGs starts like a single JPEG; only its suffix tells them apart without reading on.
         return None if path.suffix.lower() in (".mjpg", ".mjpeg") else "picture"
@@ -77,7 +79,7 @@ def _picture_kind(head: bytes, path: Path) -> str | None:
         return "animation" if head[12:16] == b"VP8X" and len(head) > 20 and head[20] & 0x02 else "picture"
     if head[4:8] == b"ftyp":
         brands = head[8 : max(16, min(int.from_bytes(head[:4], "big"), 256))]
-        if any(brand in brands for brand in _MOTION_BRANDS) and head[8:12] in _MOTION_BRANDS:
+        if any(brand in brands for brand in MOTION_BRANDS) and head[8:12] in MOTION_BRANDS:
             return "animation"
         return "picture" if head[8:12] in _STILL_BRANDS else None
     if head[:4] in (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+") or head[:12] == b"\x00\x00\x00\x0cjP  \r\n\x87\n":

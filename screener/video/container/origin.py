@@ -51,7 +51,11 @@ def _manifest_of(path: Path, trust_anchors: str | None) -> dict[str, Any]:
     if trust_anchors:
         settings["trust"] = {"trust_anchors": trust_anchors}
     try:
-        with path.open("rb") as file, c2pa.Reader(kind, file, context=c2pa.Context.from_dict(settings)) as reader:
+        context = c2pa.Context.from_dict(settings)
+    except (c2pa.C2paError, ValueError):  # a fault of the list of trusted signers, which says nothing about the file
+        return {**unknown, "note": "trust_anchors_not_usable"}
+    try:
+        with path.open("rb") as file, c2pa.Reader(kind, file, context=context) as reader:
             stated = _stated(json.loads(reader.json()), str(reader.get_validation_state()))
             return stated if trust_anchors else {**stated, "trusted": None}
     except (c2pa.C2paError, ValueError) as error:

@@ -1,8 +1,9 @@
 """Which numbered pictures of a folder are the frames of one film, and which are an album of separate photographs.
 
-Frames are judged together and sampled, so a series must really be one: numbered without gaps, of one size, taken without pauses, and each
-similar to the one before. In doubt pictures are an album, in which each is judged by itself. Reads names and headers, and has a few
-pictures decoded in the decoding process.
+Frames are judged together and sampled, and a manipulated photograph among them would be outvoted. So a series must really be one: named
+and numbered as programs do it that take films apart, without gaps, of one size, taken without pauses, and each similar to the one before.
+In doubt pictures are an album, in which each is judged by itself. Reads names and headers, and has a few pictures decoded in the decoding
+process.
 """
 
 from __future__ import annotations
@@ -20,10 +21,19 @@ from numpy.typing import NDArray
 
 from screener.errors import SourceError
 from screener.settings import ScanSettings
+from screener.video.container.gate import check_file
 from screener.video.inputs.media import PICTURE_SUFFIXES
 from screener.video.inputs.picture_facts import picture_facts
 from screener.video.sandbox.decoded_video import open_video
 from screener.video.sources import Source
+
+FEWEST = ScanSettings.min_frames
+"""Fewer pictures than a person in a film is judged by are an album."""
+
+FEWEST_PADDED, FEWEST_PLAIN = 25, 100
+"""Fewest pictures of a film whose name says nothing of it: a second of film if the numbers have leading zeros, four seconds if not.
+Photographs are numbered too, but seldom so many that resemble each other.
+"""
 
 LEAST_SHARE = 0.8
 """Share of the numbers between the first and the last that must be present, as a film may have lost frames."""
@@ -49,28 +59,39 @@ _CAMERA = re.compile(
 )
 """Names that cameras give to single photographs: by their standard (JEITA CP-3461), and by phones."""
 
+_FRAMES = re.compile(r".*frames?[^a-z0-9]*", re.DOTALL | re.IGNORECASE)
+_PHOTOGRAPHS = re.compile(
+    r"(?:.*[^a-z])?(?:photo(?:graph)?|foto|pic|picture|portrait|selfie|scan|screen[-_ ]?shot|shot|snap(?:shot)?)s?[^a-z0-9]*",
+    re.DOTALL | re.IGNORECASE,
+)
+"""What names say before the number."""
+
+_LEAST_DIGITS = 3
+
 
 @dataclass(frozen=True)
 class _Numbered:
-    """Pictures in order of their numbers."""
+    """Pictures in order of their numbers. prefix: what each name says before its number. is_padded: the numbers have leading zeros."""
 
     paths: tuple[str, ...]
     numbers: tuple[int, ...]
+    prefix: str
+    is_padded: bool
 
 
 def film_of(files: Sequence[str]) -> tuple[str, ...]:
     """The files in numerical order if all of them are the frames of one film, else empty."""
     found = _numbered(files)
-    if found is None or not (_is_dense(found.numbers) and _is_taken_in_one_go(found.paths) and _is_alike(found.paths)):
+    if found is None or not (_is_named_like_a_film(found) and _is_dense(found.numbers)):
         return ()
-    return found.paths
+    return found.paths if _is_taken_in_one_go(found.paths) and _are_single(found.paths) and _is_alike(found.paths) else ()
 
 
 def _numbered(files: Sequence[str]) -> _Numbered | None:
     """None unless all files are pictures whose names have the same prefix and suffix with a unique number between, and are not
     a camera's.
     """
-    if len(files) < 2 or any(os.path.splitext(path)[1].lower() not in PICTURE_SUFFIXES for path in files):
+    if len(files) < FEWEST or any(os.path.splitext(path)[1].lower() not in PICTURE_SUFFIXES for path in files):
         return None
     matches = [_NUMBERED.fullmatch(os.path.basename(path)) for path in files]
     parts = [match.groups() for match in matches if match]
@@ -80,7 +101,24 @@ def _numbered(files: Sequence[str]) -> _Numbered | None:
     if len(by_number) < len(files) or all(_CAMERA.fullmatch(os.path.basename(path)) for path in files):
         return None
     numbers = tuple(sorted(by_number))
-    return _Numbered(tuple(by_number[number] for number in numbers), numbers)
+    return _Numbered(tuple(by_number[number] for number in numbers), numbers, parts[0][0], _is_padded([digits for _, digits, _ in parts]))
+
+
+def _is_padded(written: Sequence[str]) -> bool:
+    """Whether all numbers have the same three digits or more, and some a leading zero. Those that outgrow this are many anyway."""
+    widths = {len(digits) for digits in written}
+    return len(widths) == 1 and min(widths) >= _LEAST_DIGITS and any(digits[0] == "0" for digits in written)
+
+
+def _is_named_like_a_film(found: _Numbered) -> bool:
+    """Whether the names are such as programs give to frames: `frame12.jpg`, or bare numbers with leading zeros. Other names, except those
+    of photographs, may be of frames if there are many.
+    """
+    if _FRAMES.fullmatch(found.prefix) or (found.is_padded and not found.prefix):
+        return True
+    if _PHOTOGRAPHS.fullmatch(found.prefix):
+        return False
+    return len(found.paths) >= (FEWEST_PADDED if found.is_padded else FEWEST_PLAIN)
 
 
 def _is_dense(numbers: Sequence[int]) -> bool:
@@ -94,6 +132,15 @@ def _is_taken_in_one_go(paths: Sequence[str]) -> bool:
     shapes = {(one.size_wh, one.orientation) for one in facts if one.size_wh is not None}
     taken = [one.taken_seconds for one in facts if one.taken_seconds is not None]
     return len(shapes) < 2 and all(abs(after - before) <= LONGEST_PAUSE_SECONDS for before, after in pairwise(taken))
+
+
+def _are_single(paths: Sequence[str]) -> bool:
+    """Whether no file holds an animation, of which a film would show one picture; files that cannot be read are ignored."""
+    for path in paths:
+        with suppress(SourceError):
+            if check_file(Path(path)) in ("animation", "gif"):
+                return False
+    return True
 
 
 def _is_alike(paths: Sequence[str]) -> bool:

@@ -1,4 +1,4 @@
-"""Whether a file that opens as one picture holds more: pages, appended pictures, or a video after a photograph.
+"""Whether a file that opens as one picture holds more: pages, appended pictures, or a video beside or after a photograph.
 
 Only the first picture of such a file is decoded. Finds the beginning of another one; does not decode it.
 """
@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from PIL import Image
 
+from screener.video.container.gate import MOTION_BRANDS
 from screener.video.readers.jpeg_integrity import end_of_jpeg
 from screener.video.readers.pillow_errors import PILLOW_ERRORS
 
@@ -24,6 +25,9 @@ _BEGINNING = re.compile(
 """Signature of an appended picture, or of a video as phones append it; padding before it is skipped."""
 
 _BOXES = frozenset({b"ftyp", b"jP  "})
+_OF_FILM = frozenset({b"moov", b"moof", b"mpvd"})
+"""Boxes of a film's index, of its fragments, and of the film that phones store in a photograph."""
+
 _MAP_OF_BRIGHTNESS = re.compile(rb"hdrgm:|HDRGainMap|hdrgainmap|urn:iso:std:iso:ts:21496")
 
 
@@ -31,6 +35,8 @@ def holds_more(data: bytes) -> bool:
     """data: the bytes of a whole file. Parts of the picture itself, such as its preview, do not count."""
     if data.startswith(_TIFF) or _declares_more(data):
         return _has_pages(data)
+    if _has_film(data):
+        return True
     end = next((end(data) for begins, end in _ENDS if begins(data)), len(data))
     if not 0 < end < len(data):
         return False
@@ -84,19 +90,32 @@ def _end_of_bmp(data: bytes) -> int:
     return int.from_bytes(data[2:6], "little")
 
 
+def _has_film(data: bytes) -> bool:
+    """Whether a picture made of boxes holds a film too, which only players of films show. Animations are films, and are read as such."""
+    is_picture = data[4:8] in _BOXES and data[8:12] not in MOTION_BRANDS
+    return is_picture and any(name in _OF_FILM for _, name in _boxes(data))
+
+
 def _end_of_boxes(data: bytes) -> int:
     """Position of the box that begins another file (ISO/IEC 15444-1, annex I; ISO/IEC 14496-12)."""
-    position, begun = 0, set[bytes]()
-    while position + 8 <= len(data):
-        length, name = int.from_bytes(data[position : position + 4], "big"), data[position + 4 : position + 8]
+    begun = set[bytes]()
+    for position, name in _boxes(data):
         if name in begun:
             return position
         begun |= {name} & _BOXES
+    return len(data)
+
+
+def _boxes(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Position and name of each box that is not in another one, up to one whose length makes no sense."""
+    position = 0
+    while position + 8 <= len(data):
+        length, name = int.from_bytes(data[position : position + 4], "big"), data[position + 4 : position + 8]
+        yield position, name
         length = int.from_bytes(data[position + 8 : position + 16], "big") if length == 1 else length or _to_the_next(data, position)
         if length < 8:
             break
         position += length
-    return len(data)
 
 
 def _to_the_next(data: bytes, position: int) -> int:

@@ -12,6 +12,8 @@ import pytest
 from screener.errors import SettingsError
 from screener.settings import DECODERS, DEVICES, DTYPES, ExtractSettings, ScanSettings
 
+CERTIFICATE = (Path(__file__).parent / "signer.pem").read_text()
+
 WRONG: dict[str, list[Any]] = {
     "frames": [0, -1, 1.5, "32", True, None],
     "fps": [0, -1.0, float("nan"), float("inf"), "25", True],
@@ -43,7 +45,7 @@ WRONG: dict[str, list[Any]] = {
     "allow_private": ["no", 1, None],
     "stress": ["no", 1, None],
     "provenance": ["no", 1, None],
-    "trust_anchors": [3, Path("signers.pem"), ["text"]],
+    "trust_anchors": [3, Path("signers.pem"), ["text"], "", "signers.pem", "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----"],
 }
 
 RIGHT: dict[str, list[Any]] = {
@@ -77,7 +79,7 @@ RIGHT: dict[str, list[Any]] = {
     "allow_private": [True, False],
     "stress": [True, False],
     "provenance": [True, False],
-    "trust_anchors": [None, "-----BEGIN CERTIFICATE-----"],
+    "trust_anchors": [None, CERTIFICATE, 2 * CERTIFICATE, f"# M\u00fcller\n{CERTIFICATE}"],
 }
 
 
@@ -94,9 +96,16 @@ def test_wrong_values_are_refused_by_name(name: str, value: Any) -> None:
 
 
 def test_certificates_are_published_by_their_hash() -> None:
-    said = ScanSettings(trust_anchors="-----BEGIN CERTIFICATE-----").to_dict()["trust_anchors"]
-    assert said == "sha256 " + hashlib.sha256(b"-----BEGIN CERTIFICATE-----").hexdigest()
+    said = ScanSettings(trust_anchors=CERTIFICATE).to_dict()["trust_anchors"]
+    assert said == "sha256 " + hashlib.sha256(CERTIFICATE.encode()).hexdigest()
+    assert ScanSettings.from_mapping({"trust_anchors": said}).trust_anchors == said
     assert ScanSettings().to_dict()["trust_anchors"] is None
+
+
+def test_a_key_given_for_a_certificate_is_not_repeated() -> None:
+    with pytest.raises(SettingsError, match="BEGIN PRIVATE KEY") as caught:
+        ScanSettings(trust_anchors="-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----")
+    assert "c2VjcmV0" not in str(caught.value)
 
 
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in RIGHT.items() for value in values])

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import socket
+import zlib
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 from video_media import write_clip
 
 from screener.errors import SourceError
 from screener.video.container.end import ends_early
 from screener.video.container.gate import check_file
+from screener.video.container.structure.png import MOST_CHUNKS
 
 
 def refusal(path: Path) -> str:
@@ -69,6 +72,35 @@ def test_pictures(tmp_path: Path, suffix: str) -> None:
     assert cv2.imwrite(str(tmp_path / f"a{suffix}"), np.zeros((8, 8, 3), np.uint8))
     renamed = (tmp_path / f"a{suffix}").rename(tmp_path / "a.mp4")
     assert check_file(renamed) == "picture"
+
+
+def png(path: Path, pictures: int, text: bytes = b"", texts: int = 1) -> Path:
+    """With chunks of text before everything that says how many pictures there are."""
+    first, *others = [Image.new("RGB", (8, 8), (40 * number, 0, 0)) for number in range(pictures)]
+    first.save(path, save_all=bool(others), append_images=others)
+    data, chunk = path.read_bytes(), b"tEXt" + text
+    path.write_bytes(data[:33] + texts * (len(text).to_bytes(4, "big") + chunk + zlib.crc32(chunk).to_bytes(4, "big")) + data[33:])
+    return path
+
+
+@pytest.mark.parametrize("text", [b"", b"XML\0" + bytes(200_000), b"Comment\0before the IDAT chunk"], ids=["none", "long", "of chunks"])
+def test_an_animated_png_is_one_whatever_text_comes_first(tmp_path: Path, text: bytes) -> None:
+    assert check_file(png(tmp_path / "a.png", 3, text)) == "animation"
+
+
+def test_a_png_whose_text_speaks_of_animations_is_a_picture(tmp_path: Path) -> None:
+    assert check_file(png(tmp_path / "a.png", 1, b"Comment\0has no acTL chunk")) == "picture"
+    assert check_file(png(tmp_path / "b.png", 1, b"Comment\0", texts=100)) == "picture"
+
+
+def test_a_png_with_more_chunks_than_are_looked_at_is_not_taken_for_a_single_picture(tmp_path: Path) -> None:
+    assert check_file(png(tmp_path / "a.png", 3, b"", texts=MOST_CHUNKS + 1)) == "animation"
+
+
+def test_a_png_that_was_cut_before_its_pixels_is_a_picture(tmp_path: Path) -> None:
+    path = png(tmp_path / "a.png", 3, bytes(9000))
+    path.write_bytes(path.read_bytes()[:5000])
+    assert check_file(path) == "picture"
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ def test_hidden_files_are_matched_by_no_stars(here: Path) -> None:
 
 
 def test_a_film_beside_other_files_keeps_the_name_of_its_folder(here: Path) -> None:
-    touch(*(here / "film" / f"f{number}.png" for number in (1, 2, 3)), here / "film" / "zz.txt", here / "film" / "aa.json")
+    touch(*(here / "film" / f"frame{number}.png" for number in (1, 2, 3, 4)), here / "film" / "zz.txt", here / "film" / "aa.json")
     left_out: list[str] = []
     assert names(expand_sources(["film"], left_out.append)) == ["film"]
     assert [os.path.basename(path) for path in left_out] == ["aa.json", "zz.txt"]

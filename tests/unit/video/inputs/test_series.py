@@ -12,6 +12,7 @@ from PIL import Image
 
 from screener.video import expand_sources
 from screener.video.inputs.picture_facts import PictureFacts, picture_facts
+from screener.video.inputs.series import FEWEST, FEWEST_PADDED, FEWEST_PLAIN
 
 Picture = np.ndarray[Any, np.dtype[np.uint8]]
 
@@ -56,12 +57,45 @@ def kinds(folder: Path) -> list[str]:
 FILM = ["sequence"]
 
 
-@pytest.mark.parametrize("name", ["frame_{:04d}.jpg", "{}.png", "img{:03d}.webp", "a b-{:06d}.bmp", "clip.mp4.{:02d}.tiff"])
+@pytest.mark.parametrize("name", ["frame_{:06d}.jpg", "{:04d}.png", "frame{}.webp", "a b Frame-{:06d}.bmp", "clip.mp4.frames.{:02d}.tiff"])
 def test_frames_numbered_in_a_row_are_one_film_in_numerical_order(tmp_path: Path, name: str) -> None:
     folder = album(tmp_path / "film", range(8, 20), name)
     (source,) = expand_sources([folder])
     assert (getattr(source, "kind", ""), source.name) == ("sequence", str(folder))
     assert getattr(source, "target", ()) == tuple(folder / name.format(number) for number in range(8, 20))
+
+
+@pytest.mark.parametrize(
+    ("name", "fewest"),
+    [("frame_{:04d}.jpg", FEWEST), ("{:04d}.jpg", FEWEST), ("img{:03d}.jpg", FEWEST_PADDED), ("clip-{}.jpg", FEWEST_PLAIN)],
+)
+def test_the_less_names_say_of_a_film_the_more_pictures_it_takes(tmp_path: Path, name: str, fewest: int) -> None:
+    folder = album(tmp_path / "film", range(1, fewest), name)
+    assert kinds(folder) == ["file"] * (fewest - 1)
+    photograph(folder / name.format(fewest), moving(fewest))
+    assert kinds(folder) == FILM
+
+
+@pytest.mark.parametrize(("name", "count"), [("photo{}.jpg", 2), ("photo{}.jpg", 12), ("shot{}.png", 3), ("holiday-{:02d}.jpg", 20)])
+def test_a_few_photographs_that_are_alike_are_judged_one_by_one(tmp_path: Path, name: str, count: int) -> None:
+    assert kinds(album(tmp_path / "album", range(1, count + 1), name)) == ["file"] * count
+
+
+@pytest.mark.parametrize("name", ["photo_{:04d}.jpg", "my-photos.{:03d}.jpg", "Screenshot {:03d}.png", "selfie{}.jpg"])
+def test_many_pictures_that_are_called_photographs_are_an_album(tmp_path: Path, name: str) -> None:
+    assert kinds(album(tmp_path / "album", range(1, FEWEST_PLAIN + 1), name)) == ["file"] * FEWEST_PLAIN
+
+
+def test_an_excerpt_that_has_no_zeros_left_is_one_film_if_it_says_so(tmp_path: Path) -> None:
+    assert kinds(album(tmp_path / "film", range(1200, 1212), "frame_{:04d}.png")) == FILM
+    assert kinds(album(tmp_path / "album", range(1200, 1212), "{:04d}.png")) == ["file"] * 12
+
+
+def test_a_film_has_no_animations(tmp_path: Path) -> None:
+    folder = album(tmp_path / "album", range(8), "frame_{:04d}.png")
+    first, *others = [Image.fromarray(moving(number)) for number in range(3)]
+    first.save(folder / "frame_0004.png", save_all=True, append_images=others)
+    assert kinds(folder) == ["file"] * 8
 
 
 def test_a_film_may_have_lost_a_few_frames(tmp_path: Path) -> None:
@@ -70,8 +104,11 @@ def test_a_film_may_have_lost_a_few_frames(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "numbers",
-    [range(2030, 2066, 3), [1, 2, 3, 9, 10, 11, 40], [*range(1, 100), *range(500, 600)], [1, 10**30], [1, 100], range(0, 400, 25)],
-    ids=["every third", "irregular", "a large gap", "a huge number", "two", "every 25th"],
+    [
+        range(2030, 2066, 3), [1, 2, 3, 9, 10, 11, 40], [*range(1, 100), *range(500, 600)], [1, 2, 3, 10**30], [1, 2, 3, 100],
+        range(0, 400, 25),
+    ],
+    ids=["every third", "irregular", "a large gap", "a huge number", "one far off", "every 25th"],
 )  # fmt: skip
 def test_numbers_with_gaps_are_an_album(tmp_path: Path, numbers: Sequence[int]) -> None:
     numbers = list(numbers)[:24] if len(list(numbers)) < 100 else list(numbers)
@@ -84,13 +121,13 @@ def test_numbers_with_gaps_are_an_album(tmp_path: Path, numbers: Sequence[int]) 
     ["IMG_{:04d}.JPG", "DSC0{:04d}.JPG", "DSCN{:04d}.JPG", "_MG_{:04d}.JPG", "P101{:04d}.JPG", "PXL_2024{:04d}.jpg", "IMG-24-WA{:04d}.jpg"],
 )
 def test_names_that_cameras_give_are_of_photographs(tmp_path: Path, name: str) -> None:
-    assert kinds(album(tmp_path / "roll", range(1, 9), name)) == ["file"] * 8
+    assert kinds(album(tmp_path / "roll", range(1, 31), name)) == ["file"] * 30
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "bmp", "tiff", "jp2", "avif"])
 def test_pictures_of_different_sizes_are_an_album(tmp_path: Path, suffix: str) -> None:
-    folder = album(tmp_path / "album", range(1, 9), f"f{{}}.{suffix}")
-    photograph(folder / f"f5.{suffix}", scene(4, size_wh=(64, 96)))
+    folder = album(tmp_path / "album", range(1, 9), f"frame{{}}.{suffix}")
+    photograph(folder / f"frame5.{suffix}", scene(4, size_wh=(64, 96)))
     assert kinds(folder) == ["file"] * 8
 
 
@@ -106,13 +143,13 @@ def test_photographs_taken_minutes_apart_are_an_album(tmp_path: Path, minutes: i
     folder.mkdir()
     for number in range(6):
         taken = f"2024:05:01 10:{minutes * number:02d}:0{number // 3}"
-        photograph(folder / f"f{number}.jpg", moving(number), taken, fraction=f"{333 * (number % 3):03d}")
+        photograph(folder / f"frame{number}.jpg", moving(number), taken, fraction=f"{333 * (number % 3):03d}")
     assert kinds(folder) == expected
 
 
 def test_pictures_that_show_different_things_are_an_album(tmp_path: Path) -> None:
     assert kinds(album(tmp_path / "album", range(1, 41), "{:05d}.png", unrelated)) == ["file"] * 40
-    assert kinds(album(tmp_path / "two", range(1, 3), "{:05d}.png", unrelated)) == ["file"] * 2
+    assert kinds(album(tmp_path / "four", range(1, 5), "{:05d}.png", unrelated)) == ["file"] * 4
 
 
 def test_a_film_with_cuts_is_one(tmp_path: Path) -> None:
@@ -126,11 +163,12 @@ def test_a_damaged_film_is_one(tmp_path: Path) -> None:
     assert kinds(folder) == FILM
 
 
-@pytest.mark.parametrize("others", [["b_2.png"], ["a_2.jpg"], ["a_2.png", "clip.mp4"], ["a_01.png"], []])
+@pytest.mark.parametrize("others", [["b_5.png"], ["frame_5.jpg"], ["frame_5.png", "clip.mp4"], ["frame_01.png"]])
 def test_names_that_make_no_series_are_single(tmp_path: Path, others: list[str]) -> None:
-    for name in ("a_1.png", *others):
+    frames = [f"frame_{number}.png" for number in range(1, 5)]
+    for name in (*frames, *others):
         (tmp_path / name).write_bytes(b"x")
-    assert kinds(tmp_path) == ["file"] * (1 + len(others))
+    assert kinds(tmp_path) == ["file"] * (4 + len(others))
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "bmp", "tiff", "jp2", "avif"])

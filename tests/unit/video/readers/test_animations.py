@@ -12,6 +12,7 @@ import av
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from screener.errors import SourceError
 from screener.records import Frame
@@ -201,3 +202,23 @@ def test_a_sequence_in_avif(tmp_path: Path) -> None:
     assert_shown(frames, tolerance=4)
     assert (ledger.reader, ledger.reasons, ledger.frames_promised) == ("pillow", [], 12)
     assert [round(frame.pts_seconds, 1) for frame in frames] == [round(0.1 * number, 1) for number in range(12)]
+
+
+@pytest.mark.parametrize("suffix", ["png", "webp", "avif"])
+def test_all_pictures_are_read_however_much_is_said_before_them(tmp_path: Path, suffix: str) -> None:
+    said = b"<x:xmpmeta>" + b"a" * 9000 + b"</x:xmpmeta>"
+    text = PngInfo()
+    text.add_itxt("XML:com.adobe.xmp", said.decode())
+    told: dict[str, Any] = {"pnginfo": text} if suffix == "png" else {"xmp": said}
+    PICTURES[0].save(tmp_path / f"a.{suffix}", save_all=True, append_images=PICTURES[1:], duration=100, lossless=True, **told)
+    frames, ledger = opened(tmp_path / f"a.{suffix}")
+    assert_shown(frames, tolerance=4)
+    assert (ledger.reasons, ledger.frames_promised) == ([], 12)
+
+
+def test_a_picture_beside_a_film_in_avif_does_not_answer_for_the_film(tmp_path: Path) -> None:
+    path = tmp_path / "a.avif"
+    PICTURES[0].save(path, save_all=True, append_images=PICTURES[1:], duration=100)
+    path.write_bytes(path.read_bytes().replace(b"ftypavis", b"ftypavif", 1))
+    frames, ledger = opened(path)
+    assert (len(frames), ledger.reasons, ledger.warnings) == (1, ["unread_part"], ["second_part"])

@@ -230,7 +230,7 @@ def test_a_huge_picture_is_refused_by_its_header_alone(tmp_path: Path) -> None:
 def series(folder: Path, count: int = 6) -> Path:
     folder.mkdir()
     for number in range(count):
-        cv2.imwrite(str(folder / f"f{number + 7}.png"), np.full((8, 10, 3), level(number), np.uint8))
+        cv2.imwrite(str(folder / f"frame{number + 7}.png"), np.full((8, 10, 3), level(number), np.uint8))
     return folder
 
 
@@ -248,7 +248,7 @@ def test_a_series_is_a_video_of_25_frames_per_second(tmp_path: Path) -> None:
 def test_a_lost_picture_of_a_series_is_counted_even_if_it_was_not_sampled(tmp_path: Path, frames: int) -> None:
     folder = series(tmp_path / "s")
     (source,) = expand_sources([folder])
-    (folder / "f9.png").write_bytes(b"")
+    (folder / "frame9.png").write_bytes(b"")
     decoding = decode(source, ScanSettings(frames=frames))  # type: ignore[arg-type]
     delivered = [number_of(frame.picture_rgb) for frame in decoding.steps() if frame is not None]
     assert delivered == ([0, 1, 3, 4, 5] if frames == 6 else [1, 3, 5])
@@ -268,7 +268,7 @@ def test_a_series_without_one_good_picture(tmp_path: Path) -> None:
 def test_a_series_that_changes_size(tmp_path: Path) -> None:
     folder = series(tmp_path / "s")
     (source,) = expand_sources([folder])
-    cv2.imwrite(str(folder / "f9.png"), np.zeros((20, 30, 3), np.uint8))
+    cv2.imwrite(str(folder / "frame9.png"), np.zeros((20, 30, 3), np.uint8))
     decoding = decode(source, ScanSettings())  # type: ignore[arg-type]
     assert {frame.size_wh for frame in decoding.steps() if frame is not None} == {(10, 8), (30, 20)}
     assert decoding.ledger.warnings == ["resolution_change"]
