@@ -18,6 +18,7 @@ from screener.errors import SourceError
 from screener.serve.ledger import Outbox, Scans
 from screener.serve.ledger.outbox import Message
 from screener.serve.metrics import Metrics
+from screener.serve.repeating import until_done
 from screener.serve.views import iso, view_of
 from screener.video.masking import masked
 from screener.video.remote.posting import post
@@ -32,6 +33,7 @@ LASTS_SECONDS = 24 * 3600.0
 
 TIMEOUT_SECONDS = 15.0
 AT_ONCE = 4
+_UNREADABLE = "the pending callbacks cannot be read"
 GONE = 410
 """HTTP status 410: the receiver wants no more messages."""
 
@@ -62,11 +64,11 @@ class Callbacks:
     async def _work(self) -> None:
         while True:
             self._bell.clear()
-            due = await asyncio.to_thread(self._outbox.due, AT_ONCE)
+            due = await until_done(_UNREADABLE, self._outbox.due, AT_ONCE)
             if due:
                 await asyncio.gather(*(self._deliver(message) for message in due))
                 continue
-            following = await asyncio.to_thread(self._outbox.next_due)
+            following = await until_done(_UNREADABLE, self._outbox.next_due)
             wait = 3600.0 if following is None else max(0.05, following - time.time())
             try:
                 async with asyncio.timeout(wait):
@@ -83,13 +85,15 @@ class Callbacks:
         delivered = 200 <= status < 300
         too_old = time.time() - message.created > LASTS_SECONDS
         self._metrics.callbacks.labels("delivered" if delivered else "given_up" if too_old or status == GONE else "failed").inc()
-        if delivered or too_old or status == GONE:
-            await asyncio.to_thread(self._outbox.remove, message.number)
-        else:
-            pause = PAUSES_SECONDS[min(message.attempts, len(PAUSES_SECONDS) - 1)]
-            await asyncio.to_thread(self._outbox.postpone, message.number, time.time() + pause)
         if not delivered:
             _LOG.warning("callback to %s: %s", masked(message.url), why or f"answered {status}")
+        # Repeated here, because a message whose delivery is not recorded would be sent again at once.
+        unrecorded = f"callback {message.message_id}: its attempt cannot be recorded"
+        if delivered or too_old or status == GONE:
+            await until_done(unrecorded, self._outbox.remove, message.number)
+        else:
+            pause = PAUSES_SECONDS[min(message.attempts, len(PAUSES_SECONDS) - 1)]
+            await until_done(unrecorded, self._outbox.postpone, message.number, time.time() + pause)
 
     def _attempt(self, message: Message) -> tuple[int, str]:
         """(HTTP status, "") or (0, error message). Runs in a thread."""

@@ -10,7 +10,6 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 from screener.errors import ScreenerError
@@ -18,6 +17,7 @@ from screener.serve.hub import Hub
 from screener.serve.ledger import Scan, Scans
 from screener.serve.ledger.scans import MOST_ATTEMPTS, MOST_DEATHS
 from screener.serve.metrics import Metrics
+from screener.serve.repeating import PASSING, until_done
 from screener.serve.state_folder import StateFolder
 from screener.serve.views import view_of
 from screener.serve.worker.keeper import Keeper, WorkerDiedError
@@ -101,7 +101,7 @@ class Dispatch:
             while True:
                 await keeper.ready()
                 bell.clear()
-                scan = await asyncio.to_thread(self._scans.take)
+                scan = await until_done("the queue cannot be read", self._scans.take)
                 if scan is None:
                     await _either(bell, keeper)
                     continue
@@ -120,6 +120,7 @@ class Dispatch:
         self._at_work[scan.id] = keeper
         await self.tell_queue()
         self._told(scan, {"frames": 0, "of": None, "seconds_left": None})
+        answer: dict[str, Any] | None = None
         try:
             answer = await keeper.judge(
                 self._job(scan), lambda said: self._told(scan, {k: said[k] for k in ("frames", "of", "seconds_left")})
@@ -127,15 +128,13 @@ class Dispatch:
         except WorkerDiedError as death:
             _LOG.warning("scan %s: its worker ended (%s)", scan.id, death)
             self._metrics.worker_deaths.inc()
-            back = await asyncio.to_thread(self._scans.give_back, scan.id, True)
-            if back is not None:
-                self._hub.progress.pop(scan.id, None)
-                await self.tell_queue()
-            return
         finally:
             keeper.let_go()
             del self._at_work[scan.id]
             self._hub.progress.pop(scan.id, None)
+        if answer is None:
+            await self._give_back(scan, death=True)
+            return
         try:
             if "postponed" in answer:
                 raise OSError(answer["why"])
@@ -147,8 +146,18 @@ class Dispatch:
         """Put a scan whose verdict cannot be written back at its place in the queue."""
         _LOG.error("scan %s: its verdict cannot be written: %s", scan.id, error)
         await asyncio.sleep(AGAIN_SECONDS)
-        with suppress(sqlite3.Error):
-            await asyncio.to_thread(self._scans.give_back, scan.id, False)
+        await self._give_back(scan, death=False)
+
+    async def _give_back(self, scan: Scan, death: bool) -> None:
+        """Queue a scan again. One that was cancelled or erased meanwhile is not: what it left on the disk is erased."""
+        what = f"scan {scan.id}: cannot be queued again"
+        if await until_done(what, self._scans.give_back, scan.id, death) is None:
+            now = await until_done(what, self._scans.find, scan.id)
+            if now is None or now.state == "cancelled":  # a verdict may have been stored in spite of an error
+                await self._erase_results(scan)
+                await self._erase_upload(scan)
+            return
+        await self.tell_queue()
 
     async def _conclude(self, scan: Scan, answer: dict[str, Any]) -> None:
         done = None
@@ -156,14 +165,25 @@ class Dispatch:
             kept = self._keep_videos and scan.kind == "upload"
             done = await asyncio.to_thread(self._scans.finish, scan.id, answer["document"], answer["summary"], answer["facts"], kept)
         if done is None:  # cancelled, perhaps while the verdict was being sent
-            await asyncio.to_thread(self._state.erase_scan, scan.id)
-        if scan.kind == "upload" and not (done is not None and done.kept):
-            await asyncio.to_thread(self._state.erase_upload, scan.target)
+            await self._erase_results(scan)
+        if done is None or not done.kept:
+            await self._erase_upload(scan)
         if done is not None:
             self._metrics.verdicts.labels(done.outcome).inc()
             self._metrics.judging.observe((done.finished or 0.0) - (done.started or 0.0))
             self._on_verdict()
             self._hub.tell("verdict", view_of(done))
+
+    async def _erase_results(self, scan: Scan) -> None:
+        await asyncio.to_thread(self._state.erase_scan, scan.id)
+
+    async def _erase_upload(self, scan: Scan) -> None:
+        if scan.kind != "upload":
+            return
+        try:
+            await asyncio.to_thread(self._state.erase_upload, scan.target)
+        except OSError as error:  # the verdict is stored nevertheless, and must be told
+            _LOG.error("scan %s: its upload cannot be erased before the next start: %s", scan.id, error)
 
     def _job(self, scan: Scan) -> dict[str, Any]:
         target = str(self._state.uploads / str(scan.target)) if scan.kind == "upload" else scan.target
@@ -185,10 +205,16 @@ class Dispatch:
 
     async def tell_queue(self) -> None:
         """Publish the positions of queued scans."""
-        if self._hub.has_listeners:
-            waiting = [scan for scan in await asyncio.to_thread(self._scans.under_way) if scan.state == "queued"][:MOST_TOLD]
-            for position, scan in enumerate(waiting, 1):
-                self._hub.tell("queued", view_of(scan, position))
+        if not self._hub.has_listeners:
+            return
+        try:
+            under_way = await asyncio.to_thread(self._scans.under_way)
+        except PASSING as error:
+            _LOG.error("the positions in the queue cannot be read: %s", error)
+            return
+        waiting = [scan for scan in under_way if scan.state == "queued"][:MOST_TOLD]
+        for position, scan in enumerate(waiting, 1):
+            self._hub.tell("queued", view_of(scan, position))
 
 
 async def _either(bell: asyncio.Event, keeper: Keeper) -> None:

@@ -13,9 +13,9 @@ import logging
 import socket
 import time
 from collections.abc import Callable
-from http.cookies import CookieError, SimpleCookie
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -160,12 +160,11 @@ class Gate:
         self._metrics.refused.labels(code).inc()
 
     def cookie_of(self, headers: Headers) -> str | None:
-        """The session cookie of a request."""
-        try:
-            morsel = SimpleCookie(headers.get("cookie", "")).get(self.cookie_name)
-        except CookieError:
-            return None
-        return None if morsel is None else morsel.value
+        """The session cookie of a request.
+
+        Browsers send the cookies of all programs on this host. Python's `SimpleCookie` finds none of them beside one that it rejects.
+        """
+        return cookie_parser("; ".join(headers.getlist("cookie"))).get(self.cookie_name)
 
     @property
     def cookie_name(self) -> str:

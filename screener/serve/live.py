@@ -21,6 +21,9 @@ _LOG = logging.getLogger(__name__)
 AGAIN_SECONDS = 10.0
 """Seconds before a failed source is retried."""
 
+SILENCE_SECONDS = 2.0
+"""If a live source's process has sent no update for this long, its last one is no longer current; as on the screen of `screener live`."""
+
 _OPENING: dict[str, Any] = {
     "state": "opening", "outcome": "undecided", "reasons": [], "people": [], "message": "", "seconds": 0.0, "threshold": None,
     "judged_fps": 0.0, "delay_median_seconds": None,
@@ -40,6 +43,7 @@ class LiveSource:
         self._picture = b""
         self._changed = asyncio.Event()
         self._ended = False
+        self._silence: asyncio.TimerHandle | None = None
 
     @property
     def view(self) -> dict[str, Any]:
@@ -52,6 +56,7 @@ class LiveSource:
             self._pipe = await Pipe.opened("serve.worker.watching", self._start)
             self._say_viewers()
             words = await self._follow(self._pipe)
+            self._expect(more=False)
             await self._pipe.close()
             if words is None:
                 return
@@ -68,6 +73,7 @@ class LiveSource:
     def stop(self) -> None:
         """End all picture streams."""
         self._ended = True
+        self._expect(more=False)
         self._turn()
 
     async def pictures(self) -> AsyncIterator[bytes]:
@@ -95,11 +101,26 @@ class LiveSource:
                 self._turn()
             elif "update" in said:
                 self._tell(said["update"], said["events"])
+                # Other states claim nothing about people, and may last without an update, as while the weights are loaded.
+                self._expect(more=said["update"]["state"] == "live")
             elif "failed" in said:
                 return str(said["failed"])
             elif "ended" in said:
                 return None
         return "the process that watched it ended; it is started again"
+
+    def _expect(self, more: bool) -> None:
+        """Whether more updates must come. A timer, because a limit on reading could end it within a message."""
+        if self._silence is not None:
+            self._silence.cancel()
+        self._silence = asyncio.get_running_loop().call_later(SILENCE_SECONDS, self._fell_silent) if more and not self._ended else None
+
+    def _fell_silent(self) -> None:
+        words = "the process that watches it does not answer"
+        _LOG.warning("live %s: %s", self._name, words)
+        self._tell(
+            {**self._known, "state": "stale", "outcome": "undecided", "reasons": ["stream_lost"], "people": [], "message": words}, []
+        )
 
     def _tell(self, known: dict[str, Any], events: list[dict[str, Any]]) -> None:
         self._known = known

@@ -18,6 +18,7 @@ from screener.serve.live import LiveSources
 from screener.serve.metrics import Metrics
 from screener.serve.open_uploads import OpenUploads
 from screener.serve.options import ServeOptions
+from screener.serve.repeating import until_done
 from screener.serve.state_folder import StateFolder
 from screener.serve.views import view_of
 from screener.serve.worker.keeper import Keeper
@@ -87,29 +88,33 @@ class Service:
 
     def _take_up(self) -> None:
         self.scans.requeue_all()
-        self._forget_old()
+        self._forget_uploads()
+        for scan_id in self._expired():
+            self.erase(scan_id)
         ids, files = self.scans.places()
         self.state.sweep(ids, [*files, *self.uploads.open_files()])
 
     async def _tidy(self) -> None:
         while True:
             await asyncio.sleep(min(TIDY_SECONDS, (self.options.keep_days or 1) * 24 * 3600 / 4))
-            for scan_id in await asyncio.to_thread(self._forget_old):
+            await until_done("expired uploads cannot be removed", self._forget_uploads)
+            for scan_id in await until_done("expired scans cannot be found", self._expired):
+                await until_done(f"scan {scan_id}: cannot be erased", self.erase, scan_id)
                 self.hub.tell("erased", {"id": scan_id})
 
-    def _forget_old(self) -> list[str]:
+    def _forget_uploads(self) -> None:
         for upload in self.uploads.expired():
             if upload.id not in self.receiving:
                 self.open_uploads.close(upload.id)
                 self.uploads.remove(upload.id)
                 if upload.scan_id is None:
                     self.state.erase_upload(upload.file)
+
+    def _expired(self) -> list[str]:
+        """IDs of the scans that are older than they are kept."""
         if self.options.keep_days is None:
             return []
-        old = self.scans.finished_before(time.time() - self.options.keep_days * 24 * 3600)
-        for scan_id in old:
-            self.erase(scan_id)
-        return old
+        return self.scans.finished_before(time.time() - self.options.keep_days * 24 * 3600)
 
     def erase(self, scan_id: str) -> bool:
         """Delete rows, files, report and pictures of a scan permanently; False if there is none."""

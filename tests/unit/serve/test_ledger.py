@@ -132,3 +132,16 @@ def test_a_ledger_of_another_version_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("no database, but long enough to be looked at as one" * 10)
     with pytest.raises(OutputError, match="ledger"):
         Database(tmp_path / "text")
+
+
+def test_a_transaction_that_cannot_be_committed_does_not_stop_the_next(database: Database, scans: Scans) -> None:
+    with pytest.raises(sqlite3.IntegrityError), database.write() as connection:
+        connection.execute("PRAGMA defer_foreign_keys = ON")
+        connection.execute("INSERT INTO verdicts (scan_id, document) VALUES ('no such scan', '{}')")
+    assert scans.find(scans.accept(clip()).id) is not None
+
+
+def test_a_transaction_that_sqlite_has_rolled_back_says_why(database: Database) -> None:
+    with pytest.raises(sqlite3.IntegrityError, match="UNIQUE"), database.write() as connection:
+        for _ in range(2):
+            connection.execute("INSERT OR ROLLBACK INTO sessions (digest, expires) VALUES ('a', 1)")

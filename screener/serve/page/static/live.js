@@ -2,6 +2,7 @@
 
 import { address, ask } from "./api.js";
 import { el, say } from "./dom.js";
+import { LiveStream } from "./live_stream.js";
 import { clock, score } from "./words.js";
 
 const STATE_WORDS = {
@@ -10,7 +11,9 @@ const STATE_WORDS = {
   frozen: ["Frozen", ": the picture stands still"],
   lost: ["Lost", ": the source is gone, and being tried again"],
   ended: ["Ended", ": nothing more will come"],
+  unheard: ["Waiting", ": no word from the server"],
 };
+const UNHEARD = { state: "unheard", outcome: "undecided", people: [], message: "" };
 const EVENT_WORDS = {
   person: "is in view",
   alarm: "ALARM: looks fake",
@@ -34,7 +37,7 @@ class LiveView {
     this.element = el("div.live", {}, this.body);
     this.stop = new AbortController();
     // A picture that nobody sees would be sent all the same, and hold one of the browser's six connections.
-    document.addEventListener("visibilitychange", () => (document.hidden ? this.#disconnect() : this.#connect()), { signal: this.stop.signal });
+    document.addEventListener("visibilitychange", () => (document.hidden ? this.#hide() : this.#connect()), { signal: this.stop.signal });
     this.#load();
   }
 
@@ -62,6 +65,8 @@ class LiveView {
   }
 
   #say(words) {
+    document.getElementById("band").className = "band";
+    this.heading.replaceChildren("Live");
     this.body.replaceChildren(el("header.opening", {}, this.heading, el("p.standfirst", {}, words)));
   }
 
@@ -84,18 +89,18 @@ class LiveView {
 
   #connect() {
     if (!this.source || this.stream || this.stop.signal.aborted) return;
-    this.picture.src = address(`live/${this.source.id}/picture`, { at: Date.now() });
-    this.stream = new EventSource(address(`live/${this.source.id}/events`));
-    this.stream.addEventListener("update", ({ data }) => this.#update(JSON.parse(data)));
-    this.stream.addEventListener("error", () => say(this.state, "The server does not answer. Trying again."));
-    this.stream.addEventListener("open", () => {
-      if (this.broken) this.picture.src = address(`live/${this.source.id}/picture`, { at: Date.now() });
-      this.broken = false;
+    this.#showPicture();
+    this.stream = new LiveStream(this.source.id, [...Object.keys(EVENT_WORDS), ...Object.keys(SOURCE_EVENT_WORDS)], {
+      heard: (name, data) => (name === "update" ? this.#update(data) : this.#happened(name, data)),
+      lost: () => this.#update({ ...UNHEARD, message: "the server does not answer; trying again" }),
+      // The picture may have broken off as the events did, and does not say so.
+      back: () => this.#showPicture(),
+      gone: () => this.#leave(),
     });
-    this.stream.addEventListener("error", () => (this.broken = true));
-    for (const name of [...Object.keys(EVENT_WORDS), ...Object.keys(SOURCE_EVENT_WORDS)]) {
-      this.stream.addEventListener(name, ({ data }) => this.#happened(name, JSON.parse(data)));
-    }
+  }
+
+  #showPicture() {
+    this.picture.src = address(`live/${this.source.id}/picture`, { at: Date.now() });
   }
 
   #disconnect() {
@@ -103,6 +108,18 @@ class LiveView {
     this.stream = null;
     // An address that shows nothing ends the picture that is being received.
     this.picture?.removeAttribute("src");
+  }
+
+  #hide() {
+    this.#disconnect();
+    // Whoever comes back must not see what was judged long ago.
+    if (this.source) this.#update(UNHEARD);
+  }
+
+  #leave() {
+    this.#disconnect();
+    this.source = null;
+    this.#say("This source is not watched any more.");
   }
 
   #update({ state, outcome, people, message }) {
