@@ -272,10 +272,10 @@ class Drive:
             survey = self._ledger.survey()
             judged = [(actor, next(iter(actor.shards.values()))) for actor in self._actors if actor.shards]
             for actor, shard in judged:
-                if shard not in survey.done and self._ledger.is_stale(survey.of(shard), survey.now):
+                if shard not in survey.done and self._ledger.is_stale(survey.of(shard)):
                     self._bury(actor, Unheard("not heard of any more; it died for the run, whether Ray can end it or not"))
             for shard in list(self._elsewhere):
-                self._look_for(shard, survey.of(shard), survey.now)
+                self._look_for(shard, survey.of(shard))
             self._in_hand = self._ledger.rows_in_hand(Lease(shard, survey.of(shard).attempts) for _, shard in judged)
             self._looked = time.monotonic()
         self._tell()
@@ -284,11 +284,11 @@ class Drive:
         scorers = (0, 0) if self._pool is None else (self._pool.alive, self._settings.gpu_scorers)
         self._on_look(Progress(sum(bool(actor.worker) for actor in self._actors), self._lost, self._in_hand, *scorers))
 
-    def _look_for(self, shard: str, standing: Standing, now: float) -> None:
+    def _look_for(self, shard: str, standing: Standing) -> None:
         if self._settle(shard):
             self._elsewhere.discard(shard)
             return
-        if self._ledger.is_stale(standing, now):
+        if self._ledger.is_stale(standing):
             self._ledger.end_stale(shard, standing)
         if not standing.open:
             self._elsewhere.discard(shard)

@@ -38,13 +38,14 @@ Step = Literal["wait", "judge", "halve", "give up"]
 class Standing:
     """What is known of one shard. beaten: last sign of life of its latest lease, by the store's clock. ended: attempts that have ended.
 
-    deaths: of the ended attempts, those that are held against the shard.
+    deaths: of the ended attempts, those that are held against the shard. silent_seconds: for so long at least its holder was not heard of.
     """
 
     attempts: int = 0
     beaten: float = 0.0
     ended: set[int] = field(default_factory=set)
     deaths: int = 0
+    silent_seconds: float = 0.0
 
     @property
     def open(self) -> bool:
@@ -92,6 +93,10 @@ class Survey:
         """The same, to be filled in."""
         return self._standings.setdefault(shard, Standing())
 
+    def held(self) -> Iterator[tuple[str, Standing]]:
+        """The unfinished shards whose latest lease has not ended."""
+        return ((shard, standing) for shard, standing in self._standings.items() if standing.open and shard not in self.done)
+
     def leaves(self) -> Iterator[str]:
         """The shards, and instead of each that was halved its halves, in order."""
         waiting = [shard_name(number) for number in reversed(range(self._shards))]
@@ -103,25 +108,39 @@ class Survey:
                 yield shard
 
 
-class Ledger:
-    """The ledger in one output store. ahead: the seconds that the store's clock is ahead of ours. driver: of a run under Ray, its name."""
+@dataclass(frozen=True)
+class _Heard:
+    """A sign of life, by attempt and time of the store, and when we saw it first, on our monotonic clock."""
 
-    def __init__(self, store: Store, shards: int, lease_seconds: float, ahead: float = 0.0, driver: str = "") -> None:
+    attempt: int
+    beaten: float
+    at: float
+
+
+class Ledger:
+    """The ledger in one output store.
+
+    ahead: the seconds that the store's clock is ahead of ours; None: the store is asked at the first survey. driver: its name, under Ray.
+    """
+
+    def __init__(self, store: Store, shards: int, lease_seconds: float, ahead: float | None = None, driver: str = "") -> None:
         self._store, self._shards, self.lease_seconds, self._ahead, self.driver = store, shards, lease_seconds, ahead, driver
         self.worker = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
         self._parts: set[str] = set()
+        self._epoch: float | None = None
+        self._heard: dict[str, _Heard] | None = None
 
     def survey(self) -> Survey:
         """The state of all shards. Raises StoreLost."""
-        found = Survey(self._shards, time.time() + self._ahead)
+        found = Survey(self._shards, self._now())
+        began = time.monotonic()
         # In this order, so that what ended after the leases were listed is not taken for running.
         for prefix in ("leases", "beats"):
             for item in self._store.listed(f"{prefix}/"):
                 shard, attempt = _attempt(item.key)
                 standing = found.note(shard)
-                if attempt >= standing.attempts:
-                    standing.beaten = max(item.modified, standing.beaten if attempt == standing.attempts else 0.0)
-                    standing.attempts = attempt
+                if attempt >= standing.attempts:  # a beat counts for more than its lease, even where the store's clock was set back
+                    standing.attempts, standing.beaten = attempt, item.modified
         for item in self._store.listed("ends/"):
             key, _, how = item.key.rpartition(".")
             shard, attempt = _attempt(key)
@@ -131,11 +150,12 @@ class Ledger:
         found.split.update(item.key.partition("/")[2] for item in self._store.listed("splits/"))
         found.done.update(item.key.partition("/")[2].removesuffix(".json") for item in self._store.listed("done/"))
         self._only_halved(found)
+        self._listen(found, began)
         return found
 
-    def is_stale(self, standing: Standing, now: float) -> bool:
+    def is_stale(self, standing: Standing) -> bool:
         """Whether nobody has heard of the holder of its latest lease for too long."""
-        return standing.open and now - standing.beaten > self.lease_seconds
+        return standing.open and standing.silent_seconds > self.lease_seconds
 
     def claim(self, shard: str, standing: Standing) -> Lease | None:
         """Take a shard that nobody holds; None if another was faster. Raises StoreLost."""
@@ -185,7 +205,7 @@ class Ledger:
     def finish(self, lease: Lease, part: bytes, facts: dict[str, Any]) -> bool:
         """Enter the rows of a shard; False if another worker's count, as after a lease that ran out. Raises StoreLost."""
         name = f"part-{lease.key}.parquet"
-        self._store.create(name, part)
+        self._store.write(name, part)  # nobody else writes to this name
         mine = self._store.create(f"done/{lease.shard}.json", _json({"part": name, **facts, **self._holder()}))
         for attempt in range(1, lease.attempt + 1):
             self._store.remove(f"saved/{lease.shard}.{attempt}")
@@ -246,6 +266,35 @@ class Ledger:
     def holder(self, lease: Lease) -> dict[str, Any]:
         """What a worker said of itself when it took a shard."""
         return self._document(f"leases/{lease.key}")
+
+    def _now(self) -> float:
+        """The store's clock: asked once, and from then on counted by a clock of ours that nobody sets. Raises StoreLost."""
+        if self._epoch is None:
+            told = self._store.clock() if self._ahead is None else time.time() + self._ahead
+            self._epoch = (time.time() if told is None else told) - time.monotonic()
+        return self._epoch + time.monotonic()
+
+    def _listen(self, found: Survey, began: float) -> None:
+        """Fill in for how long each holder was silent. began: when the survey did.
+
+        A clock may be set at any time, here or in the store (a folder has that of some machine), and whoever holds a lease would then
+        seem silent for as long as it was set forward. So silence is counted on a clock that nobody sets, since a sign of life was first
+        seen; and that asks nothing more of the store. Only how old the signs of the first survey are is told by the store's clock, so
+        that a shard whose worker died long ago is free at once.
+        """
+        ended = time.monotonic()
+        heard: dict[str, _Heard] = {}
+        for shard, standing in found.held():
+            known = None if self._heard is None else self._heard.get(shard)
+            if self._heard is None:
+                at = began - max(0.0, found.now - standing.beaten)
+            elif known is not None and (known.attempt, known.beaten) == (standing.attempts, standing.beaten):
+                at = known.at
+            else:
+                at = ended
+            heard[shard] = _Heard(standing.attempts, standing.beaten, at)
+            standing.silent_seconds = max(0.0, began - at)
+        self._heard = heard
 
     def _only_halved(self, found: Survey) -> None:
         """A shard that was about to be halved may have got its rows after all."""

@@ -54,7 +54,7 @@ class LoneWorker:
             if clashes >= CLASHES or count == most:
                 break
             standing = survey.of(shard)
-            if self._ledger.is_stale(standing, survey.now):
+            if self._ledger.is_stale(standing):
                 self._ledger.end_stale(shard, standing)
             if standing.open:
                 continue

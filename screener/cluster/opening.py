@@ -28,7 +28,7 @@ class Run:
 def planned(out: str, wanted: Wanted, manifest: Path | None, on_left_out: Callable[[str], None]) -> Run:
     """The run in `out`, planned now unless the same one was before. Raises SettingsError and StoreLost."""
     store = open_store(out, make=True)
-    ahead = store.probe()
+    store.probe()
     plan = read_plan(store)
     if plan is not None:
         require_same(store, plan, wanted)
@@ -41,17 +41,18 @@ def planned(out: str, wanted: Wanted, manifest: Path | None, on_left_out: Callab
 
         plan = make_plan(store, wanted, rows_of(wanted.sources, manifest, leave_out), left_out)
     driver = f"driver-{secrets.token_hex(6)}"
-    return Run(out, store, plan, Ledger(store, plan.shards, plan.cluster_settings.lease_seconds, ahead, driver))
+    return Run(out, store, plan, Ledger(store, plan.shards, plan.cluster_settings.lease_seconds, driver=driver))
 
 
 def opened(out: str, writes: bool = False, driver: str = "") -> Run:
     """A run that was planned. writes: make sure that the store keeps conditions. driver: who starts this worker. Raises SettingsError."""
     store = open_store(out)
-    ahead = store.probe() if writes else 0.0
+    if writes:
+        store.probe()
     plan = read_plan(store)
     if plan is None:
         raise SettingsError(f"{store.address}: holds no run; begin one with screener scan SOURCE -o {out} --cluster ...")
-    return Run(out, store, plan, Ledger(store, plan.shards, plan.cluster_settings.lease_seconds, ahead, driver))
+    return Run(out, store, plan, Ledger(store, plan.shards, plan.cluster_settings.lease_seconds, driver=driver))
 
 
 @dataclass(frozen=True)

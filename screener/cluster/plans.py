@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -110,9 +111,9 @@ def make_plan(store: Store, wanted: Wanted, rows: Iterable[Row], left_out: list[
     model = _model_of(weights, wanted.settings)
     is_shipped = wanted.checkpoint is not None or model is not None
     if is_shipped:
-        store.create(_key(_hash_of(weights), WEIGHTS), weights.read_bytes())
+        _ship(store, weights, WEIGHTS)
     if model is not None:
-        store.create(_key(_hash_of(model), BESIDE), model.read_bytes())
+        _ship(store, model, BESIDE)
     plan = Plan(
         identity, wanted.sources, shards, inputs, size, len(left_out), _hash_of(weights), is_shipped,
         {**wanted.settings.to_dict(), "trust_anchors": None}, wanted.cluster.to_dict(), wanted.settings.trust_anchors,
@@ -159,6 +160,15 @@ def fetch_checkpoint(store: Store, plan: Plan, folder: Path) -> Path | None:
     if plan.model:
         _fetch(store, plan.model, BESIDE, path.with_name(path.stem + BESIDE))
     return path
+
+
+def _ship(store: Store, path: Path, suffix: str) -> None:
+    """Write weights to the store, unless they are there. Their name tells their content, so whoever writes them writes the same."""
+    key, data = _key(_hash_of(path), suffix), path.read_bytes()
+    with suppress(Missing):
+        if store.head(key).size == len(data):
+            return
+    store.write(key, data)
 
 
 def _fetch(store: Store, sha256: str, suffix: str, path: Path) -> None:

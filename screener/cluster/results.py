@@ -78,7 +78,7 @@ def tally(store: Store, plan: Plan, ledger: Ledger) -> Tally:
 
 def _held(survey: Survey, leaves: Iterable[str], ledger: Ledger) -> list[Lease]:
     standings = [(shard, survey.of(shard)) for shard in leaves if shard not in survey.done]
-    return [Lease(shard, found.attempts) for shard, found in standings if found.open and not ledger.is_stale(found, survey.now)]
+    return [Lease(shard, found.attempts) for shard, found in standings if found.open and not ledger.is_stale(found)]
 
 
 def _pace(store: Store, rows: dict[str, int], now: float) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ from cluster_runs import Failing, StandIn, plan_of, reasons, run_of
 
 from screener.cluster.ledger import Ledger, Standing, next_step
 from screener.cluster.lone import LoneWorker
-from screener.cluster.opening import Run
+from screener.cluster.opening import Run, opened
 from screener.cluster.results import compact, tally
 from screener.cluster.stores import Store
 from screener.errors import OutputError, SettingsError
@@ -132,6 +133,106 @@ def test_a_worker_that_is_slow_but_alive_keeps_its_lease(store: Store) -> None:
     assert len(reasons(slow)) == 4
 
 
+class Clocks:
+    """Of this machine, not of the store. set_by: the wall clock is wrong by so much. passed: so much more time has passed."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.set_by = self.passed = 0.0
+        wall, steady = time.time, time.monotonic
+        monkeypatch.setattr(time, "time", lambda: wall() + self.set_by + self.passed)
+        monkeypatch.setattr(time, "monotonic", lambda: steady() + self.passed)
+
+
+@pytest.fixture
+def clocks(monkeypatch: pytest.MonkeyPatch) -> Clocks:
+    return Clocks(monkeypatch)
+
+
+@pytest.mark.parametrize("wrong_by", [-600.0, 600.0])
+def test_a_clock_that_is_set_right_during_the_run_kills_nobody(tmp_path: Path, clocks: Clocks, wrong_by: float) -> None:
+    store = Store(LocalStore(tmp_path), str(tmp_path))
+    holder = run_of(store, plan_of(store, ["a.mp4"], lease_seconds=60)).ledger
+    clocks.set_by = wrong_by
+    other = opened(str(tmp_path), writes=True)
+    lease = holder.claim("000000", Standing())
+    assert lease is not None
+    assert worked(other, wait=False) == 0
+    clocks.set_by = 0.0
+    for rows in range(4):
+        holder.beat(lease, rows)
+        assert worked(other, wait=False) == 0
+    standing = other.ledger.survey().of("000000")
+    assert (standing.attempts, standing.open, standing.deaths) == (1, True, 0)
+    clocks.passed += 61  # and now it is dead
+    assert worked(other, wait=False) == 1
+
+
+@pytest.mark.parametrize("set_by", [-600.0, 600.0])
+def test_a_folder_whose_clock_is_set_kills_nobody_and_hides_no_death(tmp_path: Path, clocks: Clocks, set_by: float) -> None:
+    store = Store(LocalStore(tmp_path), str(tmp_path))
+    plan = plan_of(store, ["a.mp4", "b.mp4"], shard_videos=1, lease_seconds=60)
+    holder, other = run_of(store, plan).ledger, opened(str(tmp_path), writes=True)
+    now = time.time()
+    beats, dies = (holder.claim(shard, Standing()) for shard in ("000000", "000001"))
+    assert beats is not None
+    assert dies is not None
+    assert worked(other, wait=False) == 0
+    for rows in range(5):
+        holder.beat(beats, rows)
+        beaten = now + set_by + rows * 15
+        os.utime(tmp_path / "beats" / beats.key, (beaten, beaten))
+        assert worked(other, wait=False) == (rows == 4)  # the one that is silent for 60 seconds
+        clocks.passed += 15.1
+    standings = [other.ledger.survey().of(shard) for shard in ("000000", "000001")]
+    assert [(found.attempts, found.deaths) for found in standings] == [(1, 0), (2, 1)]
+
+
+def test_what_died_long_ago_is_free_at_the_first_look(tmp_path: Path, clocks: Clocks) -> None:
+    store = Store(LocalStore(tmp_path), str(tmp_path))
+    lease = run_of(store, plan_of(store, ["a.mp4"], lease_seconds=60)).ledger.claim("000000", Standing())
+    assert lease is not None
+    begun = time.time() - 62
+    os.utime(tmp_path / "leases" / lease.key, (begun, begun))
+    clocks.set_by = -600.0
+    assert worked(opened(str(tmp_path), writes=True), wait=False) == 1
+
+
+def test_a_machine_whose_clock_is_wrong_sees_who_is_alive(tmp_path: Path, clocks: Clocks) -> None:
+    store = Store(LocalStore(tmp_path), str(tmp_path))
+    plan = plan_of(store, [f"{number}.mp4" for number in range(4)], lease_seconds=60)
+    holder = run_of(store, plan, driver="driver-1").ledger
+    lease = holder.claim("000000", Standing())
+    assert lease is not None
+    holder.beat(lease, 3)
+    holder.tell_scorers(1, ["host-1"])
+    for clocks.set_by in (120.0, -120.0):
+        run = opened(str(tmp_path))
+        found = tally(run.store, run.plan, run.ledger)
+        assert (found.workers, found.in_hand, found.scorers) == (1, 3, 1)
+    assert not [item.key for item in store.listed("probe/")]
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        obstore.exceptions.PermissionDeniedError("403 Forbidden"),
+        obstore.exceptions.GenericError("Unable to create dir /mnt/out/probe: Read-only file system (os error 30)"),
+    ],
+)
+def test_whoever_may_only_read_is_told_how_far_a_run_is(store: Store, refusal: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = plan_of(store, ["a.mp4"], lease_seconds=60)
+    holder = run_of(store, plan).ledger
+    lease = holder.claim("000000", Standing())
+    assert lease is not None
+
+    def refused(*arguments: Any, **options: Any) -> None:
+        raise refusal
+
+    monkeypatch.setattr(obstore, "put", refused)
+    monkeypatch.setattr("screener.cluster.stores.time.sleep", lambda seconds: pytest.fail("asked again, though it is not allowed to write"))
+    assert tally(store, plan, Ledger(store, plan.shards, 60.0)).workers == 1
+
+
 def test_what_is_given_back_is_taken_up_and_held_against_nothing(store: Store) -> None:
     plan = plan_of(store, ["full.mp4", "a.mp4"])
     run = run_of(store, plan)
@@ -204,7 +305,10 @@ def test_a_store_that_ignores_conditions_is_refused(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_sound_store_passes_and_nothing_of_the_probe_is_left(store: Store) -> None:
-    assert abs(store.probe()) < 5
+    store.probe()
+    now = store.clock()
+    assert now is not None
+    assert abs(now - time.time()) < 5
     assert list(store.listed()) == []
 
 
