@@ -5,13 +5,24 @@ Turns a verdict into sentences; plain text, which the template escapes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from screener.records import TrackVerdict, Verdict
 from screener.report.measured import Band, Kind, Measured, measured_for
-from screener.report.wording import counted, is_unreadable, listed, moment, numbered, score, spelt_out, visible, was_watched, when_in_words
+from screener.report.wording import (
+    counted,
+    is_sparse,
+    is_unreadable,
+    listed,
+    moment,
+    numbered,
+    score,
+    spelt_out,
+    visible,
+    was_watched,
+    when_in_words,
+)
 from screener.verdict.proportion import wilson_interval
 
 MOST_NAMED = 12
@@ -70,7 +81,7 @@ def _method(verdict: Verdict) -> str:
     pooling = str(settings.get("pooling") or checkpoint.get("pooling", "")).replace("_", " ")
     device = f" on {visible(str(settings['device']))} in {visible(str(settings['dtype']))}" if "dtype" in settings else ""
     sentences = [
-        f"screener{f' {visible(version)}' if version else ''} took {_sampling(settings, verdict.video.is_still)}, found faces, followed "
+        f"screener{f' {visible(version)}' if version else ''} took {_sampling(verdict)}, found faces, followed "
         f"each person, and had a neural network, {visible(str(checkpoint.get('name', 'of unknown name')))}, score every face{device}.",
         f"A person\u2019s scores are pooled{f' ({visible(pooling)})' if pooling else ''} and held against the threshold of "
         f"{score(verdict.threshold)}. No person took part, and nothing that the file says of itself.",
@@ -78,6 +89,11 @@ def _method(verdict: Verdict) -> str:
     if was_watched(verdict):
         sentences.append(
             "It was watched in real time: the speed of the machine chose the frames looked at, so another watch may look at others."
+        )
+    elif _was_limited(verdict):
+        sentences.append(
+            "Its time was limited, so the speed of the machine may have decided how many frames were looked at: another scan with the same "
+            "settings may give another result."
         )
     elif verdict.sha256 is not None:
         sentences.append(
@@ -87,13 +103,19 @@ def _method(verdict: Verdict) -> str:
     return " ".join(sentences)
 
 
-def _sampling(settings: Mapping[str, Any], is_still: bool) -> str:
+def _was_limited(verdict: Verdict) -> bool:
+    """Whether a faster machine may look at more frames: there was a time budget, or the time limit was reached."""
+    return verdict.settings.get("budget_seconds") is not None or "limit_time" in verdict.reasons
+
+
+def _sampling(verdict: Verdict) -> str:
     """How frames were sampled, in words; the settings are tried in order of precedence."""
-    if is_still:
+    if verdict.video.is_still:
         return "the picture"
+    settings = verdict.settings
     ways = (
         (settings.get("all_frames"), "every frame"),
-        (settings.get("until_sure") or settings.get("budget_seconds"), "frames from all over the video, more where the outcome was open"),
+        (is_sparse(verdict), "frames from all over the video, more where the outcome was open"),
         (settings.get("fps"), f"{settings.get('fps')} frames per second"),
         (settings.get("frames"), f"{settings.get('frames')} evenly spaced frames"),
     )

@@ -6,6 +6,7 @@ all frames so far. A few kilobytes are kept of a frame; its pixels are dropped a
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -35,6 +36,9 @@ KEPT_CROPS = 64
 _MARGIN_SECONDS = 0.2
 """Reserved at the end of a time budget for tracking, judging and writing."""
 
+_LEAST_SECONDS = 1e-3
+"""What is left of a time that is over: 0 is no time limit that a look could be given."""
+
 _FIRST_GUESS_SECONDS = 0.1
 """Assumed time to score a face, before any was scored."""
 
@@ -49,8 +53,10 @@ class ProgressivePass:
         self, models: Models, source: Source, on_progress: OnProgress | None = None, frame_transform: FrameTransform | None = None
     ) -> None:
         self._models, self._source, self._on_progress = models, source, on_progress
-        self._budget_seconds = models.settings.budget_seconds
+        self._budget_seconds, self._limit_seconds = models.settings.budget_seconds, models.settings.time_limit_seconds
+        self._budget_ends_first = (self._budget_seconds or math.inf) < (self._limit_seconds or math.inf)
         self._rounds = Rounds(ScanSettings().frames)
+        self._has_finished_round = False
         self._glances: dict[int, Glance] = {}
         self._closer: set[int] = set()
         self._looked_into: set[int] = set()
@@ -75,8 +81,9 @@ class ProgressivePass:
             except SourceError as error:
                 self.failure = error
             self._follow()
-            if self._is_late() and len(self._glances) < FIRST_ROUND and "limit_time" not in self._facts.reasons:
-                self._facts = replace(self._facts, reasons=(*self._facts.reasons, "limit_time"))
+            too_few = self._is_late() and len(self._glances) < FIRST_ROUND
+            if too_few or (self.failure is None and not self._has_finished_round):
+                self._facts = _out_of_time(self._facts)
             self._hash.wait(self._seconds_left())
 
     def verdict(self) -> Verdict:
@@ -101,8 +108,11 @@ class ProgressivePass:
 
     def _all_rounds(self) -> Iterator[FaceScore]:
         slices, before = self._rounds.first(), None
-        while slices and not self._is_late():
+        while slices and not self._stages.was_broken_off and not self._is_late() and not self._is_at_limit():
             yield from self._round(slices)
+            if self._stages.was_broken_off:
+                return  # the rest of the budget went into the crops that waited
+            self._has_finished_round |= "limit_time" not in self._facts.reasons
             if "sparse" not in self._facts.warnings:
                 return  # single frames cannot be sought in it, so it was read in order, completely
             self._follow()
@@ -117,10 +127,9 @@ class ProgressivePass:
 
     def _round(self, slices: tuple[Slice, ...]) -> Iterator[FaceScore]:
         taken = tuple((glance.pts_seconds, index) for index, glance in self._glances.items())
-        settings, left = self._models.settings, self._seconds_left()
-        if left is not None:
-            limit = settings.time_limit_seconds
-            settings = replace(settings, time_limit_seconds=left if limit is None else min(limit, left))
+        left = (self._seconds_left(), self._left_of(self._limit_seconds))
+        limit = min((seconds for seconds in left if seconds is not None), default=None)
+        settings = replace(self._models.settings, time_limit_seconds=limit)
         if self._origin:
             settings = replace(settings, provenance=False)  # it was told in an earlier look
         facts = self._facts
@@ -128,17 +137,30 @@ class ProgressivePass:
             try:
                 yield from self._stages.run(video)
             finally:
-                self._facts = _together(facts, video.facts)
+                self._facts = _together(facts, self._as_covered(video.facts))
                 self._origin = video.origin or self._origin
-        if "sparse" in self._facts.warnings:  # frames that were decoded when the time was up were not examined
+        if "sparse" in self._facts.warnings or self._stages.was_broken_off:
+            # Frames that were decoded when the time was up were not examined.
             self._facts = replace(self._facts, frames_sampled=len(self._glances))
+
+    def _as_covered(self, facts: VideoFacts) -> VideoFacts:
+        """The facts of a look, with the reason `limit_time` only if the time was up before everything was examined that must be.
+
+        A file that is read in order must be read to its end. In one in which frames are sought, a budget must last for one whole round,
+        whose frames come from all over the video; later looks take what is left of it. A time limit must last for every look.
+        """
+        if "sparse" not in facts.warnings:
+            return _out_of_time(facts) if self._stages.was_broken_off else facts
+        if self._has_finished_round and self._budget_ends_first:
+            return replace(facts, reasons=tuple(reason for reason in facts.reasons if reason != "limit_time"))
+        return facts
 
     def _look_closer(self, suspects: list[FaceScore]) -> Iterator[FaceScore]:
         moments = [suspect.pts_seconds for suspect in suspects]
         self._looked_into.update(suspect.frame_index for suspect in suspects)
         seen = (glance.pts_seconds for glance in self._glances.values())
         slices, known = self._rounds.closer(moments, self._facts.duration_seconds, seen), set(self._glances)
-        if slices and not self._is_late():
+        if slices and not self._is_late() and not self._is_at_limit():
             yield from self._round(slices)
             self._closer |= set(self._glances) - known
             self._follow()
@@ -163,9 +185,18 @@ class ProgressivePass:
         return left <= _MARGIN_SECONDS + look + waiting * score
 
     def _seconds_left(self) -> float | None:
-        if self._budget_seconds is None:
-            return None
-        return max(1e-3, self._budget_seconds - (time.perf_counter() - self._started))
+        return self._left_of(self._budget_seconds)
+
+    def _left_of(self, seconds: float | None) -> float | None:
+        return None if seconds is None else max(_LEAST_SECONDS, seconds - (time.perf_counter() - self._started))
+
+    def _is_at_limit(self) -> bool:
+        """Whether the time limit is over, which all looks at one input share, although there is more to look at."""
+        left = self._left_of(self._limit_seconds)
+        if left is None or left > _LEAST_SECONDS:
+            return False
+        self._facts = _out_of_time(self._facts)
+        return True
 
     def _follow(self) -> None:
         """Track everyone through all glances so far, in order of time, and update the verdict on each."""
@@ -203,6 +234,11 @@ class ProgressivePass:
         facts, limits = self._facts, self._models.limits
         outcome, _ = judge_video(self._people, coverage_of(facts), facts.frames_sampled, limits.threshold)
         return standing_of(outcome, self._people, facts.frames_sampled, limits, len(self._suspects()))
+
+
+def _out_of_time(facts: VideoFacts) -> VideoFacts:
+    """The facts with the reason `limit_time`."""
+    return replace(facts, reasons=tuple(dict.fromkeys((*facts.reasons, "limit_time"))))
 
 
 def _together(before: VideoFacts, now: VideoFacts) -> VideoFacts:

@@ -71,7 +71,10 @@ class FrameStream(Protocol):
 
 
 class Stages:
-    """The stages of one input, for one run after another; `scores`, `judged_frames` and `seconds` grow with each."""
+    """The stages of one input, for one run after another; `scores`, `judged_frames` and `seconds` grow with each.
+
+    was_broken_off: whether the course ended the last run before its video had ended.
+    """
 
     def __init__(
         self,
@@ -87,9 +90,11 @@ class Stages:
         self.scores: list[FaceScore] = []
         self.judged_frames: set[int] = set()
         self.seconds = {"faces": 0.0, "score": 0.0}
+        self.was_broken_off = False
 
     def run(self, video: FrameStream) -> Iterator[FaceScore]:
         """Yield the scores of a video's frames as they come; if a stage raises, all stages end."""
+        self.was_broken_off = False
         with closing(self._begun(video)) as begun:
             for crops, scoring in in_flight(begun, int(self._models.scorer.keeps_in_flight)):
                 yield from self._scored(crops, scoring)
@@ -107,6 +112,7 @@ class Stages:
                     batch, waiting, gone, size = waiting[:size], waiting[size:], gone + size, batch_size
                     yield batch, self._begin(batch)
                 if self._course.is_late(len(waiting) + gone - len(self.scores)):
+                    self.was_broken_off = True
                     break
         if waiting:
             yield waiting, self._begin(waiting)

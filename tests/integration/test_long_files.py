@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import av
@@ -15,8 +18,10 @@ from jsonschema import Draft202012Validator
 
 from screener import ScanSettings, Screener, SettingsError, Verdict
 from screener.report import load_schema
+from screener.report.wording import coverage_in_words
+from screener.scanning import progressive_pass
 from screener.scanning.progressive_pass import ProgressivePass
-from screener.video import file_source
+from screener.video import SeekPlan, Source, Video, file_source, open_video
 
 SECONDS = 640
 """So long that a frame a second is twenty times as many as two rounds look at."""
@@ -176,6 +181,123 @@ def test_a_budget_is_kept_and_used(one: Path, checkpoint: Path) -> None:
     assert (none.outcome, none.reasons) == ("undecided", ("limit_time",))
     assert none.coverage != "complete"
     assert most.outcome == "genuine" and most.video.frames_sampled == SECONDS // EVERY  # every picture there is
+
+
+@pytest.fixture
+def scan_slowly(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Verdict]:
+    """Scans as on a machine that takes 50 s to examine a frame, and no time for anything else."""
+
+    def scan(path: Path, **changes: Any) -> Verdict:
+        began, passed = time.perf_counter(), 0.0
+
+        def on_progress(looked_at: int, expected: int | None) -> None:
+            nonlocal passed
+            passed += 50.0
+
+        monkeypatch.setattr(progressive_pass, "time", SimpleNamespace(perf_counter=lambda: began + passed))
+        settings = ScanSettings(**{"threshold": PASSES_ALL, "device": "cpu", "dtype": "float32", **changes})
+        return Screener(settings, checkpoint).scan(path, on_progress)
+
+    return scan
+
+
+@pytest.mark.parametrize(("name", "codec"), [("slow.avi", "mpeg4"), ("slow.h264", "libx264")])
+def test_what_is_read_in_order_and_not_to_its_end_within_a_budget_is_never_genuine(
+    folder: Path, scan_slowly: Callable[..., Verdict], name: str, codec: str
+) -> None:
+    """Of 32 evenly spaced frames there was time for more than half, all of the same passage."""
+    path = write_clip(folder / name, lambda number: portrait(number % 16), frames=40, codec=codec)
+    verdict = scan_slowly(path, budget_seconds=1000.0)
+    assert 16 <= verdict.video.frames_judged <= verdict.video.frames_sampled < 32
+    assert (verdict.outcome, verdict.coverage, verdict.reasons) == ("undecided", "partial", ("limit_time",))
+    assert "whole file read" not in coverage_in_words(verdict)
+    assert "sparse" not in verdict.warnings
+
+
+def test_what_is_read_in_order_to_its_end_within_a_budget_is_complete(folder: Path, scan_slowly: Callable[..., Verdict]) -> None:
+    path = write_clip(folder / "whole.avi", lambda number: portrait(number % 16), frames=40, codec="mpeg4")
+    verdict = scan_slowly(path, budget_seconds=3000.0)
+    assert (verdict.outcome, verdict.coverage, verdict.reasons) == ("genuine", "complete", ())
+    assert verdict.video.frames_judged == 32
+
+
+@pytest.mark.parametrize(
+    ("budget_seconds", "expected"), [(500.0, ("undecided", "partial", ("limit_time",))), (1300.0, ("genuine", "complete", ()))]
+)
+def test_where_frames_are_sought_a_budget_must_last_for_the_first_round(
+    one: Path, scan_slowly: Callable[..., Verdict], budget_seconds: float, expected: tuple[str, str, tuple[str, ...]]
+) -> None:
+    """Its 16 frames come from all over the video; the second round may be broken off."""
+    verdict = scan_slowly(one, budget_seconds=budget_seconds)
+    assert (verdict.outcome, verdict.coverage, verdict.reasons) == expected
+    assert verdict.video.frames_sampled not in (16, 32) and "sparse" in verdict.warnings
+
+
+def test_no_round_follows_one_that_was_broken_off(one: Path, scan_slowly: Callable[..., Verdict], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many faces that wait to be scored end a round before the budget is over; frames of a next round would not come from all over."""
+    is_late = ProgressivePass._is_late
+
+    def with_many_faces(looking: ProgressivePass, waiting: int = 0) -> bool:
+        return is_late(looking, waiting) or (waiting > 0 and len(looking._glances) % 10 == 0)
+
+    monkeypatch.setattr(ProgressivePass, "_is_late", with_many_faces)
+    verdict = scan_slowly(one, budget_seconds=1300.0)
+    assert verdict.video.frames_sampled == 10
+    assert (verdict.outcome, verdict.coverage, verdict.reasons) == ("undecided", "partial", ("limit_time",))
+
+
+def test_rounds_share_one_time_limit_and_end_with_it(
+    one: Path, scan_slowly: Callable[..., Verdict], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first round's 16 frames take 800 s; after the second round nothing is sure, and the time is up."""
+    limits: list[float] = []
+
+    def noted(source: Source, settings: ScanSettings, look: SeekPlan) -> Video:
+        limits.append(settings.time_limit_seconds or 0.0)
+        return open_video(source, settings, look)
+
+    monkeypatch.setattr(progressive_pass, "open_video", noted)
+    monkeypatch.setattr(progressive_pass, "is_sure", lambda before, now: False)
+    verdict = scan_slowly(one, until_sure=True, time_limit_seconds=1600.0)
+    assert limits == [1600.0, 800.0]
+    assert verdict.video.frames_sampled == 32
+    assert (verdict.outcome, verdict.coverage, verdict.reasons) == ("undecided", "partial", ("limit_time",))
+
+
+def test_within_its_time_limit_it_is_sure_and_complete(one: Path, scan_slowly: Callable[..., Verdict]) -> None:
+    verdict = scan_slowly(one, until_sure=True, time_limit_seconds=1601.0)
+    assert (verdict.outcome, verdict.coverage, verdict.reasons, verdict.video.frames_sampled) == ("genuine", "complete", (), 32)
+
+
+@pytest.mark.parametrize(
+    ("changes", "cut_round", "expected"),
+    [
+        ({"until_sure": True}, 1, ("undecided", "none", ("limit_time",))),
+        ({"until_sure": True}, 2, ("undecided", "partial", ("limit_time",))),
+        ({"budget_seconds": 5000.0}, 1, ("undecided", "none", ("limit_time",))),
+        ({"budget_seconds": 2000.0}, 2, ("genuine", "complete", ())),
+        ({"budget_seconds": 5000.0}, 2, ("undecided", "partial", ("limit_time",))),
+    ],
+)
+def test_a_round_that_the_decoder_had_no_time_for(
+    one: Path,
+    scan_slowly: Callable[..., Verdict],
+    monkeypatch: pytest.MonkeyPatch,
+    changes: dict[str, Any],
+    cut_round: int,
+    expected: tuple[str, str, tuple[str, ...]],
+) -> None:
+    """The end of a budget lowers coverage only in the first round, the end of the time limit, 3600 s, in every round."""
+    rounds = 0
+
+    def hurried(source: Source, settings: ScanSettings, look: SeekPlan) -> Video:
+        nonlocal rounds
+        rounds += 1
+        return open_video(source, replace(settings, time_limit_seconds=1e-9) if rounds >= cut_round else settings, look)
+
+    monkeypatch.setattr(progressive_pass, "open_video", hurried)
+    verdict = scan_slowly(one, **changes)
+    assert (verdict.outcome, verdict.coverage, verdict.reasons) == expected
 
 
 def test_a_file_in_which_nothing_can_be_sought_is_read_as_ever(

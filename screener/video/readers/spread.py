@@ -44,6 +44,7 @@ class SpreadDecoding:
         self._name, self._settings, self._complaints = shown_name, settings, complaints
         limit = settings.time_limit_seconds
         self._deadline = None if limit is None else time.monotonic() + limit
+        self._is_cut = False
         self._taken = {round(seconds, 6) for seconds, _ in look.taken}
         self._indices = {index for _, index in look.taken}
         container = open_container(path, shown_name)
@@ -165,7 +166,11 @@ class SpreadDecoding:
         return Frame(picture, seconds, index)
 
     def _out_of_time(self) -> bool:
-        return self._deadline is not None and time.monotonic() >= self._deadline
+        if self._deadline is None or time.monotonic() < self._deadline:
+            return False
+        self._is_cut = True
+        self.ledger.note("limit_time")
+        return True
 
     def _judge_coverage(self) -> None:
         ledger, ended = self.ledger, self._reader.ended_seconds
@@ -179,6 +184,6 @@ class SpreadDecoding:
             ledger.note("corrupt")
         if ended is not None:
             ledger.duration_seconds = min(promised, ended)
-        if not self._taken and not self._out_of_time():
+        if not self._taken and not self._is_cut:
             reason = "truncated" if "truncated" in ledger.reasons else "corrupt"
             raise SourceError(reason, f"{self._name}: no frame of its {ledger.codec} video could be decoded where it was tried")

@@ -137,6 +137,25 @@ def test_a_watch_of_a_file_is_not_said_to_repeat(verdicts: dict[str, Verdict]) -
     assert coverage_in_words(watched) == "complete"
 
 
+def test_a_scan_whose_time_was_limited_is_not_said_to_repeat(verdicts: dict[str, Verdict]) -> None:
+    """How many frames fit into a budget, and how far a time limit reaches, depends on the speed of the machine."""
+    scanned = verdicts["genuine"]
+    cut = replace(scanned, outcome="undecided", coverage="partial", reasons=("limit_time",))
+    for limited in (replace(scanned, settings={**scanned.settings, "budget_seconds": 20.0}), cut):
+        method = statement_of(limited).method
+        assert "the speed of the machine may have decided how many frames were looked at" in method
+        assert "give the same result" not in method and "--rerun" not in method
+    unlimited = replace(scanned, settings={**scanned.settings, "budget_seconds": None, "time_limit_seconds": 3600.0})
+    assert "give the same result" in statement_of(unlimited).method
+
+
+def test_frames_from_all_over_the_video_are_claimed_only_where_frames_were_sought(verdicts: dict[str, Verdict]) -> None:
+    """A file in which single frames cannot be sought is read in order, with `until_sure` and a budget too."""
+    in_order = replace(verdicts["genuine"], settings={"frames": 32, "fps": None, "until_sure": True})
+    assert "took 32 evenly spaced frames" in statement_of(in_order).method
+    assert "frames from all over the video" in statement_of(replace(in_order, warnings=("sparse",))).method
+
+
 def test_the_file_is_named_with_size_hash_and_time(verdicts: dict[str, Verdict]) -> None:
     text = words(page_html(replace(verdicts["genuine"], size_bytes=1234567, scanned_at="2026-11-29T02:11:03Z")))
     assert "examined on 2026-11-29 02:11 UTC" in text and "1,234,567 bytes" in text and "9f" * 32 in text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -123,6 +124,23 @@ def test_damage_in_a_frame_that_was_looked_at_is_noticed(tmp_path: Path) -> None
         assert len(frames) < len(whole) and ledger.reasons == ["corrupt"]
 
 
-def test_the_time_limit_ends_a_look(tmp_path: Path) -> None:
-    frames, ledger = look_at(long_clip(tmp_path / "clip.mp4"), SeekPlan(equal_slices(16)), time_limit_seconds=1e-6)
-    assert frames == [] and ledger.reasons == []
+@pytest.mark.parametrize("keys_every", [8, 72], ids=["far apart first", "in order of time"])
+def test_the_time_limit_ends_a_look_and_is_the_reason_that_it_is_partial(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keys_every: int
+) -> None:
+    path = long_clip(tmp_path / "clip.mp4", keys_every=keys_every)
+    now = iter(range(1000))
+    monkeypatch.setattr("screener.video.readers.spread.time", SimpleNamespace(monotonic=lambda: next(now)))
+    frames, ledger = look_at(path, SeekPlan(equal_slices(16)), time_limit_seconds=12.0)
+    assert 0 < len(frames) < 16 and ledger.frames_sampled == len(frames)
+    assert ledger.reasons == ["limit_time"]
+    frames, ledger = look_at(path, SeekPlan(equal_slices(16)), time_limit_seconds=0.5)
+    assert frames == [] and ledger.reasons == ["limit_time"]
+
+
+def test_a_look_that_ends_within_its_time_is_complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = long_clip(tmp_path / "clip.mp4")
+    now = iter(range(1000))
+    monkeypatch.setattr("screener.video.readers.spread.time", SimpleNamespace(monotonic=lambda: next(now)))
+    frames, ledger = look_at(path, SeekPlan(equal_slices(4)), time_limit_seconds=900.0)
+    assert len(frames) == 4 and ledger.reasons == []
