@@ -20,19 +20,30 @@ from screener.annotation.paths_of_faces import PathsOfFaces
 from screener.annotation.people import Shown
 from screener.encoding.h264 import write_h264
 from screener.encoding.video_writer import fitted
-from screener.errors import OutputError
-from screener.records import FaceScore, Frame, Verdict
+from screener.errors import OutputError, SourceError
+from screener.records import FaceScore, Frame, Verdict, VideoFacts
 from screener.report.html import page_name
-from screener.report.wording import by_suspicion, clock, numbered
+from screener.report.wording import by_suspicion, clock, numbered, spelt_out
 from screener.runtime.files import make_folder, put_in_place, remove_leftovers, telling, write_whole
 from screener.settings import ScanSettings
-from screener.video import Source, open_video, with_sound
+from screener.video import Source, Video, open_video, with_sound
 
 NEAR_LOSSLESS_CRF = 12
 """x264's rate factor without a visible difference; 0 would be lossless, at ten times the size."""
 
 STILLS_PER_PERSON = 3
 MOST_PEOPLE = 12
+
+READING_SECONDS = 24 * 3600.0
+"""Limit for reading a file again. The limit of judging would cut the copy short, because the time for drawing and encoding counts as well.
+A decoder that hangs is stopped much earlier.
+"""
+
+SOUND_SECONDS = 3600.0
+"""Limit for copying the sound of one file."""
+
+_STOPPED = {"limit_time", "timeout", "decoder_crash"}
+"""Reasons of a reading that stopped before the end of the file."""
 
 
 class _ReadAgain:
@@ -81,8 +92,8 @@ class CopyFolder(_ReadAgain):
         try:
             write_h264(made, self._drawn(verdict, source), NEAR_LOSSLESS_CRF, verdict.video.fps)
             suffix = ".mp4"
-            if source.path is not None:
-                suffix = with_sound(made, source.path, whole, self._settings)
+            if source.path is not None and not _is_silent(verdict.video):
+                suffix = with_sound(made, source.path, whole, replace(self._settings, time_limit_seconds=SOUND_SECONDS))
             else:
                 os.replace(made, whole)
             with telling(whole):
@@ -100,6 +111,7 @@ class CopyFolder(_ReadAgain):
                 size_wh = size_wh if size_wh[0] else frame.size_wh
                 if frame.pts_seconds >= 0:  # pictures hidden by an edit list are not copied
                     yield replace(frame, picture_rgb=fitted(picture, size_wh))
+            _require_whole(video, verdict, source)
 
 
 class StillsFolder(_ReadAgain):
@@ -114,7 +126,7 @@ class StillsFolder(_ReadAgain):
             return
         folder = self._folder / page_name(verdict).removesuffix(".html")
         make_folder(folder)
-        for frame, faces in _frames_of(wanted, source, self._settings):
+        for frame, faces in _frames_of(wanted, verdict, source, self._settings):
             for number, face in faces:
                 self._write(folder, verdict, frame, number, face)
 
@@ -141,7 +153,7 @@ def _deciding(verdict: Verdict) -> list[tuple[int, FaceScore]]:
 
 
 def _frames_of(
-    wanted: list[tuple[int, FaceScore]], source: Source, settings: ScanSettings
+    wanted: list[tuple[int, FaceScore]], verdict: Verdict, source: Source, settings: ScanSettings
 ) -> Iterator[tuple[Frame, list[tuple[int, FaceScore]]]]:
     """The first frame at or after the time of each face, with the faces to mark on it."""
     left = list(wanted)
@@ -153,10 +165,23 @@ def _frames_of(
                 yield frame, here
             if not left:
                 return
+        _require_whole(video, verdict, source)
+
+
+def _require_whole(video: Video, verdict: Verdict, source: Source) -> None:
+    """Raise SourceError if this reading stopped early and judging did not: what was made of it would lack what the verdict speaks of."""
+    for reason in video.facts.reasons:
+        if reason in _STOPPED and reason not in verdict.video.reasons:
+            raise SourceError(reason, f"{source.name}: reading it again was not finished: {spelt_out([reason])[0]}")
+
+
+def _is_silent(video: VideoFacts) -> bool:
+    """Whether it is an animation in a picture format, which has no sound; FFmpeg cannot open all of these."""
+    return video.reader == "pillow" or video.codec == "webp"
 
 
 def _every_frame(settings: ScanSettings) -> ScanSettings:
-    return replace(settings, all_frames=True, fps=None, until_sure=False, budget_seconds=None)
+    return replace(settings, all_frames=True, fps=None, until_sure=False, budget_seconds=None, time_limit_seconds=READING_SECONDS)
 
 
 def _png(picture_rgb: NDArray[np.uint8]) -> bytes:

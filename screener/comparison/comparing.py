@@ -58,15 +58,16 @@ def compare(
     people = tuple(_person(number, moments, faces.moments == 1) for number, moments in enumerate(found, 1))
     stretches = _stretches(runs, seen_a, seen_b, people)
     return Comparison(
-        outcome=_outcome(side_a, side_b, stretches, people),
+        outcome=_outcome(side_a, side_b, stretches, people, faces.has_faces),
         a=side_a,
         b=side_b,
         threshold=THRESHOLD,
         reencoded=not faces.is_exact if faces.moments else None,
         stretches=stretches,
         people=people,
-        detail=_limits(side_a, side_b, runs, people),
+        detail=_limits(side_a, side_b, runs, people, faces.has_faces),
         versions=versions(),
+        has_unjudged_faces=faces.has_small_faces or not all(person.is_judged for person in people),
     )
 
 
@@ -108,7 +109,7 @@ def _person(number: int, moments: list[Moment], is_still: bool) -> Person:
     spans = _spans([moment.a_seconds for moment in moments], high)
     if is_still and usual >= THRESHOLD:
         spans = ((moments[0].a_seconds, moments[-1].a_seconds),)
-    return Person(number, usual, bool(spans), spans, tuple(moments))
+    return Person(number, usual, bool(spans), spans, tuple(moments), is_still)
 
 
 def _spans(seconds: Sequence[float], high: Sequence[bool]) -> tuple[Span, ...]:
@@ -179,7 +180,7 @@ def _step(seconds: NDArray[np.float64]) -> float:
     return float(np.median(np.diff(seconds))) if len(seconds) > 1 else SINGLE_FRAME_SECONDS
 
 
-def _outcome(a: Side, b: Side, stretches: Sequence[Stretch], people: Sequence[Person]) -> str:
+def _outcome(a: Side, b: Side, stretches: Sequence[Stretch], people: Sequence[Person], has_faces: bool) -> str:
     kinds = {stretch.kind for stretch in stretches}
     if a.sha256 is not None and a.sha256 == b.sha256:
         return "identical"
@@ -189,7 +190,13 @@ def _outcome(a: Side, b: Side, stretches: Sequence[Stretch], people: Sequence[Pe
         return "replaced"
     if _doubtful(people):
         return "undecided"
-    return "cut" if kinds & {"only_a", "only_b"} else "same"
+    if kinds & {"only_a", "only_b"}:
+        return "cut"
+    return "undecided" if has_faces and not _judged(people) else "same"
+
+
+def _judged(people: Sequence[Person]) -> list[Person]:
+    return [person for person in people if person.is_judged]
 
 
 def _doubtful(people: Sequence[Person]) -> list[str]:
@@ -197,16 +204,18 @@ def _doubtful(people: Sequence[Person]) -> list[str]:
     return [str(person.number) for person in people if not person.is_judged and person.difference >= THRESHOLD]
 
 
-def _limits(a: Side, b: Side, runs: Sequence[Run], people: Sequence[Person]) -> str:
+def _limits(a: Side, b: Side, runs: Sequence[Run], people: Sequence[Person], has_faces: bool) -> str:
     """Limits of the answer that a reader must know."""
+    said = []
     if not runs:
-        return (
+        said.append(
             "No part of one shows what the other shows. A copy that was cropped, mirrored, rotated, sped up or inserted into another "
             "picture is not recognised."
         )
-    said = []
-    if not any(person.is_judged for person in people):
-        said.append("No face was seen long enough in what both show, so none was compared.")
+    elif not has_faces:
+        said.append("No face was found in what both show, so none was compared.")
+    elif not _judged(people):
+        said.append("The faces in what both show are too small, or were seen too briefly, to tell whether one was replaced.")
     if doubtful := _doubtful(people):
         said.append(f"Different, but seen too briefly to tell: person {listed(doubtful)}.")
     if any(one.video.reasons for one in (a, b)):

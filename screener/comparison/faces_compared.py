@@ -57,12 +57,15 @@ class FacesCompared:
     """Takes moments in order of time; `by_person` returns the results.
 
     full_width: width of A's original pictures, whose pixels boxes are given in. is_exact: all pictures were equal, pixel for pixel.
+    has_small_faces: a face was too small to be compared. has_faces: any face was seen.
     """
 
     detector: FaceDetector
     full_width: int
     is_exact: bool = True
     moments: int = 0
+    has_faces: bool = False
+    has_small_faces: bool = False
     _tracker: Tracker = field(default_factory=Tracker)
     _seen: list[_Seen] = field(default_factory=list)
     _elsewhere: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = field(default_factory=list)
@@ -72,6 +75,8 @@ class FacesCompared:
         boxes = self.detector.detect(a.picture_rgb)
         tracks = self._tracker.follow(observe(a, boxes))
         faces = [(box, track_id) for box, track_id in zip(boxes, tracks, strict=True) if box.size_px >= SMALLEST_PX]
+        self.has_faces |= bool(boxes)
+        self.has_small_faces |= len(faces) < len(boxes)
         b, (cells, outside) = partner, self._map(a, partner, boxes)
         best = float(cells.differences[outside].mean()) * CLEARLY
         for frame in neighbours:

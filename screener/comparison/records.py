@@ -20,7 +20,7 @@ LEAST_MOMENTS = 3
 
 OUTCOMES = {
     "identical": "the two files are the same, byte for byte",
-    "same": "both show the same, and no face was replaced",
+    "same": "both show the same, and no face that was compared was replaced",
     "replaced": "both show the same scene, and a face differs",
     "cut": "both show the same, but for what one of them lacks",
     "different": "the two show nothing of each other",
@@ -95,7 +95,8 @@ class Person:
     """One person in A compared with the person at the same place in B.
 
     difference: difference of the face divided by what the rest of the same pictures predicts; median over the compared moments.
-    replaced: whether it is too large for encoding. spans: intervals of A's time in which it is.
+    replaced: whether it is too large for encoding. spans: intervals of A's time in which it is. is_still: a still picture was compared, so
+    that one moment decides.
     """
 
     number: int
@@ -103,11 +104,12 @@ class Person:
     replaced: bool
     spans: tuple[Span, ...]
     moments: tuple[Moment, ...]
+    is_still: bool = False
 
     @property
     def is_judged(self) -> bool:
         """Whether there were enough moments to decide."""
-        return self.replaced or len(self.moments) >= LEAST_MOMENTS
+        return self.replaced or self.is_still or len(self.moments) >= LEAST_MOMENTS
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values only."""
@@ -149,7 +151,7 @@ class Comparison:
     """The answer, with its evidence. detail: why it is undecided, or what limits it; "" if nothing does.
 
     threshold: difference from which a face counts as replaced. reencoded: whether matching pictures differ in their pixels; None if none
-    were compared.
+    were compared. has_unjudged_faces: whether a face was seen that could not be compared.
     """
 
     outcome: str
@@ -161,6 +163,7 @@ class Comparison:
     people: tuple[Person, ...] = ()
     detail: str = ""
     versions: dict[str, str] = field(default_factory=dict)
+    has_unjudged_faces: bool = False
 
     def __post_init__(self) -> None:
         check.one_of(self, "outcome", tuple(OUTCOMES))

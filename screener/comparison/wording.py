@@ -20,6 +20,8 @@ def standfirst(found: Comparison) -> str:
         same = "Outside of that, their" if found.outcome == "replaced" else "Their"
         if not found.reencoded:
             said.append("The pictures that were compared are equal, pixel for pixel.")
+        elif not any(person.is_judged for person in found.people):
+            said.append("Their pixels differ; whether encoding explains that is examined at faces only.")
         else:
             said.append(f"{same} pictures differ no more than two encodings of one recording.")
     if found.outcome == "same":
@@ -88,6 +90,13 @@ def _replaced(found: Comparison) -> str:
     return f"One scene, another face: {who} of {len(found.people)}" if len(found.people) > 1 else f"One scene, another face: {who} in it"
 
 
+def _same(found: Comparison) -> str:
+    if not found.people:
+        return "One recording: both show the same; no face was compared"
+    which = "no face that could be compared" if found.has_unjudged_faces else "no face"
+    return f"One recording: both show the same, and {which} was replaced"
+
+
 def _cut(found: Comparison) -> str:
     lacks = {"A": "only_b", "B": "only_a"}
     who = [side for side, kind in lacks.items() if any(stretch.kind == kind for stretch in found.stretches)]
@@ -96,7 +105,7 @@ def _cut(found: Comparison) -> str:
 
 _HEADLINES: dict[str, Callable[[Comparison], str]] = {
     "identical": lambda found: "The two files are the same, byte for byte",
-    "same": lambda found: "One recording: both show the same, and no face was replaced",
+    "same": _same,
     "replaced": _replaced,
     "cut": _cut,
     "different": lambda found: "Nothing in common: neither shows what the other shows",

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
 import numpy as np
 import pytest
+from builders import verdict
 from command_line import FAILS_ALL, Ended, run_here
 from face_media import FRAMES, RATE, SIDE_PX, portrait
 from PIL import Image
 
+from screener.annotation import copies
+from screener.annotation.annotated_picture import annotated
+from screener.annotation.copies import CopyFolder
 from screener.annotation.people import COLOURS
+from screener.errors import SourceError
+from screener.records import VideoFacts
+from screener.settings import ScanSettings
+from screener.video import file_source
 
 
 def with_tone(path: Path, sound: str, rate: int = 24000) -> Path:
@@ -94,9 +104,40 @@ def test_what_cannot_be_read_has_no_copy_and_stops_nothing(tmp_path: Path, check
     assert [path.name[:7] for path in (tmp_path / "c").iterdir()] == ["one.mp4"]
 
 
-def test_an_animation_that_cannot_be_copied_is_named_and_the_rest_goes_on(tmp_path: Path, checkpoint: Path, media: Path) -> None:
+@pytest.mark.parametrize("suffix", ["webp", "gif", "avif"])
+def test_an_animation_has_a_copy_without_sound(suffix: str, tmp_path: Path, checkpoint: Path) -> None:
     frames = [Image.fromarray(portrait(number)) for number in range(8)]
-    frames[0].save(tmp_path / "moving.webp", save_all=True, append_images=frames[1:], duration=40)
-    ended = scanned(checkpoint, tmp_path / "moving.webp", media / "one.mp4", "--annotate", tmp_path / "c")
-    assert ended.status == 1 and "moving.webp" in ended.err and "Traceback" not in ended.err
-    assert [path.name[:7] for path in (tmp_path / "c").iterdir()] == ["one.mp4"]
+    frames[0].save(tmp_path / f"moving.{suffix}", save_all=True, append_images=frames[1:], duration=40)
+    ended = scanned(checkpoint, tmp_path / f"moving.{suffix}", "--annotate", tmp_path / "c")
+    (copy,) = (tmp_path / "c").iterdir()
+    assert ended.status == 1 and "cannot" not in ended.err
+    assert copy.suffix == ".mp4" and len(pictures(copy)) == 8
+
+
+def slowly_copied(media: Path, folder: Path, limit_seconds: float, monkeypatch: pytest.MonkeyPatch) -> CopyFolder:
+    """Copy a judged clip under a time limit; drawing its first picture takes longer than a second."""
+    waits = [1.5]
+
+    def slowly(*arguments: Any) -> np.ndarray:
+        if waits:
+            time.sleep(waits.pop())
+        return annotated(*arguments)
+
+    monkeypatch.setattr(copies, "annotated", slowly)
+    made = CopyFolder(folder, ScanSettings(time_limit_seconds=limit_seconds))
+    judged = verdict(source="one.mp4", video=VideoFacts(frames_decoded=FRAMES, fps=float(RATE)))
+    made.add(judged, file_source(media / "one.mp4"))
+    return made
+
+
+def test_the_time_limit_of_judging_does_not_shorten_the_copy(tmp_path: Path, media: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    slowly_copied(media, tmp_path, 1.0, monkeypatch)
+    (copy,) = tmp_path.iterdir()
+    assert len(pictures(copy)) == FRAMES
+
+
+def test_a_copy_that_would_be_cut_short_is_not_made(tmp_path: Path, media: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(copies, "READING_SECONDS", 1.0)
+    with pytest.raises(SourceError, match=r"one\.mp4: reading it again was not finished: the time limit was reached"):
+        slowly_copied(media, tmp_path, 60.0, monkeypatch)
+    assert not list(tmp_path.iterdir())

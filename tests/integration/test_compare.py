@@ -9,6 +9,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 from command_line import Ended, run_here
 from face_media import portrait
@@ -106,6 +108,30 @@ def test_a_face_that_differs_too_briefly_to_tell_is_not_called_the_same(original
     assert found["outcome"] == "undecided" and "too briefly to tell" in found["detail"]
 
 
+def far_away(picture: Picture) -> Picture:
+    """The scene as a small picture in an empty room, in which its face is too small to be compared."""
+    room = cv2.resize(np.random.default_rng(4).integers(60, 200, (9, 16, 3), np.uint8), (640, 360), interpolation=cv2.INTER_CUBIC)
+    room[140:230, 260:380] = cv2.resize(picture, (120, 90), interpolation=cv2.INTER_AREA)
+    return room
+
+
+def test_faces_too_small_to_be_compared_are_not_called_the_same(tmp_path: Path) -> None:
+    short = slice(0, 40)
+    real = encoded(tmp_path / "real.mp4", [far_away(picture) for picture in pictures()[short]])
+    fake = encoded(tmp_path / "fake.mp4", [far_away(picture) for picture in swapped_pictures()[short]])
+    ended, found = compared(real, fake)
+    assert (ended.status, found["outcome"], found["people"]) == (3, "undecided", [])
+    assert "too small" in found["detail"] and [one["kind"] for one in found["stretches"]] == ["same"]
+    assert "no face was replaced" not in run_here("compare", real, fake, "-q").out
+
+
+def test_a_scene_without_a_face_is_the_same_and_no_face_is_spoken_of(tmp_path: Path) -> None:
+    empty = [picture[:, :70].repeat(3, 1) for picture in pictures()[:40]]
+    ended = run_here("compare", encoded(tmp_path / "a.mp4", empty), encoded(tmp_path / "b.mp4", empty, options={"crf": "30"}), "-q")
+    assert (ended.status, ended.out.split()[0]) == (0, "SAME"), ended.out
+    assert "no face was compared" in ended.out and "was replaced" not in ended.out
+
+
 def test_what_was_cut_out_is_said(original: Path, tmp_path: Path) -> None:
     ended, found = compared(original, encoded(tmp_path / "cut.mp4", [*pictures()[:24], *pictures()[48:]], options={"crf": "30"}))
     assert (ended.status, found["outcome"]) == (3, "cut")
@@ -138,6 +164,25 @@ def test_other_scenes_have_nothing_in_common(original: Path, tmp_path: Path) -> 
     assert "not recognised" in found["detail"]
 
 
+def test_a_truncated_file_is_said_to_be_so_even_if_nothing_is_in_common(original: Path, tmp_path: Path) -> None:
+    other = encoded(tmp_path / "other.avi", [scene(3 * number, seed=2)[:, ::-1].copy() for number in range(FRAMES)], "mpeg4", {})
+    other.write_bytes(other.read_bytes()[: other.stat().st_size // 2])
+    _, found = compared(original, other)
+    assert found["outcome"] == "different" and found["b"]["reasons"]
+    assert "not recognised" in found["detail"] and "could not be read" in found["detail"]
+
+
+@pytest.mark.parametrize("first", [20, 34])
+def test_an_excerpt_shows_the_same_faces_in_either_order(first: int, original: Path, tmp_path: Path) -> None:
+    excerpt = encoded(tmp_path / "excerpt.mp4", pictures()[first : first + RATE], options={"crf": "30"})
+    for pair in ((original, excerpt), (excerpt, original)):
+        ended, found = compared(*pair)
+        assert (ended.status, found["outcome"]) == (3, "cut")
+        (shared,) = [one for one in found["stretches"] if one["kind"] == "same"]
+        times = sorted((shared["a_seconds"], shared["b_seconds"]), reverse=True)
+        assert times == [pytest.approx([first / RATE, first / RATE + 1], abs=0.01), pytest.approx([0, 1], abs=0.01)]
+
+
 def test_a_file_that_cannot_be_read_is_an_answer(original: Path, tmp_path: Path) -> None:
     (tmp_path / "notes.mp4").write_text("nothing to see\n")
     for name, words in (("gone.mp4", "no such file"), ("notes.mp4", "not a video")):
@@ -149,8 +194,19 @@ def test_a_file_that_cannot_be_read_is_an_answer(original: Path, tmp_path: Path)
 def test_a_picture_is_the_same_as_its_copy_at_another_quality(tmp_path: Path) -> None:
     for quality in (60, 90):
         Image.fromarray(portrait()).save(tmp_path / f"{quality}.jpg", quality=quality)
-    ended = run_here("compare", tmp_path / "60.jpg", tmp_path / "90.jpg", "-q")
-    assert (ended.status, ended.out.split()[0]) == (0, "SAME"), ended.out
+    ended, found = compared(tmp_path / "60.jpg", tmp_path / "90.jpg")
+    assert (ended.status, found["outcome"], found["detail"]) == (0, "same", "")
+    (person,) = found["people"]
+    assert person["replaced"] is False and len(person["moments"]) == 1
+    text = run_here("compare", tmp_path / "60.jpg", tmp_path / "90.jpg", "-q").out
+    assert "no face was replaced" in text and "too briefly" not in text
+
+
+def test_a_replaced_face_is_found_in_a_picture(tmp_path: Path) -> None:
+    for name, picture in (("a", pictures()[0]), ("b", swapped_pictures()[0])):
+        Image.fromarray(picture).save(tmp_path / f"{name}.png")
+    ended, found = compared(tmp_path / "a.png", tmp_path / "b.png")
+    assert (ended.status, found["outcome"]) == (1, "replaced")
 
 
 def test_what_is_not_two_files_is_refused(original: Path, tmp_path: Path) -> None:

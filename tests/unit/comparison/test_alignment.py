@@ -43,6 +43,25 @@ def test_a_copy_that_begins_later_has_its_offset() -> None:
     assert np.median(run.a - run.b) == 30 and run.a.min() in range(28, 33)
 
 
+def leaning() -> np.ndarray:
+    """Six seconds of someone who nods a little and leans over once: a part of it has another typical picture than the whole."""
+    rng, seconds = np.random.default_rng(2), np.arange(150)[:, None] / RATE
+    made = rng.normal(0, 1, 1024) + np.sin(2 * np.pi * seconds / 6) * rng.normal(0, 0.25, 1024)
+    made += np.sin(2 * np.pi * seconds / 0.9) * rng.normal(0, 0.06, 1024)
+    made -= made.mean(1, keepdims=True)
+    return np.asarray(made / np.linalg.norm(made, axis=1, keepdims=True), np.float32)
+
+
+@pytest.mark.parametrize("first", [20, 40, 60, 90])
+@pytest.mark.parametrize("count", [12, 25])
+def test_an_excerpt_has_its_exact_place_in_either_order(first: int, count: int) -> None:
+    whole, part = recording(leaning()), recording(noisy(leaning()[first : first + count]))
+    (run,) = matching_runs(part, whole)
+    assert run.a.tolist() == list(range(count)) and (run.b - run.a == first).all()
+    (other,) = matching_runs(whole, part)
+    assert other.a.tolist() == run.b.tolist() and other.b.tolist() == run.a.tolist()
+
+
 def test_a_cut_parts_two_runs() -> None:
     runs = matching_runs(recording(WHOLE), recording(noisy(np.concatenate([WHOLE[:80], WHOLE[130:]]))))
     assert [int(np.median(run.a - run.b)) for run in runs] == [0, 50]
