@@ -21,7 +21,8 @@ class LiveSettings:
         gone.
         judged_fps: maximum number of frames judged per second; a slow machine judges fewer, but always current ones.
         picture_fps: maximum number of frames passed on per second. Further frames are decoded, counted and dropped.
-        duration_seconds: the watch ends after this time, in which the machine may have slept; None watches until the source ends or the user stops it.
+        duration_seconds: the watch ends after this time, sleep of the machine included; None watches until the source ends or the user
+        stops it.
         heartbeat_seconds: an event says this often that the watch goes on, and how; None says nothing while nothing happens.
     Steadiness:
         min_frames, min_seconds: judged frames, and time between the first and last of them, needed before an outcome is shown.
