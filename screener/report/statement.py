@@ -119,7 +119,8 @@ def _sampling(verdict: Verdict) -> str:
         (settings.get("fps"), f"{settings.get('fps')} frames per second"),
         (settings.get("frames"), f"{settings.get('frames')} evenly spaced frames"),
     )
-    return next((words for chosen, words in ways if chosen), "frames of the video")
+    words = next((words for chosen, words in ways if chosen), "frames of the video")
+    return f"{words}, as far as its time allowed" if "limit_time" in verdict.reasons else words
 
 
 def _findings(verdict: Verdict) -> str:

@@ -145,8 +145,10 @@ def test_a_scan_whose_time_was_limited_is_not_said_to_repeat(verdicts: dict[str,
         method = statement_of(limited).method
         assert "the speed of the machine may have decided how many frames were looked at" in method
         assert "give the same result" not in method and "--rerun" not in method
+    assert ", as far as its time allowed, found faces" in statement_of(cut).method
     unlimited = replace(scanned, settings={**scanned.settings, "budget_seconds": None, "time_limit_seconds": 3600.0})
     assert "give the same result" in statement_of(unlimited).method
+    assert "as far as" not in statement_of(unlimited).method
 
 
 def test_frames_from_all_over_the_video_are_claimed_only_where_frames_were_sought(verdicts: dict[str, Verdict]) -> None:
