@@ -36,6 +36,7 @@ REASONS: dict[str, str] = {
     "low_quality": "the face is too blurred to judge",
     "out_of_range": "it lies outside what the checkpoint was calibrated on",
     "near_threshold": "the scores are neither clearly genuine nor clearly fake",
+    "partly_judged": "only part of it was judged, where nothing looks fake",
     "output_failed": "the result could not be written",
 }
 """Why an outcome is undecided or coverage is not complete, with its description."""

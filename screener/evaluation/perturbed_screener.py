@@ -20,6 +20,7 @@ from screener.scanning.screener import Screener, as_source
 from screener.scanning.single_pass import OnProgress
 from screener.scanning.stages import FrameTransform
 from screener.settings import ScanSettings
+from screener.verdict.judging import withheld
 from screener.video import Source, SourceFailure, file_source, open_video
 from screener.video.container.gate import check_file
 
@@ -69,7 +70,11 @@ class PerturbedScreener(Screener):
             verdict = super().scan(file_source(clip, source.name), on_progress)
         assert source.path is not None
         if damage:
-            verdict = replace(verdict, coverage="partial", reasons=tuple(dict.fromkeys((*damage, *verdict.reasons))))
+            outcome = "undecided" if verdict.outcome == "genuine" else verdict.outcome
+            reasons = tuple(dict.fromkeys((*damage, *verdict.reasons)))
+            verdict = replace(
+                verdict, outcome=outcome, coverage="partial", reasons=reasons, people=withheld(verdict.people, "partial")
+            )
         return replace(verdict, sha256=sha256_of(source.path))
 
 

@@ -15,7 +15,7 @@ from screener.runtime.moments import begun_at
 from screener.runtime.versions import versions
 from screener.scanning.models import Models
 from screener.verdict.evidence import TellingCrops
-from screener.verdict.judging import coverage_of, judge_video, leading_person
+from screener.verdict.judging import coverage_of, judge_video, leading_person, withheld
 from screener.video import Source
 
 _LOG = logging.getLogger(__name__)
@@ -78,7 +78,7 @@ def _log(verdict: Verdict) -> None:
 
 
 def _row(models: Models, found: Findings, outcome: str, coverage: str, reasons: tuple[str, ...]) -> Verdict:
-    threshold, people, facts = models.limits.threshold, found.people, found.facts
+    threshold, people, facts = models.limits.threshold, withheld(found.people, coverage), found.facts
     leader = leading_person(people)
     fakes = {person.track_id for person in people if person.outcome == "fake"}
     total = time.perf_counter() - found.started

@@ -21,7 +21,7 @@ from screener.perturbation.applied import STRESS, Applied
 from screener.record_stress import ChangedCrop, Stressed, StressedPerson
 from screener.records import FaceBox, FaceCrop, FaceScore, Frame, TrackVerdict
 from screener.scoring import Scorer
-from screener.verdict.judging import Limits, Sighting, judge_person, judge_video, leading_person, score_of
+from screener.verdict.judging import Limits, Sighting, judge_person, judge_video, leading_person, score_of, withheld
 
 AROUND_PX = 32
 """Pixels around a crop that are changed with it, so that blur and block borders continue past its edge."""
@@ -99,7 +99,7 @@ def stressed(
     """People judged without and after each change -> the video's verdict after each; nothing if nobody was judged."""
     judged = {person.track_id for person in people if person.frames_judged}
     return tuple(
-        _stressed(applied, changed, judged, judge_video(changed, coverage, frames_sampled, threshold))
+        _stressed(applied, withheld(changed, coverage), judged, judge_video(changed, coverage, frames_sampled, threshold))
         for applied, changed in zip(STRESS, after, strict=True)
         if judged
     )

@@ -6,7 +6,7 @@ Does not know pixels or networks. To add a pooling rule, write a function and ad
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 
 import numpy as np
@@ -35,6 +35,10 @@ MATTERING_SHARE = 0.10
 """People seen in too few frames to be judged do not affect the video's outcome while together they fill less than this share of the sampled
 frames.
 """
+
+NEAR_THRESHOLD = ("near_threshold",)
+PARTLY_JUDGED = ("partly_judged",)
+"""Reasons of people who have a score that can be compared with the thresholds, and are undecided all the same."""
 
 
 @dataclass(frozen=True)
@@ -180,7 +184,7 @@ def judge_person(
     outcome = "undecided"
     if pooled is not None and not reasons:
         outcome = _decide(pooled, between or (pooled, pooled), limits, bool(segments))
-        reasons = ("near_threshold",) if outcome == "undecided" else ()
+        reasons = NEAR_THRESHOLD if outcome == "undecided" else ()
     return TrackVerdict(
         track_id=seen.track_id,
         outcome=outcome,
@@ -269,6 +273,15 @@ def coverage_of(facts: VideoFacts) -> str:
     return "partial" if facts.reasons else "complete"
 
 
+def withheld(people: Sequence[TrackVerdict], coverage: str) -> tuple[TrackVerdict, ...]:
+    """The people as they may be reported: unless coverage is complete nobody is genuine, because what was not judged may show them forged."""
+    if coverage == "complete":
+        return tuple(people)
+    return tuple(
+        replace(person, outcome="undecided", reasons=PARTLY_JUDGED) if person.outcome == "genuine" else person for person in people
+    )
+
+
 def _distinct(people: Sequence[TrackVerdict]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(reason for person in people for reason in person.reasons))
 
@@ -278,7 +291,7 @@ def leading_person(people: Sequence[TrackVerdict]) -> TrackVerdict | None:
     judged = [
         person
         for person in people
-        if person.p_fake is not None and (person.outcome != "undecided" or person.reasons == ("near_threshold",))
+        if person.p_fake is not None and (person.outcome != "undecided" or person.reasons in (NEAR_THRESHOLD, PARTLY_JUDGED))
     ]
     if not judged:
         return None

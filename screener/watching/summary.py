@@ -14,7 +14,7 @@ from screener.runtime.file_hash import size_of_hashed
 from screener.runtime.versions import versions
 from screener.scanning.models import Models
 from screener.settings import LiveSettings
-from screener.verdict.judging import coverage_of, judge_video, leading_person
+from screener.verdict.judging import coverage_of, judge_video, leading_person, withheld
 from screener.video import Source
 from screener.video.live.feed import FeedStatus
 from screener.watching.chronicle import Chronicle
@@ -78,6 +78,7 @@ def summary_verdict(models: Models, source: Source, settings: LiveSettings, chro
     coverage = coverage_of(video)
     people = chronicle.people(models.limits)
     outcome, why = judge_video(people, coverage, counts.looked_at, models.limits.threshold)
+    people = withheld(people, coverage)
     leader = leading_person(people)
     return Verdict(
         source=source.name,

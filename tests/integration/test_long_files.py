@@ -210,6 +210,7 @@ def test_what_is_read_in_order_and_not_to_its_end_within_a_budget_is_never_genui
     verdict = scan_slowly(path, budget_seconds=1000.0)
     assert 16 <= verdict.video.frames_judged <= verdict.video.frames_sampled < 32
     assert (verdict.outcome, verdict.coverage, verdict.reasons) == ("undecided", "partial", ("limit_time",))
+    assert [(one.outcome, one.reasons) for one in verdict.people] == [("undecided", ("partly_judged",))]
     assert "whole file read" not in coverage_in_words(verdict)
     assert "sparse" not in verdict.warnings
 

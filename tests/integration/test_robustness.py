@@ -109,6 +109,9 @@ def test_a_damaged_clip_stays_partly_judged(perturbed: PerturbedScreener, media:
     plain, after = perturbed.scan(tmp_path / "cut.mkv"), scanned(perturbed, tmp_path / "cut.mkv", "h264", 1)
     assert plain.coverage == after.coverage == "partial"
     assert set(plain.video.reasons) <= set(after.reasons)
+    for verdict in (plain, after):
+        assert verdict.outcome == "undecided" and [one.outcome for one in verdict.people] == ["undecided"]
+        assert verdict.people[0].p_fake is not None
 
 
 def test_an_evaluation_of_real_files_can_be_taken_up_again(perturbed: PerturbedScreener, tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def test_reasons_and_warnings_are_the_published_ones() -> None:
         "not_found permission not_regular empty not_media no_video unsupported_codec encrypted refused_playlist refused_protocol "
         "refused_address "
         "limit_pixels limit_time limit_size truncated corrupt unread_part decoder_crash timeout stream_lost no_face too_small too_short "
-        "low_quality out_of_range near_threshold output_failed"
+        "low_quality out_of_range near_threshold partly_judged output_failed"
     )
     assert " ".join(WARNINGS) == (
         "multi_video second_part hidden_pictures resolution_change interlaced hdr variable_rate gap nonmonotonic clock_jump end_unverified "

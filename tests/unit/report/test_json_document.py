@@ -51,6 +51,7 @@ def test_every_reason_is_valid(validator: Draft202012Validator, verdicts: dict[s
         {"coverage": "most"},
         {"coverage": "partial"},
         {"coverage": "partial", "outcome": "genuine", "reasons": ["truncated"]},
+        {"coverage": "partial", "reasons": ["truncated"]},
         {"outcome": "undecided", "reasons": []},
         {"reasons": ["because"]},
         {"reasons": ["corrupt", "corrupt"]},

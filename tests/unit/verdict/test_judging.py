@@ -20,6 +20,7 @@ from screener.verdict.judging import (
     judge_video,
     leading_person,
     score_of,
+    withheld,
 )
 
 # People
@@ -162,6 +163,20 @@ def test_one_fake_person_makes_a_fake_video(coverage: str, others: tuple[TrackVe
 )
 def test_truth_table_of_a_video(people: tuple[TrackVerdict, ...], coverage: str, expected: tuple[str, tuple[str, ...]]) -> None:
     assert judge_video(people, coverage, 32, 0.5) == expected
+
+
+@pytest.mark.parametrize("coverage", ["partial", "none"])
+def test_nobody_is_genuine_in_what_was_judged_in_part(coverage: str) -> None:
+    everyone = (FAKE, GENUINE, NEAR, SMALL)
+    assert withheld(everyone, "complete") == everyone
+    fake, genuine, near, small = withheld(everyone, coverage)
+    assert (fake, near, small) == (FAKE, NEAR, SMALL)
+    assert genuine == replace(GENUINE, outcome="undecided", reasons=("partly_judged",))
+
+
+def test_the_score_of_who_was_judged_in_part_still_represents_the_video() -> None:
+    (seen,) = withheld((GENUINE,), "partial")
+    assert leading_person((seen, SMALL)) == seen
 
 
 def test_a_video_without_a_single_frame_blames_no_missing_face() -> None:
