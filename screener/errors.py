@@ -44,6 +44,7 @@ REASONS: dict[str, str] = {
 WARNINGS: dict[str, str] = {
     "multi_video": "it holds several video streams; the one that players show was read",
     "second_part": "another recording follows behind the first; it was not read",
+    "picture_series": "its numbered pictures were taken for the frames of one film and judged together, at 25 frames a second",
     "hidden_pictures": "an edit list hides pictures from players; they were judged too, those before the beginning at times below 0",
     "resolution_change": "the picture changes size on the way",
     "interlaced": "its pictures are interlaced; each was made whole from two fields",

@@ -72,9 +72,7 @@ class PerturbedScreener(Screener):
         if damage:
             outcome = "undecided" if verdict.outcome == "genuine" else verdict.outcome
             reasons = tuple(dict.fromkeys((*damage, *verdict.reasons)))
-            verdict = replace(
-                verdict, outcome=outcome, coverage="partial", reasons=reasons, people=withheld(verdict.people, "partial")
-            )
+            verdict = replace(verdict, outcome=outcome, coverage="partial", reasons=reasons, people=withheld(verdict.people, "partial"))
         return replace(verdict, sha256=sha256_of(source.path))
 
 

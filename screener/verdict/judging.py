@@ -274,7 +274,7 @@ def coverage_of(facts: VideoFacts) -> str:
 
 
 def withheld(people: Sequence[TrackVerdict], coverage: str) -> tuple[TrackVerdict, ...]:
-    """The people as they may be reported: unless coverage is complete nobody is genuine, because what was not judged may show them forged."""
+    """The people as they may be reported: unless coverage is complete nobody is genuine, as what was not judged may show them forged."""
     if coverage == "complete":
         return tuple(people)
     return tuple(

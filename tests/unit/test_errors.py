@@ -56,8 +56,8 @@ def test_reasons_and_warnings_are_the_published_ones() -> None:
         "low_quality out_of_range near_threshold partly_judged output_failed"
     )
     assert " ".join(WARNINGS) == (
-        "multi_video second_part hidden_pictures resolution_change interlaced hdr variable_rate gap nonmonotonic clock_jump end_unverified "
-        "damage_unverified harmless_complaints sparse"
+        "multi_video second_part picture_series hidden_pictures resolution_change interlaced hdr variable_rate gap nonmonotonic clock_jump "
+        "end_unverified damage_unverified harmless_complaints sparse"
     )
     for text in (*REASONS.values(), *WARNINGS.values()):
         assert text == text.strip(". ")

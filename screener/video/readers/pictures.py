@@ -51,9 +51,7 @@ class StillDecoding:
         self.ledger = Ledger(size_wh=(width, height), codec=codec_of(path), reader=_reader_of(data), is_still=True, frames_promised=1)
         if complaints.were_harmless:
             self.ledger.warn("harmless_complaints")
-        if holds_more(data.tobytes()):
-            self.ledger.warn("second_part")
-            self.ledger.note("unread_part")
+        _note_more(self.ledger, data)
 
     def steps(self) -> Iterator[Frame | None]:
         """Yield the picture as a frame at 0.0 s."""
@@ -82,6 +80,7 @@ class SequenceDecoding:
             reader="opencv",
             frames_promised=len(paths),
         )
+        self.ledger.warn("picture_series")
 
     def steps(self) -> Iterator[Frame | None]:
         """Decode the pictures that are judged and check the headers of the others; the next one replaces a picture that cannot be read."""
@@ -101,7 +100,7 @@ class SequenceDecoding:
     def _picture(self, path: Path, decode: bool) -> NDArray[np.uint8] | None:
         try:
             check_file(path)
-            picture = read_picture(path, printable_name(os.fspath(path)), self._settings.max_pixels) if decode else None
+            picture = self._decoded(path) if decode else None
         except SourceError as error:
             self._errors.append(error)
             self._note_damage("limit_pixels" if error.reason == "limit_pixels" else "corrupt")
@@ -111,6 +110,13 @@ class SequenceDecoding:
             return None
         if picture is not None:
             self._note_picture(picture.shape[1], picture.shape[0])
+        return picture
+
+    def _decoded(self, path: Path) -> NDArray[np.uint8]:
+        shown_name = printable_name(os.fspath(path))
+        data = read_bytes(path, shown_name)
+        picture = decode_picture(data, shown_name, self._settings.max_pixels)
+        _note_more(self.ledger, data)
         return picture
 
     def _note_damage(self, reason: str) -> None:
@@ -127,13 +133,15 @@ class SequenceDecoding:
         ledger.frames_sampled += 1
 
 
-def read_picture(path: Path, shown_name: str, max_pixels: int) -> NDArray[np.uint8]:
-    """A picture file -> (H, W, 3) uint8 RGB, upright. Raises SourceError."""
-    return decode_picture(read_bytes(path, shown_name), shown_name, max_pixels)
+def _note_more(ledger: Ledger, data: NDArray[np.uint8]) -> None:
+    """Say it if a file holds more than the picture that was decoded."""
+    if holds_more(data.tobytes()):
+        ledger.warn("second_part")
+        ledger.note("unread_part")
 
 
 def decode_picture(data: NDArray[np.uint8], shown_name: str, max_pixels: int) -> NDArray[np.uint8]:
-    """Like `read_picture`, from a file's bytes."""
+    """The bytes of a picture file -> (H, W, 3) uint8 RGB, upright. Raises SourceError."""
     check_header(data, shown_name, max_pixels)
     if _is_avif(data):
         return next(pillow_frames(data, shown_name, max_pixels))[0]

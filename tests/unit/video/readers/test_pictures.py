@@ -242,6 +242,7 @@ def test_a_series_is_a_video_of_25_frames_per_second(tmp_path: Path) -> None:
     assert [round(frame.pts_seconds, 6) for frame in frames] == [0.0, 0.04, 0.08, 0.12, 0.16, 0.2]
     facts = decoding.ledger
     assert (facts.reasons, facts.fps, facts.is_still, facts.size_wh, facts.frames_promised) == ([], 25.0, False, (10, 8), 6)
+    assert facts.warnings == ["picture_series"]
 
 
 @pytest.mark.parametrize("frames", [3, 6])
@@ -271,4 +272,14 @@ def test_a_series_that_changes_size(tmp_path: Path) -> None:
     cv2.imwrite(str(folder / "frame9.png"), np.zeros((20, 30, 3), np.uint8))
     decoding = decode(source, ScanSettings())  # type: ignore[arg-type]
     assert {frame.size_wh for frame in decoding.steps() if frame is not None} == {(10, 8), (30, 20)}
-    assert decoding.ledger.warnings == ["resolution_change"]
+    assert decoding.ledger.warnings == ["picture_series", "resolution_change"]
+
+
+def test_pages_of_the_pictures_of_a_series_are_named_as_unread(tmp_path: Path) -> None:
+    folder = series(tmp_path / "s")
+    (source,) = expand_sources([folder])
+    pages = [Image.new("RGB", (10, 8), shade) for shade in ("black", "white")]
+    pages[0].save(folder / "frame9.png", "TIFF", save_all=True, append_images=pages[1:])
+    decoding = decode(source, ScanSettings())  # type: ignore[arg-type]
+    assert len(list(decoding.steps())) == 6
+    assert (decoding.ledger.reasons, decoding.ledger.warnings) == (["unread_part"], ["picture_series", "second_part"])
