@@ -71,7 +71,32 @@ def test_judged_again_it_gives_the_same_and_a_forged_score_does_not(judged: Path
     assert ended.status == 3 and f"{document['outcome']} then, {truth} now, p_fake" in ended.out
 
 
-@pytest.mark.parametrize("content", ["", "no report\n", "{}", '[{"source": 1}]', "<html></html>", '{"inputs": []}', '{"inputs": 3}', "3"])
+@pytest.mark.parametrize(("part", "values"), [("settings", {"budget_seconds": 600.0}), ("video", {"reader": "live"})])
+def test_what_the_speed_of_the_machine_decided_cannot_be_told_from_judging_it_again(
+    judged: Path, checkpoint: Path, part: str, values: dict[str, object]
+) -> None:
+    document = json.loads((judged / "one.json").read_text())
+    document[part].update(values)
+    document["p_fake"] = 0.001 if document["p_fake"] > 0.5 else 0.999
+    (judged / "other.json").write_text(json.dumps(document))
+    ended = run_here("report", "verify", judged / "other.json", "--checkpoint", checkpoint, "--rerun")
+    assert ended.status == 3 and "unknown  again" in ended.out and "DIFFERS" not in ended.out
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "no report\n",
+        "{}",
+        '{"source": "a.mp4", "sha256": null, "checkpoint": {"sha256": "0"}}',
+        '[{"source": 1}]',
+        "<html></html>",
+        '{"inputs": []}',
+        '{"inputs": 3}',
+        "3",
+    ],
+)
 def test_what_is_no_report_is_refused(content: str, tmp_path: Path, checkpoint: Path) -> None:
     (tmp_path / "report").write_text(content)
     for path in (tmp_path / "report", tmp_path / "gone.json"):
