@@ -10,6 +10,7 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 from screener.errors import ScreenerError
@@ -192,7 +193,7 @@ class Dispatch:
             "kind": scan.kind,
             "target": target,
             "name": scan.name,
-            "settings": self._settings_for(scan.changes).to_dict(),
+            "settings": asdict(self._settings_for(scan.changes)),  # `to_dict`, for readers, only names the certificates
         }
         if scan.deaths >= MOST_DEATHS or scan.attempts > MOST_ATTEMPTS:
             job["given_up"] = f"screener was ended {max(scan.deaths, scan.attempts - 1)} times while it judged this, and judges it no more"

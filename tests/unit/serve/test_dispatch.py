@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from signing import authority
 
 pytest.importorskip("fastapi", reason="the extra `serve` is not installed")
 
@@ -24,12 +26,13 @@ from .full_disk import FillableDatabase, Worker, until, verdict_on
 
 
 class Queue:
-    """A dispatch with one worker. answers: of the worker, the last of which repeats."""
+    """A dispatch with one worker. answers: of the worker, the last of which repeats. settings: of every scan."""
 
     def __init__(self, state: StateFolder) -> None:
         self.state, self.database = state, FillableDatabase(state.ledger)
         self.scans = Scans(self.database)
         self.answers: list[Callable[[dict[str, Any]], dict[str, Any] | None]] = [verdict_on]
+        self.settings = ScanSettings()
 
     def answer(self, job: dict[str, Any]) -> dict[str, Any] | None:
         return (self.answers.pop(0) if len(self.answers) > 1 else self.answers[0])(job)
@@ -51,7 +54,7 @@ class Queue:
                 Hub(),
                 Metrics(),
                 keepers,
-                lambda changes: ScanSettings(),
+                lambda changes: self.settings,
                 keep_videos=False,
                 on_verdict=lambda: None,
             )
@@ -76,6 +79,25 @@ def queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Queue]:
         monkeypatch.setattr(Worker, "answer", staticmethod(made.answer))
         yield made
         made.database.close()
+
+
+def test_a_worker_gets_the_settings_whole_trusted_signers_included(queue: Queue) -> None:
+    queue.settings = ScanSettings(trust_anchors=authority().root_pem, stress=True)
+    given: list[ScanSettings] = []
+
+    def noting(job: dict[str, Any]) -> dict[str, Any]:
+        given.append(ScanSettings.from_mapping(json.loads(json.dumps(job["settings"]))))
+        return verdict_on(job)
+
+    queue.answers = [noting]
+
+    async def check(one: Dispatch) -> None:
+        scan = queue.upload()
+        one.ring()
+        await until(lambda: queue.state_of(scan) == "done")
+        assert given == [queue.settings]
+
+    queue.run(check)
 
 
 def busy(job: dict[str, Any]) -> None:
