@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -21,7 +22,7 @@ from screener.annotation.people import Shown
 from screener.encoding.h264 import write_h264
 from screener.encoding.video_writer import fitted
 from screener.errors import OutputError, SourceError
-from screener.records import FaceScore, Frame, Verdict, VideoFacts
+from screener.records import FaceScore, Frame, TrackVerdict, Verdict, VideoFacts
 from screener.report.html import page_name
 from screener.report.wording import by_suspicion, clock, numbered, spelt_out
 from screener.runtime.files import make_folder, put_in_place, remove_leftovers, telling, write_whole
@@ -114,6 +115,14 @@ class CopyFolder(_ReadAgain):
             _require_whole(video, verdict, source)
 
 
+class _Face(NamedTuple):
+    """One face to mark. number: of the person, as reports number people."""
+
+    number: int
+    person: TrackVerdict
+    face: FaceScore
+
+
 class StillsFolder(_ReadAgain):
     """Writes the most suspicious frames: for each person the whole frames with the highest scores, with that face marked."""
 
@@ -127,39 +136,35 @@ class StillsFolder(_ReadAgain):
         folder = self._folder / page_name(verdict).removesuffix(".html")
         make_folder(folder)
         for frame, faces in _frames_of(wanted, verdict, source, self._settings):
-            for number, face in faces:
-                self._write(folder, verdict, frame, number, face)
+            for number, person, face in faces:
+                self._write(folder, verdict, frame, Shown(number, person.outcome, face.p_fake, face.box_xyxy, person.reasons))
 
-    def _write(self, folder: Path, verdict: Verdict, frame: Frame, number: int, face: FaceScore) -> None:
-        outcome = "fake" if face.p_fake >= verdict.threshold else "genuine"
-        shown = Shown(number, outcome, face.p_fake, face.box_xyxy)
+    def _write(self, folder: Path, verdict: Verdict, frame: Frame, shown: Shown) -> None:
         seconds = None if verdict.video.is_still else frame.pts_seconds
         when = "" if seconds is None else f"-{clock(seconds, 2).replace(':', '.')}"
-        name = f"person-{number}{when}-score-{face.p_fake:.2f}.png"
+        name = f"person-{shown.number}{when}-score-{shown.p_fake:.2f}.png"
         write_whole(folder / name, _png(annotated(frame.picture_rgb, [shown], verdict, seconds)), follow=False)
         self.written += 1
 
 
-def _deciding(verdict: Verdict) -> list[tuple[int, FaceScore]]:
-    """Person number and face for each frame to write, in order of time."""
+def _deciding(verdict: Verdict) -> list[_Face]:
+    """The faces whose frames are written, in order of time."""
     faces: dict[int, list[FaceScore]] = {}
     for face in verdict.frames:
         faces.setdefault(face.track_id, []).append(face)
     found = []
     for number, person in sorted(numbered(verdict), key=lambda item: by_suspicion(item[1]))[:MOST_PEOPLE]:
         best = sorted(faces.get(person.track_id, []), key=lambda face: (-face.p_fake, face.pts_seconds))
-        found += [(number, face) for face in best[:STILLS_PER_PERSON]]
-    return sorted(found, key=lambda item: (item[1].pts_seconds, item[0]))
+        found += [_Face(number, person, face) for face in best[:STILLS_PER_PERSON]]
+    return sorted(found, key=lambda one: (one.face.pts_seconds, one.number))
 
 
-def _frames_of(
-    wanted: list[tuple[int, FaceScore]], verdict: Verdict, source: Source, settings: ScanSettings
-) -> Iterator[tuple[Frame, list[tuple[int, FaceScore]]]]:
+def _frames_of(wanted: Sequence[_Face], verdict: Verdict, source: Source, settings: ScanSettings) -> Iterator[tuple[Frame, list[_Face]]]:
     """The first frame at or after the time of each face, with the faces to mark on it."""
     left = list(wanted)
     with open_video(source, settings) as video:
         for frame in video.frames():
-            here = [item for item in left if item[1].pts_seconds <= frame.pts_seconds + 1e-4]
+            here = [one for one in left if one.face.pts_seconds <= frame.pts_seconds + 1e-4]
             if here:
                 left = left[len(here) :]
                 yield frame, here

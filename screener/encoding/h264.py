@@ -59,12 +59,15 @@ def through_h264(picture_rgb: UInt8, crf: int) -> UInt8:
 
 def _encode(output: OutputContainer, frames: Iterable[Frame], crf: int, fps: float) -> int:
     stream: VideoStream | None = None
-    count = 0
+    count, last = 0, None
     for frame in frames:
         picture = _even(frame.picture_rgb)
+        tick = round(frame.pts_seconds * TICKS_PER_SECOND)
+        # Times of a video may be equal, those in a file may not.
+        last = tick if last is None else max(last + 1, tick)
         stream = stream or _stream(output, picture, crf, fps)
         coded: Any = av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format="yuv420p")
-        coded.pts, coded.time_base = round(frame.pts_seconds * TICKS_PER_SECOND), Fraction(1, TICKS_PER_SECOND)
+        coded.pts, coded.time_base = last, Fraction(1, TICKS_PER_SECOND)
         output.mux(stream.encode(coded))
         count += 1
     if stream is not None:

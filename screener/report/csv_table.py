@@ -145,6 +145,7 @@ def _cell(value: Cell) -> str:
     text = value.encode("utf-8", "backslashreplace").decode("utf-8")
     if text.startswith(_FORMULA_STARTS):
         text = "'" + text
-    if any(c in text for c in ',"\r\n') or text != text.strip():
+    # Some spreadsheets part a line at semicolons or tabs, after which a formula could begin.
+    if any(c in text for c in ',;\t"\r\n') or text != text.strip():
         return '"' + text.replace('"', '""') + '"'
     return text

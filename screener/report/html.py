@@ -155,8 +155,8 @@ def page_name(verdict: Verdict) -> str:
 def _page_name(source: str) -> str:
     digest = hashlib.blake2s(source.encode("utf-8", "surrogatepass"), digest_size=5).hexdigest()
     last = re.split(r"[/\\]", source.rstrip("/\\"))[-1]
-    # Letters of every script are kept; 60 of four bytes each fit into a file name.
-    readable = re.sub(r"[^\w.-]+", "_", last).strip("._-")[:60].strip("._-")
+    # Letters of every script are kept, of up to four bytes each; a file name holds 255 bytes, with the hash and the longest suffix.
+    readable = re.sub(r"[^\w.-]+", "_", last).strip("._-")[:55].strip("._-")
     return f"{readable or 'input'}-{digest}.html"
 
 

@@ -24,6 +24,7 @@ from screener.report.wording import (
     counted,
     detail,
     headline,
+    is_sparse,
     listed,
     measured_limits,
     moment,
@@ -32,6 +33,7 @@ from screener.report.wording import (
     score,
     spelt_out,
     visible,
+    was_watched,
     when_in_words,
 )
 
@@ -208,7 +210,12 @@ def _with_outcome(verdict: Verdict, outcome: str) -> list[TrackVerdict]:
 def _certainty(verdict: Verdict) -> tuple[str, str]:
     """Two paragraphs: the score in words, and what the threshold means."""
     if verdict.p_fake is None:
-        no_score = f"There is no score: no one in it could be judged. The threshold would have been {score(verdict.threshold)}."
+        no_one = (
+            "no one in it could be judged well enough"
+            if any(one.frames_judged for one in verdict.people)
+            else "no one in it could be judged"
+        )
+        no_score = f"There is no score: {no_one}. The threshold would have been {score(verdict.threshold)}."
         return no_score, _operating_point(verdict)
     same = [number for number, person in numbered(verdict) if person.p_fake == verdict.p_fake]
     whose = f", that of person {same[0]}," if same and len(verdict.people) > 1 else ""
@@ -246,10 +253,14 @@ def _percent(share: float) -> str:
 
 def _coverage(verdict: Verdict) -> str:
     video = verdict.video
-    sparse = "sparse" in verdict.warnings
-    read = "frames from all over the input were picked out" if sparse else "the input was read to its end"
+    if was_watched(verdict):
+        read = "it was watched without a gap as it played; frames that newer ones overtook were not looked at"
+    elif is_sparse(verdict):
+        read = "frames from all over the input were picked out, and all that was asked for was looked at"
+    else:
+        read = "the input was read to its end, and all that was asked for was looked at"
     opening = {
-        "complete": f"Complete: {read}, and all that was asked for was looked at.",
+        "complete": f"Complete: {read}.",
         "partial": "Partial: "
         + ("; ".join(spelt_out(verdict.video.reasons or verdict.reasons)) or "not everything that was asked for was judged")
         + ".",

@@ -193,8 +193,8 @@ def _genuine_headline(verdict: Verdict) -> str:
     frames = counted(verdict.video.frames_judged, "frame")
     if is_sparse(verdict):
         return f"Genuine: nothing suspicious in {frames} from all over the file"
-    read = ", whole file read" if verdict.coverage == "complete" else ""
-    return f"Genuine: nothing suspicious in {frames}{read}"
+    read = coverage_in_words(verdict)
+    return f"Genuine: nothing suspicious in {frames}" + (f", {read}" if read not in _COVERAGE_WORDS.values() else "")
 
 
 def _undecided_headline(verdict: Verdict) -> str:

@@ -287,7 +287,9 @@ def _distinct(people: Sequence[TrackVerdict]) -> tuple[str, ...]:
 
 
 def leading_person(people: Sequence[TrackVerdict]) -> TrackVerdict | None:
-    """The person whose score represents the video: the highest pooled score among the fake ones, else among those judged."""
+    """The person whose score represents the video: of the fake ones, else of those who leave it undecided, else of all judged, the one with
+    the highest pooled score.
+    """
     judged = [
         person
         for person in people
@@ -295,4 +297,4 @@ def leading_person(people: Sequence[TrackVerdict]) -> TrackVerdict | None:
     ]
     if not judged:
         return None
-    return max(judged, key=lambda person: (person.outcome == "fake", person.p_fake or 0.0))
+    return max(judged, key=lambda person: (person.outcome == "fake", person.reasons == NEAR_THRESHOLD, person.p_fake or 0.0))

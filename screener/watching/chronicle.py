@@ -85,8 +85,10 @@ def _score(track_id: int, row: NDArray[np.float64]) -> FaceScore:
 class Chronicle:
     """Everyone seen since the start of the watch. alarms: number of alarms. forgotten: number of people dropped beyond the limit."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
         self._people: dict[int, _Presence] = {}
+        self._unlisted: dict[tuple[str, tuple[str, ...]], TrackVerdict] = {}
         self.alarms = 0
         self.forgotten = 0
 
@@ -101,8 +103,16 @@ class Chronicle:
             # People in the picture are kept, and people with an alarm for as long as there are others to drop.
             absent = [person for person in self._people.values() if person.track_id not in seen]
             least = min(absent, key=lambda person: (person.alarm is not None, person.scores.count, person.track_id))
-            del self._people[least.track_id]
-            self.forgotten += 1
+            self._forget(least)
+
+    def _forget(self, person: _Presence) -> None:
+        """Drop a person. Of all with the same outcome and reasons one verdict stays: the highest score, the frames of all."""
+        del self._people[person.track_id]
+        self.forgotten += 1
+        verdict = person.verdict(self._limits)
+        alike = self._unlisted.get((verdict.outcome, verdict.reasons), replace(verdict, frames_seen=0))
+        strongest = max(alike, verdict, key=lambda one: -1.0 if one.p_fake is None else one.p_fake)
+        self._unlisted[verdict.outcome, verdict.reasons] = replace(strongest, frames_seen=alike.frames_seen + verdict.frames_seen)
 
     def alarm(self, verdict: TrackVerdict, faces: Sequence[FaceScore] = ()) -> None:
         """Count an alarm, and keep the verdict that raised it. faces: that raised it, with their crops; kept of the strongest alarm."""
@@ -129,6 +139,10 @@ class Chronicle:
             found += [*plain, *person.faces]
         return tuple(sorted(found, key=lambda score: (score.pts_seconds, score.track_id)))
 
-    def people(self, limits: Limits) -> tuple[TrackVerdict, ...]:
-        """The verdict on everyone over the whole watch, in order of their ids."""
-        return tuple(self._people[track_id].verdict(limits) for track_id in sorted(self._people))
+    def people(self) -> tuple[TrackVerdict, ...]:
+        """The verdict on everyone over the whole watch, in order of their ids, less those who were forgotten."""
+        return tuple(self._people[track_id].verdict(self._limits) for track_id in sorted(self._people))
+
+    def unlisted(self) -> tuple[TrackVerdict, ...]:
+        """What counts for the watch of those who were forgotten: one verdict for all with the same outcome and reasons."""
+        return tuple(self._unlisted.values())

@@ -75,7 +75,7 @@ class Judge:
         self._limits = models.limits
         self._looker = Looker(models)
         self._people = People(models.limits, settings)
-        self._chronicle = Chronicle()
+        self._chronicle = Chronicle(models.limits)
         self._delays = Delays()
         self._lock = threading.Lock()
         self._closed = threading.Event()

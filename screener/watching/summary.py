@@ -76,8 +76,8 @@ def summary_verdict(models: Models, source: Source, settings: LiveSettings, chro
         warnings=status.warnings,
     )
     coverage = coverage_of(video)
-    people = chronicle.people(models.limits)
-    outcome, why = judge_video(people, coverage, counts.looked_at, models.limits.threshold)
+    people = chronicle.people()
+    outcome, why = judge_video((*people, *chronicle.unlisted()), coverage, counts.looked_at, models.limits.threshold)
     people = withheld(people, coverage)
     leader = leading_person(people)
     return Verdict(

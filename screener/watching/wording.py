@@ -27,7 +27,9 @@ def live_headline(update: LiveUpdate) -> str:
         fakes = [str(p.verdict.track_id) for p in update.people if p.verdict.outcome == "fake"]
         return f"FAKE: {'person' if len(fakes) == 1 else 'persons'} {listed(fakes)}" if fakes else "FAKE"
     if update.outcome == "genuine":
-        return f"GENUINE: {counted(len(update.people), 'person', 'people')}"
+        genuine = sum(person.verdict.outcome == "genuine" for person in update.people)
+        others = len(update.people) - genuine
+        return f"GENUINE: {counted(genuine, 'person', 'people')}" + (f", {others} not judged" if others else "")
     why = spelt_out(update.reasons)
     if "near_threshold" in update.reasons and any(_some_look_fake(p.verdict.reasons, p.verdict.segments) for p in update.people):
         why[update.reasons.index("near_threshold")] = SOME_LOOK_FAKE

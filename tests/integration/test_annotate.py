@@ -10,15 +10,15 @@ import av
 import cv2
 import numpy as np
 import pytest
-from builders import verdict
+from builders import face_score, person, verdict
 from command_line import FAILS_ALL, Ended, run_here
 from face_media import FRAMES, RATE, SIDE_PX, portrait
 from PIL import Image
 
 from screener.annotation import copies
 from screener.annotation.annotated_picture import annotated
-from screener.annotation.copies import CopyFolder
-from screener.annotation.people import COLOURS
+from screener.annotation.copies import CopyFolder, StillsFolder
+from screener.annotation.people import COLOURS, Shown
 from screener.errors import SourceError
 from screener.records import VideoFacts
 from screener.settings import ScanSettings
@@ -141,3 +141,22 @@ def test_a_copy_that_would_be_cut_short_is_not_made(tmp_path: Path, media: Path,
     with pytest.raises(SourceError, match=r"one\.mp4: reading it again was not finished: the time limit was reached"):
         slowly_copied(media, tmp_path, 60.0, monkeypatch)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_still_says_of_a_person_what_the_verdict_says(tmp_path: Path, media: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the score of the face in it: a score below the threshold does not make anyone genuine."""
+    drawn: list[Shown] = []
+
+    def noting(picture: np.ndarray, shown: list[Shown], *rest: Any) -> np.ndarray:
+        drawn.extend(shown)
+        return annotated(picture, shown, *rest)
+
+    monkeypatch.setattr(copies, "annotated", noting)
+    people = (person("undecided", 0.5, track_id=1, reasons=("near_threshold",)), person("fake", 0.9, track_id=2))
+    frames = (face_score(0.55, track_id=1), face_score(0.45, track_id=2))
+    judged = verdict(source="one.mp4", outcome="fake", people=people, frames=frames, video=VideoFacts(frames_decoded=FRAMES))
+    StillsFolder(tmp_path, ScanSettings()).add(judged, file_source(media / "one.mp4"))
+    assert [(one.number, one.outcome, one.p_fake, one.why) for one in sorted(drawn, key=lambda one: one.number)] == [
+        (1, "undecided", 0.55, ("near_threshold",)),
+        (2, "fake", 0.45, ()),
+    ]

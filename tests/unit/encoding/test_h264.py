@@ -28,6 +28,13 @@ def test_every_frame_comes_back_at_its_time(tmp_path: Path) -> None:
     assert facts.codec == "h264"
 
 
+def test_frames_of_the_same_time_are_all_written(tmp_path: Path) -> None:
+    assert write_h264(tmp_path / "a.mp4", flat(5, [0, 40, 40, 40, 80]), 23, 25.0) == 5
+    frames, _ = read(tmp_path / "a.mp4", all_frames=True)
+    assert [number_of(frame.picture_rgb) for frame in frames] == list(range(5))
+    assert [round(1000 * frame.pts_seconds) for frame in frames] == [0, 40, 40, 40, 80]
+
+
 def test_the_clip_is_whole(tmp_path: Path) -> None:
     write_h264(tmp_path / "a.mp4", flat(40), 30, 25.0)
     frames, facts = read(tmp_path / "a.mp4", all_frames=True)

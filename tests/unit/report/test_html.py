@@ -148,6 +148,21 @@ def test_sentences(verdicts: dict[str, Verdict], name: str, sentence: str) -> No
     assert sentence in words(page_html(verdicts[name]))
 
 
+def test_a_page_of_a_watch_does_not_say_that_all_was_read(verdicts: dict[str, Verdict]) -> None:
+    genuine = verdicts["genuine"]
+    page = words(page_html(replace(genuine, video=replace(genuine.video, reader="live"))))
+    assert "read to its end" in words(page_html(genuine)) and "read to its end" not in page
+    assert "Complete: it was watched without a gap as it played" in page
+
+
+def test_a_page_without_a_score_tells_whether_anyone_was_judged(verdicts: dict[str, Verdict]) -> None:
+    genuine = verdicts["genuine"]
+    (person,) = genuine.people
+    outside = replace(person, outcome="undecided", reasons=("out_of_range",))
+    page = words(page_html(replace(genuine, outcome="undecided", p_fake=None, interval=None, reasons=("out_of_range",), people=(outside,))))
+    assert "There is no score: no one in it could be judged well enough." in page
+
+
 @pytest.mark.parametrize(
     ("name", "heads"),
     [
@@ -231,6 +246,11 @@ def test_page_names_are_plain(verdicts: dict[str, Verdict], source: str) -> None
     name = page_name(replace(verdicts["no_face"], source=source))
     assert re.fullmatch(r"[^\W_][\w.-]{0,90}\.html", name)
     assert name != "index.html" and len(name.encode()) <= 255
+
+
+def test_the_longest_page_name_fits_into_a_file_name_with_any_suffix(verdicts: dict[str, Verdict]) -> None:
+    name = page_name(replace(verdicts["no_face"], source="\U0001d4fc" * 61 + ".mp4"))
+    assert len(name.removesuffix(".html").encode()) + len(".fcpxml") <= 255
 
 
 @pytest.mark.parametrize("source", ["Ausflug nach Köln.mp4", "видео/Москва.mp4", "東京.mp4"])

@@ -92,3 +92,5 @@ def test_headlines_of_several_stretches_and_several_fakes(verdicts: dict[str, Ve
 def test_a_headline_does_not_claim_that_everything_was_read(verdicts: dict[str, Verdict]) -> None:
     sparse = replace(verdicts["genuine"], warnings=("sparse",))
     assert headline(sparse).endswith("frames from all over the file") and "whole" not in headline(sparse)
+    watched = replace(verdicts["genuine"], video=replace(verdicts["genuine"].video, reader="live"))
+    assert headline(watched) == headline(replace(verdicts["genuine"], sha256=None)) == "Genuine: nothing suspicious in 32 frames"

@@ -226,6 +226,11 @@ class TestCsv:
         text = report("csv", [replace(verdicts["genuine"], source=f"{start}cmd|' /C calc'!A0")])
         assert list(csv.reader(io.StringIO(text, newline="")))[1][0] == f"'{start}cmd|' /C calc'!A0"
 
+    @pytest.mark.parametrize("separator", [";", "\t"])
+    def test_what_other_spreadsheets_take_as_a_separator_is_quoted(self, verdicts: dict[str, Verdict], separator: str) -> None:
+        text = report("csv", [replace(verdicts["genuine"], source=f"up/clip{separator}=1+1.mp4")])
+        assert f'"up/clip{separator}=1+1.mp4",genuine' in text
+
 
 class TestPeopleCsv:
     def test_a_row_for_each_person_and_one_for_an_input_without_any(self, verdicts: dict[str, Verdict]) -> None:

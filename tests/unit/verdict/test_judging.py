@@ -219,6 +219,11 @@ def test_glimpses_cannot_hide_a_fake() -> None:
         ((SMALL, GLIMPSED, OUT_OF_RANGE), None),
         ((GENUINE, person("genuine", 0.3)), person("genuine", 0.3)),
         ((GENUINE, NEAR), NEAR),
+        # Who leaves the video undecided stands for it, though a genuine person scores higher on average.
+        (
+            (person("genuine", 0.3), person("undecided", 0.2, reasons=("near_threshold",))),
+            person("undecided", 0.2, reasons=("near_threshold",)),
+        ),
         # A fake stands for the video even where someone undecided scores higher.
         ((person("fake", 0.7), person("undecided", 0.8, reasons=("near_threshold",))), person("fake", 0.7)),
         ((FAKE, person("fake", 0.7)), FAKE),

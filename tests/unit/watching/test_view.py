@@ -16,7 +16,7 @@ from screener.watching import view as live_view
 from screener.watching.records import STATES, LiveStats, LiveUpdate
 from screener.watching.screen import LiveScreen
 from screener.watching.view import LiveView
-from screener.watching.wording import event_in_words
+from screener.watching.wording import event_in_words, live_headline
 
 NAME = "rtsp://10.0.0.7/[red]\x1b[31m"
 UNJUDGED = seen(4, "undecided", None, None, reasons=("too_short",), frames_judged=0)
@@ -45,6 +45,12 @@ def drawn(console: Console, shown: LiveUpdate | None, silent_seconds: float | No
     events = (event("start", 0.0, source="camera"), person_event(), "the webhook failed")
     console.print(LiveScreen(NAME.replace("\x1b", "?"), shown, events, silent_seconds), end="")
     return re.sub(r"\x1b\[[0-9;]*m", "", written(console)).splitlines()
+
+
+def test_a_genuine_picture_names_those_in_it_who_were_not_judged() -> None:
+    genuine, passer_by = seen(2, "genuine", 0.08), seen(4, "undecided", None, None, reasons=("too_small",), frames_judged=0)
+    assert live_headline(update("live", genuine, outcome="genuine", reasons=())) == "GENUINE: 1 person"
+    assert live_headline(update("live", genuine, passer_by, outcome="genuine", reasons=())) == "GENUINE: 1 person, 1 not judged"
 
 
 def test_people_are_said_in_words_with_their_evidence() -> None:
