@@ -18,6 +18,9 @@ from screener.scoring import choose_dtype
 
 Say = Callable[[str], None]
 
+STRIDE = 16
+"""Pixels of a side that become one cell of the code."""
+
 WARP_CELLS, WARP_REACH = 5, 0.05
 """The encoder gets a warped face and the decoder draws the unwarped one, as in face-swap tools: cells of the warp, and its reach relative
 to the side.
@@ -25,6 +28,11 @@ to the side.
 
 ADVERSARIAL_FROM = 0.35
 """Share of the training after which the critic is added."""
+
+PARTS_UNTIL, PART_PX = 0.6, 96
+"""A decoder with a spatial code learns from square parts of faces up to this share of the training, and from whole faces after it: parts
+take less time, and many steps matter more at first than what is far away in a face.
+"""
 
 
 @dataclass(frozen=True)
@@ -69,7 +77,7 @@ class SwapDecoder(nn.Module):
 
     def __init__(self, spec: SwapDecoderSpec) -> None:
         super().__init__()
-        w, self.cells, self.is_dense = spec.width, spec.size // 16, spec.code > 0
+        w, self.cells, self.is_dense = spec.width, spec.size // STRIDE, spec.code > 0
         widths = [w, 2 * w, 4 * w, 8 * w]
         layers: list[nn.Module] = []
         for incoming, outgoing in zip([3, *widths[:-1]], widths, strict=True):
@@ -126,8 +134,11 @@ def train_swap_decoder(
         plain = torch.where(torch.rand(batch, 1, 1, 1, device=device) < 0.5, plain.flip(3), plain)
         for group in optimiser.param_groups:
             group["lr"] = 4e-4 * min(1.0, (steps + 1) / 200) * max(0.05, 1 - done)
+        given = _warped(plain)
+        if not network.is_dense and done < PARTS_UNTIL and spec.size > PART_PX:
+            given, plain = _same_part(given, plain)
         with torch.autocast(device.type, torch.bfloat16, enabled=half):
-            drawn = network(_warped(plain))
+            drawn = network(given)
         loss = _difference(drawn, plain)
         if critic is not None and critic_optimiser is not None and done > ADVERSARIAL_FROM:
             _teach_critic(critic, critic_optimiser, plain, drawn.detach(), half)
@@ -152,6 +163,13 @@ def _teach_critic(critic: nn.Module, optimiser: torch.optim.Optimizer, plain: Te
     optimiser.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     optimiser.step()
+
+
+def _same_part(one: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
+    """A square part of both, at the same random place on the grid of codes."""
+    y, x = (STRIDE * int(torch.randint((one.shape[-1] - PART_PX) // STRIDE + 1, ())) for _ in range(2))
+    part = (..., slice(y, y + PART_PX), slice(x, x + PART_PX))
+    return one[part], other[part]
 
 
 def _warped(faces: Tensor) -> Tensor:
