@@ -82,7 +82,8 @@ def _stretches(person: TrackVerdict) -> list[Stretch]:
     found: list[Stretch] = [(segment.start_seconds, segment.end_seconds, segment.p_fake) for segment in person.segments]
     if not found and person.outcome == "fake":
         found = [(person.first_seconds, person.last_seconds, person.p_fake)]
-    return found
+    # A stretch that an edit list hides from players, at times below 0, has no place on their timeline.
+    return [stretch for stretch in found if stretch[1] >= 0]
 
 
 def _marker(timebase: Timebase, number: int, person: TrackVerdict, stretch: Stretch) -> Marker:

@@ -144,7 +144,7 @@ def _legend(verdict: Verdict) -> str:
     """What the scores of a run mean, and its thresholds; the same for all inputs."""
     below = verdict.operating_point.get("genuine_below", verdict.threshold)
     rate = verdict.operating_point.get("fpr")
-    at = "" if rate is None else f", set for {rate:.0%} false positives"
+    at = "" if rate is None else f", set for {100 * rate:.3g}% false positives"
     places = f"fake from {_number(verdict.threshold)}, genuine below {_number(below)}, undecided between"
     return f"p: probability that the person is fake, and its 90 % interval. {places}{at}."
 

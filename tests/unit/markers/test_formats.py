@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from screener.markers import FORMATS, MarkedVideo, marked_video
+from screener.records import Segment
 
 from .made import marked_verdict, video
 
@@ -148,6 +149,13 @@ def test_a_video_without_markers_is_still_a_whole_file(ending: str, tmp_path: Pa
     if ending in ("fcpxml", "xml"):
         assert markers_of(read(ending, made, tmp_path)) == []
     assert "\x00" not in text and text.endswith("\n")
+
+
+def test_a_stretch_that_players_do_not_show_has_no_marker() -> None:
+    stretches = (Segment(-2.0, -1.0, 0.9), Segment(-0.5, 1.0, 0.8))
+    made = marked_video(verdict(people=(person("fake", 0.9, segments=stretches),), video=video("25")), PLACE)
+    assert made is not None
+    assert [(one.start_seconds, one.end_seconds, one.p_fake) for one in made.markers] == [(0.0, 1.0, 0.8)]
 
 
 def test_pictures_and_what_cannot_be_read_have_no_frames_to_mark() -> None:

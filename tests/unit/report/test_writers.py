@@ -117,6 +117,8 @@ class TestText:
         text = report("text", [near], inputs=1)
         assert f"  {shown} [" in text
         assert "fake from 0.8, genuine below 0.3504, undecided between, set for 5% false positives." in " ".join(text.split())
+        rare = replace(near, operating_point={"fpr": 0.001})
+        assert "set for 0.1% false positives." in " ".join(report("text", [rare], inputs=1).split())
 
     def test_one_input_has_no_summary_and_a_score_is_explained_once(self, verdicts: dict[str, Verdict]) -> None:
         one = report("text", [verdicts["genuine"]], inputs=1)
