@@ -20,6 +20,7 @@ from safetensors import SafetensorError, safe_open
 
 from screener.checkpoint.tensors import Array, Layout, as_array
 from screener.errors import CheckpointError
+from screener.runtime.absolute_paths import absolute_path
 
 LARGEST_HEADER_BYTES = 16 * 2**20
 METADATA_KEY = "screener"
@@ -85,7 +86,7 @@ def open_checkpoint(path: Path) -> Iterator[StoredCheckpoint]:
     try:
         _require_safetensors(path)
         # The absolute path, so that a name like an option or a URL is still a file.
-        with safe_open(os.path.abspath(path), framework="np") as handle:
+        with safe_open(absolute_path(path), framework="np") as handle:
             yield StoredCheckpoint(handle)
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}") from error

@@ -62,6 +62,8 @@ def calibrate(
     with exits():
         from screener.evaluation.recalibration import CalibrateSettings
 
+        if results is not None and device is not None:
+            raise SettingsError("--device: was settled when the results were made; leave it out, or leave --results out to scan again")
         given = {"fprs": None if fprs is None else _rates(fprs), "families": families, "missed": missed, "split": split}
         settings = CalibrateSettings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
         found, written = _calibrate(checkpoint, data, layout, results, output, settings, device, quiet)

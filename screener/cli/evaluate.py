@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from screener.cli.app import CheckpointOption, DeviceOption, app, stops
-from screener.cli.configuration import scan_settings
+from screener.cli.configuration import found_file, scan_settings
 from screener.cli.exits import exits
 from screener.cli.labelled_data import read_labelled
+from screener.cli.overwriting import refuse_overwriting
 from screener.cli.perturb import PerturbOption, StrengthsOption, check_perturb, perturbed
 from screener.errors import SettingsError
 from screener.runtime.stop_signals import Terminated
@@ -76,6 +77,8 @@ def evaluate(
     given = {"frames": frames, "fpr": fpr, "threshold": threshold, "device": device, "dtype": dtype}
     with exits():
         _refuse_contradictions(given, config, results, compare, checkpoint, model_card)
+        read = [data, results, *(compare or ()), checkpoint, config or found_file()]
+        refuse_overwriting({"--model-card": model_card}, read)
         check_perturb(perturb, strengths, {"--results": results, "--compare": compare})
         settings = scan_settings(
             config, {**{name: value for name, value in given.items() if value is not None}, "thumbnails": 0, "stress": False}

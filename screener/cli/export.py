@@ -10,6 +10,7 @@ import typer
 
 from screener.cli.app import CheckpointOption, app
 from screener.cli.exits import exits
+from screener.cli.overwriting import refuse_overwriting
 from screener.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def export(
         from screener.checkpoint import load_checkpoint
         from screener.export import export_model
 
+        refuse_overwriting({"-o": output}, [*(clips or []), checkpoint])
         size = None if batch == DYNAMIC else _number(batch)
         if clips and not int8:
             raise SettingsError("export: clips are for calibrating an 8-bit model; add --int8, or leave them out")

@@ -103,12 +103,18 @@ def _extract(
     from screener.training.starting_points import backbone_named
 
     items, layout = read_labelled(data, layout)
-    if audit is not None and not output.exists():
-        # A resumed extraction has been audited already.
+    if audit is not None and (audit["strict"] or not _is_begun(output)):
         warn_of_leaks(items, quiet=quiet, **audit)
     with _progress(quiet) as on_progress:
         report = extract_items(items, backbone_named(backbone), settings, output, on_progress)
     sys.stdout.write(_summary(data, layout, items, report))
+
+
+def _is_begun(folder: Path) -> bool:
+    """Whether an extraction was begun or finished there. Its warnings were printed then; only `--strict` must hold whatever was said."""
+    from screener.training.folds import FOLD_FILE, UNFINISHED
+
+    return any((folder / name).is_file() for name in (UNFINISHED, FOLD_FILE, f"fold-1/{FOLD_FILE}"))
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from screener.cli.app import CheckpointOption, DeviceOption, app, stops
-from screener.cli.configuration import command_settings
+from screener.cli.configuration import command_settings, found_file
 from screener.cli.exits import exits
 from screener.cli.live_outputs import LiveOutputOptions, LiveOutputs, tell
 from screener.cli.logs import LogFileOption, VerboseOption, log_to
@@ -81,7 +81,8 @@ def live(
         "fpr": fpr, "threshold": threshold, "min_face_px": min_face_px, "allow_private": allow_private, "device": device, "dtype": dtype,
     }  # fmt: skip
     with exits():
-        refuse_overwriting({"--record": record, "-o": output, "--log-file": log_file}, [source])
+        read = [source, checkpoint, config or found_file()]
+        refuse_overwriting({"--record": record, "-o": output, "--log-file": log_file}, read)
         log_to(verbose, log_file)
         if list_:
             _list_cameras()

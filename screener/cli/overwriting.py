@@ -1,4 +1,4 @@
-"""Refuses files to be written that are also read: an input must not be replaced by what is said of it. Knows paths only."""
+"""Refuses files to be written that are also read, or written twice: an input must not be replaced by what is said of it. Knows paths."""
 
 from __future__ import annotations
 
@@ -13,14 +13,18 @@ Place = str | bytes | os.PathLike[str] | None
 
 
 def refuse_overwriting(written: Mapping[str, Path | None], read: Iterable[Place]) -> None:
-    """Raises SettingsError naming the option whose file is one of those that are read, also through a link.
+    """Raises SettingsError naming the option whose file is one of those that are read or that of another option, also through a link.
 
-    written: by option; None and what does not exist yet are left out, and so are devices. read: paths, which need not exist, and anything
-    else that names an input; the file behind `@list.txt` is one that is read.
+    written: by option; None is left out, and so are devices. read: paths, which need not exist, and anything else that names an input; the
+    file behind `@list.txt` is one that is read.
     """
-    there = {identity: (option, path) for option, path in written.items() if path is not None and (identity := _identity(path)) is not None}
-    if not there:
-        return
+    there: dict[object, tuple[str, Path]] = {}
+    for option, path in written.items():
+        if path is None or (place := _place(path)) is None:
+            continue
+        if place in there:
+            raise SettingsError(f"{path}: given for both {there[place][0]} and {option}; they must be two files")
+        there[place] = option, path
     for place in read:
         if place is None:
             continue
@@ -29,6 +33,11 @@ def refuse_overwriting(written: Mapping[str, Path | None], read: Iterable[Place]
             if (found := there.get(_identity(name) or (-1, -1))) is not None:
                 option, path = found
                 raise SettingsError(f"{option} {path}: would replace {text}, which is read; name another file")
+
+
+def _place(path: Path) -> object:
+    """What tells a file from others, also one that does not exist yet; None for a device or a folder."""
+    return _identity(path) or (None if os.path.exists(path) else os.path.realpath(path))
 
 
 def _identity(path: str | Path) -> tuple[int, int] | None:

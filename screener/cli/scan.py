@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -25,7 +24,7 @@ from screener.cli.cluster_run import (
     scan_on_cluster,
 )  # fmt: skip
 from screener.cli.companion_options import CompanionOptions
-from screener.cli.configuration import one_of, scan_settings
+from screener.cli.configuration import found_file, one_of, scan_settings
 from screener.cli.exits import exits
 from screener.cli.logs import LogFileOption, VerboseOption, log_to
 from screener.cli.overwriting import refuse_overwriting
@@ -100,9 +99,9 @@ def scan(
     ] = None,
     batch_size: Annotated[int | None, typer.Option("--batch-size", help="Faces per batch (16).")] = None,
     workers: Annotated[
-        str,
-        typer.Option("--workers", metavar="N", help="Inputs judged in parallel, with shared models; auto for as many as fit the cores."),
-    ] = "1",
+        str | None,
+        typer.Option("--workers", metavar="N", help="Inputs judged in parallel, with shared models; auto: as many as fit the cores (1)."),
+    ] = None,
     detect_every: Annotated[
         int | None,
         typer.Option("--detect-every", help="Search at least every Nth frame whole for faces; the others quickly (4)."),
@@ -144,7 +143,10 @@ def scan(
         "engine": engine, "decoder": decoder, "trust_anchors": trust_anchors, "stress": stress,
     }  # fmt: skip
     with exits():
-        refuse_overwriting({"--log-file": log_file}, [*sources, sign])
+        to = None if output is None else Path(output)
+        kept = None if cluster is not None else _journal_path(resume, journal, to, report)
+        read = [*sources, sign, checkpoint, config or found_file(), trust_anchors]
+        refuse_overwriting({"-o": to, "--journal": kept, "--log-file": log_file}, read)
         log_to(verbose, log_file)
         if trust_anchors is not None:
             given["trust_anchors"] = _certificates(trust_anchors)
@@ -156,21 +158,23 @@ def scan(
         }  # fmt: skip
         on_many = ClusterRun(cluster, output, manifest, dry_run, many)
         if on_many.asked:
+            if workers is not None:
+                raise SettingsError("--workers: belongs to scans on this machine; runs on many machines are sized by --max-actors")
             _refuse(
                 {"--report": report, "--markers": markers, "--annotate": annotate, "--stills": stills, "--sign": sign, "--journal": journal}
             )
             ways = Ways(format_name, not no_frames, allow_incomplete, quiet)
             sys.exit(scan_on_cluster(sources, settings, checkpoint, config, on_many, ways))
-        to = None if output is None else Path(output)
-        companions = CompanionOptions(markers, annotate, stills, sign)
-        places = Places(to, report, _journal_path(resume, journal, to, report), companions)
+        places = Places(to, report, kept, CompanionOptions(markers, annotate, stills, sign), log_file)
         if sign is not None and to is None and report is None:
             raise SettingsError("--sign signs files; name one with -o, or a folder with --report")
         sys.exit(run_scan(sources, settings, checkpoint, format_name, places, _workers(workers), allow_incomplete, quiet, not no_frames))
 
 
-def _workers(given: str) -> int | None:
+def _workers(given: str | None) -> int | None:
     """None for `auto`."""
+    if given is None:
+        return 1
     if given == "auto":
         return None
     if not given.isdecimal() or not 1 <= int(given) <= 1024:
@@ -201,6 +205,4 @@ def _journal_path(resume: bool, journal: Path | None, output: Path | None, repor
         if (beside := output or report) is None:
             raise SettingsError("--resume keeps its journal beside the output; name one with -o or --report, or the journal with --journal")
         journal = beside.absolute().with_name(f"{beside.absolute().name}.journal")
-    if journal is not None and output is not None and os.path.realpath(journal) == os.path.realpath(output):
-        raise SettingsError(f"{journal}: given for both --journal and -o; they must be two files")
     return journal

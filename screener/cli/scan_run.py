@@ -7,14 +7,16 @@ import os
 import shutil
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from screener.cli.app import stops
 from screener.cli.companion_options import CompanionOptions
 from screener.cli.overwriting import refuse_overwriting
+from screener.cli.own_outputs import in_outputs
 from screener.errors import ExitStatus, SettingsError
 from screener.runtime.importing import uncollected
 from screener.runtime.stop_signals import Terminated
@@ -23,15 +25,17 @@ if TYPE_CHECKING:
     from screener.report import Output, ReportFolder, Summary, Writer
     from screener.scanning.batch import Batch, Judged
     from screener.settings import ScanSettings
+    from screener.video import Source, SourceFailure
 
 
 class Places(NamedTuple):
-    """Where a run writes. output: None for standard output. report, journal: None for none. companions: further files per verdict."""
+    """Where a run writes. output: None for standard output. report, journal, log: None for none. companions: further files per verdict."""
 
     output: Path | None
     report: Path | None
     journal: Path | None
     companions: CompanionOptions
+    log: Path | None = None
 
 
 def run_scan(
@@ -46,14 +50,12 @@ def run_scan(
     with_frames: bool,
 ) -> int:
     """Judge all inputs and write what is asked for; returns the exit status. Raises ScreenerError. workers: None for as many as fit."""
-    from screener.video import Source, expand_sources, start_decoder
+    from screener.video import start_decoder
 
-    left_out: list[str] = []
-    inputs = expand_sources(arguments, left_out.append)
-    if not inputs:
-        raise SettingsError(f"{' '.join(arguments)}: names no input; an empty list judges nothing")
-    read = [*arguments, *(one.path for one in inputs if isinstance(one, Source)), places.companions.sign]
-    refuse_overwriting({"-o": places.output, "--journal": places.journal}, read)
+    inputs, left_out, own = _inputs(arguments, places)
+    model = settings.engine if settings.engine.endswith(".onnx") else None
+    read = chain([model], *map(_files, inputs))
+    refuse_overwriting({"-o": places.output, "--journal": places.journal, "--log-file": places.log}, read)
     start_decoder(settings)  # before the models are loaded, so that both start in parallel
 
     with uncollected():
@@ -63,8 +65,7 @@ def run_scan(
         from screener.report.wording import visible
         from screener.scanning.batch import scan_all
 
-    if left_out:
-        _tell_left_out(left_out)
+    _tell_left_out(left_out, own)
     if settings.stress and not quiet:
         tell_cost()
     with Journal(places.journal) if places.journal else contextlib.nullcontext() as journal:
@@ -95,6 +96,27 @@ def run_scan(
             f"screener: {run.known} of {len(inputs)} inputs were judged before and taken from {visible(str(places.journal))}\n"
         )
     return int(run.exit_status(allow_incomplete) if status is None else status)
+
+
+def _inputs(arguments: list[str], places: Places) -> tuple[list[Source | SourceFailure], list[str], int]:
+    """The inputs; the files of folders that are none; and how many inputs are left out because this command writes to their folder."""
+    from screener.video import expand_sources
+
+    left_out: list[str] = []
+    found = expand_sources(arguments, left_out.append)
+    beside = places.companions
+    is_own = in_outputs([places.report, beside.markers, beside.annotate, beside.stills], arguments)
+    inputs = [one for one in found if not any(map(is_own, _files(one)))]
+    if not inputs:
+        raise SettingsError(f"{' '.join(arguments)}: names no input; an empty list judges nothing")
+    return inputs, [path for path in left_out if not is_own(path)], len(found) - len(inputs)
+
+
+def _files(one: Source | SourceFailure) -> Sequence[Path]:
+    """The files of an input on the disk: several for a series of pictures, none for a stream or a failure."""
+    target = getattr(one, "target", None)
+    path = getattr(one, "path", None)
+    return target if isinstance(target, tuple) else [path] if isinstance(path, Path) else []
 
 
 def _report_folder(path: Path | None, left_out: int) -> ReportFolder | None:
@@ -135,10 +157,14 @@ def _write_rows(run: Batch, writer: Writer, out: Output, with_frames: bool, acco
     return None
 
 
-def _tell_left_out(paths: list[str]) -> None:
-    """Report left-out files, even when quiet, because no row mentions them."""
+def _tell_left_out(paths: list[str], own: int) -> None:
+    """Report left-out files, even when quiet, because no row mentions them. own: number of those in folders that are written to."""
     from screener.report import counted, visible
 
+    if own:
+        sys.stderr.write(f"screener: {counted(own, 'input')} left out, in folders that this command writes to\n")
+    if not paths:
+        return
     shown = ", ".join([*map(visible, paths[:3]), *(["..."] if len(paths) > 3 else [])])
     files = counted(len(paths), "file")
     sys.stderr.write(

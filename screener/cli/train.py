@@ -10,8 +10,9 @@ import typer
 
 from screener.cli.app import DeviceOption, app
 from screener.cli.audit import AuditOption, StrictOption, show_warnings, warn_of_leaks
-from screener.cli.configuration import command_settings
+from screener.cli.configuration import command_settings, found_file
 from screener.cli.exits import exits
+from screener.cli.overwriting import refuse_overwriting
 from screener.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -191,6 +192,7 @@ def train(
             raise SettingsError("choose one of --checkpoint and --backbone, not both")
         if strict and not audit:
             raise SettingsError("choose one of --strict and --no-audit, not both")
+        refuse_overwriting({"-o": output}, [checkpoint, backbone, init, teacher, config or found_file()])
         leaks = Leaks(audit, strict)
         if end_to_end:
             _refuse({**head_only, "checkpoint": checkpoint, "backbone": backbone, "fold": fold, "tensorboard": tensorboard}, ONLY_HEAD)

@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 
 from screener.cluster.store_answers import CHUNK_BYTES, DENIED, EXPIRED, TIMED_OUT, came, causes, is_full, is_no_bucket, said
 from screener.errors import OutputError, SettingsError
+from screener.runtime.absolute_paths import absolute_path
 from screener.runtime.files import telling
 
 EXTRA = "pip install 'screener-video[cluster]', or in a checkout: pip install '.[cluster]'"
@@ -289,7 +290,7 @@ def open_store(address: str, make: bool = False) -> Store:
     from obstore.store import LocalStore, from_url
 
     if not is_address(address) or address.startswith("file://"):
-        path = os.path.abspath(address.removeprefix("file://"))
+        path = absolute_path(address.removeprefix("file://"))
         if not make and not os.path.isdir(path):
             raise SettingsError(f"{address}: there is no such folder")
         with telling(path):

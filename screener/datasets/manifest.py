@@ -6,12 +6,12 @@ Columns `path,label,group` and optionally `split,method,identity,source_video,se
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from screener.datasets.item import LABELS, SPLIT_NAMES, SPLITS, LabelledItem
 from screener.errors import DatasetError
+from screener.runtime.absolute_paths import absolute_path
 
 REQUIRED = ("path", "label", "group")
 COLUMNS = (*REQUIRED, "split", "method", "identity", "source_video", "set")
@@ -34,7 +34,7 @@ def read_manifest(path: Path) -> list[LabelledItem]:
     first_line: dict[str, int] = {}
     for number, item in numbered:
         # However it is written: `a.mp4`, `./a.mp4` and the absolute path are one file.
-        first = first_line.setdefault(os.path.abspath(item.path), number)
+        first = first_line.setdefault(absolute_path(item.path), number)
         if first != number:
             raise DatasetError(f"{path}, line {number}: path: {item.name} is in line {first} already; keep one of them")
     return [item for _, item in numbered]

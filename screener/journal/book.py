@@ -118,6 +118,10 @@ class Journal:
         """Whether so many processes died on this input that it is to be skipped."""
         return self._deaths[key.text] >= GIVEN_UP_AFTER
 
+    def has_killed(self, key: InputKey) -> bool:
+        """Whether a process died while it judged this input, and perhaps because of it."""
+        return self._deaths[key.text] > 0
+
     def begin(self, key: InputKey, name: str) -> None:
         """Note that the input is about to be judged. Raises OutputError."""
         self._write({"event": "begin", "run": self._run, "key": key.text, "name": name})

@@ -8,19 +8,20 @@ from __future__ import annotations
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from screener.errors import ExitStatus, ScreenerError, SourceError, exit_status
 from screener.journal import GIVEN_UP_AFTER, InputKey, Journal, key_of
 from screener.records import SCHEMA_VERSION, Verdict
 from screener.report.summary import Summary
 from screener.runtime.file_hash import sha256_of
+from screener.runtime.file_stamps import Stamp, is_same, stamp_of
 from screener.scanning.screener import Screener
 from screener.scanning.single_pass import OnProgress
 from screener.settings import ScanSettings
@@ -49,6 +50,14 @@ class Judged:
     key: InputKey | None = None
     known: bool = False
     fault: Exception | None = None
+
+
+class _Identified(NamedTuple):
+    """An input before it is judged. stamps: of the files that its key was made from."""
+
+    source: Source | SourceFailure
+    key: InputKey | None
+    stamps: Mapping[Path, Stamp]
 
 
 class Batch:
@@ -109,16 +118,24 @@ class Batch:
             return
         for source in self._inputs:
             self._progress.start(source.name)
-            yield self._begun(source, self._progress.advance)()
+            yield self._begun(self._identified(source), self._progress.advance)()
 
     def _judged_side_by_side(self) -> Generator[Judged]:
-        """Journal and order are handled in this thread; the worker threads only scan."""
+        """Journal and order are handled in this thread; the worker threads only scan.
+
+        An input over which a process has died is judged while no other is, so that its next death is not held against others.
+        """
         pool = ThreadPoolExecutor(self._workers, thread_name_prefix="scan")
         under_way: deque[tuple[str, Future[Judged]]] = deque()
         try:
             for source in self._inputs:
-                under_way.append((source.name, pool.submit(self._begun(source, None))))
-                if len(under_way) > self._workers:  # one more than are judged, so that no worker waits for the first one's row
+                found = self._identified(source)
+                alone = self._journal is not None and found.key is not None and self._journal.has_killed(found.key)
+                while alone and under_way:
+                    yield self._awaited(*under_way.popleft())
+                under_way.append((source.name, pool.submit(self._begun(found, None))))
+                # One more than are judged, so that no worker waits for the first one's row.
+                while len(under_way) > (0 if alone else self._workers):
                     yield self._awaited(*under_way.popleft())
             while under_way:
                 yield self._awaited(*under_way.popleft())
@@ -129,9 +146,14 @@ class Batch:
         self._progress.start(name)
         return judging.result()
 
-    def _begun(self, source: Source | SourceFailure, on_progress: OnProgress | None) -> Callable[[], Judged]:
+    def _identified(self, source: Source | SourceFailure) -> _Identified:
+        stamps: dict[Path, Stamp] = {}
+        key = None if self._journal is None else key_of(source, lambda path: _stamped(path, stamps))
+        return _Identified(source, key, stamps)
+
+    def _begun(self, found: _Identified, on_progress: OnProgress | None) -> Callable[[], Judged]:
         """The remaining work for an input, after the journal has noted that it is being judged."""
-        key = None if self._journal is None else key_of(source, sha256_of)
+        source, key, _ = found
         recalled = self._recalled(source, key)
         if recalled is not None:
             return lambda: recalled
@@ -140,7 +162,7 @@ class Batch:
                 words = f"screener was ended {GIVEN_UP_AFTER} times while it judged this; it is left alone until the journal is removed"
                 return lambda: Judged(source, self._unjudged(source, words), key)
             self._journal.begin(key, source.name)
-        return lambda: self._judge(source, key, on_progress)
+        return lambda: self._judge(found, on_progress)
 
     def _keep(self, judged: Judged) -> None:
         verdict = judged.verdict
@@ -170,9 +192,10 @@ class Batch:
         self._faults += judged.fault is not None
         self._progress.done(judged.verdict)
 
-    def _judge(self, source: Source | SourceFailure, key: InputKey | None, on_progress: OnProgress | None) -> Judged:
+    def _judge(self, found: _Identified, on_progress: OnProgress | None) -> Judged:
+        source, key, stamps = found
         try:
-            return Judged(source, self._screener.scan(source, on_progress), key)
+            return Judged(source, _with_hash(self._screener.scan(source, on_progress), source, stamps), key)
         except BrokenPipeError:
             raise
         except Exception as error:
@@ -239,6 +262,21 @@ def _facts_of(screener: Screener) -> dict[str, object]:
         "settings": row.settings,
         "versions": row.versions,
     }
+
+
+def _stamped(path: Path, stamps: dict[Path, Stamp]) -> str | None:
+    """SHA-256 of a file, whose stamp is kept."""
+    stamp = stamps[path] = stamp_of(path)
+    return None if stamp is None else str(stamp[3])
+
+
+def _with_hash(verdict: Verdict, source: Source | SourceFailure, stamps: Mapping[Path, Stamp]) -> Verdict:
+    """A scan with a time budget may end before its file is hashed. What it was hashed to before counts, unless it has changed."""
+    path = source.path if isinstance(source, Source) else None
+    stamp = None if path is None or verdict.sha256 is not None else stamps.get(path)
+    if path is None or stamp is None or not is_same(path, stamp):
+        return verdict
+    return replace(verdict, sha256=stamp[3], size_bytes=stamp[0])
 
 
 def _same_content(judged: Judged, key: InputKey) -> bool:

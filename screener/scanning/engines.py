@@ -46,7 +46,8 @@ def build_scorer(checkpoint: Checkpoint, settings: ScanSettings, once: bool = Fa
     else:
         raise SettingsError(f"engine: expected one of {', '.join(ENGINES)} or the path of a {MODEL_SUFFIX} file, got {name!r}")
     contract = checkpoint.contract
-    return Scorer(relative(engine, contract.reference), contract.preprocessing, batch_size=settings.batch_size)
+    model = engine.sha256 if isinstance(engine, OnnxRuntimeEngine) else None
+    return Scorer(relative(engine, contract.reference), contract.preprocessing, batch_size=settings.batch_size, model_sha256=model)
 
 
 def model_beside(checkpoint: Checkpoint) -> Path | None:

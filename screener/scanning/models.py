@@ -74,7 +74,7 @@ class Models:
         _LOG.info("weights %s, sha256 %.16s, from %s; %s", contract.name, self.checkpoint.sha256, self.checkpoint.path, ran_on)
 
     def ran_on(self) -> dict[str, str | int]:
-        """The values that `auto` was resolved to, for the settings of a verdict."""
+        """The values that `auto` was resolved to, and the hash of a model file, for the settings of a verdict."""
         return {**self.scorer.ran_on(), "detect_every": self.detect_every}
 
     def new_cropper(self) -> Cropper:

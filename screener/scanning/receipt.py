@@ -20,7 +20,9 @@ from screener.records import Verdict
 from screener.runtime.file_hash import sha256_of
 from screener.runtime.signatures import checked, signature_of
 from screener.runtime.versions import versions
+from screener.scanning.engines import model_beside
 from screener.scanning.screener import Screener
+from screener.scoring import OnnxRuntimeEngine
 from screener.settings import ScanSettings
 from screener.video.sources import paths_printed_as
 
@@ -168,7 +170,13 @@ def _judged_again(report: Path, claim: Claim, checkpoint: Path | None, may: bool
         yield Finding(claim.source, "again", None, "not judged again: it was watched as it played, and a scan looks at other frames")
         return
     known = {field.name for field in fields(ScanSettings)} - {"trust_anchors"}
-    settings = ScanSettings.from_mapping({name: value for name, value in claim.rest["settings"].items() if name in known})
+    chosen = {name: value for name, value in claim.rest["settings"].items() if name in known}
+    if chosen.get("engine") == OnnxRuntimeEngine.name:
+        chosen["dtype"] = "auto"  # it is that of the model
+        if lacking := _lacking_model(claim.rest["settings"].get("model_sha256"), checkpoint):
+            yield Finding(claim.source, "again", None, f"not judged again: {lacking}")
+            return
+    settings = ScanSettings.from_mapping(chosen)
     verdict = Screener(settings, checkpoint).scan(_place(report, claim))
     before, after = claim.rest["p_fake"], verdict.p_fake
     close = before is after if before is None or after is None else abs(before - after) <= SAME_SCORE
@@ -181,6 +189,16 @@ def _judged_again(report: Path, claim: Claim, checkpoint: Path | None, may: bool
     yield Finding(claim.source, "again", holds, f"{outcome}, p_fake {scores}{'' if holds else why}")
     if settings.stress:
         yield _stressed_again(claim, verdict)
+
+
+def _lacking_model(sha256: str | None, checkpoint: Path | None) -> str:
+    """What is needed to score as the report's model did; empty if that model lies beside the checkpoint."""
+    if sha256 is None:
+        return "an exported model scored the faces, and the report does not say which"
+    beside = model_beside(load_checkpoint(checkpoint))
+    if beside is not None and sha256_of(beside) == sha256:
+        return ""
+    return f"the exported model of sha256 {sha256[:16]} scored the faces; put that file at {beside}"
 
 
 def _stressed_again(claim: Claim, verdict: Verdict) -> Finding:

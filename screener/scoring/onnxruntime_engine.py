@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from screener.errors import CheckpointError, DeviceError
 from screener.model.preprocessing import Preprocessing
 from screener.runtime.cores import core_count
+from screener.runtime.file_hash import sha256_of
 from screener.scoring.engine import PROCESSOR, Device
 
 METADATA_KEY = "screener"
@@ -26,7 +27,7 @@ INPUT, LOGIT, P_FAKE, BLEND_MAP = "crops_rgb", "logit", "p_fake", "blend_map"
 
 
 class OnnxRuntimeEngine:
-    """An open model file. description: its metadata."""
+    """An open model file. description: its metadata. sha256: of the file."""
 
     name = "onnxruntime"
 
@@ -37,6 +38,7 @@ class OnnxRuntimeEngine:
         crops.
         """
         self._path = path
+        self.sha256 = sha256_of(path)
         self._session = open_session(path, threads)
         self.description = described(path, self._session)
         self.device: Device = PROCESSOR

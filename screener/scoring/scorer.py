@@ -51,11 +51,15 @@ class Scorer:
         device: str = "auto",
         dtype: str = "auto",
         batch_size: int = 16,
+        model_sha256: str | None = None,
     ) -> None:
-        """network: a network, which PyTorch then runs on `device` in `dtype`, or an engine with its own device and dtype."""
+        """network: a network, which PyTorch then runs on `device` in `dtype`, or an engine with its own device and dtype. model_sha256: of
+        the file that an engine runs instead of the checkpoint's weights.
+        """
         # Told apart without the class of networks, which would load PyTorch.
         self.engine: Engine = _with_pytorch(network, contract, device, dtype) if hasattr(network, "state_dict") else network
         self.batch_size = batch_size
+        self._model = {} if model_sha256 is None else {"model_sha256": model_sha256}
         self._contract = contract
 
     @property
@@ -69,8 +73,8 @@ class Scorer:
         return self.engine.dtype_name
 
     def ran_on(self) -> dict[str, str]:
-        """The values that `auto` was resolved to, for the settings of a verdict."""
-        return {"engine": self.engine.name, "device": str(self.device), "dtype": self.dtype_name}
+        """The values that `auto` was resolved to, and the hash of a model file, for the settings of a verdict."""
+        return {"engine": self.engine.name, "device": str(self.device), "dtype": self.dtype_name, **self._model}
 
     @property
     def keeps_in_flight(self) -> bool:

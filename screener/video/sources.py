@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from screener.runtime.absolute_paths import absolute_path
+
 _ESCAPED_BYTE = re.compile(rb"\\x([89a-f][0-9a-f])")
 
 
@@ -64,5 +66,5 @@ def paths_printed_as(name: str) -> Iterator[Path]:
 def file_source(path: str | os.PathLike[str], name: str | None = None) -> Source:
     """A source for one file, whatever its suffix."""
     text = os.fspath(path)
-    absolute = os.path.abspath(text)
+    absolute = absolute_path(text)
     return Source(os.fsencode(absolute), "file", printable_name(text if name is None else name), Path(absolute))

@@ -103,6 +103,7 @@ def test_in_place_and_again_from_the_same_results(weights: Path, listed: tuple[P
         (["--fprs", "0.01"], "no operating point can be promised: 30 real videos cannot promise a false-positive rate of 0.01"),
         (["--fprs", "1%"], "fprs: expected rates between 0 and 1 with commas between them"),
         (["--families", "swaps"], "families: expected one of blending, all"),
+        (["--device", "cpu"], "--device: was settled when the results were made"),
         (["--split", "validation"], "no validation split to calibrate on: it has no splits"),
     ],
 )
@@ -141,8 +142,8 @@ def test_no_folder_is_said_before_anything_is_scanned(weights: Path, listed: tup
 def test_scanned_and_taken_up_again(weights: Path, tmp_path: Path) -> None:
     """Pictures of one frame; results that an earlier run left are not scanned again, and a line that it left unfinished is."""
     write_pictures(tmp_path / "data")
-    command = ("calibrate", weights, tmp_path / "data", "-o", tmp_path / "new.safetensors", "--fprs", "0.25", "--device", "cpu")
-    first = run_here(*command)
+    command = ("calibrate", weights, tmp_path / "data", "-o", tmp_path / "new.safetensors", "--fprs", "0.25")
+    first = run_here(*command, "--device", "cpu")
     assert first.status == 0, first.err
     assert "4 real and 4 fake with a score" in first.out and first.err.count("judged in") == 8
     (kept,) = tmp_path.glob("new.*.results.jsonl")
@@ -150,7 +151,7 @@ def test_scanned_and_taken_up_again(weights: Path, tmp_path: Path) -> None:
     assert len(lines) == 8
     (tmp_path / "new.safetensors").unlink()
     kept.write_text("\n".join(lines[:6]) + "\n" + lines[6][:100], encoding="utf-8")
-    second = run_here(*command)
+    second = run_here(*command, "--device", "cpu")
     assert second.status == 0 and second.err.count("judged in") == 2
     assert second.out == first.out
     from_file = run_here(*command, "--results", kept)

@@ -94,6 +94,7 @@ def done_lines(scratch: Path) -> dict[str, dict[str, float]]:
     [
         (("--cluster", "local:1"), "name the place of the run with -o"),
         (("--cluster", "local:1", "-o", "out", "--report", "pages"), "--report: is not written by runs on many machines"),
+        (("--cluster", "local:1", "-o", "out", "--workers", "banana"), "--workers: belongs to scans on this machine"),
         (("--shard-videos", "3"), "--shard-videos: belongs to runs on many machines"),
         (("--dry-run",), "--dry-run: belongs to runs on many machines"),
         (("--cluster", "local:1", "-o", "out", "--engine", "net.onnx"), "a file of this machine is not there on others"),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 from command_line import JUDGED_FRAMES, run_here
 
 from screener.export import agreement
+from screener.runtime.file_hash import sha256_of
 from screener.scoring import TOLERANCE_P_FAKE
 
 TOOLS = ("onnx", "onnxscript", "onnxruntime")
@@ -33,6 +35,34 @@ def test_a_scan_with_an_exported_model_is_the_scan_without(media: Path, checkpoi
     assert (plain["engine"], settings["engine"], settings["dtype"]) == ("torch", "onnxruntime", "float32")
     assert len(found) == JUDGED_FRAMES
     assert found == pytest.approx(expected, abs=TOLERANCE_P_FAKE["float32"])
+
+
+def test_a_report_and_a_journal_say_which_model_scored(media: Path, checkpoint: Path, tmp_path: Path) -> None:
+    for name in TOOLS:
+        pytest.importorskip(name, reason="needs the extra export")
+    weights = Path(shutil.copy(checkpoint, tmp_path / "tiny.safetensors"))
+    one, other = (tmp_path / f"batch-{size}.onnx" for size in (4, 8))
+    for model, size in ((one, "4"), (other, "8")):
+        assert run_here("export", "-o", model, "--checkpoint", weights, "--batch", size).status == 0
+    report, rest = tmp_path / "one.json", ("--checkpoint", weights, "--device", "cpu", "--frames", "5")
+    scan = ("scan", media / "one.mp4", "--json", "-o", report, "--resume", *rest)
+    assert "taken from" not in run_here(*scan, "--engine", other).err
+    assert "taken from" not in run_here(*scan, "--engine", one).err
+    assert json.loads(report.read_text())["settings"]["model_sha256"] == sha256_of(one)
+    assert "taken from" in run_here(*scan, "--engine", one).err
+    beside = tmp_path / "tiny.int8.onnx"
+    shutil.copy(other, beside)
+    verify = ("report", "verify", report, "--checkpoint", weights, "--rerun")
+    ended = run_here(*verify)
+    assert ended.status == 3 and "unknown  again" in ended.out and f"put that file at {beside}" in ended.out
+    shutil.copy(one, beside)
+    ended = run_here(*verify)
+    assert ended.status == 0 and "holds    again" in ended.out
+    document = json.loads(report.read_text())
+    del document["settings"]["model_sha256"]
+    report.write_text(json.dumps(document))
+    ended = run_here(*verify)
+    assert ended.status == 3 and "unknown  again" in ended.out and "does not say which" in ended.out
 
 
 def test_an_8_bit_model_is_calibrated_on_the_faces_of_clips(

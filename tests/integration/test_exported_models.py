@@ -21,6 +21,7 @@ from screener.model.copies import Copies
 from screener.model.network import Network
 from screener.model.reference import Reference, recompressed
 from screener.model.widening import widen
+from screener.runtime.file_hash import sha256_of
 from screener.scanning.engines import build_scorer, model_beside
 from screener.scoring import TOLERANCE_P_FAKE, OnnxRuntimeEngine, Scorer
 from screener.settings import ScanSettings
@@ -75,7 +76,7 @@ def plain_logits(checkpoint: Checkpoint) -> np.ndarray:
 @pytest.mark.parametrize("batch_size", [1, 5, 64])
 def test_a_model_scores_as_the_checkpoint_does(batch_size: int, model: Path, checkpoint: Checkpoint) -> None:
     made = scorer(checkpoint, str(model), batch_size)
-    assert made.ran_on() == {"engine": "onnxruntime", "device": "cpu", "dtype": "float32"}
+    assert made.ran_on() == {"engine": "onnxruntime", "device": "cpu", "dtype": "float32", "model_sha256": sha256_of(model)}
     logits, maps = made.logits_and_maps(CROPS)
     assert np.abs(expit(logits) - expit(plain_logits(checkpoint))).max() <= TOLERANCE_P_FAKE["float32"]
     assert np.array_equal(logits, made.logits(CROPS))

@@ -151,6 +151,20 @@ def test_killed_and_repeated_it_ends_with_the_same_bytes(crops: Path, checkpoint
     assert contents(killed) == contents(whole)
 
 
+def test_a_folder_that_is_there_already_takes_nothing_from_the_audit(crops: Path, checkpoint: Path, tmp_path: Path) -> None:
+    shutil.copy(crops / "real" / "real0.png", crops / "real" / "copy.png")
+    folds, options = tmp_path / "folds", ("--cropped", "--validation-share", "0.3", "-q")
+    folds.mkdir()
+    refused = run_here(*arguments(crops, folds, checkpoint), *options, "--strict")
+    assert refused.status == 2 and "the audit found" in refused.err and not list(folds.iterdir())
+    first = run_here(*arguments(crops, folds, checkpoint), *options)
+    assert first.status == 0 and "WARNING: " in first.err
+    again = run_here(*arguments(crops, folds, checkpoint), *options)
+    assert again.status == 0 and again.err == "" and "nothing was left to do" in again.out
+    strict = run_here(*arguments(crops, folds, checkpoint), *options, "--strict")
+    assert strict.status == 2 and "the audit found" in strict.err
+
+
 def test_a_full_disk_keeps_what_is_whole(crops: Path, checkpoint: Path, tmp_path: Path) -> None:
     options = ["--cropped", "--augment", "15", "--batch-size", "4"]
     folds = tmp_path / "folds"

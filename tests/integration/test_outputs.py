@@ -176,6 +176,21 @@ def test_files_of_a_folder_that_are_no_inputs_are_told_and_counted(scan_here: An
     assert json.loads(scan_here("--json", "--frames", "1", *quiet, of=[media]).out)["summary"]["left_out"] == 1
 
 
+def test_a_scan_of_a_folder_that_it_writes_to_judges_the_same_when_it_is_repeated(
+    scan_here: Any, media: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(media / "face.png", tmp_path)
+    folders = {"--stills": "stills", "--annotate": "drawn", "--report": "pages", "--markers": "marks"}
+    options = ("--jsonl", *(word for pair in folders.items() for word in pair))
+    first, again = (scan_here(*options, of=[Path()]) for _ in range(2))
+    assert list(Path("stills").rglob("*.*")) and list(Path("drawn").rglob("*.*")), "pictures that a scan could judge"
+    for ended in (first, again):
+        assert [Path(json.loads(line)["source"]).name for line in ended.out.splitlines()] == ["face.png"]
+    assert "left out" not in first.err and "left out, in folders that this command writes to" in again.err
+    assert "neither video nor picture" not in again.err
+
+
 def test_a_folder_with_one_input_has_a_summary_where_files_were_left_out(scan_here: Any, media: Path, tmp_path: Path) -> None:
     shutil.copy(media / "face.png", tmp_path)
     assert json.loads(scan_here("--json", of=[tmp_path]).out)["source"] == str(tmp_path / "face.png")

@@ -5,7 +5,6 @@ Reads headers only; `walk` reads the packets.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from screener.errors import SourceError
+from screener.runtime.absolute_paths import absolute_path
 from screener.settings import ScanSettings
 from screener.video.container.allowed_codecs import check_codec
 from screener.video.container.end import ends_early
@@ -47,7 +47,7 @@ def open_container(path: Path, name: str, hwaccel: HWAccel | None = None, option
     options = {**(options or {}), "protocol_whitelist": "file", "format_whitelist": FILE_FORMATS}
     try:
         # Bytes of a name that is not UTF-8 pass through as surrogates.
-        return av.open(os.path.abspath(os.fspath(path)), options=options, metadata_errors="replace", hwaccel=hwaccel)
+        return av.open(absolute_path(path), options=options, metadata_errors="replace", hwaccel=hwaccel)
     except FFmpegError as error:
         if ends_early(path):
             raise SourceError("truncated", f"{name}: cut short before its index, so that nothing of it can be played") from error

@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from screener.runtime.absolute_paths import absolute_path
 from screener.video.inputs.media import is_media
 from screener.video.inputs.series import film_of
 from screener.video.sources import Source, SourceFailure, file_source, printable_name
@@ -52,7 +53,7 @@ def _walk(top: str, seen: set[tuple[int, int]], on_left_out: OnLeftOut) -> Itera
                 on_left_out(left_out)
         film = film_of(files)
         if film:
-            yield Source(tuple(Path(os.path.abspath(picture)) for picture in film), "sequence", printable_name(path))
+            yield Source(tuple(Path(absolute_path(picture)) for picture in film), "sequence", printable_name(path))
         kept = folders if film else folders.union(files)
         waiting.extend(inner for inner in reversed(paths) if inner in kept)
 

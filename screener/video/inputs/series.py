@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from screener.errors import SourceError
+from screener.runtime.absolute_paths import absolute_path
 from screener.settings import ScanSettings
 from screener.video.container.gate import check_file
 from screener.video.inputs.media import PICTURE_SUFFIXES
@@ -146,7 +147,7 @@ def _are_single(paths: Sequence[str]) -> bool:
 def _is_alike(paths: Sequence[str]) -> bool:
     """Whether neighbours look nearly the same, in a few pairs from the middle; True if none of the pairs can be decoded."""
     starts = sorted({int(start) for start in np.linspace(0, len(paths) - 2, PAIRS)})
-    pictures = Source(tuple(Path(os.path.abspath(path)) for start in starts for path in paths[start : start + 2]), "sequence", "pictures")
+    pictures = Source(tuple(Path(absolute_path(path)) for start in starts for path in paths[start : start + 2]), "sequence", "pictures")
     small: dict[int, NDArray[np.float64]] = {}
     with suppress(SourceError), closing(open_video(pictures, ScanSettings(all_frames=True))) as video:
         for frame in video.frames():

@@ -12,6 +12,7 @@ import stat
 from pathlib import Path
 
 from screener.errors import SourceError
+from screener.runtime.absolute_paths import absolute_path
 from screener.video.container.gate import check_file
 from screener.video.inputs.expanding import expand_sources
 from screener.video.inputs.standard_input import WATCHED, handed_down, is_handed_down
@@ -58,7 +59,7 @@ def _handed_down(text: str) -> Source:
 
 def _from_path(text: str, name: str = "") -> Source:
     name = name or printable_name(text)
-    absolute = os.path.abspath(text)
+    absolute = absolute_path(text)
     try:
         mode = os.stat(text).st_mode
     except OSError as error:

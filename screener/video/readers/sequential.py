@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from screener.errors import SourceError
 from screener.records import Frame
+from screener.runtime.absolute_paths import absolute_path
 from screener.settings import ScanSettings
 from screener.video.container.clock import Clock
 from screener.video.container.facts import Facts, read_facts
@@ -128,7 +129,7 @@ class FileDecoding:
         options = {"protocol_whitelist": "file", "format_whitelist": self._facts.format}
         try:
             reader = OpenCVReader(
-                os.fsencode(os.path.abspath(self._path)),
+                os.fsencode(absolute_path(self._path)),
                 options,
                 shown_name=self._name,
                 max_pixels=self._settings.max_pixels,

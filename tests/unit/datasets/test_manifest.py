@@ -57,6 +57,14 @@ def test_faults_are_named(tmp_path: Path, text: str, says: str) -> None:
     assert str(path) in str(refused.value)
 
 
+def test_two_files_are_not_taken_for_one_because_of_a_link(tmp_path: Path) -> None:
+    (tmp_path / "another" / "deep").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "another" / "deep")
+    assert len(read_manifest(write(tmp_path, "path,label,group\nx.mp4,real,g\nlink/../x.mp4,fake,h\n"))) == 2
+    with pytest.raises(DatasetError, match=r"line 3: path: another/x\.mp4 is in line 2 already"):
+        read_manifest(write(tmp_path, "path,label,group\nlink/../x.mp4,real,g\nanother/x.mp4,fake,h\n"))
+
+
 def test_a_missing_manifest(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="cannot be read"):
         read_manifest(tmp_path / "none.csv")

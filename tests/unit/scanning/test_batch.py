@@ -165,6 +165,24 @@ def test_a_file_that_changes_while_it_is_judged_is_judged_again(clips: list[Sour
     assert models.asked == ["b.mp4"]
 
 
+def test_a_file_that_was_not_hashed_in_time_is_finished_unless_it_changed(clips: list[Source], tmp_path: Path) -> None:
+    def hurried(source: Source) -> Verdict:
+        return verdict(source=source.name, sha256=None, size_bytes=None)
+
+    def overtaken(source: Source) -> Verdict:
+        assert source.path is not None
+        source.path.write_text("longer")
+        return hurried(source)
+
+    content = sha256_of(clips[0].path) if clips[0].path else None
+    with Journal(tmp_path / "journal") as journal:
+        _, kept = run(clips, Models({"a.mp4": hurried, "b.mp4": overtaken}), journal)
+    assert [(judged.verdict.sha256, judged.verdict.size_bytes) for judged in kept[:2]] == [(content, 1), (None, None)]
+    with Journal(tmp_path / "journal") as journal:
+        run(clips, models := Models(), journal)
+    assert models.asked == ["b.mp4"]
+
+
 def test_other_weights_or_settings_are_judged_anew(clips: list[Source], tmp_path: Path) -> None:
     for threshold in (0.5, 0.7):
         with Journal(tmp_path / "journal") as journal:
@@ -179,10 +197,11 @@ def test_a_fault_is_tried_again_by_the_next_run(clips: list[Source], tmp_path: P
     assert [judged.known for judged in kept] == [True, False, True]
 
 
-def test_a_file_that_takes_screener_with_it_is_left_alone_in_the_end(clips: list[Source], tmp_path: Path) -> None:
-    class Killed(BaseException):
-        """Ends the process: nothing is written after it."""
+class Killed(BaseException):
+    """Ends the process: nothing is written after it."""
 
+
+def test_a_file_that_takes_screener_with_it_is_left_alone_in_the_end(clips: list[Source], tmp_path: Path) -> None:
     path = tmp_path / "journal"
     for _ in range(GIVEN_UP_AFTER):
         journal = Journal(path)
@@ -274,6 +293,19 @@ def test_a_journal_beside_several_repeats_nothing(clips: list[Source], tmp_path:
     with Journal(path) as journal:
         batch, kept = side_by_side([SourceFailure("gone.mp4", "not_found", "gone"), *clips], again, journal)
     assert again.asked == [] and batch.known == 3 and len(kept) == 4
+
+
+def test_what_is_judged_beside_a_file_that_takes_screener_with_it_keeps_its_verdict(clips: list[Source], tmp_path: Path) -> None:
+    inputs, path = [clips[1], clips[0], clips[2]], tmp_path / "batch.journal"
+    for _ in range(GIVEN_UP_AFTER):
+        journal = Journal(path)
+        with pytest.raises(Killed):
+            side_by_side(inputs, Models({"b.mp4": raising(Killed())}), journal)
+        journal._file.close()
+    with Journal(path) as journal:
+        _, kept = side_by_side(inputs, models := Models(), journal)
+    assert sorted(models.asked) == ["a.mp4", "c.mp4"]
+    assert [judged.verdict.reasons == ("decoder_crash",) for judged in kept] == [True, False, False]
 
 
 @pytest.mark.parametrize(

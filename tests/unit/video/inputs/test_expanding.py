@@ -140,6 +140,15 @@ def test_an_input_that_is_named_again_is_one_input(tmp_path: Path, monkeypatch: 
     assert [Path(name).name for name in names(found)] == ["b.mp4", "a.mp4", "link.avi", "none.mp4", "s"]
 
 
+def test_up_from_a_link_to_a_folder_is_up_from_its_target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    touch(tmp_path / "clip.mp4", tmp_path / "another" / "clip.mp4", tmp_path / "sub" / "still.png")
+    (tmp_path / "another" / "deep").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "another" / "deep")
+    monkeypatch.chdir(tmp_path)
+    found = expand_sources(["clip.mp4", "link/../clip.mp4", "sub/../clip.mp4", "sub/.//../clip.mp4", "link/.."])
+    assert [source.path for source in found if isinstance(source, Source)] == [tmp_path / "clip.mp4", tmp_path / "another" / "clip.mp4"]
+
+
 def test_a_folder_may_be_nested_deeper_than_the_stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for _ in range(1200):
