@@ -146,14 +146,24 @@ def _find(screener: Screener, frames: list[Frame]) -> None:
 def _process(screener: Screener, clip: Path) -> None:
     """`screener scan` in a process of its own. Raises SourceError if it could not run."""
     settings = screener.settings
-    given = {"--frames": settings.frames, "--batch-size": settings.batch_size, "--device": settings.device, "--dtype": settings.dtype,
+    given = {"--batch-size": settings.batch_size, "--device": settings.device, "--dtype": settings.dtype,
              "--decoder": settings.decoder, "--checkpoint": screener.checkpoint.path}  # fmt: skip
     options = [str(word) for option, value in given.items() if value is not None for word in (option, value)]
-    done = subprocess.run(
-        [sys.executable, "-m", "screener", "scan", str(clip), "-q", *options], capture_output=True, text=True, check=False
-    )
+    command = [sys.executable, "-m", "screener", "scan", str(clip), "-q", *_sampling(settings), *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode not in (ExitStatus.GENUINE, ExitStatus.FAKE, ExitStatus.INCOMPLETE):
         raise SourceError("not_regular", f"screener scan {clip} ended with {done.returncode}: {done.stderr.strip()}")
+
+
+def _sampling(settings: ScanSettings) -> list[str]:
+    """The options for the frames that these settings take. An option overrides those that exclude it in the environment and in files."""
+    if settings.all_frames:
+        return ["--all-frames"]
+    if settings.fps is not None:
+        return ["--fps", str(settings.fps)]
+    until_sure = ["--until-sure"] if settings.until_sure else []
+    budget = ["--budget", str(settings.budget_seconds)] if settings.budget_seconds is not None else []
+    return [*until_sure, *budget] or ["--frames", str(settings.frames)]
 
 
 def _bare_network(scorer: Scorer, crops: list[FaceCrop]) -> tuple[Callable[[], object], dict[int, float]]:

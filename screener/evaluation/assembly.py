@@ -96,6 +96,7 @@ def _data(scores: Sequence[VideoScore], name: str, copies: int) -> Data:
         partial=coverage.count("partial"),
         unread=coverage.count("none"),
         copies=copies,
+        splits=tuple(sorted({score.video.split for score in scores} - {""})),
     )
 
 

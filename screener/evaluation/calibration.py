@@ -10,11 +10,15 @@ from scipy.optimize import minimize
 
 from screener.checkpoint import Calibration, OperatingPoint
 from screener.errors import DatasetError
-from screener.evaluation.metrics import RATE_SLACK, threshold_at
+from screener.evaluation.metrics import RATE_SLACK, first_beyond, threshold_at
+from screener.evaluation.resampling import numbered, unit_weights
 from screener.verdict.judging import POOLING
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
+
+Logits = Floats | tuple[Floats, ...]
+"""A video's logits: (n,) of its only person's frames, or of several people's, each (n,)."""
 
 MISSED_SHARE = 0.10
 """The default for `genuine_below`: at most this share of the fake videos scores below it."""
@@ -23,21 +27,27 @@ LEAST_EXPECTED_FALSE_ALARMS = 1.0
 """A false-positive rate is supported only if at least this many of the real videos would be flagged at it: 5 % needs 20, 1 % needs 100."""
 
 
-def pooled_p_fake(logits: Sequence[Floats], calibration: Calibration, pooling: str) -> Floats:
-    """One pooled probability per video from the logits of its frames. Raises ValueError if a video has none."""
-    lengths = np.array([len(frames) for frames in logits])
-    if not lengths.all():
-        raise ValueError(f"logits: expected at least one frame of every video, video {int(np.argmin(lengths))} has none")
-    pooled = np.empty(len(logits))
-    # Videos with the same number of frames are pooled together, because a fit needs hundreds of evaluations.
+def pooled_p_fake(logits: Sequence[Logits], calibration: Calibration, pooling: str) -> Floats:
+    """One pooled probability per video from the logits of its frames; of several people the highest, as any of them makes a video fake.
+
+    Raises ValueError if a video or one of its people has no frame.
+    """
+    people_of = [video if isinstance(video, tuple) else (video,) for video in logits]
+    if (empty := next((i for i, people in enumerate(people_of) if not people or not all(map(len, people))), None)) is not None:
+        raise ValueError(f"logits: expected at least one frame of every video, video {empty} has none")
+    everyone = [frames for people in people_of for frames in people]
+    lengths = np.array([len(frames) for frames in everyone])
+    pooled = np.empty(len(everyone))
+    # People with the same number of frames are pooled together, because a fit needs hundreds of evaluations.
     for length in np.unique(lengths):
         same = np.flatnonzero(lengths == length).tolist()
-        frames = np.stack([logits[i] for i in same])
+        frames = np.stack([everyone[i] for i in same])
         pooled[same] = POOLING[pooling](1 / (1 + np.exp(-np.clip(frames / calibration.temperature + calibration.bias, -60, 60))))
-    return pooled
+    starts = np.cumsum([0, *map(len, people_of)])[:-1]
+    return np.maximum.reduceat(pooled, starts) if len(everyone) else pooled
 
 
-def fit_calibration(logits: Sequence[Floats], labels: Labels, pooling: str) -> Calibration:
+def fit_calibration(logits: Sequence[Logits], labels: Labels, pooling: str) -> Calibration:
     """Temperature and bias that minimise the log loss of the pooled probabilities, with equal weight for both classes.
 
     The prior of fakes among what a user screens is unknown; equal weights make 0.5 mean "as likely fake as real, if both were equally
@@ -61,20 +71,30 @@ def fit_calibration(logits: Sequence[Floats], labels: Labels, pooling: str) -> C
 def operating_point(labels: Labels, p_fake: Floats, fpr: float, missed: float, units: Sequence[str] | None = None) -> OperatingPoint:
     """The threshold at `fpr`, and the score below which at most a share `missed` of the fakes lies.
 
-    units: (N,) what each sample counts as, see `LabelledItem.unit`; by itself if left out. Raises DatasetError if there are too few real
-    videos for the rate, or if no threshold meets it.
+    units: (N,) what each sample counts as, see `LabelledItem.unit`; by itself if left out. Samples of one unit share its vote, as they do
+    in the number of videos behind the point. Raises DatasetError if there are too few real videos for the rate, or if no threshold meets
+    it.
     """
     reals, fakes = p_fake[labels == 0], p_fake[labels == 1]
+    weights = np.ones(len(labels)) if units is None else unit_weights(labels, numbered(units))
     behind_reals, behind_fakes = (number_of_units(labels, label, units) for label in (0, 1))
     if behind_reals * fpr < LEAST_EXPECTED_FALSE_ALARMS - RATE_SLACK:
         needed = int(np.ceil(LEAST_EXPECTED_FALSE_ALARMS / fpr - RATE_SLACK))
         raise DatasetError(f"{behind_reals} real videos cannot promise a false-positive rate of {fpr:g}; at least {needed} are needed")
-    threshold = max(threshold_at(reals, fpr), 1e-6)
+    threshold = max(threshold_at(reals, fpr, weights[labels == 0]), 1e-6)
     if threshold > 1:
-        raise DatasetError(f"more than {fpr:g} of the {len(reals)} real videos score 1, so no threshold keeps to that false-positive rate")
+        raise DatasetError(
+            f"more than {fpr:g} of the {behind_reals} real videos score 1, so no threshold keeps to that false-positive rate"
+        )
     threshold = _between(reals, threshold)
-    genuine_below = _between(fakes, float(np.sort(fakes)[int(np.floor(missed * len(fakes)))])) if len(fakes) else threshold
+    genuine_below = _between(fakes, _passed_by(fakes, weights[labels == 1], missed)) if len(fakes) else threshold
     return OperatingPoint(fpr, threshold, min(threshold, genuine_below), behind_reals, behind_fakes)
+
+
+def _passed_by(fakes: Floats, weights: Floats, missed: float) -> float:
+    """The highest of the scores (N,) below which at most a share `missed` of the weight lies."""
+    order = np.argsort(fakes, kind="stable")
+    return float(fakes[order][first_beyond(weights[order], missed)])
 
 
 def number_of_units(labels: Labels, label: int, units: Sequence[str] | None = None) -> int:

@@ -20,7 +20,7 @@ from screener.evaluation.figures import FIGURE_NAMES, INTERVAL_SHARE, SCHEMA_VER
 from screener.evaluation.measurement import RESAMPLES, SEED, Ingredients, Sample, completeness_figures, scored_figures, value_of
 from screener.evaluation.resampling import Counts, draws, strata_of
 from screener.evaluation.results import Origin, Row
-from screener.evaluation.same_files import copies_in
+from screener.evaluation.same_files import content_of, copies_in
 from screener.evaluation.slices import headline_of, slices_of
 from screener.evaluation.videos import scores_of
 
@@ -91,7 +91,7 @@ class Comparison:
 
 def comparison_of(items: Sequence[LabelledItem], a: Side, b: Side, data_name: str) -> Comparison:
     """Both evaluations and the paired differences between them. Raises DatasetError and CheckpointError as `evaluation_of` does."""
-    copies = copies_in(items, [row.get("sha256") for row in a.rows])
+    copies = copies_in(items, [content_of(row.get("sha256"), row["coverage"]) for row in a.rows])
     items = [items[i] for i in copies.kept]
     a, b = (replace(side, rows=tuple(side.rows[i] for i in copies.kept)) for side in (a, b))
     evaluations = [evaluation_of(items, side.rows, side.origin, data_name) for side in (a, b)]

@@ -16,6 +16,9 @@ SCHEMA_VERSION = 1
 INTERVAL_SHARE = 0.95
 """Coverage of all intervals here."""
 
+NO_SPREAD = "no interval: resampling does not change it"
+"""Note on a figure that is the same in almost all resamples, which says that videos are few or clear and not that the figure is exact."""
+
 FIGURE_NAMES: dict[str, str] = {
     "video_auc": "video AUC",
     "frame_auc": "frame AUC",
@@ -53,7 +56,8 @@ KINDS: dict[str, str] = {
 
 @dataclass(frozen=True)
 class Figure:
-    """One figure. value: None if undefined, with the reason in `note`. interval: 95 % bootstrap range over videos, None without one.
+    """One figure. value: None if undefined, with the reason in `note`. interval: 95 % range over videos, None without one: Wilson's for a
+    share of videos, else that of bootstrap resamples.
 
     note: may also comment on a defined value.
     """
@@ -121,7 +125,7 @@ class Data:
     """The evaluated data. name: of the data set. list_sha256: of names, labels, groups, splits, methods and sets of the items.
 
     content_sha256: of the names and the files' own hashes. complete, partial, unread: number of items by coverage.
-    copies: number of further names of duplicate files, which count once under their first name.
+    copies: number of further names of duplicate files, which count once under their first name. splits: of the items, sorted.
     """
 
     name: str
@@ -136,6 +140,7 @@ class Data:
     partial: int
     unread: int
     copies: int = 0
+    splits: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

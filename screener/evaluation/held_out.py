@@ -16,7 +16,7 @@ from screener.checkpoint import Rates
 from screener.errors import DatasetError
 from screener.evaluation import metrics
 from screener.evaluation.calibration import MISSED_SHARE, fit_calibration, number_of_units, operating_point, pooled_p_fake
-from screener.evaluation.resampling import numbered
+from screener.evaluation.resampling import numbered, unit_weights
 from screener.evaluation.videos import VideoScore, halves_by_group, labels_of
 
 DIVISIONS = 20
@@ -42,7 +42,7 @@ HELD_OUT_NAMES = {
 class HeldOut:
     """Figures by name from `HELD_OUT_NAMES`, one value for each division of the groups; empty, with the reason, if none could be made.
 
-    fpr: the false-positive rate that thresholds were chosen for, or the finest that a half supports.
+    fpr: the highest false-positive rate that a threshold was chosen for: the one asked for, or the finest that each half supports.
     """
 
     fpr: float
@@ -66,21 +66,24 @@ def held_out_figures(scored: Sequence[VideoScore], pooling: str, divisions: int 
     """
     labels = labels_of(scored)
     found: list[dict[str, float]] = []
+    rates: list[float] = []
     why = f"takes at least {LEAST_OF_A_CLASS} real and {LEAST_OF_A_CLASS} fake scored videos in each half of the groups"
     for seed in range(divisions):
         half = halves_by_group(scored, seed) if scored else np.zeros(0, bool)
         if min(int(((labels == label) & part).sum()) for label in (0, 1) for part in (half, ~half)) >= LEAST_OF_A_CLASS:
             try:
-                found.append(_one_division(scored, half, pooling, fpr))
+                rate, figures = _one_division(scored, half, pooling, fpr)
+                found.append(figures)
+                rates.append(rate)
             except DatasetError as error:
                 why = str(error)
-    return HeldOut(
-        fpr, {name: tuple(round(one[name], 6) for one in found) for name in HELD_OUT_NAMES} if found else {}, "" if found else why
-    )
+    figures_of_all = {name: tuple(round(one[name], 6) for one in found) for name in HELD_OUT_NAMES} if found else {}
+    return HeldOut(round(max(rates, default=fpr), 6), figures_of_all, "" if found else why)
 
 
-def _one_division(scored: Sequence[VideoScore], half: np.ndarray[Any, np.dtype[np.bool_]], pooling: str, fpr: float) -> dict[str, float]:
-    labels, logits = labels_of(scored), [score.logits for score in scored]
+def _one_division(scored: Sequence[VideoScore], half: NDArray[np.bool_], pooling: str, fpr: float) -> tuple[float, dict[str, float]]:
+    """The rate that the threshold was chosen for, and the figures."""
+    labels, logits = labels_of(scored), [score.people for score in scored]
     calibration = fit_calibration([x for x, chosen in zip(logits, half, strict=True) if chosen], labels[half], pooling)
     p_fake = pooled_p_fake(logits, calibration, pooling)
     # Half of the videos support a rate only half as fine; what matters here is the share.
@@ -88,12 +91,13 @@ def _one_division(scored: Sequence[VideoScore], half: np.ndarray[Any, np.dtype[n
     rate = max(fpr, 1.0 / number_of_units(labels[half], 0, fitted_to))
     threshold = operating_point(labels[half], p_fake[half], rate, MISSED_SHARE, fitted_to).threshold
     tested, tested_labels = p_fake[~half], labels[~half]
-    return {
+    weights = unit_weights(labels, numbered(score.video.unit for score in scored))[~half]
+    return rate, {
         "ece": metrics.expected_calibration_error(tested_labels, tested),
         "ece_by_luck": ece_by_luck(tested),
         "brier": metrics.brier_score(tested_labels, tested),
-        "real_flagged": metrics.false_positive_rate_at(threshold)(tested_labels, tested),
-        "fake_caught": metrics.recall_at(threshold)(tested_labels, tested),
+        "real_flagged": metrics.false_positive_rate_at(threshold)(tested_labels, tested, weights),
+        "fake_caught": metrics.recall_at(threshold)(tested_labels, tested, weights),
     }
 
 
@@ -101,12 +105,13 @@ def cross_rates(scored: Sequence[VideoScore], pooling: str, fprs: Sequence[float
     """One for each false-positive rate: each fold of the groups is judged with what was fitted to all the others.
 
     If the other folds do not support a rate, the finest that they support is used. Pictures that count as one together (see
-    `LabelledItem.unit`) do so with the share of them that is called fake. Empty if a fold leaves no real or no fake video to fit to.
+    `LabelledItem.unit`) do so with the share of them that is called fake. Empty if a fold leaves no real or no fake video to fit to; a rate
+    is left out if the other folds of one have no threshold for it.
     """
-    labels, logits = labels_of(scored), [score.logits for score in scored]
+    labels, logits = labels_of(scored), [score.people for score in scored]
     groups, units = (np.array(names) for names in ([s.video.group for s in scored], [s.video.unit for s in scored]))
     names = np.random.default_rng(0).permutation(np.unique(groups))
-    flagged = np.zeros((len(fprs), len(scored)), np.bool_)
+    flagged = {fpr: np.zeros(len(scored), np.bool_) for fpr in fprs}
     for names_of_fold in np.array_split(names, min(folds, len(names))):
         tested = np.isin(groups, names_of_fold)
         reals = number_of_units(labels[~tested], 0, units[~tested].tolist())
@@ -114,12 +119,17 @@ def cross_rates(scored: Sequence[VideoScore], pooling: str, fprs: Sequence[float
             return ()
         calibration = fit_calibration([x for x, left in zip(logits, tested, strict=True) if not left], labels[~tested], pooling)
         p_fake = pooled_p_fake(logits, calibration, pooling)
-        for place, fpr in enumerate(fprs):
-            point = operating_point(labels[~tested], p_fake[~tested], max(fpr, 1 / reals), MISSED_SHARE, units[~tested].tolist())
-            flagged[place] |= tested & (p_fake >= point.threshold)
+        for fpr in list(flagged):
+            try:
+                point = operating_point(labels[~tested], p_fake[~tested], max(fpr, 1 / reals), MISSED_SHARE, units[~tested].tolist())
+            except DatasetError:
+                # Too many of these reals score 1. The operating point itself may stand, fitted to all; only this is not known of it.
+                del flagged[fpr]
+                continue
+            flagged[fpr] |= tested & (p_fake >= point.threshold)
     return tuple(
         Rates(fpr, *(count for label in (0, 1) for count in _counted(row[labels == label], units[labels == label])))
-        for fpr, row in zip(fprs, flagged, strict=True)
+        for fpr, row in flagged.items()
     )
 
 

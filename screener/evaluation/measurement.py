@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from screener.checkpoint import Calibration
 from screener.evaluation import metrics
 from screener.evaluation.calibration import pooled_p_fake
-from screener.evaluation.figures import FIGURE_NAMES, INTERVAL_SHARE, Figure, SameScene, Slice, Tally
+from screener.evaluation.figures import FIGURE_NAMES, INTERVAL_SHARE, NO_SPREAD, Figure, SameScene, Slice, Tally
 from screener.evaluation.metrics import Floats, Labels, Metric
-from screener.evaluation.resampling import Counts, Places, draws, numbered, strata_of
+from screener.evaluation.resampling import Counts, Places, draws, numbered, strata_of, unit_weights
 from screener.evaluation.videos import VideoScore, labels_of
 from screener.verdict.judging import calibrated
 from screener.verdict.proportion import wilson_interval
@@ -73,16 +73,32 @@ class Sample:
 
 @dataclass(frozen=True, eq=False)
 class Ingredients:
-    """The inputs of a figure. labels, values: (N,). units: (N,) number of what each counts as, see `Sample.units`."""
+    """The inputs of a figure. labels, values: (N,). units: (N,) number of what each counts as, see `Sample.units`.
+
+    by_unit: whether the samples of a unit share one vote, so that a share is of as many as its interval is of.
+    whole: (N,) of which samples the figure is a share; None if it is no share. A share gets Wilson's interval, because resampling 0 of 3
+    always gives 0.
+    """
 
     metric: Metric
     labels: Labels
     values: Floats
     units: Places
+    by_unit: bool = False
+    whole: NDArray[np.bool_] | None = None
+
+    @property
+    def weights(self) -> Floats | None:
+        """(N,) what each sample counts; None if each counts 1."""
+        return unit_weights(self.labels, self.units) if self.by_unit else None
+
+    def value(self) -> float:
+        """The metric's value. Raises ValueError if it is undefined."""
+        return self.metric(self.labels, self.values, self.weights)
 
     def resampled(self, counts: Counts) -> Floats:
         """The metric's values (R,) for draws of videos, `counts` (R, U)."""
-        return self.metric.resampled(self.labels, self.values, self.units, counts)
+        return self.metric.resampled(self.labels, self.values, self.units, counts, self.weights)
 
 
 VIDEO_METRICS: dict[str, Callable[[float], Metric]] = {
@@ -101,23 +117,36 @@ VIDEO_METRICS: dict[str, Callable[[float], Metric]] = {
 """Figures of videos' scores, by their name in `FIGURE_NAMES`: the threshold in use -> the metric."""
 
 
+BY_UNIT = (*STRICT_RATES, "accuracy", "f1", "recall", "precision", "false_positive_rate")
+"""Figures of `VIDEO_METRICS` that count videos, not scores or pairs of them: here the still pictures of a group count as one together."""
+
+
 def scored_figures(scored: Sample, threshold: float) -> dict[str, Ingredients]:
     """The figures that are based on scores, by name. scored: videos that all have a score."""
     units = scored.units
-    found = {name: Ingredients(metric(threshold), scored.labels, scored.p_fake, units) for name, metric in VIDEO_METRICS.items()}
+    wholes = {
+        "accuracy": np.ones(len(scored.labels), np.bool_),
+        "recall": scored.labels == 1,
+        "precision": scored.p_fake >= threshold,
+        "false_positive_rate": scored.labels == 0,
+    }
+    found = {
+        name: Ingredients(metric(threshold), scored.labels, scored.p_fake, units, name in BY_UNIT, wholes.get(name))
+        for name, metric in VIDEO_METRICS.items()
+    }
     return {**found, "frame_auc": Ingredients(metrics.roc_auc, *scored.flat_frames())}
 
 
 def completeness_figures(sample: Sample) -> dict[str, Ingredients]:
     """Coverage, how often a decision was reached, and how often it was right, by name; over all videos, scored or not."""
-    labels, units = sample.labels, sample.units
+    labels, units, every = sample.labels, sample.units, np.ones(len(sample.labels), np.bool_)
     is_scored = (~np.isnan(sample.p_fake)).astype(np.float64)
     decided = np.array([score.outcome != "undecided" for score in sample.scores], np.bool_)
     right = np.array([score.outcome == ("fake" if score.video.label else "genuine") for score in sample.scores], np.float64)
     return {
-        "coverage": Ingredients(metrics.mean, labels, is_scored, units),
-        "decided": Ingredients(metrics.mean, labels, decided.astype(np.float64), units),
-        "decided_accuracy": Ingredients(metrics.mean, labels[decided], right[decided], units[decided]),
+        "coverage": Ingredients(metrics.mean, labels, is_scored, units, True, every),
+        "decided": Ingredients(metrics.mean, labels, decided.astype(np.float64), units, True, every),
+        "decided_accuracy": Ingredients(metrics.mean, labels[decided], right[decided], units[decided], True, every[decided]),
     }
 
 
@@ -125,14 +154,6 @@ NEEDS: dict[str, tuple[int, ...]] = {
     "recall": (1,), "false_positive_rate": (0,), "coverage": (), "decided": (), "decided_accuracy": (),
 }  # fmt: skip
 """Labels without which a figure is undefined; both if not listed here."""
-
-
-SHARES: dict[str, tuple[int, ...]] = {
-    "accuracy": (0, 1), "recall": (1,), "false_positive_rate": (0,), "coverage": (0, 1), "decided": (0, 1), "decided_accuracy": (0, 1),
-}  # fmt: skip
-"""Figures that are shares of videos, with the labels of those videos. They get Wilson's interval, because resampling 0 of 3
-always gives 0.
-"""
 
 
 def measure(kind: str, name: str, sample: Sample, threshold: float) -> Slice:
@@ -164,7 +185,7 @@ def value_of(name: str, given: Ingredients) -> tuple[Figure, bool]:
     if missing := [label for label in needs if not videos[label]]:
         return Figure(None, note=f"no {' and no '.join(('real', 'fake')[label] for label in missing)} video could be scored"), False
     try:
-        value = given.metric(given.labels, given.values)
+        value = given.value()
     except ValueError:
         return Figure(None, note="nothing lies at or above the threshold" if name == "precision" else "no video to measure it on"), False
     note = ""
@@ -179,12 +200,24 @@ def _with_interval(name: str, given: Ingredients, counts: Counts) -> Figure:
         return figure
     if not enough:
         return replace(figure, note="; ".join(filter(None, [figure.note, "no interval from a single video"])))
-    if name in SHARES:
-        counting = np.isin(given.labels, SHARES[name])
-        videos, units = int(counting.sum()), len(np.unique(given.units[counting]))
-        counted = f"{round(figure.value * videos)} of {videos}"
-        return replace(figure, interval=wilson_interval(figure.value, units, INTERVAL_SHARE), note=figure.note or counted)
-    return replace(figure, interval=metrics.central_range(given.resampled(counts), INTERVAL_SHARE))
+    if given.whole is not None:
+        return share_of(figure, len(np.unique(given.units[given.whole])))
+    return spread_over(figure, given.resampled(counts))
+
+
+def share_of(figure: Figure, units: int) -> Figure:
+    """A share of so many units with its interval, and their number where it has no other note."""
+    assert figure.value is not None
+    interval = wilson_interval(figure.value, units, INTERVAL_SHARE)
+    return replace(figure, interval=interval, note=figure.note or f"{round(figure.value * units)} of {units}")
+
+
+def spread_over(figure: Figure, resampled: Floats) -> Figure:
+    """The figure with the interval of its resamples (R,); without one, and with `NO_SPREAD` as a note, where that would have no width."""
+    low, high = metrics.central_range(resampled, INTERVAL_SHARE)
+    if high - low > metrics.RATE_SLACK:
+        return replace(figure, interval=(low, high))
+    return replace(figure, note="; ".join(filter(None, [figure.note, NO_SPREAD])))
 
 
 def _tally(sample: Sample) -> Tally:
@@ -221,7 +254,7 @@ def _same_scene(scored: Sample) -> SameScene | None:
 def _by_scene(value: float, resampled: Floats, single: bool) -> Figure:
     if single:
         return Figure(value, note="no interval from a single scene")
-    return Figure(value, metrics.central_range(resampled, INTERVAL_SHARE))
+    return spread_over(Figure(value), resampled)
 
 
 def _pairs_won(inside: Sample, units: Places) -> tuple[Floats, Floats]:

@@ -40,19 +40,23 @@ class Metric:
         self._kernel, self._resampler = kernel, resampler
         functools.update_wrapper(self, kernel)
 
-    def __call__(self, labels: Labels, p_fake: Floats) -> float:
-        """labels (N,), p_fake (N,) -> the figure. Raises ValueError if it is undefined."""
-        value = float(self._kernel(labels, p_fake, np.ones((1, len(labels))))[0])
+    def __call__(self, labels: Labels, p_fake: Floats, weights: Floats | None = None) -> float:
+        """labels (N,), p_fake (N,) -> the figure. weights: (N,), 1 each if left out. Raises ValueError if it is undefined."""
+        value = float(self._kernel(labels, p_fake, np.ones((1, len(labels))) if weights is None else weights[None, :])[0])
         if np.isnan(value):
             raise ValueError(f"{self.__name__}: not defined for these {len(labels)} scores")  # type: ignore[attr-defined]
         return value
 
-    def resampled(self, labels: Labels, p_fake: Floats, units: Places, counts: Counts) -> Floats:
-        """Values (R,) for the draws `counts` (R, U) of units; `units` (N,) is the index of the unit of each sample."""
-        if self._resampler is not None:
+    def resampled(self, labels: Labels, p_fake: Floats, units: Places, counts: Counts, weights: Floats | None = None) -> Floats:
+        """Values (R,) for the draws `counts` (R, U) of units; `units` (N,) is the index of the unit of each sample.
+
+        weights: (N,) of the samples, 1 each if left out.
+        """
+        if self._resampler is not None and weights is None:
             return self._resampler(labels, p_fake, units, counts)
         step = max(1, MOST_NUMBERS // max(1, len(labels)))
-        parts = [self._kernel(labels, p_fake, rows[:, units].astype(np.float64)) for rows in _steps(counts, step)]
+        each = np.ones(len(labels)) if weights is None else weights
+        parts = [self._kernel(labels, p_fake, rows[:, units] * each) for rows in _steps(counts, step)]
         return np.concatenate(parts)
 
 
@@ -159,13 +163,24 @@ def true_positive_rate_at(fpr: float) -> Metric:
     return Metric(true_positive_rate)
 
 
-def threshold_at(real_p_fake: Floats, fpr: float) -> float:
-    """The lowest threshold at which at most a share `fpr` of the real scores lies at or above it."""
+def threshold_at(real_p_fake: Floats, fpr: float, weights: Floats | None = None) -> float:
+    """The lowest threshold at which at most a share `fpr` of the real scores lies at or above it.
+
+    weights: (N,) what each score counts, 1 if left out.
+    """
     if not len(real_p_fake):
         raise ValueError("real_p_fake: expected at least one score, got none")
-    allowed = int(np.floor(fpr * len(real_p_fake) + RATE_SLACK))
-    falling = np.sort(real_p_fake)[::-1]
+    order = np.argsort(-real_p_fake, kind="stable")
+    falling, counted = real_p_fake[order], np.ones(len(order)) if weights is None else weights[order]
+    allowed = first_beyond(counted, fpr, RATE_SLACK)
     return float(np.nextafter(falling[allowed], np.inf)) if allowed < len(falling) else float(falling[-1])
+
+
+def first_beyond(weights: Floats, share: float, slack: float = 0.0) -> int:
+    """Place of the first sample with which more than a share of all weight (N,) is reached; N if none reaches it."""
+    # Rounded, because three thirds do not always add up to 1.
+    reached = np.round(np.cumsum(weights), 9)
+    return int(np.searchsorted(reached, share * reached[-1] + slack, side="right"))
 
 
 def confusion(labels: Labels, p_fake: Floats, threshold: float) -> tuple[int, int, int, int]:

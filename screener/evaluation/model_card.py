@@ -15,6 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from screener.checkpoint import Checkpoint, Contract, Measured, localisation_of
 from screener.checkpoint.description import architecture_in_words
+from screener.checkpoint.json_fields import printable
 from screener.checkpoint.localisation import FIGURE as LOCALISATION
 from screener.checkpoint.localisation import RULE
 from screener.checkpoint.saving import SAME_WEIGHTS
@@ -124,11 +125,20 @@ def _in_words(value: Any) -> str:
 
 def _flatters(contract: Contract, evaluation: Evaluation) -> str:
     """Whether outcomes are optimistic because the operating point was chosen on the same videos."""
-    record = contract.figures.get(CALIBRATION)
-    chosen_on = str(record.get("data", "")) if isinstance(record, Mapping) else ""
-    if chosen_on and chosen_on == evaluation.data.name:
+    found = contract.figures.get(CALIBRATION)
+    record = found if isinstance(found, Mapping) else {}
+    chosen_on, splits, data = str(record.get("data", "")), _names(record.get("splits")), evaluation.data
+    # Without splits on either side it may be any part of the data, so all of it.
+    overlaps = not splits or not data.splits or set(splits) & set(data.splits)
+    if chosen_on and chosen_on == printable(data.name) and overlaps:
         return " (chosen on these same videos, so this table flatters; the held-out figures above do not)"
-    return f" (chosen on {visible(chosen_on)})" if chosen_on else " (if it was chosen on these same videos, this table flatters)"
+    part = f" ({', '.join(splits)})" if splits else ""
+    return f" (chosen on {visible(chosen_on + part)})" if chosen_on else " (if it was chosen on these same videos, this table flatters)"
+
+
+def _names(value: Any) -> list[str]:
+    """A list of names in a free-form record; empty if it is none."""
+    return list(map(str, value)) if isinstance(value, (list, tuple)) else []
 
 
 def _located(contract: Contract) -> str:

@@ -14,14 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from screener.checkpoint import Calibration, Contract, OperatingPoint, Rates
-from screener.checkpoint.json_fields import to_plain
+from screener.checkpoint.json_fields import printable, to_plain
 from screener.checkpoint.rates import FIGURE as RATES
 from screener.datasets import SPLITS, LabelledItem
 from screener.errors import DatasetError, SettingsError
 from screener.evaluation.calibration import MISSED_SHARE, fit_calibration, operating_point, pooled_p_fake
 from screener.evaluation.held_out import DIVISIONS, LEAST_OF_A_CLASS, cross_rates
 from screener.evaluation.metrics import expected_calibration_error
-from screener.evaluation.same_files import copies_in
+from screener.evaluation.same_files import content_of, copies_in
 from screener.evaluation.slices import headline_of
 from screener.evaluation.videos import VideoScore, halves_by_group, labels_of
 from screener.settings import ScanSettings
@@ -93,7 +93,7 @@ class Recalibration:
     refused: false-positive rate -> why no threshold can be given for it. fakes_named: description of the fakes. real_videos, fake_videos:
     numbers fitted to, with a score. not_scored: names of videos in which nobody could be judged. left_out: method -> number of fakes of
     other families. copies: further names of duplicate files. rates: how often the verdict was right on folds that nothing was fitted to,
-    one for each operating point.
+    one for each operating point, unless a fold has no threshold for its rate. splits: that the videos are from, if the data has any.
     """
 
     calibration: Calibration
@@ -108,6 +108,7 @@ class Recalibration:
     left_out: dict[str, int]
     copies: int = 0
     rates: tuple[Rates, ...] = ()
+    splits: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values only, ready for JSON."""
@@ -124,6 +125,7 @@ class Recalibration:
             "not_scored": list(self.not_scored),
             "left_out": self.left_out,
             "copies": self.copies,
+            "splits": list(self.splits),
         }
 
 
@@ -133,12 +135,12 @@ def recalibrate(scores: Sequence[VideoScore], before: Calibration, pooling: str,
     before: the calibration that the checkpoint has. Raises DatasetError if a class is missing, one file has both labels, or none of the
     false-positive rates is supported.
     """
-    copies = copies_in([score.video for score in scores], [score.sha256 for score in scores])
+    copies = copies_in([score.video for score in scores], [content_of(score.sha256, score.coverage) for score in scores])
     scores = [scores[i] for i in copies.kept]
     named, chosen = FAMILIES[settings.families](scores)
     taken = [score for score, take in zip(scores, chosen.tolist(), strict=True) if take]
     scored = [score for score in taken if score.is_scored]
-    labels, logits = labels_of(scored), [score.logits for score in scored]
+    labels, logits = labels_of(scored), [score.people for score in scored]
     calibration = fit_calibration(logits, labels, pooling)
     units = [score.video.unit for score in scored]
     points, refused = _points(labels, pooled_p_fake(logits, calibration, pooling), units, settings)
@@ -155,6 +157,7 @@ def recalibrate(scores: Sequence[VideoScore], before: Calibration, pooling: str,
         left_out=dict(Counter(score.video.method for score, take in zip(scores, chosen.tolist(), strict=True) if not take)),
         copies=len(copies.left),
         rates=cross_rates(scored, pooling, [point.fpr for point in points]),
+        splits=tuple(sorted({score.video.split for score in scored} - {""})),
     )
 
 
@@ -189,7 +192,7 @@ def valid_range(scored: Sequence[VideoScore]) -> dict[str, tuple[float, float]]:
 
 def held_out_error(scored: Sequence[VideoScore], before: Calibration, pooling: str, divisions: int = DIVISIONS) -> HeldOutError:
     """Error of a calibration fitted to half of the groups and tested on the other half, and of the previous calibration."""
-    labels, logits = labels_of(scored), [score.logits for score in scored]
+    labels, logits = labels_of(scored), [score.people for score in scored]
     errors: dict[str, list[float]] = {"before": [], "after": []}
     for seed in range(divisions):
         half = halves_by_group(scored, seed)
@@ -206,7 +209,8 @@ def held_out_error(scored: Sequence[VideoScore], before: Calibration, pooling: s
 def recalibrated(contract: Contract, found: Recalibration, data: str, scanned_with: str) -> Contract:
     """The contract with the new values. data: name of the videos. scanned_with: SHA-256 of the checkpoint that scored them."""
     record = {
-        "data": data,
+        "data": printable(data),
+        "splits": list(found.splits),
         "scanned_with": scanned_with,
         "fakes": found.fakes_named,
         "not_scored": len(found.not_scored),

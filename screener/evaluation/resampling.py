@@ -38,6 +38,15 @@ def draws(strata: Places, resamples: int, seed: int) -> Counts:
     return counts
 
 
+def unit_weights(labels: NDArray[np.int64], units: Places) -> NDArray[np.float64]:
+    """(N,) 1 / (number of samples of the same unit and label), so that a unit counts as one within its label whatever it has of samples.
+
+    labels, units: as in `strata_of`.
+    """
+    _, kinds, sizes = np.unique(2 * units + (labels == 1), return_inverse=True, return_counts=True)
+    return np.asarray(1.0 / sizes[kinds])
+
+
 def numbered(names: Iterable[str]) -> Places:
     """Equal names -> equal numbers from 0, as units of a bootstrap."""
     numbers: dict[str, int] = {}

@@ -32,6 +32,9 @@ WITHOUT_INFLUENCE = (
 )
 """Settings of a scan that may differ between two lines of one file, because no score depends on them."""
 
+CUT_SHORT = ("limit_pixels", "limit_time", "limit_size", "timeout", "decoder_crash", "stream_lost", "output_failed")
+"""Reasons that another run may not give: a limit that `WITHOUT_INFLUENCE` allows to differ, or an accident."""
+
 REQUIRED = ("source", "outcome", "coverage", "reasons", "threshold", "operating_point", "people", "frames", "checkpoint", "settings")
 
 
@@ -110,6 +113,15 @@ def common_origin(rows: Sequence[Row], results: Path) -> Origin:
     return first
 
 
+def chosen_by_scores(origin: Origin) -> str:
+    """The setting by which a scan chose frames by their scores; empty if it took them evenly.
+
+    A verdict keeps frames that were examined more closely out of its score, and a row does not say which they are: no score of the verdict
+    can be computed from it.
+    """
+    return next((name for name in ("until_sure", "budget_seconds") if origin.settings.get(name)), "")
+
+
 def difference(one: Origin, other: Origin) -> str:
     """How two origins differ, with both values; empty if they do not."""
     if one.sha256 != other.sha256:
@@ -125,6 +137,11 @@ def difference(one: Origin, other: Origin) -> str:
 
 def _named(origin: Origin) -> str:
     return f"{origin.name or 'unnamed'}, sha256 {origin.sha256[:16]}"
+
+
+def is_cut_short(row: Row) -> bool:
+    """Whether an input was not judged completely for a reason that lies in the run and not in the file."""
+    return row["coverage"] != "complete" and bool(set(CUT_SHORT) & set(row["reasons"]))
 
 
 def latest_by_place(rows: Sequence[Row]) -> dict[str, Row]:

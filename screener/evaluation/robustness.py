@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,10 @@ from screener.datasets import LabelledItem
 from screener.evaluation import metrics
 from screener.evaluation.assembly import calibration_of, pooling_of
 from screener.evaluation.figures import SCHEMA_VERSION, Figure, to_plain
-from screener.evaluation.measurement import RESAMPLES, SEED, Sample
-from screener.evaluation.metrics import Floats, Labels, Metric
+from screener.evaluation.measurement import RESAMPLES, SEED, Sample, share_of, spread_over
+from screener.evaluation.metrics import Floats, Labels
 from screener.evaluation.perturbed_screener import PerturbedScreener
-from screener.evaluation.resampling import Places, draws, numbered, strata_of
+from screener.evaluation.resampling import Places, draws, numbered, strata_of, unit_weights
 from screener.evaluation.results import Origin, Row
 from screener.evaluation.run import Guard, judge
 from screener.evaluation.same_files import each_once
@@ -156,31 +156,48 @@ def _condition(kind: str, strength: int, parameter: str, sample: Sample, base: S
         fakes=int((labels == 1).sum()),
         reals_scored=int((labels[scored] == 0).sum()),
         fakes_scored=int((labels[scored] == 1).sum()),
-        auc=_figure(metrics.roc_auc, labels[scored], sample.p_fake[scored], units[scored]),
+        auc=_auc(labels[scored], sample.p_fake[scored], units[scored]),
         change=_change(sample, base) if kind else Figure(None, note="this is what the others are held against"),
-        caught=_figure(metrics.mean, labels[labels == 1], called[labels == 1], units[labels == 1], (1,)),
-        flagged=_figure(metrics.mean, labels[labels == 0], called[labels == 0], units[labels == 0], (0,)),
-        coverage=_figure(metrics.mean, labels, scored.astype(np.float64), units, ()),
+        caught=_share(labels[labels == 1], called[labels == 1], units[labels == 1], "fake"),
+        flagged=_share(labels[labels == 0], called[labels == 0], units[labels == 0], "real"),
+        coverage=_share(labels, scored.astype(np.float64), units, "item"),
     )
 
 
-def _figure(metric: Metric, labels: Labels, values: Floats, units: Places, needs: tuple[int, ...] = (0, 1)) -> Figure:
-    """A figure with its bootstrap interval by unit, see `Sample.units`. needs: labels without which it is undefined."""
-    missing = [name for label, name in enumerate(("real", "fake")) if label in needs and not (labels == label).any()]
-    if missing or not len(labels):
-        return Figure(None, note=f"no {' and no '.join(missing or ['item'])} could be judged")
-    value = metric(labels, values)
-    if min([len(np.unique(units[labels == label])) for label in needs] or [len(np.unique(units))]) < 2:
-        return Figure(value, note="no interval from a single item")
-    return Figure(value, metrics.bootstrap_interval(metric, labels, values, resamples=RESAMPLES, seed=SEED, groups=list(map(str, units))))
+SINGLE = "no interval from a single item"
+
+
+def _auc(labels: Labels, p_fake: Floats, units: Places) -> Figure:
+    """The AUC with its bootstrap interval by unit, see `Sample.units`."""
+    missing = [name for label, name in enumerate(("real", "fake")) if not (labels == label).any()]
+    if missing:
+        return Figure(None, note=f"no {' and no '.join(missing)} could be judged")
+    value = metrics.roc_auc(labels, p_fake)
+    if _is_single(labels, units):
+        return Figure(value, note=SINGLE)
+    units = numbered(map(str, units))
+    return spread_over(Figure(value), metrics.roc_auc.resampled(labels, p_fake, units, draws(strata_of(labels, units), RESAMPLES, SEED)))
+
+
+def _is_single(labels: Labels, units: Places) -> bool:
+    """Whether all fakes or all reals count as one."""
+    return min(len(np.unique(units[labels == label])) for label in (0, 1)) < 2
+
+
+def _share(labels: Labels, values: Floats, units: Places, name: str) -> Figure:
+    """The share of items with the value 1, in which those of a unit have one vote, with Wilson's interval. name: of the items."""
+    if not len(labels):
+        return Figure(None, note=f"no {name} could be judged")
+    figure, count = Figure(metrics.mean(labels, values, unit_weights(labels, units))), len(np.unique(units))
+    return share_of(figure, count) if count > 1 else replace(figure, note=SINGLE)
 
 
 def _change(sample: Sample, base: Sample) -> Figure:
     """AUC minus that of the unperturbed items, both over the items judged both times and resampled alike (see `checkpoint_comparison`)."""
     both = ~np.isnan(sample.p_fake) & ~np.isnan(base.p_fake)
     labels, units, after, before = sample.labels[both], sample.units[both], sample.p_fake[both], base.p_fake[both]
-    auc = _figure(metrics.roc_auc, labels, after, units)
-    if auc.value is None or auc.interval is None:
+    auc = _auc(labels, after, units)
+    if auc.value is None or _is_single(labels, units):
         return Figure(None, note=auc.note)
     units = numbered(map(str, units))
     counts = draws(strata_of(labels, units), RESAMPLES, SEED)

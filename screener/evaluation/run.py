@@ -13,13 +13,15 @@ from pathlib import Path
 
 from screener.checkpoint import Checkpoint, scored_alike
 from screener.datasets import LabelledItem, missing_files
-from screener.errors import DatasetError
+from screener.errors import DatasetError, SettingsError
 from screener.evaluation.results import (
     RESULTS_NAME,
     Origin,
     Row,
+    chosen_by_scores,
     common_origin,
     difference,
+    is_cut_short,
     latest_by_place,
     origin_of,
     place,
@@ -43,12 +45,15 @@ def judge(
 ) -> tuple[list[Row], Origin]:
     """Scan every item that is not in `results` yet, and append it there. Returns the result of each item in order, and their origin.
 
-    results: None keeps nothing. Raises DatasetError if no file exists, or if `results` comes from other weights, settings or data; a file
-    that has changed since it was judged is judged again. Raises OutputError.
+    results: None keeps nothing. A file that has changed since it was judged, or that a limit or an accident cut short, is judged again.
+    Raises DatasetError if no file exists, or if `results` comes from other weights, settings or data, SettingsError for settings that
+    choose frames by their scores, and OutputError.
     """
     if len(missing := missing_files(items)) == len(items):
         raise DatasetError(f"none of the {len(items)} files is there, such as {missing[0].path}; relative paths start at the list's folder")
     origin = origin_of_screener(screener)
+    if setting := chosen_by_scores(origin):
+        raise SettingsError(f"{setting}: labelled data is judged on frames at even steps; leave it out of the configuration here")
     with ExitStack() as stack:
         output = stack.enter_context(appended_lines(results)) if results is not None else None
         rows = _kept(items, origin, results) if results is not None else {}
@@ -88,18 +93,23 @@ def _kept(items: Sequence[LabelledItem], origin: Origin, results: Path) -> dict[
             raise DatasetError(f"{results}: was made with another {what}; name another folder, or the same weights and settings")
         if found not in by_place:
             raise DatasetError(f"{results}: holds {row['source']}, which is not in this data; name another folder")
-    return {found: row for found, row in rows.items() if sha256_of(by_place[found].path) == row["sha256"]}
+    return {found: row for found, row in rows.items() if not is_cut_short(row) and sha256_of(by_place[found].path) == row["sha256"]}
 
 
 def read_results(items: Sequence[LabelledItem], results: Path, checkpoint: Checkpoint | None) -> tuple[list[Row], Origin]:
     """The result of each item, from the output of `screener scan --jsonl -o` or of an evaluation, and their origin.
 
     results: that file, or the folder of an evaluation. checkpoint: that they must come from; None accepts any. Raises DatasetError if an
-    item is missing or the rows have different origins.
+    item is missing, the rows have different origins, or their frames were chosen by scores.
     """
     file = results / RESULTS_NAME if results.is_dir() else results
     rows = read_rows(file)
     origin = common_origin(rows, file)
+    if setting := chosen_by_scores(origin):
+        raise DatasetError(
+            f"{file}: was made with {setting}, which examines frames the more closely the more they look fake, and the results do not say "
+            "which; scan again without it"
+        )
     if checkpoint is not None:
         if checkpoint.sha256 != origin.sha256:
             if origin.sha256 in scored_alike(checkpoint):

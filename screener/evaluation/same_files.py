@@ -44,7 +44,12 @@ def copies_in(items: Sequence[LabelledItem], hashes: Sequence[str | None]) -> Co
     return Copies(tuple(first.values()), tuple(left))
 
 
+def content_of(sha256: str | None, coverage: str) -> str | None:
+    """The hash that identifies an item by its content; None if nothing of it was read, as all empty files are alike and show nothing."""
+    return None if coverage == "none" else sha256 or None
+
+
 def each_once(items: Sequence[LabelledItem], rows: Sequence[Row]) -> tuple[list[LabelledItem], list[Row], Copies]:
     """The items and results that count, and the duplicates. Raises DatasetError as `copies_in` does."""
-    copies = copies_in(items, [row.get("sha256") for row in rows])
+    copies = copies_in(items, [content_of(row.get("sha256"), row["coverage"]) for row in rows])
     return [items[i] for i in copies.kept], [rows[i] for i in copies.kept], copies

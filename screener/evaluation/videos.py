@@ -28,6 +28,7 @@ class VideoScore:
     outcome, coverage, reasons: of the verdict.
     logits: (n,) uncalibrated log-odds of fake. face_px: (n,) shorter side of the face box, pixels. sharpness: (n,).
     codec: of the video. short_side_px: shorter side of its picture, 0 if nothing was decoded. sha256: of the file, or empty.
+    others: logits of the other people who were judged, one of whom may lead under another calibration.
     """
 
     video: LabelledItem
@@ -40,25 +41,32 @@ class VideoScore:
     codec: str = ""
     short_side_px: int = 0
     sha256: str = ""
+    others: tuple[Floats, ...] = ()
 
     @property
     def is_scored(self) -> bool:
         """Whether it has a score."""
         return len(self.logits) > 0
 
+    @property
+    def people(self) -> tuple[Floats, ...]:
+        """Logits of everyone who was judged, for a calibration that is yet to be fitted; the leading person's first."""
+        return self.logits, *self.others
+
 
 def video_score(video: LabelledItem, row: Mapping[str, Any]) -> VideoScore:
     """A video's public JSON (`Verdict.to_dict()`, or a line of `screener scan --jsonl`) -> its score.
 
-    The leading person is the one with the highest mean logit among those that could be judged.
+    The leading person is the one with the highest pooled score among the fake ones, else among those judged, as thresholds are fitted. An
+    undecided verdict may name another one, who leaves it undecided.
     """
-    reasons = {person["track_id"]: person["reasons"] for person in row["people"]}
+    people = {person["track_id"]: person for person in row["people"]}
     by_track: dict[int, list[Mapping[str, Any]]] = {}
     for frame in row["frames"]:
-        if not {"too_short", "out_of_range"} & set(reasons[frame["track_id"]]):
+        if not {"too_short", "out_of_range"} & set(people[frame["track_id"]]["reasons"]):
             by_track.setdefault(frame["track_id"], []).append(frame)
-    leading = max(by_track.values(), key=lambda frames: float(np.mean([f["logit"] for f in frames])), default=[])
-    frames = sorted(leading, key=lambda f: f["frame_index"])
+    ranked = sorted(by_track, key=lambda track_id: (people[track_id]["outcome"] == "fake", people[track_id]["p_fake"]), reverse=True)
+    frames, *others = [sorted(by_track[track_id], key=lambda f: f["frame_index"]) for track_id in ranked] or [[]]
     boxes = np.array([f["box_xyxy"] for f in frames], np.float64).reshape(-1, 4)
     facts = row.get("video", {})
     return VideoScore(
@@ -72,6 +80,7 @@ def video_score(video: LabelledItem, row: Mapping[str, Any]) -> VideoScore:
         str(facts.get("codec", "")),
         min(facts.get("size_wh", (0, 0))),
         row.get("sha256") or "",
+        tuple(np.array([f["logit"] for f in one], np.float64) for one in others),
     )
 
 

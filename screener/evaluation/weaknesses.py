@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from screener.evaluation.figures import KINDS, Evaluation, Figure, Slice
+from screener.evaluation.figures import KINDS, NO_SPREAD, Evaluation, Figure, Slice
 
 CHANCE_AUC = 0.5
 
@@ -54,7 +54,9 @@ def weaknesses_of(evaluation: Evaluation) -> list[Weakness]:
 
 def _of_slice(part: Slice, evaluation: Evaluation) -> Iterator[Weakness]:
     auc = part.figures["video_auc"]
-    if auc.interval is not None and auc.interval[1] < CHANCE_AUC:
+    # Where every fake scores below every real, resampling shows no spread.
+    always_below = auc.value is not None and auc.value < CHANCE_AUC and auc.note == NO_SPREAD
+    if always_below or (auc.interval is not None and auc.interval[1] < CHANCE_AUC):
         yield Weakness(part.kind, part.name, "taken for more genuine than real videos", "AUC", auc)
     elif auc.interval is not None and auc.interval[0] < CHANCE_AUC:
         yield Weakness(part.kind, part.name, "may be no better than chance", "AUC", auc)
@@ -71,5 +73,5 @@ def _held_out(evaluation: Evaluation) -> Iterator[Weakness]:
     if means.get("ece", 0.0) > max(MOST_CALIBRATION_ERROR, means.get("ece_by_luck", 0.0)):
         yield Weakness("", "calibration", "scores are off as probabilities on groups not fitted to", "mean ECE", Figure(means["ece"]))
     if means.get("real_flagged", 0.0) > 2 * evaluation.held_out.fpr:
-        finding = f"flags more than twice the {100 * evaluation.held_out.fpr:g} % it was chosen for, on groups not fitted to"
+        finding = f"flags more than twice the {100 * evaluation.held_out.fpr:.3g} % it was chosen for, on groups not fitted to"
         yield Weakness("", "threshold", finding, "mean share of reals flagged", Figure(means["real_flagged"]))

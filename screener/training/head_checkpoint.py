@@ -154,7 +154,7 @@ def limits_of(backbone: Checkpoint, fold: FeatureFold, validation: Part) -> str:
     """Limits of a head trained like this, in words that stay true when it is calibrated later."""
     reals = int((validation.labels == 0).sum())
     words = (
-        f"A head trained on feature folds ({folds_name(fold)}, fold {fold.number}) over the frozen backbone of "
+        f"A head trained on feature folds ({printable(folds_name(fold))}, fold {fold.number}) over the frozen backbone of "
         f"{backbone.contract.name!r}. Until `screener calibrate` fits them to labelled videos, temperature, bias and thresholds come from "
         f"{len(validation)} validation rows ({reals} real), which also chose among epochs or folds where that was asked for, so its own "
         f"figures on them are a little too good. Nothing is known about other kinds of fakes, other cameras or other people until "

@@ -51,7 +51,8 @@ def _row(path: Path, logits: np.ndarray, sha256: str) -> dict[str, Any]:
     ]
     return {
         "source": str(path), "outcome": "undecided", "coverage": "complete", "reasons": [], "threshold": 0.5, "operating_point": {},
-        "people": [{"track_id": 1, "reasons": []}], "frames": frames, "checkpoint": {"name": "tiny", "sha256": sha256}, "settings": {},
+        "people": [{"track_id": 1, "outcome": "undecided", "p_fake": 0.5, "reasons": []}], "frames": frames, "settings": {},
+        "checkpoint": {"name": "tiny", "sha256": sha256},
     }  # fmt: skip
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from screener import ScanSettings, Screener, SourceError
-from screener.bench import bench_with, make_clip, render
+from screener.bench import bench_with, make_clip, render, stage_times
 from screener.doctor.specimen import encode, make_specimen
 
 
@@ -40,6 +42,32 @@ def test_every_stage_is_measured_and_told(loaded: Screener, tmp_path: Path) -> N
         "torch",
     ):
         assert word in text
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({}, ["--frames", "32"]),
+        ({"all_frames": True}, ["--all-frames"]),
+        ({"fps": 2.5}, ["--fps", "2.5"]),
+        ({"until_sure": True, "budget_seconds": 3.0}, ["--until-sure", "--budget", "3.0"]),
+    ],
+)
+def test_the_process_takes_the_frames_that_the_other_stages_take(
+    given: dict[str, Any], told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[list[str]] = []
+
+    def run(command: list[str], **_: Any) -> SimpleNamespace:
+        ran.append(command)
+        return SimpleNamespace(returncode=0, stderr="")
+
+    monkeypatch.setattr("screener.bench.stage_times.subprocess.run", run)
+    screener: Any = SimpleNamespace(settings=ScanSettings(**given), checkpoint=SimpleNamespace(path=Path("w.safetensors")))
+    stage_times._process(screener, Path("clip.mp4"))
+    words = ran[0][ran[0].index("-q") + 1 :]
+    assert words[: len(told)] == told
+    assert not {"--frames", "--fps", "--all-frames", "--until-sure", "--budget"} & set(words[len(told) :])
 
 
 def test_a_clip_without_faces_is_refused(loaded: Screener, tmp_path: Path) -> None:

@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from scipy.special import expit
+
 from screener.datasets import LabelledItem
 from screener.evaluation.assembly import evaluation_of
 from screener.evaluation.figures import Evaluation
@@ -27,9 +30,15 @@ def frame(track_id: int, index: int, logit: float, side_px: float = 50.0, sharpn
     return {"track_id": track_id, "frame_index": index, "logit": logit, "box_xyxy": box, "sharpness": sharpness}
 
 
+def person_of(track_id: int, logits: Sequence[float] = (), reasons: Sequence[str] = (), outcome: str = "undecided") -> dict[str, Any]:
+    """A person whose score is the mean over its frames, not calibrated."""
+    p_fake = float(np.mean(expit(logits))) if len(logits) else None
+    return {"track_id": track_id, "outcome": outcome, "p_fake": p_fake, "reasons": list(reasons)}
+
+
 def row(source: str | Path, logits: Sequence[float] = (), **changes: Any) -> dict[str, Any]:
     """A result with one person, `logits` of its frames; without any, nobody was found."""
-    person = {"track_id": 1, "reasons": []}
+    person = person_of(1, logits)
     return {
         "schema_version": 1,
         "source": str(source),

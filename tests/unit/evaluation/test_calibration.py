@@ -79,8 +79,23 @@ def test_pooling_is_that_of_the_verdict(rule: str) -> None:
 
 
 def test_a_video_without_a_judged_frame_is_refused() -> None:
-    with pytest.raises(ValueError, match="video 1 has none"):
-        pooled_p_fake([np.zeros(3), np.zeros(0)], Calibration(), "mean")
+    for empty in (np.zeros(0), (np.zeros(2), np.zeros(0)), ()):
+        with pytest.raises(ValueError, match="video 1 has none"):
+            pooled_p_fake([np.zeros(3), empty], Calibration(), "mean")
+
+
+def test_of_several_people_the_highest_counts_whatever_the_calibration() -> None:
+    """Which of the two leads depends on the temperature: sharp ones weigh a few high frames less."""
+    spiky, steady, alone = np.array([9.0, 9.0, -2.0, -2.0, -2.0, -2.0]), np.full(4, 0.5), np.array([-1.0, 1.0])
+    for temperature in (0.1, 1.0, 30.0):
+        calibration = Calibration(temperature, 0.0)
+        each = pooled_p_fake([spiky, steady, alone], calibration, "mean")
+        found = pooled_p_fake([(spiky, steady), alone, (steady,)], calibration, "mean")
+        assert found.tolist() == [max(each[:2]), each[2], each[1]]
+    labels = np.arange(40) % 2
+    one = [np.array([4.0 * label - 2 + i / 40]) for i, label in enumerate(labels)]
+    with_others = [(frames, frames - 5) for frames in one]
+    assert fit_calibration(with_others, labels, "mean") == fit_calibration(one, labels, "mean")
 
 
 def test_operating_point_by_hand() -> None:
@@ -152,3 +167,25 @@ def test_pictures_of_one_video_promise_no_more_than_the_video() -> None:
         operating_point(labels, scores, 0.05, 0.1, units)
     point = operating_point(labels, scores, 0.25, 0.1, units)
     assert (point.real_videos, point.fake_videos) == (4, 4)
+
+
+def test_many_pictures_of_one_video_have_one_vote() -> None:
+    """Of 20 real videos one has 400 low pictures: 5 % of the pictures would be all others, 5 % of the videos is one."""
+    reals, fakes = np.concatenate([np.linspace(0.8, 0.9, 19), np.linspace(0, 0.3, 400)]), np.array([0.5] * 60 + [0.6, 0.95])
+    labels, scores = np.array([0] * 419 + [1] * 62), np.concatenate([reals, fakes])
+    units = [*(f"real {i}" for i in range(19)), *["many"] * 400, *["fakes"] * 60, "a", "b"]
+    point = operating_point(labels, scores, 0.05, 0.4, units)
+    assert (reals >= point.threshold).sum() == 1
+    # One of three fake videos may lie below, which is all 60 pictures of it.
+    assert 0.5 < point.genuine_below <= 0.6
+    assert (point.real_videos, point.fake_videos) == (20, 3)
+
+
+@given(st.integers(20, 60), st.integers(1, 60), st.integers(0, 999), st.floats(0.05, 0.4), st.floats(0, 0.99))
+def test_videos_that_are_one_sample_each_are_not_weighted(reals: int, fakes: int, seed: int, fpr: float, missed: float) -> None:
+    labels = np.array([0] * reals + [1] * fakes)
+    p_fake = np.round(np.random.default_rng(seed).random(reals + fakes) * 0.99, 2)
+    point = operating_point(labels, p_fake, fpr, missed, [str(i) for i in range(reals + fakes)])
+    assert point == operating_point(labels, p_fake, fpr, missed)
+    allowed = int(np.floor(missed * fakes))
+    assert (p_fake[labels == 1] < point.genuine_below).sum() <= allowed

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from screener.checkpoint import Calibration
 from screener.evaluation.held_out import DIVISIONS, HELD_OUT_NAMES, cross_rates, ece_by_luck, held_out_figures
 from screener.evaluation.videos import VideoScore, video_score
 
@@ -105,3 +106,28 @@ def test_rates_of_pictures_are_counted_by_the_video_they_are_from() -> None:
     assert (rates.reals, rates.fakes, rates.fakes_found) == (20, 20, 20)
     # The threshold lets 35 % of the frames be called fake: those and a few more.
     assert 6 <= rates.reals_called_fake <= 8
+
+
+def test_the_rate_is_the_one_that_thresholds_were_chosen_for() -> None:
+    """26 reals in two halves: about 13 support 1 in 13, and half of the scenes holds a few more or fewer."""
+    found = held_out_figures(videos(52, 1.0), "mean")
+    assert found.divisions > 0
+    assert 1 / 13 <= found.fpr <= 1 / 10
+    assert found.to_dict()["fpr"] == found.fpr
+    assert held_out_figures(videos(200, 1.0), "mean").fpr == 0.05
+
+
+def test_shares_are_of_the_videos_and_not_of_their_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More pictures of some videos, all alike, move neither threshold nor shares."""
+    monkeypatch.setattr("screener.evaluation.held_out.fit_calibration", lambda *_: Calibration())
+    rng, found = np.random.default_rng(2), []
+    looks = [float(rng.normal(i % 2)) for i in range(120)]
+    for more in (1, 7):
+        scores = []
+        for i, look in enumerate(looks):
+            for k in range(more if i % 3 == 0 else 1):
+                one = item(f"{i}/{k}.png", i % 2, group=f"video {i:03}")
+                scores.append(video_score(one, row(one.path, [look])))
+        found.append(held_out_figures(scores, "mean").figures)
+    for name in ("real_flagged", "fake_caught"):
+        assert found[1][name] == pytest.approx(found[0][name]), name

@@ -7,9 +7,10 @@ import pytest
 from sklearn import metrics as oracle
 
 from screener.checkpoint import Calibration
-from screener.evaluation.figures import FIGURE_NAMES, Slice, Tally
+from screener.evaluation.figures import FIGURE_NAMES, NO_SPREAD, Slice, Tally
 from screener.evaluation.measurement import Sample, measure
 from screener.evaluation.videos import scores_of
+from screener.verdict.proportion import wilson_interval
 
 from .made import item, row
 
@@ -129,7 +130,7 @@ def test_what_so_few_videos_cannot_show_is_said() -> None:
     found = slice_of(VIDEOS).figures
     assert found["tpr_at_1_fpr"].note == "3 real videos cannot show 1 %: measured where none of them is flagged"
     many: list[tuple[int, list[float], str, str]] = [(0, [i / 100], "genuine", str(i)) for i in range(1, 26)]
-    enough = slice_of([*many, (1, [0.9], "fake", "x"), (1, [0.8], "fake", "y")]).figures
+    enough = slice_of([*many, (1, [0.9], "fake", "x"), (1, [0.1], "fake", "y")]).figures
     assert (enough["tpr_at_5_fpr"].note, enough["tpr_at_1_fpr"].note[:8]) == ("", "25 real ")
     single = slice_of([(0, [0.1], "genuine", "a"), (0, [0.2], "genuine", "b"), (1, [0.9], "fake", "c")]).figures
     assert (single["video_auc"].interval, single["video_auc"].note) == (None, "no interval from a single video")
@@ -138,6 +139,21 @@ def test_what_so_few_videos_cannot_show_is_said() -> None:
     assert single["coverage"].interval == pytest.approx((0.4385, 1.0), abs=1e-4), "3 of 3"
     quiet = slice_of([(0, [0.1], "genuine", "a"), (1, [0.2], "genuine", "c")]).figures["precision"]
     assert (quiet.value, quiet.note) == (None, "nothing lies at or above the threshold")
+
+
+def test_no_figure_of_few_videos_looks_exact() -> None:
+    """Three fakes above all reals, and flagged with none of them: every resample gives 1."""
+    reals: list[tuple[int, list[float], str, str]] = [(0, [0.1 + i / 100], "genuine", f"r{i}") for i in range(9)]
+    found = slice_of([*reals, *((1, [0.9], "fake", f"f{i}") for i in range(3))]).figures
+    assert found["precision"].interval == found["recall"].interval == pytest.approx(wilson_interval(1.0, 3))
+    assert (found["precision"].value, found["precision"].note) == (1.0, "3 of 3")
+    for name in ("video_auc", "frame_auc", "average_precision", "equal_error_rate", "f1"):
+        assert (found[name].interval, found[name].note) == (None, NO_SPREAD), name
+    told = "9 real videos cannot show 5 %: measured where none of them is flagged"
+    assert (found["tpr_at_5_fpr"].interval, found["tpr_at_5_fpr"].note) == (None, f"{told}; {NO_SPREAD}")
+    assert all(figure.interval is None or figure.interval[0] < figure.interval[1] for figure in found.values())
+    won = slice_of([(label, [0.2 + 0.6 * label], "undecided", group) for label in (0, 1) for group in "ab"]).same_scene
+    assert won is not None and (won.share_won.value, won.share_won.interval, won.share_won.note) == (1.0, None, NO_SPREAD)
 
 
 def test_pictures_of_one_group_are_one_in_every_interval() -> None:
@@ -152,3 +168,20 @@ def test_pictures_of_one_group_are_one_in_every_interval() -> None:
     for name in ("video_auc", "frame_auc", "brier", "accuracy", "decided"):
         assert found[20][name].value == pytest.approx(found[1][name].value), name
         assert found[20][name].interval == pytest.approx(found[1][name].interval), name
+
+
+def test_a_share_of_pictures_is_a_share_of_what_its_interval_counts() -> None:
+    """A real video in nine pictures, all flagged, and three reals that are not: one of four, as the interval takes it."""
+    items = [item(f"many/{k}.png", 0, group="many") for k in range(9)] + [item(f"{k}.png", 0, group=f"real {k}") for k in range(3)]
+    items += [item("found.png", 1), item("missed.png", 1)]
+    looks = [2.0] * 9 + [-2.0] * 3 + [1.0, -1.0]
+    rows = [
+        row(one.path, [look], outcome="fake" if look > 0 else "genuine") for one, look in zip(items, looks, strict=True)
+    ]  # fmt: skip
+    found = measure("method", "some", Sample.of(scores_of(items, rows), Calibration(), "mean"), THRESHOLD).figures
+    assert found["false_positive_rate"].value == pytest.approx(1 / 4) and found["false_positive_rate"].note == "1 of 4"
+    assert found["false_positive_rate"].interval == pytest.approx(wilson_interval(1 / 4, 4))
+    assert found["accuracy"].value == found["decided_accuracy"].value == pytest.approx(4 / 6)
+    assert found["precision"].value == pytest.approx(1 / 2)
+    # The fake that is found lies below the flagged real, so without false positives none is found.
+    assert (found["recall"].value, found["tpr_at_1_fpr"].value) == (0.5, 0.0)

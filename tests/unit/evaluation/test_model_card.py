@@ -91,6 +91,27 @@ def test_outcomes_at_thresholds_of_the_same_videos_flatter(tmp_path: Path) -> No
     assert "how it was made" not in same.lower()
 
 
+@pytest.mark.parametrize(
+    ("evaluated_on", "told"),
+    [
+        ("validation", "(chosen on these same videos, so this table flatters"),
+        ("test", "(chosen on clips (validation)):"),
+        ("", "(chosen on these same videos, so this table flatters"),  # the list of then had splits, this one does not say
+    ],
+)
+def test_another_split_of_the_same_folder_does_not_flatter(evaluated_on: str, told: str, tmp_path: Path) -> None:
+    weights = checkpoint(tmp_path, figures={"calibration": {"data": "clips", "splits": ["validation"]}})
+    items, rows = several(12)
+    judged = [{**one, "checkpoint": {**one["checkpoint"], "sha256": weights.sha256}} for one in rows]
+    found = evaluation([replace(one, split=evaluated_on) for one in items], judged, "clips")
+    assert told in sections(model_card(found, weights))["Operating points"]
+
+
+def test_a_name_that_cannot_be_printed_is_the_one_that_the_contract_has(tmp_path: Path) -> None:
+    weights = checkpoint(tmp_path, figures={"calibration": {"data": "clips 3 PM"}})
+    assert "(chosen on these same videos" in sections(model_card(evaluated(weights, "clips 3\u202fPM"), weights))["Operating points"]
+
+
 def test_the_map_of_the_blended_region_where_it_was_measured(tmp_path: Path) -> None:
     measured = Measured(0.9, 0.85, 0.95)
     located = Localisation(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -125,6 +126,34 @@ def test_the_contract_carries_what_was_found_and_keeps_the_rest() -> None:
     record = after.figures["calibration"]
     assert (record["data"], record["scanned_with"], record["refused"]) == ("clips", "ab" * 32, [0.01])
     assert (after.name, after.preprocessing, after.detector) == (before.name, before.preprocessing, before.detector)
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"), [("clips 3\u202fPM", "clips 3 PM"), ("a\u00a0b", "a b"), ("r\udce9al", "r al"), ("plain", "plain")]
+)
+def test_a_folder_of_any_name_can_be_calibrated_on(name: str, kept: str) -> None:
+    """A name that a contract refuses must not cost the scan that came before it."""
+    before = tiny_contract()
+    found = recalibrate(videos(40, 30), before.calibration, before.pooling, CalibrateSettings())
+    after = Contract.from_dict(recalibrated(before, found, name, "ab" * 32).to_dict())
+    assert after.figures["calibration"]["data"] == kept
+
+
+def test_the_record_says_which_splits() -> None:
+    scores = videos(40, 30)
+    before, settings = tiny_contract(), CalibrateSettings()
+    of_validation = [replace(score, video=replace(score.video, split="validation")) for score in scores]
+    for given, splits in ((scores, []), (of_validation, ["validation"])):
+        found = recalibrate(given, before.calibration, before.pooling, settings)
+        assert recalibrated(before, found, "clips", "ab" * 32).figures["calibration"]["splits"] == splits == found.to_dict()["splits"]
+
+
+def test_a_fold_without_a_threshold_costs_its_rate_and_not_the_calibration() -> None:
+    """Five of 100 reals score 1: that keeps to 5 %, but five of about 90 do not."""
+    scores = [*videos(95, 60), *(video(1000 + i, 0, 1e9) for i in range(5))]
+    found = recalibrate(scores, Calibration(), "mean", CalibrateSettings(fprs=(0.05, 0.10)))
+    assert [point.fpr for point in found.operating_points] == [0.05, 0.10]
+    assert [(rates.fpr, rates.reals, rates.fakes) for rates in found.rates] == [(0.10, 100, 60)]
 
 
 def test_the_validation_split_is_taken_where_there_is_one() -> None:

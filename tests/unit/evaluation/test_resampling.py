@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from screener.evaluation.resampling import draws, numbered, strata_of
+from screener.evaluation.resampling import draws, numbered, strata_of, unit_weights
 
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=30), st.integers(0, 2**31))
@@ -37,3 +37,9 @@ def test_strata_by_hand() -> None:
 def test_names_become_numbers_in_the_order_they_come() -> None:
     assert numbered(["b", "a", "b", "c"]).tolist() == [0, 1, 0, 2]
     assert numbered([]).shape == (0,)
+
+
+def test_a_unit_counts_as_one_within_its_label() -> None:
+    labels, units = np.array([0, 0, 0, 1, 1, 0]), np.array([0, 0, 1, 1, 1, 2])
+    assert unit_weights(labels, units).tolist() == [0.5, 0.5, 1.0, 0.5, 0.5, 1.0]
+    assert unit_weights(labels[:0], units[:0]).tolist() == []

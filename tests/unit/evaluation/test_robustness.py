@@ -15,6 +15,7 @@ from sklearn.metrics import roc_auc_score
 
 from screener.datasets import LabelledItem
 from screener.errors import DatasetError, SettingsError
+from screener.evaluation.figures import NO_SPREAD
 from screener.evaluation.perturbed_screener import SETTING
 from screener.evaluation.robustness import AS_IT_IS, Robustness, perturbed_evaluation
 from screener.evaluation.robustness_plots import robustness_charts
@@ -24,6 +25,7 @@ from screener.perturbation.kinds import PERTURBATIONS
 from screener.records import Frame, Verdict
 from screener.report.progress import QuietProgress
 from screener.runtime.file_hash import sha256_of
+from screener.verdict.proportion import wilson_interval
 from screener.video import Source, SourceFailure
 
 THRESHOLD = 0.6
@@ -137,9 +139,13 @@ def test_whole_generated_faces_are_left_out_of_the_headline(items: list[Labelled
 
 
 def test_the_interval_is_by_video(items: list[LabelledItem], found: Robustness) -> None:
-    """All four fakes are caught as they are: no resample says otherwise. A quarter is caught after it: binomial, from 0 to 3 of 4."""
-    assert found.clean.caught.interval == (1.0, 1.0)
-    assert found.of("blur")[0].caught.interval == (0.0, 0.75)
+    """All four fakes are caught as they are, and a quarter after it: shares, of which four say little."""
+    clean, weak = found.clean, found.of("blur")[0]
+    assert clean.caught.interval == pytest.approx(wilson_interval(1.0, 4)) and clean.caught.note == "4 of 4"
+    assert clean.flagged.interval == pytest.approx(wilson_interval(0.0, 4))
+    assert clean.coverage.interval == pytest.approx(wilson_interval(1.0, 8))
+    assert weak.caught.interval == weak.flagged.interval == pytest.approx(wilson_interval(0.25, 4))
+    assert (clean.auc.value, clean.auc.interval, clean.auc.note) == (1.0, None, NO_SPREAD)
 
 
 def test_results_given_are_not_judged_again(items: list[LabelledItem], tmp_path: Path) -> None:
@@ -221,7 +227,7 @@ def test_it_is_plain_json(found: Robustness) -> None:
 def test_the_table_says_every_condition(found: Robustness) -> None:
     lines = robustness_text(found).splitlines()
     assert lines[0] == "Swaps, lip-syncs and reenactments against reals: 4 fakes and 4 reals"
-    assert lines[3].split() == ["as", "it", "is", "1.000", "1.00", "to", "1.00", "100", "%", "0", "%", "100", "%"]
+    assert lines[3].split() == ["as", "it", "is", "1.000", "100", "%", "0", "%", "100", "%"]
     (weak,) = (line for line in lines if line.startswith("blur 2: kernel 9"))
     assert weak.split()[4] == "0.750" and weak.split()[-6:] == ["25", "%", "25", "%", "75", "%"]
     (strong,) = (line for line in lines if line.startswith("blur 5: kernel 21"))

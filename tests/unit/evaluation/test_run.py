@@ -15,7 +15,7 @@ import pytest
 
 from screener.checkpoint import Calibration, load_checkpoint, save_contract
 from screener.datasets import LabelledItem
-from screener.errors import DatasetError, OutputError
+from screener.errors import DatasetError, OutputError, SettingsError
 from screener.evaluation.run import judge, read_results
 from screener.records import Verdict
 from screener.report.progress import QuietProgress
@@ -27,13 +27,15 @@ from .made import row
 class Stub:
     """Stands for a Screener: notes what it was asked to scan, and stops at `stop_at` of its scans."""
 
-    def __init__(self, frames: int = 32, stop_at: int | None = None) -> None:
-        self.frames, self.stop_at = frames, stop_at
+    def __init__(self, frames: int = 32, stop_at: int | None = None, **settings: Any) -> None:
+        self.settings, self.stop_at = {"frames": frames, **settings}, stop_at
         self.scanned: list[str] = []
+        self.found: dict[str, tuple[str, ...]] = {}
+        """Coverage and reasons by the file's name, where they are not those of an ordinary verdict."""
 
     def scan(self, source: Source | SourceFailure, on_progress: object = None) -> Verdict:
         checkpoint = {"name": "stub", "sha256": "ab" * 32, "pooling": "mean"}
-        made = builders.verdict(checkpoint=checkpoint, settings={"frames": self.frames}, versions={"screener": "0"})
+        made = builders.verdict(checkpoint=checkpoint, settings=self.settings, versions={"screener": "0"})
         if isinstance(source, SourceFailure):
             return made
         if self.stop_at is not None and len(self.scanned) == self.stop_at:
@@ -41,7 +43,8 @@ class Stub:
         assert source.path is not None
         self.scanned.append(source.path.name)
         sha256 = hashlib.sha256(source.path.read_bytes()).hexdigest() if source.path.exists() else None
-        return replace(made, source=source.name, sha256=sha256)
+        coverage, *reasons = self.found.get(source.path.name, (made.coverage,))
+        return replace(made, source=source.name, sha256=sha256, coverage=coverage, reasons=tuple(reasons))
 
 
 @pytest.fixture
@@ -104,6 +107,20 @@ def test_a_file_that_changed_or_came_back_is_judged_again(items: list[LabelledIt
     assert run(items, Stub(), results)[0] == rows
 
 
+def test_what_a_limit_or_an_accident_cut_short_is_judged_again(items: list[LabelledItem], tmp_path: Path) -> None:
+    """Another run may have more time; that a file is damaged it will find again, and a limit that changed nothing is no cut."""
+    first, results = Stub(), tmp_path / "r.jsonl"
+    first.found = {
+        "0.mp4": ("partial", "limit_time"), "1.mp4": ("none", "decoder_crash"), "2.mp4": ("partial", "corrupt"), "3.mp4": ("complete",)
+    }  # fmt: skip
+    run(items, first, results)
+    again = Stub()
+    rows, told = run(items, again, results)
+    assert (told, again.scanned) == ((2, 2), ["0.mp4", "1.mp4"])
+    assert [one["coverage"] for one in rows] == ["complete", "complete", "partial", "complete"]
+    assert run(items, Stub(), results)[1] == (4, 0)
+
+
 def test_more_items_are_added_and_strangers_refused(items: list[LabelledItem], tmp_path: Path) -> None:
     results = tmp_path / "r.jsonl"
     run(items[:2], Stub(), results)
@@ -141,6 +158,23 @@ def test_no_file_there_is_an_error_before_anything_is_scanned(items: list[Labell
     assert not (tmp_path / "r.jsonl").exists()
     rows, _ = run([*items, *gone], Stub(), None)
     assert rows[4]["sha256"] is None
+
+
+@pytest.mark.parametrize(("name", "value"), [("until_sure", True), ("budget_seconds", 5.0)])
+def test_frames_that_were_chosen_by_their_scores_are_refused(items: list[LabelledItem], tmp_path: Path, name: str, value: object) -> None:
+    """The verdict leaves those that it examined more closely out of the score, and the row does not tell them apart."""
+    stub = Stub(**{name: value})  # type: ignore[arg-type]
+    with pytest.raises(SettingsError, match=f"^{name}: labelled data is judged on frames at even steps"):
+        run(items, stub, tmp_path / "r.jsonl")
+    assert not stub.scanned and not (tmp_path / "r.jsonl").exists()
+    file = tmp_path / "results.jsonl"
+    rows = [row(one.path, [1.0], settings={"frames": 32, name: value}) for one in items]
+    file.write_text("".join(json.dumps(one) + "\n" for one in rows), encoding="utf-8")
+    with pytest.raises(DatasetError, match=rf"results\.jsonl: was made with {name}, .*; scan again without it"):
+        read_results(items, file, None)
+    rows = [{**one, "settings": {"frames": 32, "until_sure": False, "budget_seconds": None}} for one in rows]
+    file.write_text("".join(json.dumps(one) + "\n" for one in rows), encoding="utf-8")
+    assert len(read_results(items, file, None)[0]) == len(items)
 
 
 def test_each_line_is_written_under_the_guard(items: list[LabelledItem], tmp_path: Path) -> None:

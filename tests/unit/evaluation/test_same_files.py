@@ -66,6 +66,28 @@ def test_a_file_with_both_labels_is_refused(both: Any) -> None:
         both(items, rows)
 
 
+@pytest.mark.parametrize(
+    "both", [evaluation, lambda items, rows: recalibrate(scores_of(items, rows), Calibration(), "mean", CalibrateSettings(fprs=(0.1,)))]
+)
+def test_empty_files_are_one_content_and_not_one_video(both: Any) -> None:
+    """A download that failed twice must not stop the whole work, whatever the two are called."""
+    items, rows = several(12)
+    for name, label in (("empty real.mp4", 0), ("empty fake.mp4", 1)):
+        items.append(item(name, label))
+        rows.append(row(items[-1].path, coverage="none", reasons=["empty"], sha256="00" * 32))
+    found = both(items, rows).to_dict()
+    names = found["not_scored"][0]["names"] if "data" in found else found["not_scored"]
+    assert names == ["empty real.mp4", "empty fake.mp4"]
+
+
+def test_a_comparison_takes_empty_files_for_no_copies() -> None:
+    items, rows = several(12)
+    items += [item("empty real.mp4", 0), item("empty fake.mp4", 1)]
+    rows += [row(one.path, coverage="none", reasons=["empty"], sha256="00" * 32) for one in items[-2:]]
+    side = Side("a", tuple(rows), origin_of(rows[0]))
+    assert comparison_of(items, side, side, "made").neither == 2
+
+
 def test_links_to_what_could_not_be_read_are_one_item(tmp_path: Path) -> None:
     (tmp_path / "link.mp4").symlink_to(tmp_path / "gone.mp4")
     items = [replace(item(name), path=tmp_path / name) for name in ("gone.mp4", "link.mp4", "other.mp4")]

@@ -13,7 +13,7 @@ from screener.errors import DatasetError
 from screener.evaluation.methods import BLENDING, FAMILIES, family_of, generator_of
 from screener.evaluation.videos import halves_by_group, labels_of, scores_of, video_score
 
-from .made import frame
+from .made import frame, person_of
 from .made import row as whole_row
 
 
@@ -22,7 +22,10 @@ def video(name: str = "a.mp4", label: int = 1, group: str = "g") -> LabelledItem
 
 
 def row(people: dict[int, list[str]], frames: list[dict[str, Any]], source: str = "a.mp4") -> dict[str, Any]:
-    listed = [{"track_id": track_id, "reasons": reasons} for track_id, reasons in people.items()]
+    listed = [
+        person_of(track_id, [one["logit"] for one in frames if one["track_id"] == track_id], reasons)
+        for track_id, reasons in people.items()
+    ]
     return whole_row(source, outcome="fake", reasons=[], people=listed, frames=frames)
 
 
@@ -34,9 +37,23 @@ def test_the_leading_person_in_time_order() -> None:
     np.testing.assert_array_equal(score.sharpness, [7.0, 7.0])
 
 
+def test_the_leading_person_is_that_of_the_verdict() -> None:
+    """A few frames of one person have enormous logits: their mean is higher, and the probabilities of the other are."""
+    frames = [*(frame(1, i, 9.0 if i < 3 else -2.0) for i in range(8)), *(frame(2, i, 1.5) for i in range(8))]
+    judged = {track_id: [one["logit"] for one in frames if one["track_id"] == track_id] for track_id in (1, 2)}
+    assert np.mean(judged[1]) > np.mean(judged[2])
+    people = [person_of(track_id, logits) for track_id, logits in judged.items()]
+    score = video_score(video(), whole_row("a.mp4", people=people, frames=frames))
+    np.testing.assert_array_equal(score.logits, judged[2])
+    assert [logits.tolist() for logits in score.people] == [judged[2], judged[1]]
+    # The score of a fake person comes first, even if one who is undecided scores higher.
+    people[0]["outcome"] = "fake"
+    np.testing.assert_array_equal(video_score(video(), whole_row("a.mp4", people=people, frames=frames)).logits, judged[1])
+
+
 def test_nobody_judged_is_no_score() -> None:
     score = video_score(video(), row({3: ["too_short"]}, [frame(3, 5, 9.0)]))
-    assert score.logits.shape == score.face_px.shape == (0,)
+    assert score.logits.shape == score.face_px.shape == (0,) and score.others == ()
 
 
 def test_facts_of_the_video_come_along() -> None:

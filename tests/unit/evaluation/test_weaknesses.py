@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from screener.evaluation.figures import Evaluation, Figure, Slice
+from screener.evaluation.figures import NO_SPREAD, Evaluation, Figure, Slice
 from screener.evaluation.held_out import HeldOut
 from screener.evaluation.weaknesses import weaknesses_of
 
@@ -45,6 +45,12 @@ def test_chance_and_worse() -> None:
         "method m: may be no better than chance",
         "method n: taken for more genuine than real videos",
         "face size 40 to 60 px: may be no better than chance",
+    ]
+
+
+def test_fakes_that_are_all_below_the_reals_are_named_without_an_interval() -> None:
+    assert judged(part("method", "m", BASE, Figure(0.0, note=NO_SPREAD)), part("method", "n", BASE, Figure(1.0, note=NO_SPREAD))) == [
+        "method m: taken for more genuine than real videos"
     ]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from screener.evaluation import wording
@@ -42,7 +44,9 @@ def test_what_was_evaluated() -> None:
 
 def test_the_finding() -> None:
     items, rows = several(12, gap=9.0)
-    assert wording.finding(evaluation(items, rows)) == "AUC 1.00 (1.00 to 1.00) on swaps, lip-syncs and reenactments"
+    spread = wording.finding(evaluation(*several(12, gap=1.0)))
+    assert re.fullmatch(r"AUC 0\.\d\d \(0\.\d\d to [01]\.\d\d\) on swaps, lip-syncs and reenactments", spread)
+    assert wording.finding(evaluation(items, rows)) == "AUC 1.00 on swaps, lip-syncs and reenactments"
     alone = [item("a.mp4"), item("b.mp4")]
     without = evaluation(alone, [row(alone[0].path, [1.0]), row(alone[1].path, [], coverage="none", reasons=["not_found"])])
     assert wording.finding(without) == "No AUC: no fake video could be scored"

@@ -10,7 +10,7 @@ import pytest
 import torch
 from builders import FROM_TINY, TINY, TINY_PREPROCESSING, WIDE, tiny_contract, tiny_network
 
-from screener.checkpoint import Calibration, Checkpoint, backbone_fingerprint, load_checkpoint, save_checkpoint
+from screener.checkpoint import Calibration, Checkpoint, Contract, backbone_fingerprint, load_checkpoint, save_checkpoint
 from screener.checkpoint.storage import STORAGES
 from screener.errors import DatasetError
 from screener.model.copies import Copies, Widening
@@ -145,6 +145,14 @@ def test_the_contract_says_where_it_comes_from_and_promises_nothing_else(backbon
     assert "40 validation rows (20 real)" in contract.limits
     assert "legacy tree" not in contract.limits
     assert [point.fpr for point in contract.operating_points] == [0.05, 0.10]
+
+
+def test_a_folder_of_any_name_can_be_trained_on(backbone: Checkpoint) -> None:
+    fold = replace(feature_fold(), folder=Path("faces 3\u202fPM"))
+    parts = parts_of(fold, 0.2, 0)
+    contract = contract_for(backbone, "mine", fold, parts, scores(parts.validation.labels), {})
+    assert Contract.from_dict(contract.to_dict()).training_data[-1].name == "faces 3 PM"
+    assert "feature folds (faces 3 PM, fold" in contract.limits
 
 
 def test_a_legacy_tree_leaves_a_warning(backbone: Checkpoint) -> None:
