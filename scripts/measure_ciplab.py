@@ -4,7 +4,8 @@
 
 FACES contains ciplab/{real,fake}/. The five folds are disjoint, so that every picture is tested once. No choice is based on test results:
 the last epoch's weights decide at 0.5. Most of these pictures were in the training data of the default backbone, so the pictures that were
-not (`training.pictures.held_out`) are reported separately; only their figure is valid. The default weights are an exact widening of a
+not (`labelled_pictures.held_out`, by their group, which is the name without its suffix) are reported separately; only their figure is
+valid. (Up to `screener-default-1` pictures were held out by their path; these are the 173 of docs/explanation/limits.md.) The default weights are an exact widening of a
 narrower network. By default backbone and head are that network, which gives the same features and a narrow head; `--wide` trains the head
 on all channels of the default weights. `--backbone` takes another checkpoint, such as that of `scripts/convert_open_nsfw.py`; if it was
 not trained on CIPLAB, the figures over all pictures are valid. Published: accuracy 0.687, F1 0.723, with *real* as the positive class;
@@ -108,7 +109,7 @@ def main() -> None:
         print(f"  {name:<11} {values['mean']:.3f} +- {values['deviation']:.3f}  ({values['lowest']:.3f} to {values['highest']:.3f})")
     names = [name for one, _, _ in judged for name in one]
     labels, logits = (np.concatenate([one[i] for one in judged]) for i in (1, 2))
-    unseen = np.array([held_out(f"ciplab/{name}", VALIDATION_SHARE) for name in names])
+    unseen = np.array([held_out(Path(name).stem, VALIDATION_SHARE) for name in names])
     unseen_names = [name for name, chosen in zip(names, unseen, strict=True) if chosen]
     clean = figures(labels[unseen], logits[unseen], unseen_names)
     clean["f1 of real"] = figures(1 - labels[unseen], -logits[unseen], unseen_names)["f1"]

@@ -73,12 +73,21 @@ def crops_of(path: Path, detector: MtcnnDetector) -> tuple[NDArray[np.uint8], fl
     return np.asarray(crops, np.uint8).reshape(-1, RULES.input_size, RULES.input_size, 3), float(np.median(sides)) if sides else 0.0
 
 
+def _holds(cache: Path, names: list[str]) -> bool:
+    """Whether crops of these videos, in this order, were kept."""
+    if not cache.exists():
+        return False
+    with np.load(cache) as saved:
+        return "names" in saved and saved["names"].tolist() == names
+
+
 def read_clips(manifest: Path, cache: Path) -> Clips:
     videos = read_manifest(manifest)
-    if not cache.exists():
+    names = [video.name for video in videos]
+    if not _holds(cache, names):
         detector = MtcnnDetector()
         found = [crops_of(video.path, detector) for video in videos]
-        np.savez(cache, sides=[side for _, side in found], **{str(i): crops for i, (crops, _) in enumerate(found)})  # type: ignore[arg-type]
+        np.savez(cache, names=names, sides=[side for _, side in found], **{str(i): crops for i, (crops, _) in enumerate(found)})  # type: ignore[arg-type]
     with np.load(cache) as saved:
         crops, sides = [saved[str(i)] for i in range(len(videos))], saved["sides"]
     kept = [i for i, of_one in enumerate(crops) if len(of_one)]

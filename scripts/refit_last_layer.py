@@ -13,6 +13,7 @@ faces before and after. Features are kept in --cache, faces and crops are not. C
 from __future__ import annotations
 
 import argparse
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,6 +30,7 @@ from screener.checkpoint import load_checkpoint, save_checkpoint
 from screener.evaluation.metrics import roc_auc
 from screener.model.network import Network
 from screener.model.preprocessing import Preprocessing
+from screener.runtime.file_hash import sha256_of
 from screener.training.end_to_end_data import pictures_of, split_faces
 from screener.training.pairs import PairMaker, Recipe
 from screener.training.preparing import prepare
@@ -113,7 +115,10 @@ def main() -> None:
     checkpoint = load_checkpoint(arguments.weights)
     network = checkpoint.build_network()
     arguments.cache.mkdir(parents=True, exist_ok=True)
-    caches = [arguments.cache / f"{name}.npz" for name in ("training", "held-out")]
+    # Features of other weights, faces or pairs must not be taken for these.
+    rests_on = [checkpoint.sha256, sha256_of(arguments.faces), str(arguments.decoded), str(arguments.pairs)]
+    key = hashlib.sha256("\n".join(map(str, rests_on)).encode()).hexdigest()[:12]
+    caches = [arguments.cache / f"{name}-{key}.npz" for name in ("training", "held-out")]
     makers: list[PairMaker | None] = [None, None]
     if not all(cache.exists() for cache in caches):
         split = split_faces(pictures_of(arguments.faces, print), arguments.faces, arguments.cache / "faces.npz", print)

@@ -10,6 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from screener.training.self_blending import mix
+
 UInt8 = NDArray[np.uint8]
 Grey = NDArray[np.float32]
 
@@ -28,24 +30,51 @@ LEAST_SIGMA = 0.25
 
 SMALLEST_PX = 48
 
+LEAST_SHARE = 0.02
+"""A smaller part of the picture is not levelled for itself."""
 
-def levelled(real: UInt8, fake: UInt8, shown_px: float, rng: np.random.Generator) -> tuple[UInt8, UInt8]:
+
+def levelled(
+    real: UInt8, fake: UInt8, shown_px: float, rng: np.random.Generator, mask: NDArray[np.float32] | None = None
+) -> tuple[UInt8, UInt8]:
     """The pictures, (s, s, 3) RGB each, the one with more fine detail softened to what the other has, give or take `SPREAD`.
 
-    shown_px: side at which they will be displayed, where detail is measured.
+    shown_px: side at which they will be displayed, where detail is measured. mask: (s, s) where the fake is forged; then what is inside and
+    what is outside are levelled each for itself. Softening the whole of one picture for what is inside would leave the other one with the
+    sharper surroundings, which tells the label.
     """
+    if mask is None:
+        return _levelled(real, fake, shown_px, rng, None)
+    for where in (mask, 1 - mask):
+        if where.mean() >= LEAST_SHARE:
+            real, fake = _levelled(real, fake, shown_px, rng, np.asarray(where, np.float32))
+    return real, fake
+
+
+def _levelled(
+    real: UInt8, fake: UInt8, shown_px: float, rng: np.random.Generator, where: NDArray[np.float32] | None
+) -> tuple[UInt8, UInt8]:
     of_real, of_fake = _shown(real, shown_px), _shown(fake, shown_px)
-    ratio = detail(of_real) / max(detail(of_fake), 1e-6) * float(np.exp(rng.normal(0, SPREAD)))
+    size_wh = of_real.shape[1], of_real.shape[0]
+    weight = None if where is None else np.asarray(cv2.resize(where, size_wh, interpolation=cv2.INTER_AREA), np.float32)
+    ratio = detail(of_real, weight) / max(detail(of_fake, weight), 1e-6) * float(np.exp(rng.normal(0, SPREAD)))
     if ratio > 1:
-        return _softened(real, of_real, 1 / ratio), fake
-    return real, _softened(fake, of_fake, ratio)
+        softer = _softened(real, of_real, 1 / ratio, weight)
+        return softer if where is None else mix(softer, real, where), fake
+    softer = _softened(fake, of_fake, ratio, weight)
+    return real, softer if where is None else mix(softer, fake, where)
 
 
-def detail(grey: Grey) -> float:
-    """Mean absolute difference of the inner part of a picture, (s, s), from itself blurred by one pixel; grey levels."""
-    edge = round(INNER * len(grey))
-    inner = grey[edge : len(grey) - edge, edge : len(grey) - edge]
-    return float(np.abs(inner - cv2.GaussianBlur(inner, (0, 0), 1.0)).mean())
+def detail(grey: Grey, weight: Grey | None = None) -> float:
+    """Mean absolute difference of a picture, (s, s), from itself blurred by one pixel; grey levels.
+
+    weight: (s, s) how much each place counts; the inner part of the picture if left out.
+    """
+    if weight is None:
+        edge = round(INNER * len(grey))
+        grey = grey[edge : len(grey) - edge, edge : len(grey) - edge]
+        return float(np.abs(grey - cv2.GaussianBlur(grey, (0, 0), 1.0)).mean())
+    return float((np.abs(grey - cv2.GaussianBlur(grey, (0, 0), 1.0)) * weight).sum() / weight.sum())
 
 
 def _shown(picture: UInt8, shown_px: float) -> Grey:
@@ -54,13 +83,13 @@ def _shown(picture: UInt8, shown_px: float) -> Grey:
     return np.asarray(cv2.resize(grey, (side, side), interpolation=cv2.INTER_AREA), np.float32) if side < len(grey) else grey
 
 
-def _softened(picture: UInt8, shown: Grey, share: float) -> UInt8:
-    """The picture blurred until `shown`, the same as displayed, keeps `share` of its detail."""
-    target, low, high = share * detail(shown), 0.0, WIDEST_SIGMA
+def _softened(picture: UInt8, shown: Grey, share: float, weight: Grey | None) -> UInt8:
+    """The picture blurred until `shown`, the same as displayed, keeps `share` of its detail where it counts (see `detail`)."""
+    target, low, high = share * detail(shown, weight), 0.0, WIDEST_SIGMA
     for _ in range(SIGMA_STEPS):
         sigma = (low + high) / 2
         softer = np.asarray(cv2.GaussianBlur(shown, (0, 0), sigma), np.float32)
-        low, high = (sigma, high) if detail(softer) > target else (low, sigma)
+        low, high = (sigma, high) if detail(softer, weight) > target else (low, sigma)
     sigma = (low + high) / 2
     if sigma < LEAST_SIGMA:
         return picture

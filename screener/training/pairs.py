@@ -23,7 +23,7 @@ from screener.training.framing import Framing, draw_framing, framed
 from screener.training.labelled_pictures import LabelledFace
 from screener.training.levelling import levelled
 from screener.training.originals import with_originals
-from screener.training.self_blending import Face, blend_part, self_blend, sharpened, swap_blend, wear
+from screener.training.self_blending import Face, blend_part, mix, self_blend, sharpened, swap_blend, wear
 
 UInt8 = NDArray[np.uint8]
 Rng = np.random.Generator
@@ -191,7 +191,8 @@ def _decoded(pools: Pools, rng: Rng, recipe: Recipe, framing: Framing, shown_px:
     # Decoders of whole pictures change all of them, however little; those of faces leave the rest unchanged.
     is_whole = pair[1].method.startswith(WHOLE_PICTURES)
     where = np.ones(real.crop_rgb.shape[:2], np.float32) if is_whole else different(real.crop_rgb, fake.crop_rgb)
-    made = sharpened(fake.crop_rgb, rng) if rng.random() < SHARPENED_SHARE else fake.crop_rgb
+    # Not what the decoder left as it was: there sharpness would tell the label, and the map would be wrong.
+    made = mix(sharpened(fake.crop_rgb, rng), fake.crop_rgb, where) if rng.random() < SHARPENED_SHARE else fake.crop_rgb
     if rng.random() < WHOLE_SHARE:
         return Made(real.crop_rgb, made, where)
     mixed, mask = blend_part(real, made, rng, recipe.strength)
@@ -271,7 +272,7 @@ class PairMaker:
         shown_px = float(min(np.exp(rng.uniform(low, high)), SHOWN_ABOVE_INPUT * recipe.input_size))
         made = SOURCES[name](self.pools, rng, recipe, draw_framing(rng), shown_px)
         if rng.random() < recipe.level:
-            real, fake = levelled(made.real, made.fake, shown_px, rng)
+            real, fake = levelled(made.real, made.fake, shown_px, rng, made.mask)
             made = replace(made, real=real, fake=fake)
         cells = recipe.input_size // MAP_STRIDE
         mask = np.zeros((1, 1), np.float32) if made.mask is None else made.mask

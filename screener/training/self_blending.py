@@ -8,6 +8,7 @@ sets, tensors or labels.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -117,7 +118,12 @@ def _shift_colour(picture: UInt8, strength: float, rng: Rng) -> UInt8:
     out = picture.astype(np.float32)
     grey = out.mean(2, keepdims=True)
     out = (grey + (out - grey) * (1 + rng.uniform(-0.35, 0.35) * strength)) * gain.astype(np.float32) + bias.astype(np.float32)
-    return np.asarray(np.clip(out, 0, 255), np.uint8)
+    return _rounded(out)
+
+
+def _rounded(picture: NDArray[Any]) -> UInt8:
+    """To whole grey levels; cutting the fraction off would darken what is blended in by half a level."""
+    return np.asarray(np.clip(np.round(picture), 0, 255), np.uint8)
 
 
 def _change(picture: UInt8, rng: Rng, strength: float) -> UInt8:
@@ -144,7 +150,7 @@ def _change(picture: UInt8, rng: Rng, strength: float) -> UInt8:
                 np.uint8,
             )
     if rng.random() < 0.15:
-        picture = np.clip(picture + rng.normal(0, rng.uniform(2, 7), picture.shape), 0, 255).astype(np.uint8)
+        picture = _rounded(picture + rng.normal(0, rng.uniform(2, 7), picture.shape))
     return picture
 
 
@@ -155,7 +161,7 @@ def match_colour(source: UInt8, target: UInt8, mask: Float32) -> UInt8:
         return source
     s, t = source[weight].astype(np.float32), target[weight].astype(np.float32)
     spread = np.clip((t.std(0) + 1) / (s.std(0) + 1), 0.6, 1.6)
-    return np.asarray(np.clip((source.astype(np.float32) - s.mean(0)) * spread + t.mean(0), 0, 255), np.uint8)
+    return _rounded((source.astype(np.float32) - s.mean(0)) * spread + t.mean(0))
 
 
 def _align(source: Face, target: Face) -> UInt8 | None:
@@ -164,9 +170,23 @@ def _align(source: Face, target: Face) -> UInt8 | None:
     if matrix is None or not 0.2 < np.hypot(matrix[0, 0], matrix[1, 0]) < 5:
         return None
     side = target.crop_rgb.shape[0]
-    return np.asarray(
-        cv2.warpAffine(source.crop_rgb, matrix, (side, side), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REFLECT_101), np.uint8
-    )
+    return warped(source.crop_rgb, np.asarray(matrix, np.float64), side)
+
+
+def warped(picture: UInt8, matrix: NDArray[np.float64], side: int) -> UInt8:
+    """A picture moved by a similarity, (side, side, 3). `cv2.warpAffine` knows no averaging over areas: what is reduced is shrunk first, as
+    its fine detail would turn into coarse patterns otherwise.
+    """
+    scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
+    if scale < 1:
+        width, height = (max(1, round(length * scale)) for length in picture.shape[1::-1])
+        shrunk = np.diag([picture.shape[1] / width, picture.shape[0] / height, 1.0])
+        picture = np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+        # Between the middles of pixels, not their corners.
+        half = np.array([[1, 0, -0.5], [0, 1, -0.5], [0, 0, 1]])
+        matrix = (matrix @ half @ shrunk @ np.linalg.inv(half))[:2]
+    how = cv2.INTER_LINEAR if scale < 1 else cv2.INTER_CUBIC
+    return np.asarray(cv2.warpAffine(picture, matrix, (side, side), flags=how, borderMode=cv2.BORDER_REFLECT_101), np.uint8)
 
 
 def _nudge(picture: UInt8, rng: Rng) -> UInt8:
@@ -189,10 +209,10 @@ def wear(picture: UInt8, rng: Rng) -> UInt8:
     if how < 0.3:
         picture = _lose_detail(picture, rng.uniform(1.15, 1.9), rng)
     elif how < 0.6:
-        picture = np.clip(picture + rng.normal(0, rng.uniform(2, 9), picture.shape), 0, 255).astype(np.uint8)
+        picture = _rounded(picture + rng.normal(0, rng.uniform(2, 9), picture.shape))
     if how > 0.45 or rng.random() < 0.5:
-        _, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, int(rng.uniform(35, 85))])
-        picture = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
+        _, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, int(rng.uniform(35, 85))])
+        picture = np.ascontiguousarray(np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)[..., ::-1])
     return picture
 
 

@@ -57,8 +57,9 @@ def network_to_train(start: Checkpoint, inner_times: int, seed: int) -> tuple[Ne
     Exact copies would learn the same, at many times the cost. inner_times: a power of two.
     """
     whole, copies = start.contract.architecture, start.contract.copies
-    # A head of its own reads each copy with other weights, so they will not stay copies.
-    by, state = (copies.backbone, start.distinct) if copies.backbone == copies.head else (NO_COPIES.backbone, start.state)
+    # A head of its own reads each copy with other weights, so they will not stay copies. No head has a stem to be copied.
+    is_alike = replace(copies.backbone, stem=1) == copies.head
+    by, state = (copies.backbone, start.distinct) if is_alike else (NO_COPIES.backbone, start.state)
     shape = by.narrowed(whole)
     network = Network(replace(shape, inner_width=shape.inner_width * inner_times), dropout=0.0)
     network.load_state_dict(widen(state, Widening(inner=inner_times), NOISE, torch.Generator().manual_seed(seed)))

@@ -22,7 +22,7 @@ from screener.training.decoders.autoencoder import STRIDE, Autoencoder, load_aut
 from screener.training.decoders.drawn_pictures import INDEX, WHOLE_PICTURES
 from screener.training.decoders.swap_decoder import SPECS, SwapDecoder, train_swap_decoder
 from screener.training.labelled_pictures import LabelledFace
-from screener.training.self_blending import match_colour, mix
+from screener.training.self_blending import match_colour, mix, warped
 
 UInt8 = NDArray[np.uint8]
 Rng = np.random.Generator
@@ -207,9 +207,8 @@ def _aligned(face: LabelledFace, size: int) -> tuple[UInt8, NDArray[np.float64] 
     matrix, _ = cv2.estimateAffinePartial2D(face.landmarks_xy, TEMPLATE * size, method=cv2.LMEDS)
     if matrix is None or not 0.1 < np.hypot(matrix[0, 0], matrix[1, 0]) < 10:
         return np.zeros((size, size, 3), np.uint8), None
-    how = cv2.INTER_AREA if np.hypot(matrix[0, 0], matrix[1, 0]) < 1 else cv2.INTER_CUBIC
-    crop = cv2.warpAffine(face.picture_rgb, matrix, (size, size), flags=how, borderMode=cv2.BORDER_REFLECT_101)
-    return np.asarray(crop, np.uint8), np.asarray(matrix, np.float64)
+    placed = np.asarray(matrix, np.float64)
+    return warped(face.picture_rgb, placed, size), placed
 
 
 def _put_back(aligned: Aligned, patch: UInt8, rng: Rng) -> UInt8:

@@ -59,3 +59,41 @@ def test_flat_pictures_are_no_error() -> None:
     real, fake = levelled(SHARP, flat, 64, np.random.default_rng(0))
     assert real.shape == SHARP.shape
     assert np.array_equal(fake, flat)
+
+
+def face_mask() -> np.ndarray:
+    """1 in the middle, soft at its edge."""
+    middle = np.zeros((160, 160), np.float32)
+    middle[40:120, 40:120] = 1
+    return cv2.GaussianBlur(middle, (0, 0), 3)
+
+
+def apart(one: np.ndarray, other: np.ndarray, where: np.ndarray) -> float:
+    first, second = (detail(cv2.cvtColor(p, cv2.COLOR_RGB2GRAY).astype(np.float32), where) for p in (one, other))
+    return first / second
+
+
+@pytest.mark.parametrize("inside_is_softer", [True, False])
+@pytest.mark.parametrize("swap", [True, False])
+def test_neither_what_is_forged_nor_what_is_around_it_tells_by_its_sharpness(exactly: None, inside_is_softer: bool, swap: bool) -> None:
+    """One picture is sharp everywhere, the other one inside or outside of the mask only."""
+    mask = face_mask()
+    weight = (mask if inside_is_softer else 1 - mask)[..., None]
+    mixed = np.round(soft(1.2) * weight + SHARP * (1 - weight)).astype(np.uint8)
+    given = (mixed, SHARP) if swap else (SHARP, mixed)
+    real, fake = levelled(*given, 160, np.random.default_rng(0), mask)
+    core, around = (mask > 0.95).astype(np.float32), (mask < 0.05).astype(np.float32)
+    forged, alike = (core, around) if inside_is_softer else (around, core)
+    assert not 0.4 < apart(*given, forged) < 2.5
+    assert apart(real, fake, forged) == pytest.approx(1, abs=0.2)
+    # What was alike before is left alone.
+    for picture in (real, fake):
+        assert np.abs(picture.astype(int) - SHARP)[alike > 0].max() <= 5
+
+
+def test_a_speck_is_not_levelled_for_itself(exactly: None) -> None:
+    speck = np.zeros((160, 160), np.float32)
+    speck[80:90, 80:90] = 1
+    mixed = np.round(soft(1.2) * speck[..., None] + SHARP * (1 - speck[..., None])).astype(np.uint8)
+    real, fake = levelled(SHARP, mixed, 160, np.random.default_rng(0), speck)
+    assert np.array_equal(real[80:90, 80:90], SHARP[80:90, 80:90]) and np.array_equal(fake[80:90, 80:90], mixed[80:90, 80:90])

@@ -240,6 +240,28 @@ def test_what_decoders_drew_is_taken_in_when_they_are_finished(tmp_path: Path, u
     assert levels == {(100, 0.0), (180, 1.0)}
 
 
+def test_what_a_decoder_left_as_it_was_is_not_sharpened(tmp_path: Path, undegraded: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sharp surroundings would tell the label, and the map calls them real."""
+    monkeypatch.setattr(pairs, "SHARPENED_SHARE", 1.0)
+    monkeypatch.setattr(pairs, "WHOLE_SHARE", 1.0)
+    real = labelled_face("real")
+    assert isinstance(real.source, np.ndarray)
+    drawn = real.source.copy()
+    drawn[60:110, 50:110] = cv2.GaussianBlur(drawn, (0, 0), 4)[60:110, 50:110]
+    for kind, is_whole in (("swap-96", False), ("autoencoder", True)):
+        folder = tmp_path / kind
+        (folder / kind).mkdir(parents=True)
+        cv2.imwrite(str(folder / kind / "0.png"), drawn[..., ::-1])
+        (folder / kind / INDEX).write_text(json.dumps({real.name: "0.png"}), encoding="utf-8")
+        sample = draw(PairMaker([real], folder), "decoded")
+        changed = np.abs(sample.fake.astype(int) - sample.real).max(2)
+        known_real = cv2.resize(sample.where, (64, 64), interpolation=cv2.INTER_NEAREST) < 0.001
+        if is_whole:
+            assert sample.where.min() > 0.999 and changed.mean() > 3
+        else:
+            assert known_real.mean() > 0.1 and changed[known_real].max() <= 9  # grey levels that `different` does not count
+
+
 def test_shares_are_kept_and_what_is_lacking_goes_to_the_others() -> None:
     rng, maker = np.random.default_rng(0), PairMaker(REALS, shares={"swapped": 3, "self_blended": 1, "matched": 6})
     drawn = [maker.draw(rng, RECIPE)[0].source for _ in range(300)]

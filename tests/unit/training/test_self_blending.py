@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from screener.training import self_blending
-from screener.training.self_blending import REGIONS, Face, draw_mask, self_blend, swap_blend
+from screener.training.self_blending import REGIONS, Face, draw_mask, self_blend, swap_blend, warped
 
 SIDE = 160
 SEEDS = st.integers(0, 2**32 - 1)
@@ -209,3 +209,39 @@ def test_wear_leaves_a_trace_and_keeps_the_picture() -> None:
         assert after.shape == before.shape and after.dtype == np.uint8
         apart = np.abs(after.astype(float) - before)
         assert 0.5 < apart.mean() < 15
+
+
+def test_a_reduced_picture_is_averaged_and_lies_where_its_matrix_says() -> None:
+    """Stripes of one pixel turn grey, where taking single pixels would turn them into broad stripes."""
+    stripes = np.zeros((160, 160, 3), np.uint8)
+    stripes[:, ::2] = 200
+    reduced = warped(stripes, np.array([[0.35, 0, 0], [0, 0.35, 0]]), 56)
+    assert reduced.shape == (56, 56, 3) and np.ptp(reduced[8:48, 8:48]) < 40
+    spot = np.zeros((160, 160, 3), np.uint8)
+    cv2.circle(spot, (60, 90), 12, (255, 255, 255), -1)
+    for scale in (0.4, 1.0, 2.0):
+        side = round(160 * scale)
+        matrix = cv2.getRotationMatrix2D((80, 80), 20, scale)
+        matrix[:, 2] += side / 2 - 80
+        weight = warped(spot, matrix, side)[..., 0].astype(float)
+        found = [float((weight * at).sum() / weight.sum()) for at in np.indices(weight.shape)[::-1]]
+        assert found == pytest.approx(list(matrix @ [60, 90, 1]), abs=0.6)
+
+
+def test_colours_that_are_matched_are_not_darker_on_average() -> None:
+    rng, mask = np.random.default_rng(0), np.ones((SIDE, SIDE), np.float32)
+    source, target = (rng.integers(60, 190, (SIDE, SIDE, 3), np.uint8) for _ in range(2))
+    moved = self_blending.match_colour(source, np.asarray(target * 0.8 + 20, np.uint8), mask)
+    assert moved.mean((0, 1)) == pytest.approx(np.asarray(target * 0.8 + 20, np.uint8).mean((0, 1)), abs=0.1)
+
+
+def test_wear_does_not_exchange_colours_before_it_compresses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A JPEG keeps green best and blue worst, so what it loses says which colour it took for which."""
+    monkeypatch.setattr(self_blending, "_lose_detail", lambda picture, amount, rng: picture)
+    monkeypatch.setattr(self_blending, "_rounded", lambda picture: np.asarray(np.clip(picture, 0, 255), np.uint8))
+    lost = np.zeros(3)
+    noise = np.random.default_rng(1).integers(40, 216, (SIDE, SIDE, 3), np.uint8)
+    for seed in range(20):
+        worn = self_blending.wear(noise, np.random.default_rng([0, seed]))
+        lost += np.abs(worn.astype(int) - noise).mean((0, 1))
+    assert lost[1] < lost[0] < lost[2]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from builders import FROM_TINY, TINY, WIDE, tiny_contract, tiny_network
 
 from screener.checkpoint import load_checkpoint, save_checkpoint
 from screener.errors import CheckpointError
-from screener.model.copies import Widening
+from screener.model.copies import Copies, Widening
 from screener.model.widening import widen
 from screener.training import starting_points
 from screener.training.starting_points import backbone_named, network_to_train, starting_point
@@ -66,6 +67,15 @@ def test_channels_that_occur_several_times_are_trained_once(tmp_path: Path) -> N
     assert (network.architecture.inner_width, network.architecture.outer_width) == (TINY.inner_width, TINY.outer_width) and whole == WIDE
     with torch.inference_mode():
         torch.testing.assert_close(network.eval()(PICTURES), start.build_network()(PICTURES))
+
+
+def test_a_stem_that_occurs_several_times_is_trained_once_too(tmp_path: Path) -> None:
+    """No head has a stem, so its copies are not named there."""
+    by = Widening(2, 2, 2)
+    wide = replace(TINY, inner_width=2 * TINY.inner_width, outer_width=2 * TINY.outer_width, stem_width=2 * TINY.stem_width)
+    start = load_checkpoint(written(tmp_path / "copied.safetensors", architecture=wide, copies=Copies.of_all(by)))
+    network, whole = network_to_train(start, 1, 0)
+    assert (network.architecture.stem_width, network.architecture.inner_width) == (TINY.stem_width, TINY.inner_width) and whole == wide
 
 
 def test_repeated_inner_channels_begin_with_nearly_the_same_answers_and_differ(tmp_path: Path) -> None:
