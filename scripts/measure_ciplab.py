@@ -5,11 +5,11 @@
 FACES contains ciplab/{real,fake}/. The five folds are disjoint, so that every picture is tested once. No choice is based on test results:
 the last epoch's weights decide at 0.5. Most of these pictures were in the training data of the default backbone, so the pictures that were
 not (`labelled_pictures.held_out`, by their group, which is the name without its suffix) are reported separately; only their figure is
-valid. (Up to `screener-default-1` pictures were held out by their path; these are the 173 of docs/explanation/limits.md.) The default weights are an exact widening of a
-narrower network. By default backbone and head are that network, which gives the same features and a narrow head; `--wide` trains the head
-on all channels of the default weights. `--backbone` takes another checkpoint, such as that of `scripts/convert_open_nsfw.py`; if it was
-not trained on CIPLAB, the figures over all pictures are valid. Published: accuracy 0.687, F1 0.723, with *real* as the positive class;
-here fake is positive, and F1 of real is printed too.
+valid. (Up to `screener-default-1` pictures were held out by their path; these are the 173 of docs/explanation/limits.md.) The default
+weights are an exact widening of a narrower network. By default backbone and head are that network, which gives the same features and a
+narrow head; `--wide` trains the head on all channels of the default weights. `--backbone` takes another checkpoint, such as that of
+`scripts/convert_open_nsfw.py`; if it was not trained on CIPLAB, the figures over all pictures are valid. Published: accuracy 0.687, F1
+0.723, with *real* as the positive class; here fake is positive, and F1 of real is printed too.
 """
 
 from __future__ import annotations

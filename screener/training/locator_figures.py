@@ -29,7 +29,7 @@ Maps = NDArray[np.float32]
 Floats = NDArray[np.float64]
 
 HARDNESS, STRENGTH = 0.25, 0.8
-"""Degradation and mismatch of the self-blended pictures (see `training.pairs.Recipe`): as hard as training begins and as faint as it ends."""
+"""Degradation and mismatch of the self-blended pictures, see `training.pairs.Recipe`: as hard as training begins, as faint as it ends."""
 
 LEVELS = np.linspace(0.02, 0.90, 45)
 """Candidate probabilities from which a cell counts as blended: the best one on half of the pictures is measured on the other half."""

@@ -17,7 +17,7 @@ from screener.video.container.opening import check_pixels
 from screener.video.container.structure.gif import read_blocks
 from screener.video.ledger import Complaints, Ledger
 from screener.video.readers.gif_canvas import canvases
-from screener.video.readers.more_pictures import holds_more
+from screener.video.readers.more_pictures import holds_more, pictures_held
 from screener.video.readers.pictures import check_header, codec_of, pillow_frames, read_bytes
 from screener.video.readers.pillow_errors import PILLOW_ERRORS
 from screener.video.readers.upright import bgr_as_rgb
@@ -68,6 +68,10 @@ class AnimationDecoding:
             self.ledger.warn("harmless_complaints")
         if holds_more(data.tobytes()):
             self.ledger.warn("second_part")
+            self.ledger.note("unread_part")
+        held = pictures_held(data.tobytes())
+        if held > len(given):  # the decoder stops at a number of its own, or at the one that the file declares
+            self.ledger.frames_promised = held
             self.ledger.note("unread_part")
 
     def steps(self) -> Iterator[Frame | None]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable, Iterator
+from typing import Literal
 
 from PIL import Image
 
@@ -43,6 +44,30 @@ def holds_more(data: bytes) -> bool:
     if data.startswith(b"\xff\xd8"):
         return b"ftyp" in data[end:] or (b"MPF\0" not in data[: min(end, _HEADER_BYTES)] and _BEGINNING.match(data, end) is not None)
     return _BEGINNING.match(data, end) is not None
+
+
+def pictures_held(data: bytes) -> int:
+    """How many pictures of an animation a PNG or WebP holds; 0 for other files.
+
+    Sources: PNG, third edition, section 11.3.6.2, `fcTL`; RFC 9649, section 2.7.1.1, `ANMF`.
+    """
+    if data.startswith(b"\x89PNG"):
+        return sum(name == b"fcTL" for name in _chunks(data, 8, "big", 12))
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        return sum(name == b"ANMF" for name in _chunks(data, 12, "little", 8))
+    return 0
+
+
+def _chunks(data: bytes, position: int, order: Literal["big", "little"], overhead: int) -> Iterator[bytes]:
+    """Names of the chunks from a position on. PNG writes length and name, and a checksum behind; RIFF name and length, padded to an even
+    length.
+    """
+    while position + 8 <= len(data):
+        first, second = data[position : position + 4], data[position + 4 : position + 8]
+        length, name = (first, second) if order == "big" else (second, first)
+        yield name
+        size = int.from_bytes(length, order)
+        position += overhead + size + (size % 2 if order == "little" else 0)
 
 
 def _declares_more(data: bytes) -> bool:

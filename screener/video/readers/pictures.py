@@ -25,6 +25,7 @@ from screener.video.container.gate import check_file
 from screener.video.container.opening import check_pixels
 from screener.video.ledger import Complaints, Ledger
 from screener.video.readers.more_pictures import holds_more
+from screener.video.readers.picture_ends import ends_whole
 from screener.video.readers.pillow_errors import PILLOW_ERRORS
 from screener.video.readers.upright import bgr_as_rgb
 from screener.video.sampling import Sampler, Sampling, chosen_seconds
@@ -99,8 +100,9 @@ class SequenceDecoding:
 
     def _picture(self, path: Path, decode: bool) -> NDArray[np.uint8] | None:
         try:
-            check_file(path)
-            picture = self._decoded(path) if decode else None
+            is_sound = check_file(path) in ("picture", "animation") and ends_whole(path)
+            # What does not end as it should is decoded to know, wanted or not.
+            picture = self._decoded(path) if decode or not is_sound else None
         except SourceError as error:
             self._errors.append(error)
             self._note_damage("limit_pixels" if error.reason == "limit_pixels" else "corrupt")
@@ -108,9 +110,9 @@ class SequenceDecoding:
         if self._complaints.new():
             self._note_damage("corrupt")
             return None
-        if picture is not None:
+        if picture is not None and decode:
             self._note_picture(picture.shape[1], picture.shape[0])
-        return picture
+        return picture if decode else None
 
     def _decoded(self, path: Path) -> NDArray[np.uint8]:
         shown_name = printable_name(os.fspath(path))

@@ -6,14 +6,17 @@ FFmpeg would turn a picture into a video of one frame, and drop all but the firs
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import IO
 
 import av
 from av.container import InputContainer
 from av.error import FFmpegError
 
 from screener.errors import SourceError
+from screener.records import Frame
 from screener.settings import ScanSettings
 from screener.video.container.gate import HEAD_BYTES, check_file
 from screener.video.ledger import Complaints
@@ -26,6 +29,9 @@ from screener.video.remote.reaching import UrlGuard
 MOST_BYTES = 256 << 20
 MOST_SECONDS = 20.0
 """A server that is still sending after this long does not send a picture."""
+
+_DESCRIPTORS = Path("/proc/self/fd")
+"""Open files of this process by their numbers; on Linux."""
 
 _STILL_BRANDS = frozenset({"avif", "avis", "heic", "heix", "heim", "heis", "mif1", "msf1"})
 PICTURES: dict[str, Callable[[Path, str, ScanSettings, Complaints, Callable[[], None]], Decoding]] = {
@@ -67,23 +73,50 @@ def explained(error: FFmpegError, reach: UrlGuard | None, name: str, timeout_sec
 def web_picture(address: str, name: str, settings: ScanSettings, complaints: Complaints, timeout_seconds: float) -> Decoding | None:
     """Download and open the picture at an address; None if it does not come to an end. Raises SourceError."""
     reach = UrlGuard(address, name, settings.allow_private, timeout_seconds, settings.max_download_bytes)
-    try:
-        with tempfile.NamedTemporaryFile() as file:
+    with ExitStack() as open_until_told:
+        file, path = open_until_told.enter_context(_scratch_file())
+        try:
             most = min(MOST_BYTES, settings.max_download_bytes)
             if not download(reach, file, name, timeout_seconds, most, MOST_SECONDS):
                 return None
-            path = Path(file.name)
-            decoding = PICTURES.get(check_file(path, name))
-            return None if decoding is None else decoding(path, name, settings, complaints, lambda: None)
-    finally:
-        reach.close()
+            kind = PICTURES.get(check_file(path, name))
+            if kind is None:
+                return None
+            return _Downloaded(kind(path, name, settings, complaints, lambda: None), open_until_told.pop_all())
+        finally:
+            reach.close()
+
+
+class _Downloaded:
+    """A decoding and the file that it reads, which is gone once its last frame was given out."""
+
+    def __init__(self, decoding: Decoding, file: ExitStack) -> None:
+        self._decoding, self._file = decoding, file
+        self.ledger, self.expected_frames = decoding.ledger, decoding.expected_frames
+
+    def steps(self) -> Iterator[Frame | None]:
+        with self._file:
+            yield from self._decoding.steps()
+
+
+@contextmanager
+def _scratch_file() -> Iterator[tuple[IO[bytes], Path]]:
+    """An empty file, and a path by which it can be opened. Where the system allows, it has no name, so that nothing is left of it however
+    this process ends.
+    """
+    if _DESCRIPTORS.is_dir():
+        with tempfile.TemporaryFile() as file:
+            yield file, _DESCRIPTORS / str(file.fileno())
+    else:
+        with tempfile.NamedTemporaryFile() as named:
+            yield named, Path(named.name)
 
 
 def _kind_of(head: bytes) -> str:
-    with tempfile.NamedTemporaryFile() as file:
+    with _scratch_file() as (file, path):
         file.write(head)
         file.flush()
         try:
-            return check_file(Path(file.name))
+            return check_file(path)
         except SourceError:
             return ""

@@ -44,12 +44,15 @@ def confine(settings: ScanSettings) -> None:
         resource.RLIMIT_NOFILE: _OPEN_FILES,
         resource.RLIMIT_FSIZE: _WRITTEN_BYTES,
     }
-    if settings.time_limit_seconds is not None:
+    if settings.time_limit_seconds is None:
+        wanted[resource.RLIMIT_CPU] = resource.RLIM_INFINITY  # an earlier input may have had a limit
+    else:
         spare = settings.time_limit_seconds * DECODER_THREADS + 2 * GRACE_SECONDS
         wanted[resource.RLIMIT_CPU] = int(used.ru_utime + used.ru_stime + spare) + 1
     for kind, limit in wanted.items():
         _, hard = resource.getrlimit(kind)
-        resource.setrlimit(kind, (limit if hard == resource.RLIM_INFINITY else min(hard, limit), hard))
+        lowest = [one for one in (limit, hard) if one != resource.RLIM_INFINITY]
+        resource.setrlimit(kind, (min(lowest, default=resource.RLIM_INFINITY), hard))
 
 
 class _Clock:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -222,3 +223,20 @@ def test_a_picture_beside_a_film_in_avif_does_not_answer_for_the_film(tmp_path: 
     path.write_bytes(path.read_bytes().replace(b"ftypavis", b"ftypavif", 1))
     frames, ledger = opened(path)
     assert (len(frames), ledger.reasons, ledger.warnings) == (1, ["unread_part"], ["second_part"])
+
+
+def test_an_animation_that_holds_more_pictures_than_it_declares_is_not_complete(tmp_path: Path) -> None:
+    """Its number of pictures is written in one place, and they are in others."""
+    path = tmp_path / "a.png"
+    shades = [Image.new("RGB", (12, 10), (20 * number,) * 3) for number in range(1, 6)]
+    shades[0].save(path, "PNG", save_all=True, append_images=shades[1:], duration=100)
+    decoding = decode(file_source(path), ScanSettings())
+    assert (decoding.ledger.frames_promised, decoding.ledger.reasons) == (5, [])
+    data = bytearray(path.read_bytes())
+    at = data.index(b"acTL")
+    data[at + 4 : at + 8] = (2).to_bytes(4, "big")
+    data[at + 12 : at + 16] = zlib.crc32(data[at : at + 12]).to_bytes(4, "big")
+    path.write_bytes(data)
+    decoding = decode(file_source(path), ScanSettings())
+    assert len([frame for frame in decoding.steps() if frame is not None]) == 2
+    assert (decoding.ledger.frames_promised, decoding.ledger.reasons) == (5, ["unread_part"])

@@ -283,3 +283,19 @@ def test_pages_of_the_pictures_of_a_series_are_named_as_unread(tmp_path: Path) -
     decoding = decode(source, ScanSettings())  # type: ignore[arg-type]
     assert len(list(decoding.steps())) == 6
     assert (decoding.ledger.reasons, decoding.ledger.warnings) == (["unread_part"], ["picture_series", "second_part"])
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".bmp", ".jp2"])
+@pytest.mark.parametrize("damage", ["no picture", "cut"])
+def test_a_picture_of_a_series_that_is_none_or_cut_is_found_though_it_was_not_sampled(tmp_path: Path, suffix: str, damage: str) -> None:
+    noise = cv2.resize(np.random.default_rng(0).integers(0, 255, (8, 10, 3), np.uint8), (80, 64), interpolation=cv2.INTER_CUBIC)
+    for number in range(30):
+        cv2.imwrite(str(tmp_path / f"frame{number:02d}{suffix}"), np.roll(noise, number, 1))
+    (source,) = expand_sources([tmp_path])
+    whole = decode(source, ScanSettings(frames=3))  # type: ignore[arg-type]
+    assert len([frame for frame in whole.steps() if frame is not None]) == 3 and whole.ledger.reasons == []
+    path = tmp_path / f"frame11{suffix}"
+    path.write_bytes(bytes(range(128, 256)) * 40 if damage == "no picture" else path.read_bytes()[: path.stat().st_size // 2])
+    decoding = decode(source, ScanSettings(frames=3))  # type: ignore[arg-type]
+    assert len([frame for frame in decoding.steps() if frame is not None]) == 3
+    assert decoding.ledger.reasons == ["corrupt"]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import http.server
+import io
+import os
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -20,6 +23,7 @@ from screener.settings import LiveSettings, ScanSettings
 from screener.video import expand_sources, open_video
 from screener.video.live.feed import Feed
 from screener.video.live.one_source import live_source
+from screener.video.readers import web_pictures
 from screener.video.readers.web_pictures import MULTIPART
 
 
@@ -27,19 +31,18 @@ def encoded(suffix: str, number: int = 40) -> bytes:
     return cv2.imencode(suffix, np.full((48, 64, 3), level(number), np.uint8))[1].tobytes()
 
 
-def animated() -> bytes:
-    import io
-
+def animated(kind: str, **options: object) -> bytes:
     file = io.BytesIO()
     first, *more = [Image.new("RGB", (64, 48), (level(number),) * 3) for number in (10, 20, 30)]
-    first.save(file, "WEBP", save_all=True, append_images=more, duration=100, lossless=True)
+    first.save(file, kind, save_all=True, append_images=more, duration=100, **options)
     return file.getvalue()
 
 
 SERVED = {
     "/a.jpg": encoded(".jpg"), "/a.jpeg?x=1": encoded(".jpg"), "/snapshot": encoded(".jpg"), "/a.webp": encoded(".webp"),
-    "/a.png": encoded(".png"), "/a.bmp": encoded(".bmp"), "/a.tiff": encoded(".tiff"), "/a.avif": encoded(".avif"), "/b.webp": animated(),
-    "/cut.jpg": encoded(".jpg"), "/login.jpg": encoded(".jpg"), "/page.jpg": b"<html><body>no picture</body></html>",
+    "/a.png": encoded(".png"), "/a.bmp": encoded(".bmp"), "/a.tiff": encoded(".tiff"), "/a.avif": encoded(".avif"),
+    "/b.gif": animated("GIF"), "/b.webp": animated("WEBP", lossless=True), "/cut.jpg": encoded(".jpg"), "/login.jpg": encoded(".jpg"),
+    "/page.jpg": b"<html><body>no picture</body></html>",
 }  # fmt: skip
 
 
@@ -128,10 +131,21 @@ def test_a_picture_at_an_address_is_a_picture(address: str, path: str) -> None:
     assert (facts.is_still, facts.reasons, facts.warnings, facts.frames_decoded) == (True, (), (), 1)
 
 
-def test_every_picture_of_an_animation_at_an_address_is_read(address: str) -> None:
-    frames, facts = screened(address + "/b.webp")
+@pytest.mark.parametrize("path", ["/b.webp", "/b.gif"])
+def test_every_picture_of_an_animation_at_an_address_is_read(address: str, path: str) -> None:
+    frames, facts = screened(address + path)
     assert [number_of(frame.picture_rgb) for frame in frames] == [10, 20, 30]
     assert (facts.is_still, facts.reasons) == (False, ())
+
+
+def test_nothing_is_left_of_a_download_however_the_process_ends() -> None:
+    """On Linux the file has no name, so that not even a kill leaves it behind."""
+    with web_pictures._scratch_file() as (file, path):
+        file.write(b"GIF89a")
+        file.flush()
+        assert path.read_bytes() == b"GIF89a"
+        if sys.platform == "linux":
+            assert os.stat(path).st_nlink == 0
 
 
 def test_a_picture_behind_a_login(address: str) -> None:

@@ -136,3 +136,14 @@ def test_a_codec_that_nobody_films_with_is_not_decoded(tmp_path: Path) -> None:
         read(path)
     assert caught.value.reason == "unsupported_codec"
     assert "zmbv" in caught.value.message
+
+
+def test_a_limit_of_time_does_not_hold_for_the_next_input() -> None:
+    """In a process of its own, as it limits itself."""
+    code = (
+        "import resource; from screener.settings import ScanSettings; from screener.video.sandbox.limits import confine\n"
+        "for seconds in (5.0, None): confine(ScanSettings(time_limit_seconds=seconds)); print(resource.getrlimit(resource.RLIMIT_CPU)[0])"
+    )
+    limited, free = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    assert 5 < int(limited) < 100 and int(free) == hard
