@@ -79,15 +79,30 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         return super().redirect_request(req, fp, code, msg, headers, newurl)  # type: ignore[arg-type]
 
 
+class _ThroughRelay(urllib.request.ProxyHandler):
+    """Every connection through the relay. The inherited handler lets hosts pass beside it that the system names as exceptions, as those of
+    macOS and Windows do with private ones.
+    """
+
+    def proxy_open(self, req: urllib.request.Request, proxy: str, type: str) -> None:
+        relay = urllib.parse.urlsplit(proxy)
+        req.set_proxy(relay.netloc, relay.scheme)
+
+
+def way_of(reach: UrlGuard) -> urllib.request.ProxyHandler:
+    """Through the guard's relay if it has one, else as the user's environment says."""
+    relay = reach.options.get("http_proxy")
+    return _ThroughRelay(dict.fromkeys(_SCHEMES, relay)) if relay else urllib.request.ProxyHandler()
+
+
 @contextmanager
 def _opened(reach: UrlGuard, timeout_seconds: float) -> Iterator[HTTPResponse]:
     address, handlers = _without_login(reach.address)
-    proxy = reach.options.get("http_proxy")
     # Certificates are not checked, as in the decoder: cameras sign their own.
     context = ssl._create_unverified_context()
     opener = urllib.request.OpenerDirector()
     for handler in (
-        urllib.request.ProxyHandler(dict.fromkeys(_SCHEMES, proxy) if proxy else None),
+        way_of(reach),
         urllib.request.UnknownHandler(), urllib.request.HTTPHandler(), urllib.request.HTTPSHandler(context=context), _Redirects(),
         urllib.request.HTTPDefaultErrorHandler(), urllib.request.HTTPErrorProcessor(), *handlers,
     ):  # fmt: skip

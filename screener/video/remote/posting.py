@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from http.client import HTTPException
 
 from screener.errors import SourceError
+from screener.video.remote.fetching import way_of
 from screener.video.remote.reaching import UrlGuard
 
 MOST_ANSWER_BYTES = 1 << 20
@@ -18,10 +19,9 @@ def post(address: str, body: bytes, headers: Mapping[str, str], name: str, allow
     Certificates are checked. Raises SourceError: `refused_address` and the like as `UrlGuard`, `stream_lost` where no answer came.
     """
     reach = UrlGuard(address, name, allow_private, timeout_seconds, MOST_ANSWER_BYTES)
-    proxy = reach.options.get("http_proxy")
     opener = urllib.request.OpenerDirector()
     for handler in (
-        urllib.request.ProxyHandler({"http": proxy, "https": proxy} if proxy else None),
+        way_of(reach),
         urllib.request.UnknownHandler(), urllib.request.HTTPHandler(), urllib.request.HTTPSHandler(),
     ):  # fmt: skip
         opener.add_handler(handler)

@@ -9,6 +9,7 @@ import urllib.request
 import pytest
 
 from screener.errors import SourceError
+from screener.video.remote.fetching import look
 from screener.video.remote.reaching import UrlGuard
 from screener.video.remote.relay import _PROXY_VARIABLES
 
@@ -64,3 +65,19 @@ def test_behind_a_proxy_of_the_user_only_the_name_is_looked_at(monkeypatch: pyte
     assert UrlGuard("http://127.0.0.1/clip.mp4", "clip", True, 1.0).options == {}
     with pytest.raises(SourceError):
         UrlGuard("http://127.0.0.1/clip.mp4", "clip", False, 1.0)
+
+
+def test_no_host_that_the_system_calls_an_exception_is_reached_beside_the_relay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As macOS and Windows name some. What the relay refuses must not be reached by another way."""
+    monkeypatch.setattr("urllib.request.proxy_bypass", lambda host: True)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.2)
+        reach = UrlGuard(f"http://127.0.0.1:{server.getsockname()[1]}/clip.mp4", "clip", False, 5.0)
+        try:
+            assert look(reach, 5.0, 16) is not None or reach.refusal() is not None
+            refusal = reach.refusal()
+        finally:
+            reach.close()
+        assert refusal is not None and refusal.reason == "refused_address"
+        with pytest.raises(TimeoutError):
+            server.accept()
