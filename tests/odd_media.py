@@ -195,6 +195,19 @@ def with_edits(source: Path, target: Path, *edits: tuple[int, int]) -> Path:
     return target
 
 
+def with_stated_duration(source: Path, target: Path, share: float) -> Path:
+    """An MP4 or Matroska file whose headers state only a share of its duration."""
+    data = bytearray(source.read_bytes())
+    is_matroska = data.startswith(b"\x1a\x45\xdf\xa3")
+    kind, places = (">d", {b"\x44\x89\x88": 3}) if is_matroska else (">I", {b"mvhd": 20, b"tkhd": 24, b"mdhd": 20})
+    for name, place in places.items():
+        at = data.index(name) + place
+        (stated,) = struct.unpack_from(kind, data, at)
+        struct.pack_into(kind, data, at, stated * share if is_matroska else round(stated * share))
+    target.write_bytes(data)
+    return target
+
+
 def left_out(source: Path, target: Path, numbers: Collection[int]) -> Path:
     """Without some of the coded pictures, by their place in the file; the container is in order."""
     with av.open(str(source)) as given, av.open(str(target), "w") as output:

@@ -7,7 +7,6 @@ know how many frames are expected, or which frames another reader has already de
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -126,6 +125,7 @@ class PyAVReader:
         self._frame: Decoded | None = None
         self.frames_read = 0
         self.faults = 0
+        self.broke_off = False  # an error ended the packets
 
     def grab(self) -> bool:
         """Step to the next frame; False at the end."""
@@ -192,6 +192,10 @@ class PyAVReader:
     def _packets(self) -> Iterator[Packet[Any] | None]:
         """Every packet, then None so that the decoder flushes its frames, also if the end is an error."""
         packets = self._container.demux(self._stream)
-        with suppress(FFmpegError, IndexError):  # PyAV raises IndexError at the end if streams appeared on the way
+        try:
             yield from (packet for packet in packets if packet.size)
+        except FFmpegError:
+            self.broke_off = True
+        except IndexError:  # PyAV raises this at the end if streams appeared on the way
+            pass
         yield None

@@ -8,6 +8,7 @@ or why.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,9 @@ _BEFORE_ALL_SECONDS = 10.0
 _FEW_KEYS = 8
 _LONG_SECONDS = 120.0
 """A video of more than this with few key frames would be decoded almost from end to end for every look."""
+
+_PAST_SECONDS = 0.5
+"""How much later than stated a video may end: muxers count the last frame differently."""
 
 _CONTINUE_SECONDS = 1.0
 _PROBES = 16
@@ -107,6 +111,27 @@ class SeekingReader:
         if landed is None or (seconds > _LONG_SECONDS and not 0.25 * seconds <= landed[0] <= 0.75 * seconds + _CONTINUE_SECONDS):
             return False
         return not self._indexed or seconds <= _LONG_SECONDS or self._keys_probed(seconds) >= _FEW_KEYS
+
+    def ends_as_stated(self) -> bool:
+        """Whether the packets from the last key frame before the stated end on can be read, and none lasts much longer than that. What they
+        last longer is then part of the duration.
+
+        A header may state less than the file holds: of the rest, no frame would be looked for.
+        """
+        end = stated = self.duration_seconds
+        try:
+            landed = self._land(stated)
+            if landed is None:
+                return False
+            _, key, packets = landed
+            for packet in chain((key,), packets):
+                end = max(end, self._end_of(packet))
+                if end > stated + _PAST_SECONDS:
+                    return False
+        except (FFmpegError, IndexError):
+            return False
+        self._walked_seconds = end
+        return True
 
     def index_fits(self, path: Path) -> bool:
         """Whether the file reaches as far as the last position in its index, if it has one."""

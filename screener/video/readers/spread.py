@@ -60,8 +60,8 @@ class SpreadDecoding:
             check_duration(self._reader.duration_seconds, settings, shown_name)
             plan = plan_for(facts)
             alive()
-            self.can_seek = not plan.in_order and self._reader.can_seek()
             self._whole = self._is_whole(path)
+            self.can_seek = not plan.in_order and self._reader.can_seek() and self._ends_where_stated()
         except BaseException:
             container.close()
             raise
@@ -109,6 +109,11 @@ class SpreadDecoding:
         if early or not self._reader.index_fits(path):
             return False
         return None if early is None else True
+
+    def _ends_where_stated(self) -> bool:
+        """Whether the slices are fractions of all that there is. Also True of a file that is known to be read in part only."""
+        is_partial = self._whole is False or self._facts.is_unwalked
+        return is_partial or self._facts.timeline is not None or self._reader.ends_as_stated()
 
     def _in_order(self, slices: tuple[Slice, ...]) -> list[Slice]:
         """Far apart first if each slice needs a seek anyway; else in order of time, so that what lies between is decoded only once."""

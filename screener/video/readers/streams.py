@@ -1,7 +1,8 @@
 """Addresses (http, https, rtsp) and cameras: frames as they arrive, with time-outs, without knowing in advance what will come.
 
 The packets of an address cannot be examined before decoding, so it is never known whether OpenCV would show all of it: PyAV decodes it. If
-a stream states its end, it must reach it. If it does not, it is read for `stream_seconds`.
+a stream states its end, it must reach it. If it does not, it is read to the end of the bytes that the server announced, and for
+`stream_seconds` if it announced no number of them.
 """
 
 from __future__ import annotations
@@ -64,6 +65,7 @@ class _Promise:
     """What an address states about itself before it is read; 0 for what it does not state."""
 
     duration_seconds: float = 0.0
+    size_bytes: int = 0
     frames: int = 0
     fps: float = 0.0
     codec: str = ""
@@ -95,7 +97,7 @@ class StreamDecoding:
             self._close_reach()
             raise
         self._started = time.monotonic()
-        self._endless = self._promise.duration_seconds <= 0
+        self._endless = self._promise.duration_seconds <= 0 and not self._promise.size_bytes
         self._last_seconds = 0.0
         self._owed = False
         self._ended = False  # by itself, not because we stopped reading
@@ -110,7 +112,7 @@ class StreamDecoding:
             reasons=list(promise.reasons),
             warnings=list(promise.warnings),
         )
-        if self._endless:
+        if promise.duration_seconds <= 0:
             self.ledger.warn("end_unverified")
 
     def steps(self) -> Iterator[Frame | None]:
@@ -185,7 +187,9 @@ class StreamDecoding:
         return self._endless and max(elapsed, self._last_seconds) >= self._settings.stream_seconds
 
     def _judge_end(self) -> None:
-        """A stream that stated its end must reach it, within half a second or two frames; a live one that stops by itself is lost."""
+        """A stream that stated its end must reach it, within half a second or two frames; a live one that stops by itself is lost. If the
+        size is known, an error that ends the packets leaves a part unread.
+        """
         ledger, promise = self.ledger, self._promise
         ledger.decode_errors += self._hear()
         if self._complaints.were_harmless:
@@ -203,6 +207,8 @@ class StreamDecoding:
             ledger.note("stream_lost")
         elif ledger.decode_errors:
             ledger.note("corrupt")
+        if not lost and promise.size_bytes and isinstance(self._reader, CarefulReader) and self._reader.broke_off:
+            ledger.note("unread_part")
 
     def _hear(self) -> bool:
         """Whether any error other than about a picture was reported since the last call; also notes whether the connection ended."""
@@ -222,8 +228,8 @@ class StreamDecoding:
             return None, None
         if settings.fps is not None:
             return Pacer(settings.fps), None
-        if self._endless:
-            return Pacer(settings.frames / settings.stream_seconds), settings.frames
+        if self._promise.duration_seconds <= 0:  # at the rate of an endless stream, because the number of seconds is unknown
+            return Pacer(settings.frames / settings.stream_seconds), settings.frames if self._endless else None
         if 0 < self._promise.frames <= settings.frames:
             return None, self._promise.frames
         return Pacer(settings.frames / self._promise.duration_seconds, 0.5, self._frame_seconds()), settings.frames
@@ -275,6 +281,7 @@ def _promise_of(container: InputContainer, stream: VideoStream, streams: int) ->
     counts = 0 < stream.frames <= duration * fps + 2
     return _Promise(
         duration_seconds=max(0.0, duration),
+        size_bytes=max(0, container.size),
         frames=stream.frames if counts else 0,
         fps=fps,
         reasons=("unread_part",) * (streams > 1 or container.format.name in _READ_IN_PART),

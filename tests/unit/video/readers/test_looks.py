@@ -6,8 +6,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
-from odd_media import flat, left_out, part, shifted_clock, strung, transport, with_edits
+from odd_media import flat, left_out, part, shifted_clock, strung, transport, with_edits, with_stated_duration
 from video_media import noise, number_of, read, write_clip
 
 from screener.records import Frame, VideoFacts
@@ -15,6 +16,7 @@ from screener.settings import ScanSettings
 from screener.video import SeekPlan, equal_slices, file_source, open_video
 from screener.video.container import looks
 from screener.video.readers.choice import decode
+from screener.video.readers.seeking import SeekingReader
 
 GROUPS = {"g": "10", "bf": "2"}
 MPEG2 = {**GROUPS, "b": "4000k"}
@@ -189,6 +191,58 @@ def test_what_has_an_index_is_not_walked(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(looks, "read_facts", None)
     path = write_clip(tmp_path / f"a.{suffix}", options=GROUPS, picture=flat(0, (96, 64)))
     assert "sparse" in decode(file_source(path), ScanSettings(), look=SeekPlan(equal_slices(4))).ledger.warnings
+
+
+NO_CHECKSUMS = {"write_crc32": "0"}
+INDEXED = [("mp4", "libx264", {}), ("mkv", "libx264", NO_CHECKSUMS), ("webm", "libvpx", NO_CHECKSUMS)]
+FRAGMENTS = ("mp4", "libx264", {"movflags": "frag_keyframe"})
+
+
+@pytest.mark.parametrize(("suffix", "codec", "container_options"), [*INDEXED, FRAGMENTS])
+@pytest.mark.parametrize("keys_every", ["10", "72"])
+def test_pictures_after_the_stated_end_are_not_passed_over(
+    tmp_path: Path, suffix: str, codec: str, container_options: dict[str, str], keys_every: str
+) -> None:
+    source = write_clip(tmp_path / f"a.{suffix}", codec, 72, options={"g": keys_every}, container_options=container_options)
+    frames, facts = looked(with_stated_duration(source, tmp_path / f"b.{suffix}", 1 / 3), 24)
+    assert facts.reasons == () and facts.duration_seconds == pytest.approx(72 / 25, abs=0.01)
+    assert max(numbers(frames)) >= 68
+
+
+@pytest.mark.parametrize(("suffix", "codec", "container_options"), INDEXED)
+def test_a_file_that_holds_more_than_it_states_is_read_like_any_scan(
+    tmp_path: Path, suffix: str, codec: str, container_options: dict[str, str]
+) -> None:
+    source = write_clip(tmp_path / f"a.{suffix}", codec, 72, options={"g": "10"}, container_options=container_options)
+    facts = assert_read_like_any_scan(with_stated_duration(source, tmp_path / f"b.{suffix}", 1 / 3))
+    assert "sparse" not in facts.warnings
+
+
+@pytest.mark.parametrize(("suffix", "codec", "container_options"), INDEXED)
+def test_a_little_more_than_stated_is_looked_at_too(tmp_path: Path, suffix: str, codec: str, container_options: dict[str, str]) -> None:
+    source = write_clip(tmp_path / f"a.{suffix}", codec, 20, options={"g": "10"}, container_options=container_options)
+    frames, facts = looked(with_stated_duration(source, tmp_path / f"b.{suffix}", 0.5), 20)
+    assert [round(frame.pts_seconds * 25) for frame in frames] == list(range(20))
+    assert facts.reasons == () and "sparse" in facts.warnings
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_an_honest_file_is_asked_for_the_last_group_of_pictures_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str) -> None:
+    path = write_clip(tmp_path / f"a.{suffix}", frames=72, options={"g": "12"})
+    asked: list[float] = []
+    end_of = SeekingReader._end_of
+    monkeypatch.setattr(SeekingReader, "_end_of", lambda self, packet: asked.append(packet.pts) or end_of(self, packet))
+    assert "sparse" in decode(file_source(path), ScanSettings(), look=SeekPlan(equal_slices(4))).ledger.warnings
+    assert 12 <= len(asked) <= 13
+
+
+def test_an_end_that_cannot_be_read_is_not_taken_for_the_stated_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def break_off(self: SeekingReader, packet: object) -> float:
+        raise av.error.InvalidDataError(1, "broken")
+
+    path = write_clip(tmp_path / "a.mp4", options=GROUPS)
+    monkeypatch.setattr(SeekingReader, "_end_of", break_off)
+    assert "sparse" not in decode(file_source(path), ScanSettings(), look=SeekPlan(equal_slices(4))).ledger.warnings
 
 
 def test_where_time_is_too_short_for_a_walk_pictures_are_seen_and_the_rest_is_not_vouched_for(

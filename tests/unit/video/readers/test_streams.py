@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from video_media import noise, number_of, write_clip
 
@@ -52,6 +53,11 @@ def address(tmp_path: Path) -> Iterator[str]:
         thread.join()
 
 
+def grain(number: int) -> np.ndarray:
+    """Pictures of several thousand bytes each, however they are coded."""
+    return np.random.default_rng(number).integers(0, 255, (64, 96, 3), np.uint8)
+
+
 def screened(address: str, **settings: object) -> tuple[list[Frame], VideoFacts]:
     (source,) = expand_sources([address])
     assert isinstance(source, Source)
@@ -95,6 +101,38 @@ def test_an_endless_stream_is_watched_for_a_while(tmp_path: Path, address: str) 
     assert [number_of(frame.picture_rgb) for frame in frames][:5] == [0, 5, 10, 15, 20]
     assert facts.frames_decoded < 40
     assert (facts.reasons, facts.warnings) == ((), ("end_unverified",))
+
+
+_SEARCHED_BYTES = 1 << 17
+"""More than a demuxer of transport streams searches for the next packet."""
+
+UNSTATED = [("a.mkv", "libx264", {"live": "1"}), ("a.webm", "libvpx", {"live": "1"}), ("a.ts", "libx264", {})]
+"""Recordings that do not state how long they last."""
+
+
+@pytest.mark.parametrize(("name", "codec", "container_options"), UNSTATED)
+def test_a_recording_of_known_size_is_read_to_its_end(
+    tmp_path: Path, address: str, name: str, codec: str, container_options: dict[str, str]
+) -> None:
+    write_clip(tmp_path / name, codec, options={"g": "10"}, container_options=container_options)
+    everything, facts = screened(f"{address}/whole/{name}", stream_seconds=0.4, all_frames=True)
+    assert len(everything) == 40
+    assert (facts.reasons, facts.warnings) == ((), ("end_unverified",))
+    sampled, facts = screened(f"{address}/whole/{name}", stream_seconds=1.0, frames=5)
+    assert [frame.index for frame in sampled] == list(range(0, 40, 5)) and facts.frames_decoded == 40
+
+
+def test_a_recording_of_known_size_is_limited_in_size(tmp_path: Path, address: str) -> None:
+    path = write_clip(tmp_path / "a.mkv", options={"g": "1", "qp": "0"}, picture=grain, container_options={"live": "1"})
+    _, facts = screened(f"{address}/whole/a.mkv", stream_seconds=0.4, max_download_bytes=path.stat().st_size - 1)
+    assert facts.reasons == ("limit_size",)
+
+
+def test_reading_that_breaks_off_leaves_a_part_unread(tmp_path: Path, address: str) -> None:
+    path = write_clip(tmp_path / "a.ts", options={"g": "10"})
+    path.write_bytes(path.read_bytes() + bytes(_SEARCHED_BYTES) + path.read_bytes())
+    frames, facts = screened(f"{address}/whole/a.ts", all_frames=True)
+    assert len(frames) >= 39 and "unread_part" in facts.reasons
 
 
 def test_what_a_server_may_not_send(tmp_path: Path, address: str) -> None:
