@@ -36,7 +36,11 @@ def refuse_overwriting(written: Mapping[str, Path | None], read: Iterable[Place]
 
 
 def _place(path: Path) -> object:
-    """What tells a file from others, also one that does not exist yet; None for a device or a folder."""
+    """What tells a file from others, also one that does not exist yet; None for a device or a folder, and for what is open already, such as
+    `/dev/stdout`: two of those may lead to one file on purpose.
+    """
+    if path.parts[:2] in (("/", "dev"), ("/", "proc")):
+        return None
     return _identity(path) or (None if os.path.exists(path) else os.path.realpath(path))
 
 

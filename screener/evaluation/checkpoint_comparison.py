@@ -14,10 +14,18 @@ from typing import Any
 import numpy as np
 
 from screener.datasets import LabelledItem
-from screener.evaluation import metrics
 from screener.evaluation.assembly import calibration_of, evaluation_of, pooling_of
-from screener.evaluation.figures import FIGURE_NAMES, INTERVAL_SHARE, SCHEMA_VERSION, Evaluation, to_plain
-from screener.evaluation.measurement import RESAMPLES, SEED, Ingredients, Sample, completeness_figures, scored_figures, value_of
+from screener.evaluation.figures import FIGURE_NAMES, SCHEMA_VERSION, Evaluation, Figure, to_plain
+from screener.evaluation.measurement import (
+    RESAMPLES,
+    SEED,
+    Ingredients,
+    Sample,
+    completeness_figures,
+    scored_figures,
+    spread_of_difference,
+    value_of,
+)
 from screener.evaluation.resampling import Counts, draws, strata_of
 from screener.evaluation.results import Origin, Row
 from screener.evaluation.same_files import content_of, copies_in
@@ -139,4 +147,5 @@ def _paired(
     difference = other.value - one.value
     if not (enough and as_well):
         return one.value, other.value, difference, None, note or "no interval from a single video"
-    return one.value, other.value, difference, metrics.central_range(b.resampled(counts) - a.resampled(counts), INTERVAL_SHARE), note
+    found = spread_of_difference(Figure(difference, note=note), b.resampled(counts) - a.resampled(counts))
+    return one.value, other.value, difference, found.interval, found.note

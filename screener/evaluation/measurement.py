@@ -17,7 +17,7 @@ from screener.evaluation import metrics
 from screener.evaluation.calibration import pooled_p_fake
 from screener.evaluation.figures import FIGURE_NAMES, INTERVAL_SHARE, NO_SPREAD, Figure, SameScene, Slice, Tally
 from screener.evaluation.metrics import Floats, Labels, Metric
-from screener.evaluation.resampling import Counts, Places, draws, numbered, strata_of, unit_weights
+from screener.evaluation.resampling import Counts, Places, draws, number_of_votes, numbered, strata_of, unit_weights
 from screener.evaluation.videos import VideoScore, labels_of
 from screener.verdict.judging import calibrated
 from screener.verdict.proportion import wilson_interval
@@ -201,7 +201,7 @@ def _with_interval(name: str, given: Ingredients, counts: Counts) -> Figure:
     if not enough:
         return replace(figure, note="; ".join(filter(None, [figure.note, "no interval from a single video"])))
     if given.whole is not None:
-        return share_of(figure, len(np.unique(given.units[given.whole])))
+        return share_of(figure, number_of_votes(given.labels[given.whole], given.units[given.whole]))
     return spread_over(figure, given.resampled(counts))
 
 
@@ -218,6 +218,11 @@ def spread_over(figure: Figure, resampled: Floats) -> Figure:
     if high - low > metrics.RATE_SLACK:
         return replace(figure, interval=(low, high))
     return replace(figure, note="; ".join(filter(None, [figure.note, NO_SPREAD])))
+
+
+def spread_of_difference(figure: Figure, moved: Floats) -> Figure:
+    """As `spread_over`, for a difference (R,) of paired values: that two sides never differ needs no spread to be known."""
+    return spread_over(figure, moved) if moved.any() else replace(figure, interval=(0.0, 0.0))
 
 
 def _tally(sample: Sample) -> Tally:

@@ -47,6 +47,11 @@ def unit_weights(labels: NDArray[np.int64], units: Places) -> NDArray[np.float64
     return np.asarray(1.0 / sizes[kinds])
 
 
+def number_of_votes(labels: NDArray[np.int64], units: Places) -> int:
+    """How many units there are within each label, which is what `unit_weights` add up to."""
+    return len(np.unique(2 * units + (labels == 1)))
+
+
 def numbered(names: Iterable[str]) -> Places:
     """Equal names -> equal numbers from 0, as units of a bootstrap."""
     numbers: dict[str, int] = {}

@@ -32,7 +32,7 @@ WITHOUT_INFLUENCE = (
 )
 """Settings of a scan that may differ between two lines of one file, because no score depends on them."""
 
-CUT_SHORT = ("limit_pixels", "limit_time", "limit_size", "timeout", "decoder_crash", "stream_lost", "output_failed")
+CUT_SHORT = ("limit_time", "limit_size", "timeout", "decoder_crash", "stream_lost", "output_failed")
 """Reasons that another run may not give: a limit that `WITHOUT_INFLUENCE` allows to differ, or an accident."""
 
 REQUIRED = ("source", "outcome", "coverage", "reasons", "threshold", "operating_point", "people", "frames", "checkpoint", "settings")

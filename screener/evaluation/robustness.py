@@ -18,10 +18,10 @@ from screener.datasets import LabelledItem
 from screener.evaluation import metrics
 from screener.evaluation.assembly import calibration_of, pooling_of
 from screener.evaluation.figures import SCHEMA_VERSION, Figure, to_plain
-from screener.evaluation.measurement import RESAMPLES, SEED, Sample, share_of, spread_over
+from screener.evaluation.measurement import RESAMPLES, SEED, Sample, share_of, spread_of_difference, spread_over
 from screener.evaluation.metrics import Floats, Labels
 from screener.evaluation.perturbed_screener import PerturbedScreener
-from screener.evaluation.resampling import Places, draws, numbered, strata_of, unit_weights
+from screener.evaluation.resampling import Places, draws, number_of_votes, numbered, strata_of, unit_weights
 from screener.evaluation.results import Origin, Row
 from screener.evaluation.run import Guard, judge
 from screener.evaluation.same_files import each_once
@@ -188,8 +188,8 @@ def _share(labels: Labels, values: Floats, units: Places, name: str) -> Figure:
     """The share of items with the value 1, in which those of a unit have one vote, with Wilson's interval. name: of the items."""
     if not len(labels):
         return Figure(None, note=f"no {name} could be judged")
-    figure, count = Figure(metrics.mean(labels, values, unit_weights(labels, units))), len(np.unique(units))
-    return share_of(figure, count) if count > 1 else replace(figure, note=SINGLE)
+    figure = Figure(metrics.mean(labels, values, unit_weights(labels, units)))
+    return share_of(figure, number_of_votes(labels, units)) if len(np.unique(units)) > 1 else replace(figure, note=SINGLE)
 
 
 def _change(sample: Sample, base: Sample) -> Figure:
@@ -202,4 +202,4 @@ def _change(sample: Sample, base: Sample) -> Figure:
     units = numbered(map(str, units))
     counts = draws(strata_of(labels, units), RESAMPLES, SEED)
     moved = metrics.roc_auc.resampled(labels, after, units, counts) - metrics.roc_auc.resampled(labels, before, units, counts)
-    return Figure(auc.value - metrics.roc_auc(labels, before), metrics.central_range(moved))
+    return spread_of_difference(Figure(auc.value - metrics.roc_auc(labels, before)), moved)

@@ -13,7 +13,7 @@ def absolute_path(path: str | os.PathLike[str]) -> str:
     """
     text = os.fspath(path)
     shortened = os.path.abspath(text)
-    if os.pardir not in text:
+    if os.pardir not in text or "\0" in text:
         return shortened
     folder, name = os.path.split(text)
     real = os.path.realpath(folder)

@@ -76,10 +76,10 @@ def summary_verdict(models: Models, source: Source, settings: LiveSettings, chro
         warnings=status.warnings,
     )
     coverage = coverage_of(video)
-    people = chronicle.people()
-    outcome, why = judge_video((*people, *chronicle.unlisted()), coverage, counts.looked_at, models.limits.threshold)
+    people, everyone = chronicle.people(), (*chronicle.people(), *chronicle.unlisted())
+    outcome, why = judge_video(everyone, coverage, counts.looked_at, models.limits.threshold)
     people = withheld(people, coverage)
-    leader = leading_person(people)
+    leader = leading_person(withheld(everyone, coverage))
     return Verdict(
         source=source.name,
         sha256=facts.sha256,

@@ -12,19 +12,17 @@ _TAIL_BYTES = 4096
 """How far before the end of a file its picture may end: some programs write a note or padding behind it."""
 
 
-def ends_whole(path: Path) -> bool:
-    """True if the end of the picture was found; False if it is missing, or if this cannot be told. Raises OSError."""
+def is_cut(path: Path) -> bool:
+    """Whether the end of a JPEG, PNG, WebP or BMP is missing; False for other formats, whose end is not known here. Raises OSError."""
     with open(path, "rb") as file:
         head = file.read(16)
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - _TAIL_BYTES))
         tail = file.read()
     if head.startswith(b"\xff\xd8\xff"):
-        return b"\xff\xd9" in tail  # within coded pixels it cannot occur (ITU-T T.81, F.1.2.3)
+        return b"\xff\xd9" not in tail  # within coded pixels it cannot occur (ITU-T T.81, F.1.2.3)
     if head.startswith(b"\x89PNG"):
-        return b"IEND" in tail
+        return b"IEND" not in tail
     if head.startswith(b"RIFF"):
-        return size >= 8 + int.from_bytes(head[4:8], "little")
-    if head.startswith(b"BM"):
-        return 54 <= int.from_bytes(head[2:6], "little") <= size
-    return False
+        return size < 8 + int.from_bytes(head[4:8], "little")
+    return head.startswith(b"BM") and not 54 <= int.from_bytes(head[2:6], "little") <= size

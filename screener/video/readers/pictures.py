@@ -25,7 +25,7 @@ from screener.video.container.gate import check_file
 from screener.video.container.opening import check_pixels
 from screener.video.ledger import Complaints, Ledger
 from screener.video.readers.more_pictures import holds_more
-from screener.video.readers.picture_ends import ends_whole
+from screener.video.readers.picture_ends import is_cut
 from screener.video.readers.pillow_errors import PILLOW_ERRORS
 from screener.video.readers.upright import bgr_as_rgb
 from screener.video.sampling import Sampler, Sampling, chosen_seconds
@@ -100,9 +100,9 @@ class SequenceDecoding:
 
     def _picture(self, path: Path, decode: bool) -> NDArray[np.uint8] | None:
         try:
-            is_sound = check_file(path) in ("picture", "animation") and ends_whole(path)
-            # What does not end as it should is decoded to know, wanted or not.
-            picture = self._decoded(path) if decode or not is_sound else None
+            # What seems to be cut or no picture is decoded to know, wanted or not.
+            is_doubtful = check_file(path) not in ("picture", "animation") or _is_cut(path)
+            picture = self._decoded(path) if decode or is_doubtful else None
         except SourceError as error:
             self._errors.append(error)
             self._note_damage("limit_pixels" if error.reason == "limit_pixels" else "corrupt")
@@ -133,6 +133,13 @@ class SequenceDecoding:
             ledger.warn("resolution_change")
         ledger.frames_decoded += 1
         ledger.frames_sampled += 1
+
+
+def _is_cut(path: Path) -> bool:
+    try:
+        return is_cut(path)
+    except OSError as error:
+        raise SourceError("permission", f"{printable_name(os.fspath(path))}: the file cannot be read: {error.strerror}") from error
 
 
 def _note_more(ledger: Ledger, data: NDArray[np.uint8]) -> None:

@@ -183,5 +183,15 @@ def test_a_share_of_pictures_is_a_share_of_what_its_interval_counts() -> None:
     assert found["false_positive_rate"].interval == pytest.approx(wilson_interval(1 / 4, 4))
     assert found["accuracy"].value == found["decided_accuracy"].value == pytest.approx(4 / 6)
     assert found["precision"].value == pytest.approx(1 / 2)
+    assert found["accuracy"].note == "4 of 6" and found["accuracy"].interval == pytest.approx(wilson_interval(4 / 6, 6))
     # The fake that is found lies below the flagged real, so without false positives none is found.
     assert (found["recall"].value, found["tpr_at_1_fpr"].value) == (0.5, 0.0)
+
+
+def test_a_group_of_reals_and_fakes_has_a_vote_for_each_label() -> None:
+    """Ten groups of a real and a fake picture each; all reals and half of the fakes are told."""
+    items = [item(f"{label}/{k}.png", label, group=f"scene {k}") for k in range(10) for label in (0, 1)]
+    rows = [row(one.path, [1.0 if one.label and k < 10 else -1.0]) for k, one in enumerate(items)]
+    accuracy = measure("method", "some", Sample.of(scores_of(items, rows), Calibration(), "mean"), THRESHOLD).figures["accuracy"]
+    assert (accuracy.value, accuracy.note) == (0.75, "15 of 20")
+    assert accuracy.interval == pytest.approx(wilson_interval(0.75, 20))

@@ -285,7 +285,7 @@ def test_pages_of_the_pictures_of_a_series_are_named_as_unread(tmp_path: Path) -
     assert (decoding.ledger.reasons, decoding.ledger.warnings) == (["unread_part"], ["picture_series", "second_part"])
 
 
-@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".bmp", ".jp2"])
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".bmp"])
 @pytest.mark.parametrize("damage", ["no picture", "cut"])
 def test_a_picture_of_a_series_that_is_none_or_cut_is_found_though_it_was_not_sampled(tmp_path: Path, suffix: str, damage: str) -> None:
     noise = cv2.resize(np.random.default_rng(0).integers(0, 255, (8, 10, 3), np.uint8), (80, 64), interpolation=cv2.INTER_CUBIC)
