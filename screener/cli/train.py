@@ -146,6 +146,10 @@ def train(
         float | None,
         typer.Option("--other-real", help="End to end: share of matched pairs whose real picture is another one of the same group (0)."),
     ] = None,
+    level_by_region: Annotated[
+        float | None,
+        typer.Option("--level-by-region", help="End to end: share of those whose forged part and surroundings are levelled apart (0)."),
+    ] = None,
     motion_blur: Annotated[
         float | None, typer.Option("--motion-blur", help="End to end: share of pictures that get motion blur (0).")
     ] = None,
@@ -186,7 +190,8 @@ def train(
             "teacher": teacher, "copy_weight": copy_weight, "copy_quality": copy_quality,
             "shares": _numbers("--share", share), "decoders": _numbers("--decoder", decoder, 0.0), "autoencoder": autoencoder,
             "hardness": hardness, "strength": strength, "video": video, "tone": tone, "same_route": same_route, "level": level,
-            "other_real": other_real, "motion_blur": motion_blur, "shown_px": shown_px, "moments": moments,
+            "other_real": other_real, "motion_blur": motion_blur, "level_by_region": level_by_region, "shown_px": shown_px,
+            "moments": moments,
         }  # fmt: skip
         if checkpoint and backbone:
             raise SettingsError("choose one of --checkpoint and --backbone, not both")

@@ -44,11 +44,12 @@ class EndToEndSettings:
         hardness: how strongly pictures are degraded, at the start and after two thirds, 0 to 1. strength: of the mismatch inside a blended
         fake, likewise; 1 is full. video: share of the pairs that are coded by a video codec instead of a picture codec. tone: share of the
         pictures that are softened or sharpened as a whole. same_route: share of the pairs whose two pictures are degraded in the same way.
-        level: share of the pairs in which the sharper picture is first softened to the fine detail of the other. other_real: share of the
-        matched pairs whose real picture is another one of the same group, such as another frame of the video. motion_blur: share of the
-        pictures, real or fake, that get motion blur, of the head or of everything. shown_px: smallest and largest side, in pixels, at which
-        a crop is displayed before it is brought to input_size; larger than 1.8 times that it never is. moments: number of pairs taken from
-        one clip; more are cheaper, but more alike.
+        level: share of the pairs in which the sharper picture is first softened to the fine detail of the other. level_by_region: share of
+        those in which what is forged and what is around it are softened each for itself, so that uneven sharpness tells nothing either.
+        other_real: share of the matched pairs whose real picture is another one of the same group, such as another frame of the video.
+        motion_blur: share of the pictures, real or fake, that get motion blur, of the head or of everything. shown_px: smallest and largest
+        side, in pixels, at which a crop is displayed before it is brought to input_size; larger than 1.8 times that it never is. moments:
+        number of pairs taken from one clip; more are cheaper, but more alike.
     seed: of the pictures drawn and of new weights. device: where to train.
     """
 
@@ -77,6 +78,7 @@ class EndToEndSettings:
     level: float = 0.75
     other_real: float = 0.0
     motion_blur: float = 0.0
+    level_by_region: float = 0.0
     shown_px: tuple[float, float] = (84.0, 288.0)
     moments: int = 1
     seed: int = 0
@@ -98,7 +100,7 @@ class EndToEndSettings:
         share("hold", self.hold)
         within("crop_margin", self.crop_margin, 1, 3)
         within("ranking", self.ranking, 0, 10)
-        for name in ("video", "tone", "same_route", "level", "other_real", "motion_blur"):
+        for name in ("video", "tone", "same_route", "level", "other_real", "motion_blur", "level_by_region"):
             within(name, getattr(self, name), 0, 1)
         for name, least, most in (("hardness", 0.0, 1.0), ("strength", 0.0, 2.0), ("shown_px", 40.0, 2048.0)):
             ends = getattr(self, name)

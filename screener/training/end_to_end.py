@@ -51,7 +51,8 @@ class Stage:
     minutes: wall-clock length. input_size: pixels. pairs: pairs in a batch (twice as many pictures). learning_rate: at its peak.
     hardness, strength: first and last value (see `pairs.Recipe`); they change over the first two thirds and then stay.
     hold: share of the stage in which the rate stays at its peak before it falls as half a cosine.
-    moments: pairs from one clip. crop_margin, video, tone, same_route, level, other_real, motion_blur, shown_px: see `pairs.Recipe`.
+    moments: pairs from one clip. crop_margin, video, tone, same_route, level, other_real, motion_blur, level_by_region, shown_px: see
+    `pairs.Recipe`.
     ranking: weight of the loss that wants the fake of a pair above its real one. frozen_statistics: batch norms keep their means and
     variances, so that training sees what scanning sees, where no picture depends on the others of its batch.
     """
@@ -72,6 +73,7 @@ class Stage:
     level: float = 0.75
     other_real: float = 0.0
     motion_blur: float = 0.0
+    level_by_region: float = 0.0
     shown_px: tuple[float, float] = SHOWN_PX
     crop_margin: float = 1.3
     ranking: float = 0.0
@@ -88,7 +90,8 @@ class Stage:
         grown = min(1.0, 1.5 * done)
         return Recipe(
             self.input_size, self.crop_margin, _between(self.hardness, grown), _between(self.strength, grown),
-            self.moments, self.video, self.tone, self.same_route, self.level, self.other_real, self.motion_blur, self.shown_px,
+            self.moments, self.video, self.tone, self.same_route, self.level, self.other_real, self.motion_blur,
+            self.level_by_region, self.shown_px,
         )  # fmt: skip
 
 

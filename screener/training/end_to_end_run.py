@@ -149,6 +149,7 @@ def stages_of(settings: EndToEndSettings) -> list[Stage]:
                 level=settings.level,
                 other_real=settings.other_real,
                 motion_blur=settings.motion_blur,
+                level_by_region=settings.level_by_region,
                 shown_px=settings.shown_px,
                 crop_margin=settings.crop_margin,
                 ranking=settings.ranking,

@@ -1,7 +1,8 @@
 """Brings a real and a fake picture to the same fine detail, so that neither softness nor sharpness says which is which.
 
-What generators draw is softer than a photograph, or sharper once they sharpen it, and so are old television and phone cameras. What is left
-after levelling is detail in the wrong places. Knows pixels only.
+What generators draw is softer than a photograph, or sharper once they sharpen it, and so are old television and phone cameras. Levelled
+as a whole, the real picture is as soft everywhere as the fake is inside of what is forged: what is left is detail in the wrong places,
+and surroundings that are sharper in the fake. Levelled by region, neither is left. Knows pixels only.
 """
 
 from __future__ import annotations
@@ -39,9 +40,8 @@ def levelled(
 ) -> tuple[UInt8, UInt8]:
     """The pictures, (s, s, 3) RGB each, the one with more fine detail softened to what the other has, give or take `SPREAD`.
 
-    shown_px: side at which they will be displayed, where detail is measured. mask: (s, s) where the fake is forged; then what is inside and
-    what is outside are levelled each for itself. Softening the whole of one picture for what is inside would leave the other one with the
-    sharper surroundings, which tells the label.
+    shown_px: side at which they will be displayed, where detail is measured. mask: (s, s) where the fake is forged, to level what is inside
+    and what is outside each for itself; left out, the whole of one picture is softened.
     """
     if mask is None:
         return _levelled(real, fake, shown_px, rng, None)

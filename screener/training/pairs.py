@@ -81,7 +81,8 @@ class Recipe:
     fine detail before that, see `levelling`. other_real: share of the matched pairs whose real picture is another one of the same group,
     such as another frame of the video, where there is one: what distinguishes two frames then distinguishes nothing. shown_px: range of
     the side at which a crop is displayed, log-uniform; what is below `input_size` is enlarged to it, and so softer than most faces in
-    videos. motion_blur: share of the pictures that get it, of either label.
+    videos. motion_blur: share of the pictures that get it, of either label. level_by_region: share of the levelled pairs in which what is
+    forged and what is around it are levelled each for itself.
     """
 
     input_size: int
@@ -95,6 +96,7 @@ class Recipe:
     level: float = 0.75
     other_real: float = 0.0
     motion_blur: float = 0.0
+    level_by_region: float = 0.0
     shown_px: tuple[float, float] = SHOWN_PX
 
 
@@ -272,7 +274,8 @@ class PairMaker:
         shown_px = float(min(np.exp(rng.uniform(low, high)), SHOWN_ABOVE_INPUT * recipe.input_size))
         made = SOURCES[name](self.pools, rng, recipe, draw_framing(rng), shown_px)
         if rng.random() < recipe.level:
-            real, fake = levelled(made.real, made.fake, shown_px, rng, made.mask)
+            by_region = recipe.level_by_region > 0 and rng.random() < recipe.level_by_region
+            real, fake = levelled(made.real, made.fake, shown_px, rng, made.mask if by_region else None)
             made = replace(made, real=real, fake=fake)
         cells = recipe.input_size // MAP_STRIDE
         mask = np.zeros((1, 1), np.float32) if made.mask is None else made.mask

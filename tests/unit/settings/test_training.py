@@ -61,7 +61,10 @@ WRONG_END_TO_END: dict[str, list[Any]] = {
     "hardness": [0.1, (0.1,), (0.1, 1.1), (-0.1, 0.5), ("a", "b"), None],
     "strength": [1.0, (1.0, 2.5), (math.nan, 1.0)],
     "shown_px": [150.0, (150.0,), (20.0, 200.0), (200.0, 100.0), (100.0, 4000.0), ("a", "b"), None],
-    **{name: [-0.1, 1.1, math.nan, "0.5", True, None] for name in ("video", "tone", "same_route", "level", "other_real", "motion_blur")},
+    **{
+        name: [-0.1, 1.1, math.nan, "0.5", True, None]
+        for name in ("video", "tone", "same_route", "level", "other_real", "motion_blur", "level_by_region")
+    },
     "seed": NO_COUNT,
     "device": NO_NAME,
 }

@@ -351,3 +351,16 @@ def test_moments_of_one_clip_are_one_pair_at_different_times() -> None:
     assert all((sample.where == samples[0].where).all() for sample in samples)
     # The same face, moved by a little.
     assert np.abs(samples[0].real.astype(float) - samples[2].real).mean() < 25
+
+
+@pytest.mark.parametrize("by_region", [0.0, 1.0])
+def test_levelling_by_region_leaves_no_uneven_sharpness(undegraded: None, monkeypatch: pytest.MonkeyPatch, by_region: float) -> None:
+    """Of a sharp picture and the same with a soft half, either the whole of the real one is softened, or that half of it."""
+    grain = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
+    half = np.zeros((64, 64), np.float32)
+    half[:, 32:] = 1
+    fake = np.where(half[..., None] > 0, cv2.GaussianBlur(grain, (0, 0), 1.5), grain)
+    monkeypatch.setitem(SOURCES, "matched", lambda *_: Made(grain, fake, half))
+    sample = draw(PairMaker(REALS), "matched", recipe=replace(RECIPE, level=1.0, level_by_region=by_region, shown_px=(64, 64)))
+    left, right = (detail(cv2.cvtColor(sample.real, cv2.COLOR_RGB2GRAY).astype(np.float32), where) for where in (1 - half, half))
+    assert (left > 2 * right) == bool(by_region)

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 import pytest
-from builders import portrait
+from builders import person, portrait
 
 from screener.runtime import moments
 from screener.watching import watch as watch_module
@@ -362,6 +362,19 @@ def test_frames_that_came_damaged_are_counted_and_make_the_watch_partial(stage: 
     assert (verdict.coverage, verdict.reasons) == (("partial", ("corrupt",)) if damaged else ("complete", ()))
     assert verdict.outcome == ("undecided" if damaged else "genuine")
     assert ("3 frames came damaged" in verdict.detail) == bool(damaged)
+
+
+def test_a_watch_that_someone_decided_who_is_no_longer_listed_has_their_score(stage: Stage) -> None:
+    stage.p_fake = 0.01
+    for _ in range(3):
+        stage.frame()
+        stage.judged()
+        stage.update()
+    stage.judge.chronicle._unlisted["fake", ()] = person("fake", 0.95, interval=(0.9, 0.97))
+    stage.finish()
+    verdict = stage.watch.verdict
+    assert verdict is not None
+    assert (verdict.outcome, verdict.p_fake, verdict.interval) == ("fake", 0.95, (0.9, 0.97))
 
 
 def test_a_silence_in_which_every_frame_comes_damaged_says_so(stage: Stage) -> None:
