@@ -3,24 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from screener.cli.logs import log_to
 from screener.errors import OutputError
-
-
-@pytest.fixture(autouse=True)
-def as_before() -> Iterator[None]:
-    logger = logging.getLogger("screener")
-    handlers, level = list(logger.handlers), logger.level
-    yield
-    for handler in set(logger.handlers) - set(handlers):
-        handler.close()
-        logger.removeHandler(handler)
-    logger.setLevel(level)
 
 
 def say() -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,17 +11,6 @@ from typer.testing import CliRunner
 from screener.cli import with_commands
 from screener.cli.overwriting import refuse_overwriting
 from screener.errors import ExitStatus, SettingsError
-
-
-@pytest.fixture(autouse=True)
-def logs_as_before() -> Iterator[None]:
-    logger = logging.getLogger("screener")
-    handlers, level = list(logger.handlers), logger.level
-    yield
-    for handler in set(logger.handlers) - set(handlers):
-        handler.close()
-        logger.removeHandler(handler)
-    logger.setLevel(level)
 
 
 @pytest.fixture
