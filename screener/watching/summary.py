@@ -76,7 +76,8 @@ def summary_verdict(models: Models, source: Source, settings: LiveSettings, chro
         warnings=status.warnings,
     )
     coverage = coverage_of(video)
-    people, everyone = chronicle.people(), (*chronicle.people(), *chronicle.unlisted())
+    people = chronicle.people()
+    everyone = (*people, *chronicle.unlisted())
     outcome, why = judge_video(everyone, coverage, counts.looked_at, models.limits.threshold)
     people = withheld(people, coverage)
     leader = leading_person(withheld(everyone, coverage))

@@ -29,7 +29,7 @@ def live_headline(update: LiveUpdate) -> str:
     if update.outcome == "genuine":
         genuine = sum(person.verdict.outcome == "genuine" for person in update.people)
         others = len(update.people) - genuine
-        return f"GENUINE: {counted(genuine, 'person', 'people')}" + (f", {others} not judged" if others else "")
+        return f"GENUINE: {counted(genuine, 'person', 'people')}" + (f", {others} undecided" if others else "")
     why = spelt_out(update.reasons)
     if "near_threshold" in update.reasons and any(_some_look_fake(p.verdict.reasons, p.verdict.segments) for p in update.people):
         why[update.reasons.index("near_threshold")] = SOME_LOOK_FAKE

@@ -47,10 +47,10 @@ def drawn(console: Console, shown: LiveUpdate | None, silent_seconds: float | No
     return re.sub(r"\x1b\[[0-9;]*m", "", written(console)).splitlines()
 
 
-def test_a_genuine_picture_names_those_in_it_who_were_not_judged() -> None:
+def test_a_genuine_picture_names_those_in_it_who_are_undecided() -> None:
     genuine, passer_by = seen(2, "genuine", 0.08), seen(4, "undecided", None, None, reasons=("too_small",), frames_judged=0)
     assert live_headline(update("live", genuine, outcome="genuine", reasons=())) == "GENUINE: 1 person"
-    assert live_headline(update("live", genuine, passer_by, outcome="genuine", reasons=())) == "GENUINE: 1 person, 1 not judged"
+    assert live_headline(update("live", genuine, passer_by, outcome="genuine", reasons=())) == "GENUINE: 1 person, 1 undecided"
 
 
 def test_people_are_said_in_words_with_their_evidence() -> None:
