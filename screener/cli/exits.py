@@ -31,16 +31,31 @@ def exits() -> Iterator[None]:
             "; a server or container needs OpenCV's system libraries: apt-get install libgl1 libglib2.0-0" if "lib" in str(error) else ""
         )
         _fail(f"a library cannot be loaded: {error}{advice}", ExitStatus.COULD_NOT_RUN)
-    except KeyboardInterrupt:
-        _fail("interrupted", ExitStatus.INTERRUPTED)
-    except Terminated:
-        _fail("terminated", ExitStatus.TERMINATED)
+    except (KeyboardInterrupt, Terminated) as stop:
+        _fail_stopped(stop)
     except OSError as error:
         _fail(str(OutputError(error.strerror or str(error))), ExitStatus.COULD_NOT_RUN)
     except Exception as error:
+        # Libraries may raise errors of their own while a signal ends them, such as PyTorch, whose workers got the same signal.
+        if (signalled := _stop_before(error)) is not None:
+            _fail_stopped(signalled)
         # By default Python would exit with 1, which means that an input is fake.
         traceback.print_exc()
         _fail(f"stopped by a fault of its own ({type(error).__name__}); please report it with the lines above", ExitStatus.COULD_NOT_RUN)
+
+
+def _stop_before(error: BaseException) -> BaseException | None:
+    """The signal during whose handling an error was raised, if any."""
+    before = error.__context__
+    while before is not None and not isinstance(before, KeyboardInterrupt | Terminated):
+        before = before.__context__
+    return before
+
+
+def _fail_stopped(stop: BaseException) -> NoReturn:
+    if isinstance(stop, Terminated):
+        _fail("terminated", ExitStatus.TERMINATED)
+    _fail("interrupted", ExitStatus.INTERRUPTED)
 
 
 def _fail(message: str, status: ExitStatus) -> NoReturn:
