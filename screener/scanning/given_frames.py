@@ -6,6 +6,7 @@ Does not know where the pictures come from, so nothing is known about the rest o
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sized
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -78,4 +79,5 @@ class GivenFrames:
             raise SettingsError(f"frames: picture {self._count}: {error}") from error
         if frame.size_wh[0] * frame.size_wh[1] > self._max_pixels:
             raise SettingsError(f"frames: picture {self._count}: has more than {self._max_pixels:,} pixels, see max_pixels")
-        return frame
+        # A copy: reading is ahead of judging, and a program may read its next picture into the same array.
+        return replace(frame, picture_rgb=frame.picture_rgb.copy())

@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from command_line import JUDGED_FRAMES, PASSES_ALL
 
 import screener
 from screener import ScanSettings, SettingsError, SourceError, Verdict
+from screener.records import Frame
 from screener.video import file_source, open_video
 
 
@@ -88,6 +91,20 @@ def test_pictures_in_memory_are_judged_as_those_of_a_file(loaded: screener.Scree
     pictures = screener.Screener.scan_frames(loaded, [frame.picture_rgb for frame in frames[:5]], fps=2)
     assert [score.pts_seconds for score in pictures.frames] == [0, 0.5, 1, 1.5, 2] and pictures.video.duration_seconds == 2.5
     assert loaded.scan_frames([frames[0].picture_rgb]).video.is_still
+
+
+def test_pictures_may_all_come_in_one_array(loaded: screener.Screener, media: Path) -> None:
+    with open_video(file_source(media / "one.mp4"), loaded.settings) as video:
+        frames = list(video.frames())
+    array = np.empty_like(frames[0].picture_rgb)
+
+    def read_into_it() -> Iterator[Frame]:
+        for frame in frames:
+            array[:] = frame.picture_rgb
+            yield replace(frame, picture_rgb=array)
+
+    one_array, own_arrays = loaded.scan_frames(read_into_it()), loaded.scan_frames(frames)
+    assert [score.logit for score in one_array.frames] == [score.logit for score in own_arrays.frames]
 
 
 def test_what_is_no_picture_is_refused_and_no_pictures_are_a_verdict(loaded: screener.Screener) -> None:
