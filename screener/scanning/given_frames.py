@@ -26,6 +26,7 @@ class GivenFrames:
         above_zero("fps", fps)
         self._pictures, self._fps, self._max_pixels = pictures, fps, max_pixels
         self._count, self._sizes, self._end_seconds, self._closed = 0, [(0, 0)], 0.0, False
+        self._before: tuple[float, int] | None = None
         self.expected_frames = len(pictures) if isinstance(pictures, Sized) else None
 
     def __enter__(self) -> GivenFrames:
@@ -55,7 +56,7 @@ class GivenFrames:
         return {}
 
     def frames(self) -> Iterator[Frame]:
-        """Each picture once. Raises SettingsError for something that is not a picture, and SourceError if there are none."""
+        """Each picture once. Raises SettingsError for one that is none or out of order, and SourceError if there are none."""
         for given in self._pictures:
             if self._closed:
                 return
@@ -79,5 +80,15 @@ class GivenFrames:
             raise SettingsError(f"frames: picture {self._count}: {error}") from error
         if frame.size_wh[0] * frame.size_wh[1] > self._max_pixels:
             raise SettingsError(f"frames: picture {self._count}: has more than {self._max_pixels:,} pixels, see max_pixels")
+        self._require_order(frame)
         # A copy: reading is ahead of judging, and a program may read its next picture into the same array.
         return replace(frame, picture_rgb=frame.picture_rgb.copy())
+
+    def _require_order(self, frame: Frame) -> None:
+        """People are followed in order of time, and what is judged of a frame is kept under its index."""
+        if self._before is not None and (frame.pts_seconds < self._before[0] or frame.index <= self._before[1]):
+            raise SettingsError(
+                f"frames: picture {self._count}: index {frame.index} at {frame.pts_seconds:g} seconds comes after index "
+                f"{self._before[1]} at {self._before[0]:g} seconds; give each frame an index of its own, and all in order of time"
+            )
+        self._before = frame.pts_seconds, frame.index

@@ -59,8 +59,9 @@ class Screener(Models):
     ) -> Verdict:
         """Judge pictures in memory: all of them, so the settings for sampling do not apply.
 
-        frames: (H, W, 3) uint8 arrays, RGB and upright, `1 / fps` seconds apart, or `Frame` objects with times of their own; taken as
-        needed and not kept. name: what the verdict calls them. Raises SettingsError for something that is not a picture.
+        frames: (H, W, 3) uint8 arrays, RGB and upright, `1 / fps` seconds apart, or `Frame` objects with times of their own, in order and
+        with rising indices; taken as needed and not kept. name: what the verdict calls them. Raises SettingsError for something that is
+        not a picture, or out of order.
         """
         given = GivenFrames(frames, fps, self.settings.max_pixels)
         looking = SinglePass(self, Source(name, "frames", printable_name(name)), on_progress, given=given)

@@ -115,6 +115,14 @@ def test_what_is_no_picture_is_refused_and_no_pictures_are_a_verdict(loaded: scr
     assert (nothing.outcome, nothing.coverage, nothing.reasons) == ("undecided", "none", ("empty",))
 
 
+@pytest.mark.parametrize("second", [(0.5, 4), (1.0, 3), (1.0, 2)], ids=["earlier", "same index", "lower index"])
+def test_frames_out_of_order_are_refused(loaded: screener.Screener, second: tuple[float, int]) -> None:
+    picture = np.zeros((64, 64, 3), np.uint8)
+    with pytest.raises(SettingsError, match=r"picture 1: index \d at .* comes after index 3 at 1 seconds"):
+        loaded.scan_frames([Frame(picture, 1.0, 3), Frame(picture, *second)])
+    assert loaded.scan_frames([Frame(picture, 1.0, 3), Frame(picture, 1.0, 4)]).video.frames_sampled == 2
+
+
 def test_a_stream_may_be_left_before_its_end(loaded: screener.Screener, media: Path) -> None:
     scores = loaded.scan_stream(media / "one.mp4")
     first = next(iter(scores))
