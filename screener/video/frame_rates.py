@@ -27,7 +27,12 @@ _LARGEST_PART = 1001
 def nearest_rate(fps: float, within: float = _SAME) -> Fraction:
     """The broadcast rate nearest to `fps`, or the nearest plain fraction where none is `within` that share of it; fps is above 0."""
     near = min(BROADCAST_RATES, key=lambda rate: abs(float(rate) - fps))
-    return near if abs(float(near) / fps - 1) <= within else Fraction(fps).limit_denominator(_LARGEST_PART)
+    return near if abs(float(near) / fps - 1) <= within else _plain(Fraction(fps))
+
+
+def _plain(rate: Fraction) -> Fraction:
+    """The nearest plain fraction; of a slow rate, whose own fraction would be rounded to 0, that of the time between two frames."""
+    return rate.limit_denominator(_LARGEST_PART) if rate >= 1 else 1 / (1 / rate).limit_denominator(_LARGEST_PART)
 
 
 def usual_rate(seconds: NDArray[np.float64], frame_seconds: float, stated: Fraction | None, is_variable: bool) -> Fraction:
@@ -41,5 +46,5 @@ def usual_rate(seconds: NDArray[np.float64], frame_seconds: float, stated: Fract
     steady = steps[(steps > 0) & (steps < 1.5 * frame_seconds)]
     fps = 1 / float(steady.mean()) if len(steady) else 1 / frame_seconds
     if not is_variable and stated and abs(float(stated) / fps - 1) <= _SAME:
-        return Fraction(stated).limit_denominator(_LARGEST_PART)
+        return _plain(Fraction(stated))
     return nearest_rate(fps, _NEAR if is_variable else _SAME)

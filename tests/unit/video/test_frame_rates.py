@@ -23,9 +23,20 @@ def test_a_rate_survives_times_that_were_rounded(rate: Fraction, ticks: int) -> 
     assert usual_rate(seconds, frame_seconds, None, is_variable=False) == rate
 
 
-@pytest.mark.parametrize(("fps", "rate"), [(29.97, "30000/1001"), (23.976, "24000/1001"), (25.0, "25"), (12.5, "25/2"), (8.0, "8")])
+@pytest.mark.parametrize(
+    ("fps", "rate"),
+    [
+        (29.97, "30000/1001"), (23.976, "24000/1001"), (25.0, "25"), (12.5, "25/2"), (8.0, "8"), (0.4, "2/5"), (0.1, "1/10"),
+        (1 / 1500, "1/1500"), (1 / 3600, "1/3600"),
+    ],
+)  # fmt: skip
 def test_a_rate_with_decimals_is_the_fraction_that_is_meant(fps: float, rate: str) -> None:
     assert nearest_rate(fps) == Fraction(rate)
+
+
+@pytest.mark.parametrize("stated", [None, Fraction(1, 3600)])
+def test_a_picture_an_hour_is_a_rate(stated: Fraction | None) -> None:
+    assert usual_rate(np.arange(10) * 3600.0, 3600.0, stated, is_variable=False) == Fraction(1, 3600)
 
 
 def test_a_pause_does_not_slow_a_rate_down() -> None:
