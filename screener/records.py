@@ -6,6 +6,7 @@ Construction raises ValueError if a field does not hold what it promises. Does n
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -287,7 +288,7 @@ class Verdict:
         check.all_of(self, "warnings", WARNINGS)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values only, ready for JSON; times in seconds to the millisecond, scores to four places, boxes to a tenth of a pixel."""
+        """The caller's own plain values, ready for JSON; seconds to the millisecond, scores to four places, boxes to a tenth of a pixel."""
         return {
             "schema_version": SCHEMA_VERSION,
             "source": self.source,
@@ -298,19 +299,19 @@ class Verdict:
             "p_fake": rounded_score(self.p_fake),
             "interval": rounded_interval(self.interval),
             "threshold": rounded_score(self.threshold),
-            "operating_point": self.operating_point,
+            "operating_point": deepcopy(self.operating_point),
             "coverage": self.coverage,
             "reasons": list(self.reasons),
             "detail": self.detail,
             "warnings": list(self.warnings),
             "video": video_dict(self.video),
-            "provenance": self.provenance,
+            "provenance": deepcopy(self.provenance),
             "people": [person_dict(person, self.video.frame_rate) for person in self.people],
             "frames": [frame_dict(score) for score in self.frames],
-            "checkpoint": self.checkpoint,
+            "checkpoint": deepcopy(self.checkpoint),
             **({"stress": stress_dict(self.stress, self.outcome, self.people)} if self.settings.get("stress") else {}),
-            "settings": self.settings,
-            "versions": self.versions,
+            "settings": deepcopy(self.settings),
+            "versions": deepcopy(self.versions),
             "timing_seconds": {name: rounded_seconds(value) for name, value in self.timing_seconds.items()},
         }
 

@@ -90,7 +90,7 @@ def _row(models: Models, found: Findings, outcome: str, coverage: str, reasons: 
         p_fake=leader.p_fake if leader else None,
         interval=leader.interval if leader else None,
         threshold=threshold,
-        operating_point=models.operating_point,
+        operating_point=dict(models.operating_point),
         coverage=coverage,
         reasons=reasons,
         warnings=facts.warnings,

@@ -41,6 +41,18 @@ def test_a_verdict_is_plain_values_and_json(verdict: Verdict) -> None:
     assert json.loads(verdict.to_json(indent=2)) == verdict.to_dict()
 
 
+def test_what_a_program_adds_to_a_dict_is_in_no_verdict(loaded: screener.Screener, media: Path) -> None:
+    first = loaded.scan(media / "face.png")
+    public = first.to_dict()
+    own_parts = [name for name, value in public.items() if isinstance(value, dict)]
+    for name in own_parts:
+        public[name]["note"] = "mine"
+    first.operating_point["note"] = 1.0
+    later = loaded.scan(media / "face.png").to_dict()
+    assert len(own_parts) >= 6 and not any("note" in later[name] for name in own_parts)
+    assert [name for name in own_parts if "note" in first.to_dict()[name]] == ["operating_point"]
+
+
 def test_a_missing_path_is_a_verdict_with_its_reason(loaded: screener.Screener, tmp_path: Path) -> None:
     missing = loaded.scan(tmp_path / "missing.mp4")
     assert (missing.outcome, missing.coverage, missing.reasons, missing.p_fake) == ("undecided", "none", ("not_found",), None)
