@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sized
 from dataclasses import replace
+from fractions import Fraction
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -21,10 +23,14 @@ from screener.video.frame_rates import nearest_rate
 class GivenFrames:
     """The stages' interface of a video, for pictures in memory: `frames`, `facts`, `expected_frames`, `close`."""
 
-    def __init__(self, pictures: Iterable[NDArray[np.uint8] | Frame], fps: float, max_pixels: int) -> None:
+    def __init__(self, pictures: Iterable[NDArray[np.uint8] | Frame], fps: float | Fraction, max_pixels: int) -> None:
         """pictures: (H, W, 3) uint8, RGB, upright, `1 / fps` seconds apart; or `Frame`s, which have their own times."""
-        above_zero("fps", fps)
-        self._pictures, self._fps, self._max_pixels = pictures, fps, max_pixels
+        # PyAV's rates are fractions, or None where a file states none.
+        rate = float(fps) if isinstance(fps, Real) and not isinstance(fps, bool) else fps
+        if rate is None:
+            raise SettingsError("fps: expected a number above 0, got None")
+        above_zero("fps", rate)
+        self._pictures, self._fps, self._max_pixels = pictures, rate, max_pixels
         self._count, self._sizes, self._end_seconds, self._closed = 0, [(0, 0)], 0.0, False
         self._before: tuple[float, int] | None = None
         self.expected_frames = len(pictures) if isinstance(pictures, Sized) else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +40,7 @@ def scan(
 
 def scan_frames(
     frames: Iterable[NDArray[np.uint8] | Frame],
-    fps: float = 25.0,
+    fps: float | Fraction = 25.0,
     settings: ScanSettings | None = None,
     checkpoint: Checkpoint | str | Path | None = None,
     **changes: Any,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Iterator
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +54,7 @@ class Screener(Models):
     def scan_frames(
         self,
         frames: Iterable[NDArray[np.uint8] | Frame],
-        fps: float = 25.0,
+        fps: float | Fraction = 25.0,
         name: str = "frames",
         on_progress: OnProgress | None = None,
     ) -> Verdict:

@@ -8,7 +8,9 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -125,6 +127,18 @@ def test_what_is_no_picture_is_refused_and_no_pictures_are_a_verdict(loaded: scr
             loaded.scan_frames([np.zeros((64, 64, 3), np.uint8), wrong])
     nothing = loaded.scan_frames([])
     assert (nothing.outcome, nothing.coverage, nothing.reasons) == ("undecided", "none", ("empty",))
+
+
+@pytest.mark.parametrize("fps", [Fraction(30000, 1001), np.float32(30000 / 1001)], ids=["fraction", "float32"])
+def test_a_rate_may_be_any_number(loaded: screener.Screener, fps: float | Fraction) -> None:
+    given = loaded.scan_frames([np.zeros((64, 64, 3), np.uint8)] * 2, fps=fps)
+    assert given.to_dict()["video"]["frame_rate"] == "30000/1001"
+
+
+@pytest.mark.parametrize("fps", [None, 0, -1.0, float("nan"), True, "25"])
+def test_what_is_no_rate_is_refused(loaded: screener.Screener, fps: Any) -> None:
+    with pytest.raises(SettingsError, match="fps: expected a number above 0, got"):
+        loaded.scan_frames([np.zeros((64, 64, 3), np.uint8)] * 2, fps=fps)
 
 
 @pytest.mark.parametrize("second", [(0.5, 4), (1.0, 3), (1.0, 2)], ids=["earlier", "same index", "lower index"])
