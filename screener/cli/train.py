@@ -162,7 +162,7 @@ def train(
     device: DeviceOption = None,
     dtype: Annotated[str | None, typer.Option("--dtype", help="auto, float32 or bfloat16.")] = None,
     save_every: Annotated[
-        float | None, typer.Option("--save-every", help="Seconds between saves, and so the most work lost by a stop (120).")
+        float | None, typer.Option("--save-every", help="Seconds between saves, and so the most work lost by a stop (120; end to end 240).")
     ] = None,
     tensorboard: Annotated[Path | None, typer.Option("--tensorboard", help="Folder for TensorBoard logs, if it is installed.")] = None,
     config: Annotated[Path | None, typer.Option("--config", help="TOML file with a [tool.screener.train] table of settings.")] = None,
@@ -175,13 +175,12 @@ def train(
     Also writes a CSV file with every epoch and, with matplotlib, the curves. After an interruption, the same command resumes.
     On several graphics cards: torchrun --nproc-per-node 4 -m screener train FOLDS -o CHECKPOINT.
     """
-    shared = {"learning_rate": learning_rate, "seed": seed, "device": device}
+    shared = {"learning_rate": learning_rate, "seed": seed, "device": device, "save_every_seconds": save_every}
     head_only = {
         "preset": preset, "epochs": epochs, "batch_size": batch_size, "weight_decay": weight_decay, "l1_factor": l1_factor,
         "l1_scope": l1_scope, "dropout": dropout, "optimiser": optimiser, "schedule": schedule, "warm_up_epochs": warm_up_epochs,
         "head_start": head_start, "keep": keep, "patience": patience, "class_balance": class_balance, "label_smoothing": label_smoothing,
         "mixup": mixup, "average_decay": average_decay, "validation_share": validation_share, "dtype": dtype,
-        "save_every_seconds": save_every,
     }  # fmt: skip
     with exits():
         whole_only = {

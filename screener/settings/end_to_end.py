@@ -50,7 +50,7 @@ class EndToEndSettings:
         motion_blur: share of the pictures, real or fake, that get motion blur, of the head or of everything. shown_px: smallest and largest
         side, in pixels, at which a crop is displayed before it is brought to input_size; larger than 1.8 times that it never is. moments:
         number of pairs taken from one clip; more are cheaper, but more alike.
-    seed: of the pictures drawn and of new weights. device: where to train.
+    seed: of the pictures drawn and of new weights. device: where to train. save_every_seconds: about as much work is lost by a stop.
     """
 
     init: str = "default"
@@ -83,6 +83,7 @@ class EndToEndSettings:
     moments: int = 1
     seed: int = 0
     device: str = "auto"
+    save_every_seconds: float = 240.0
 
     def __post_init__(self) -> None:
         if not isinstance(self.init, str) or not self.init:
@@ -90,7 +91,7 @@ class EndToEndSettings:
         at_least("inner_times", self.inner_times, 1)
         if self.inner_times > 8 or self.inner_times.bit_count() > 1:
             raise SettingsError(f"inner_times: expected 1, 2, 4 or 8, got {self.inner_times!r}")
-        for name in ("minutes", "learning_rate"):
+        for name in ("minutes", "learning_rate", "save_every_seconds"):
             above_zero(name, getattr(self, name))
         at_least("input_size", self.input_size, 64)
         if self.input_size % 16 or self.input_size > 1024:

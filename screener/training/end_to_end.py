@@ -39,7 +39,6 @@ AVERAGE_DECAY = 0.999
 LOWEST_RATE = 0.02
 """Learning rate at the end of a stage, relative to its peak."""
 
-SAVE_EVERY_SECONDS = 240.0
 SAY_EVERY_SECONDS = 60.0
 LOOK_EVERY_SECONDS = 1800.0
 
@@ -54,7 +53,8 @@ class Stage:
     moments: pairs from one clip. crop_margin, video, tone, same_route, level, other_real, motion_blur, level_by_region, shown_px: see
     `pairs.Recipe`.
     ranking: weight of the loss that wants the fake of a pair above its real one. frozen_statistics: batch norms keep their means and
-    variances, so that training sees what scanning sees, where no picture depends on the others of its batch.
+    variances, so that training sees what scanning sees, where no picture depends on the others of its batch. save_every_seconds: time
+    between saves of the state.
     """
 
     minutes: float
@@ -78,6 +78,7 @@ class Stage:
     crop_margin: float = 1.3
     ranking: float = 0.0
     frozen_statistics: bool = False
+    save_every_seconds: float = 240.0
 
     def rate(self, done: float, pictures: int) -> float:
         """The learning rate after the share `done` of the stage and after `pictures` pictures."""
@@ -195,7 +196,7 @@ def train_stage(
         if state.seconds - said > SAY_EVERY_SECONDS:
             said = state.seconds
             say(_word(state, stage, "label" if teacher is None else "score"))
-        if state.seconds - saved > SAVE_EVERY_SECONDS or state.seconds >= total:
+        if state.seconds - saved > stage.save_every_seconds or state.seconds >= total:
             saved = state.seconds
             state.save(path)
         if look is not None and (state.seconds - looked > LOOK_EVERY_SECONDS or state.seconds >= total):

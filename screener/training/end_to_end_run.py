@@ -47,8 +47,11 @@ AT_ONCE: tuple[tuple[float, float, float], ...] = ((1.0, 1.0, 1.0),)
 """The same if they do not."""
 
 SMALLEST_PX = 64
-NAMES_OF_PLACES = ("device", "init", "teacher", "autoencoder")
-"""Settings that say where something is on one machine; what it is, is recorded otherwise."""
+UNCHANGING = ("device", "save_every_seconds")
+"""Settings that may differ when a run is resumed."""
+
+NOT_RECORDED = (*UNCHANGING, "init", "teacher", "autoencoder")
+"""Settings that change nothing in the weights, or say where something is on one machine; what it is, is recorded otherwise."""
 
 WARM_UP_PICTURES = (4000, 1000, 1000)
 
@@ -87,7 +90,7 @@ def train_end_to_end(data: Path, output: Path, settings: EndToEndSettings, say: 
     with RunFolder(output) as folder:
         folder.open(
             {
-                "settings": {name: value for name, value in settings.to_dict().items() if name != "device"},
+                "settings": {name: value for name, value in settings.to_dict().items() if name not in UNCHANGING},
                 "data": identity_of(items),
                 "start": start.sha256,
                 **({} if teacher is None else {"teacher": teacher.sha256}),
@@ -155,6 +158,7 @@ def stages_of(settings: EndToEndSettings) -> list[Stage]:
                 ranking=settings.ranking,
                 # Random weights have no statistics of faces to keep.
                 frozen_statistics=settings.frozen_statistics and settings.init != "random",
+                save_every_seconds=settings.save_every_seconds,
             )
         )
         begun += share
@@ -222,7 +226,7 @@ def _contract(
 ) -> Contract:
     data = DataSet(printable(faces.name), faces.sha256, len(faces.training), UNKNOWN_LICENCE)
     record: dict[str, Any] = {
-        "settings": {key: value for key, value in settings.to_dict().items() if key not in NAMES_OF_PLACES},
+        "settings": {key: value for key, value in settings.to_dict().items() if key not in NOT_RECORDED},
         "start": {"name": start.contract.name, "sha256": start.sha256},
         **({} if teacher is None else {"teacher": {"name": teacher.contract.name, "sha256": teacher.sha256}}),
         "stages": rows,

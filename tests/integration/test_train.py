@@ -256,7 +256,7 @@ def test_end_to_end_on_pictures(pictures: Path, tiny_checkpoint: Path, tmp_path:
     output = tmp_path / "own.safetensors"
     ended = run_here(
         "train", "--end-to-end", pictures, "-o", output, "--init", tiny_checkpoint, "--minutes", "0.05", "--input-size", "64",
-        "--pairs", "4", "--device", "cpu",
+        "--pairs", "4", "--device", "cpu", "--save-every", "1",
     )  # fmt: skip
     assert ended.status == 0, ended.err
     assert "6 faces to train on, 2 held out; 0 pictures show none" in ended.err

@@ -67,6 +67,7 @@ WRONG_END_TO_END: dict[str, list[Any]] = {
     },
     "seed": NO_COUNT,
     "device": NO_NAME,
+    "save_every_seconds": [0, *NO_AMOUNT],
 }
 
 

@@ -180,8 +180,7 @@ def test_a_stopped_stage_resumes_with_new_pictures_and_only_the_time_that_is_lef
 ) -> None:
     path, state, seeds = tmp_path / "run.pt", fresh(), list[int]()
     monkeypatch.setattr(end_to_end, "batches", easy_stream(seeds))
-    monkeypatch.setattr(end_to_end, "SAVE_EVERY_SECONDS", 0.2)
-    taken = [0]
+    often, taken = replace(STAGE, save_every_seconds=0.2), [0]
 
     def stopped(*arguments: Any) -> None:
         taken[0] += 1
@@ -191,7 +190,7 @@ def test_a_stopped_stage_resumes_with_new_pictures_and_only_the_time_that_is_lef
 
     monkeypatch.setattr(end_to_end, "step", stopped)
     with pytest.raises(KeyboardInterrupt):
-        train_stage(state, STAGE, None, path, 5, lambda _: None)  # type: ignore[arg-type]
+        train_stage(state, often, None, path, 5, lambda _: None)  # type: ignore[arg-type]
     resumed = fresh(seed=1)
     resumed.load(path)
     assert 0.2 <= resumed.seconds < state.seconds

@@ -104,9 +104,11 @@ def test_pictures_grow_and_the_rate_falls() -> None:
             shown_px=(150.0, 400.0),
             other_real=0.6,
             motion_blur=0.7,
+            save_every_seconds=30.0,
         )
     )
     assert (at_once.minutes, at_once.input_size, at_once.learning_rate, at_once.hold) == (100, 224, 1.5e-4, 0.7)
+    assert at_once.save_every_seconds == 30.0
     assert (at_once.moments, at_once.video, at_once.tone, at_once.same_route) == (2, 0.9, 0.1, 0.2)
     assert (at_once.level, at_once.crop_margin, at_once.ranking, at_once.shown_px) == (0.4, 1.1, 0.3, (150.0, 400.0))
     recipe = at_once.recipe(0.5)
@@ -234,12 +236,14 @@ def test_a_killed_run_goes_on_with_the_stage_it_was_in(
     assert not killed.exists()
     with pytest.raises(SettingsError, match=r"unfinished run with another settings\.minutes"):
         run(killed, tiny_checkpoint, replace(SETTINGS, minutes=2.0))
-    run(killed, tiny_checkpoint)
+    # How often it is saved may change, and leaves no trace.
+    run(killed, tiny_checkpoint, replace(SETTINGS, save_every_seconds=3.0))
     # The first stage is done, the others are not.
     assert [seconds for _, seconds in loop] == [0, pytest.approx(27), 0, 0]
     one, other = load_checkpoint(killed), load_checkpoint(whole)
     assert all(torch.equal(one.state[name], other.state[name]) for name in other.state)
     assert one.contract.calibration == other.contract.calibration
+    assert one.contract.figures["end_to_end_training"]["settings"] == other.contract.figures["end_to_end_training"]["settings"]
 
 
 def test_without_given_splits_groups_are_held_out(data: Any, loop: list[Any], tiny_checkpoint: Path, tmp_path: Path) -> None:
