@@ -109,7 +109,9 @@ def save_state(path: Path, content: Mapping[str, Any]) -> None:
     try:
         with whole_file(path) as stream, telling(path):
             torch.save(dict(content), stream)
-    except RuntimeError as error:  # PyTorch's file writer raises this on a full disk
+    except RuntimeError as error:  # PyTorch's file writer raises this on a full disk, and when a signal stops it
+        if error.__context__ is not None and not isinstance(error.__context__, Exception):
+            raise error.__context__ from None
         raise unwritable(path, error) from error
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,8 @@ import pytest
 import torch
 
 from screener.errors import OutputError, SettingsError
+from screener.runtime.stop_signals import Terminated
+from screener.training import resuming
 from screener.training.resuming import RunFolder, load_state, save_state
 
 IDENTITY = {"settings": {"epochs": 3, "seed": 0}, "data": {"1": "a" * 64}}
@@ -22,6 +26,22 @@ def test_a_state_comes_back_as_it_was(tmp_path: Path) -> None:
     assert torch.equal(found["head"]["w"], content["head"]["w"])  # type: ignore[index]
     assert {name: found[name] for name in ("epoch", "best", "history")} == {"epoch": 2, "best": None, "history": [{"auc": 0.5}]}
     assert load_state(tmp_path / "nothing") is None
+
+
+def test_a_signal_while_a_state_is_written_is_no_fault_of_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PyTorch answers the exception of a signal with one of its own."""
+    save_state(tmp_path / "state", {"epoch": 1})
+
+    class Stopped(io.BytesIO):
+        def write(self, data: Any, /) -> int:
+            if self.tell() > 500:
+                raise Terminated
+            return super().write(data)
+
+    monkeypatch.setattr(resuming, "whole_file", lambda path: nullcontext(Stopped()))
+    with pytest.raises(Terminated):
+        save_state(tmp_path / "state", {"head": torch.zeros(1000)})
+    assert load_state(tmp_path / "state") == {"epoch": 1}
 
 
 def test_a_state_that_is_not_one_is_refused(tmp_path: Path) -> None:
