@@ -165,7 +165,7 @@ def train(
         float | None, typer.Option("--save-every", help="Seconds between saves, and so the most work lost by a stop (120; end to end 240).")
     ] = None,
     tensorboard: Annotated[Path | None, typer.Option("--tensorboard", help="Folder for TensorBoard logs, if it is installed.")] = None,
-    config: Annotated[Path | None, typer.Option("--config", help="TOML file with a [tool.screener.train] table of settings.")] = None,
+    config: Annotated[Path | None, typer.Option("--config", help="TOML file with a [tool.screener.train] table of settings; end to end, [tool.screener.end-to-end].")] = None,
     audit: AuditOption = True,
     strict: StrictOption = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on standard error.")] = False,
@@ -173,6 +173,8 @@ def train(
     """Train a head on feature folds, or with --end-to-end the whole network on pictures, and write a checkpoint.
 
     Also writes a CSV file with every epoch and, with matplotlib, the curves. After an interruption, the same command resumes.
+    Options that begin with "End to end" need --end-to-end. --learning-rate, --seed, --device, --save-every, --config, --audit, --strict
+    and --quiet are for both; all others are for feature folds.
     On several graphics cards: torchrun --nproc-per-node 4 -m screener train FOLDS -o CHECKPOINT.
     """
     shared = {"learning_rate": learning_rate, "seed": seed, "device": device, "save_every_seconds": save_every}
@@ -225,9 +227,15 @@ def _given(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _refuse(options: dict[str, Any], why: str) -> None:
-    if wrong := sorted(_given(options)):
-        named = {"shares": "share", "decoders": "decoder"}
-        raise SettingsError(f"{', '.join('--' + named.get(name, name).replace('_', '-') for name in wrong)}: {why}")
+    if wrong := sorted(_given(options).items()):
+        raise SettingsError(f"{', '.join(_as_written(name, value) for name, value in wrong)}: {why}")
+
+
+def _as_written(name: str, value: Any) -> str:
+    """The option that sets a setting to a value."""
+    named = {"shares": "share", "decoders": "decoder"}
+    negated = {"class_balance": "no-class-balance", "grow": "no-grow", "frozen_statistics": "own-statistics"}
+    return "--" + (negated[name] if value is False else named.get(name, name)).replace("_", "-")
 
 
 def _train_head(

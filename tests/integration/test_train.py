@@ -185,6 +185,8 @@ def test_several_processes_train_one_head_and_one_of_them_writes(folds: Path, ti
         (["--backbone", "imagenet"], "choose one of --checkpoint and --backbone, not both"),
         (["--minutes", "3"], "--minutes: only with --end-to-end"),
         (["--end-to-end", "--epochs", "3", "--fold", "1"], "--epochs, --fold: only for training on feature folds"),
+        (["--end-to-end", "--no-class-balance"], "--no-class-balance: only for training on feature folds"),
+        (["--no-grow", "--own-statistics", "--share", "matched=1"], "--own-statistics, --no-grow, --share: only with --end-to-end"),
     ],
 )
 def test_wrong_options_are_named(folds: Path, tiny_checkpoint: Path, tmp_path: Path, options: list[str], message: str) -> None:
