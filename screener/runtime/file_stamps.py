@@ -32,8 +32,10 @@ def stamp_of(path: Path) -> Stamp:
 
 def is_same(path: Path, before: Stamp) -> bool:
     """Whether a file has the bytes it had when it was stamped. It is read only if size and times do not settle that."""
-    if before is None or len(before) != 4:
-        return before is None and not os.path.isfile(path)
+    if before is None:
+        return stamp_of(path) is None
+    if len(before) != 4:
+        return False
     try:
         status = os.stat(path)
     except OSError:

@@ -7,6 +7,8 @@ import os
 import shutil
 from pathlib import Path
 
+import pytest
+
 from screener.runtime.file_stamps import changed, is_same, named, stamp_of
 
 
@@ -38,6 +40,19 @@ def test_a_file_that_was_not_there(tmp_path: Path) -> None:
     path = tmp_path / "a"
     assert stamp_of(path) is None and stamp_of(tmp_path) is None and is_same(path, None)
     path.write_bytes(b"")
+    assert not is_same(path, None)
+
+
+def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"content")
+
+    def refused(*_: object) -> None:
+        raise PermissionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", refused)
+        assert stamp_of(path) is None and is_same(path, None)
     assert not is_same(path, None)
 
 
