@@ -29,7 +29,7 @@ PerturbOption = Annotated[
         "--perturb",
         metavar="KINDS",
         help="Also judge DATA after perturbations: all, or a comma-separated list of "
-        "jpeg, webp, h264, downscale, blur, noise, brightness, contrast.",
+        "jpeg, webp, h264, downscale, blur, sideways, upright, noise, brightness, contrast.",
     ),
 ]
 StrengthsOption = Annotated[str | None, typer.Option("--strengths", help="Strengths for --perturb, from 1 to 5 (1,2,3,4,5).")]

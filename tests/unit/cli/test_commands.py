@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import get_args
 
 import pytest
 import typer
 
 from screener.cli import with_commands
 from screener.cli.commands import COMMANDS
+from screener.cli.perturb import PerturbOption
+from screener.perturbation.kinds import PERTURBATIONS
 
 
 def run(code: str) -> str:
@@ -32,6 +35,11 @@ def test_only_the_module_of_the_called_command_is_imported(arguments: str, impor
         f"sys.argv = ['screener', *{arguments.split()!r}]; from screener.cli import main; main()"
     )
     assert found.splitlines()[-1].split()[1:] == imported
+
+
+def test_the_help_of_perturb_names_every_kind() -> None:
+    help_text = get_args(PerturbOption)[1].help
+    assert [kind for kind in PERTURBATIONS if kind not in help_text.rstrip(".").replace(",", "").split()] == []
 
 
 def test_help_is_the_same_whatever_was_imported() -> None:
