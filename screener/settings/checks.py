@@ -11,11 +11,21 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 DTYPES = ("auto", "float32", "bfloat16")
 DECODERS = ("auto", "cpu", "cuda")
 
+HIGHEST_SEED = 2**63 - 1
+"""PyTorch's generators take no higher one."""
+
 
 def at_least(name: str, value: int, lowest: int) -> None:
     """Raise SettingsError unless `value` is an integer of at least `lowest`; True and False are not accepted."""
     if isinstance(value, bool) or not isinstance(value, int) or value < lowest:
         raise SettingsError(f"{name}: expected a whole number of at least {lowest}, got {value!r}")
+
+
+def random_seed(value: int) -> None:
+    """Raise SettingsError unless `value` is a whole number that all random generators take."""
+    at_least("seed", value, 0)
+    if value > HIGHEST_SEED:
+        raise SettingsError(f"seed: expected a whole number of at most {HIGHEST_SEED}, got {value!r}")
 
 
 def above_zero(name: str, value: float | None) -> None:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from screener.errors import SettingsError
-from screener.settings.checks import DEVICES, above_zero, at_least, one_of, require_known, share, within
+from screener.settings.checks import DEVICES, above_zero, at_least, one_of, random_seed, require_known, share, within
 
 FAKE_SOURCES = ("matched", "decoded", "self_blended", "swapped", "unmatched")
 """Where the fake of a pair may come from; see `training.pairs`."""
@@ -96,8 +96,9 @@ class EndToEndSettings:
         at_least("input_size", self.input_size, 64)
         if self.input_size % 16 or self.input_size > 1024:
             raise SettingsError(f"input_size: expected a multiple of 16 from 64 to 1024, got {self.input_size!r}")
-        for name, lowest in (("pairs", 1), ("moments", 1), ("seed", 0)):
+        for name, lowest in (("pairs", 1), ("moments", 1)):
             at_least(name, getattr(self, name), lowest)
+        random_seed(self.seed)
         share("hold", self.hold)
         within("crop_margin", self.crop_margin, 1, 3)
         within("ranking", self.ranking, 0, 10)

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from screener.errors import SettingsError
-from screener.settings.checks import DEVICES, DTYPES, above_zero, at_least, one_of, require_known, share, within
+from screener.settings.checks import DEVICES, DTYPES, above_zero, at_least, one_of, random_seed, require_known, share, within
 
 OPTIMISERS = ("adam", "adamw", "sgd")
 SCHEDULES = ("constant", "cosine")
@@ -75,8 +75,9 @@ class TrainSettings:
     save_every_seconds: float = 120.0
 
     def __post_init__(self) -> None:
-        for name, lowest in (("epochs", 1), ("batch_size", 2), ("patience", 0), ("seed", 0)):
+        for name, lowest in (("epochs", 1), ("batch_size", 2), ("patience", 0)):
             at_least(name, getattr(self, name), lowest)
+        random_seed(self.seed)
         for name in ("learning_rate", "save_every_seconds"):
             above_zero(name, getattr(self, name))
         for name in ("warm_up_epochs", "weight_decay", "l1_factor", "mixup"):

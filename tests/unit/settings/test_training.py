@@ -36,7 +36,7 @@ WRONG: dict[str, list[Any]] = {
     "mixup": NO_AMOUNT,
     "average_decay": NO_SHARE,
     "patience": NO_COUNT,
-    "seed": NO_COUNT,
+    "seed": [2**63, *NO_COUNT],
     "device": NO_NAME,
     "dtype": NO_NAME,
     "save_every_seconds": [0, *NO_AMOUNT],
@@ -65,7 +65,7 @@ WRONG_END_TO_END: dict[str, list[Any]] = {
         name: [-0.1, 1.1, math.nan, "0.5", True, None]
         for name in ("video", "tone", "same_route", "level", "other_real", "motion_blur", "level_by_region")
     },
-    "seed": NO_COUNT,
+    "seed": [2**63, *NO_COUNT],
     "device": NO_NAME,
     "save_every_seconds": [0, *NO_AMOUNT],
 }
