@@ -114,6 +114,8 @@ class EndToEndSettings:
             raise SettingsError(f"shown_px: expected the smaller side first, got {self.shown_px!r}")
         if not isinstance(self.teacher, str):
             raise SettingsError(f"teacher: expected default or a path, got {self.teacher!r}")
+        if not isinstance(self.autoencoder, str):
+            raise SettingsError(f"autoencoder: expected the path of a folder, got {self.autoencoder!r}")
         at_least("copy_quality", self.copy_quality, 1)
         within("copy_quality", self.copy_quality, 1, 100)
         if self.copy_weight is not None:
