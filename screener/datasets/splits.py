@@ -41,9 +41,10 @@ def plan_folds(
     if "validation" in given and folds > 1:
         raise SettingsError(f"folds: expected 1, for the data gives its own validation split, got {folds}")
     fixed = _spread_given_splits(items)
-    if "validation" in given:
+    held_out = 0.0 if "test" in given else test_share
+    if "validation" in given and not held_out:
         return [tuple("train" if split == "" else split or "" for split in fixed)]
-    shares = _shares(folds, validation_share, 0.0 if "test" in given else test_share)
+    shares = {"test": held_out, "train": 1 - held_out} if "validation" in given else _shares(folds, validation_share, held_out)
     free = [i for i, split in enumerate(fixed) if split in ("", "train")]
     touched = dict(zip(free, _cut([items[i] for i in free], list(shares.values()), seed), strict=True))
     plans = []

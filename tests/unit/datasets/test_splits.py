@@ -104,6 +104,14 @@ def test_a_test_split_is_the_same_in_every_fold() -> None:
     assert len({tuple(i for i, split in enumerate(plan) if split == "test") for plan in plans}) == 1
 
 
+def test_a_test_split_is_held_out_beside_a_given_validation_split() -> None:
+    items = [*singles(40, 40, split="train"), *[item(f"v{label}/{i}", label, split="validation") for label in (0, 1) for i in range(8)]]
+    (plan,) = plan_folds(items, test_share=0.25)
+    assert counts(items, plan) == {"test": (10, 10), "train": (30, 30), "validation": (8, 8)}
+    (plan,) = plan_folds([*items, item("t/0", split="test"), item("t/1", 1, split="test")], test_share=0.25)
+    assert plan.count("test") == 2
+
+
 def test_large_groups_are_balanced() -> None:
     items = [item(f"{g}/{k}", label, f"g{g}") for g in range(20) for label in (0, 1) for k in range(1 + g % 5)]
     (plan,) = plan_folds(items, validation_share=0.3)
