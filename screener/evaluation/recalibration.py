@@ -237,6 +237,6 @@ def of_split(items: Sequence[LabelledItem], split: str | None) -> list[LabelledI
     wanted = split or "validation"
     chosen = [item for item in items if item.split == wanted]
     if not chosen:
-        there = f"its splits are {', '.join(present)}" if present else "it has no splits"
-        raise DatasetError(f"no {wanted} split to calibrate on: {there}; choose one with --split")
+        there = f"its splits are {', '.join(present)}; choose one with --split" if present else "it has no splits; leave --split out"
+        raise DatasetError(f"no {wanted} split to calibrate on: {there}")
     return chosen
