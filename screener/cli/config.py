@@ -16,7 +16,7 @@ from screener.cli.app import InOrder, app
 from screener.cli.configuration import FILE_NAME, combined, layers, origins
 from screener.cli.exits import exits
 from screener.errors import OutputError, SettingsError
-from screener.settings import ClusterSettings, EndToEndSettings, ExtractSettings, LiveSettings, ScanSettings, TrainSettings
+from screener.settings import PRESETS, ClusterSettings, EndToEndSettings, ExtractSettings, LiveSettings, ScanSettings, TrainSettings
 
 KINDS: dict[str, Any] = {
     "scan": ScanSettings,
@@ -58,6 +58,8 @@ def config_show(
         kind = KINDS[command]
         weaker = layers(kind, "" if command == "scan" else command, config)
         settings, decided = combined(kind, weaker, {}), origins(kind, weaker)
+        if isinstance(settings, TrainSettings):
+            decided = {**dict.fromkeys(PRESETS[settings.preset], f"preset {settings.preset}"), **decided}
         rows = [(field.name, written(getattr(settings, field.name)), decided.get(field.name, "built in")) for field in fields(kind)]
         widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
         sys.stdout.write("".join(f"{name:<{widths[0]}}  {value:<{widths[1]}}  {origin}\n" for name, value, origin in rows))

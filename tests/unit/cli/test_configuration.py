@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from screener.cli.config import KINDS, template
+from screener.cli.config import KINDS, config_show, template
 from screener.cli.configuration import TABLES, combined, command_settings, found_file, layers, origins, scan_settings
 from screener.errors import SettingsError
 from screener.settings import LiveSettings, ScanSettings
@@ -108,6 +109,14 @@ def test_the_file_to_begin_with_changes_nothing_and_knows_every_setting() -> Non
         assert all(f"\n# {name} = " in table for name in vars(kind()))
     settable = "\n".join(line for line in opened if line.startswith("[") or (" = " in line and line.split(" = ")[0].isidentifier()))
     assert tomllib.loads(settable)["screener"]["frames"] == 32
+
+
+def test_values_of_a_preset_are_said_to_be_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("own.toml").write_text('[screener.train]\npreset = "improved"\npatience = 3\n')
+    config_show("train", Path("own.toml"))
+    rows = {name: (value, origin) for name, value, origin in (re.split(r" {2,}", line) for line in capsys.readouterr().out.splitlines())}
+    assert rows["preset"] == ('"improved"', "own.toml") and rows["patience"] == ("3", "own.toml")
+    assert rows["epochs"] == ("20", "preset improved") and rows["batch_size"] == ("120", "built in")
 
 
 def test_a_misspelt_variable_is_said_and_anybodys_other_is_not(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
