@@ -165,7 +165,10 @@ def train(
         float | None, typer.Option("--save-every", help="Seconds between saves, and so the most work lost by a stop (120; end to end 240).")
     ] = None,
     tensorboard: Annotated[Path | None, typer.Option("--tensorboard", help="Folder for TensorBoard logs, if it is installed.")] = None,
-    config: Annotated[Path | None, typer.Option("--config", help="TOML file with a [tool.screener.train] table of settings; end to end, [tool.screener.end-to-end].")] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", help="TOML file with a table [tool.screener.train], or [tool.screener.end-to-end] if end to end."),
+    ] = None,
     audit: AuditOption = True,
     strict: StrictOption = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on standard error.")] = False,

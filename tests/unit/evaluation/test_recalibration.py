@@ -164,7 +164,7 @@ def test_the_validation_split_is_taken_where_there_is_one() -> None:
     assert of_split(split, "test") == split[2:]
     with pytest.raises(DatasetError, match="no validation split to calibrate on: its splits are test, train; choose one with --split"):
         of_split([split[0], split[2]], None)
-    with pytest.raises(DatasetError, match="no test split to calibrate on: it has no splits; leave --split out$"):
+    with pytest.raises(DatasetError, match=r"no test split to calibrate on: it has no splits; leave --split out$"):
         of_split(plain, "test")
 
 
