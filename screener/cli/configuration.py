@@ -197,6 +197,10 @@ def _config_table(path: Path) -> dict[str, Any]:
     table = tools.get("screener", content.get("screener")) if isinstance(tools, dict) else content.get("screener")
     if not isinstance(table, dict):
         raise SettingsError(f"{path}: has neither a [tool.screener] nor a [screener] table")
+    if unknown := sorted(name for name, value in table.items() if isinstance(value, dict) and name not in TABLES):
+        meant = get_close_matches(unknown[0], TABLES, 1)
+        advice = f"did you mean {meant[0]}?" if meant else f"those of scan are in [screener] itself, others in {', '.join(TABLES)}"
+        raise SettingsError(f"{path}: {unknown[0]}: no command has settings in a table of that name; {advice}")
     return table
 
 

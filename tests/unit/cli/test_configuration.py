@@ -13,7 +13,7 @@ import pytest
 from screener.cli.config import KINDS, config_show, template
 from screener.cli.configuration import TABLES, combined, command_settings, found_file, layers, origins, scan_settings
 from screener.errors import SettingsError
-from screener.settings import LiveSettings, ScanSettings
+from screener.settings import LiveSettings, ScanSettings, TrainSettings
 
 
 @pytest.fixture(autouse=True)
@@ -131,6 +131,15 @@ def test_a_misspelt_variable_is_said_and_anybodys_other_is_not(monkeypatch: pyte
         "screener: SCREENER_LIVE_URL is no setting and has no effect",
         "screener: SCREENER_LIVE_WINDOW_SECOND is no setting and has no effect; did you mean SCREENER_LIVE_WINDOW_SECONDS?",
     ]
+
+
+@pytest.mark.parametrize(("table", "advice"), [("trian", "did you mean train?"), ("scan", "those of scan are in [screener] itself")])
+def test_a_table_of_no_command_is_refused(table: str, advice: str) -> None:
+    Path("own.toml").write_text(f"[screener.{table}]\nepochs = 3\n")
+    with pytest.raises(SettingsError, match=re.escape(f"own.toml: {table}: ") + ".*" + re.escape(advice)):
+        command_settings(TrainSettings, "train", Path("own.toml"), {})
+    with pytest.raises(SettingsError):
+        scan_settings(Path("own.toml"), {})
 
 
 def test_every_command_with_a_table_is_known_to_the_environment() -> None:
