@@ -94,7 +94,7 @@ def _every_command(
     """Options before the command."""
 
 
-def _checkpoint(path: Path | None) -> Path | None:
+def named_checkpoint(path: Path | None) -> Path | None:
     """`default` means the shipped weights, as in settings, unless there is a file of that name."""
     return None if path == Path("default") and not path.exists() else path
 
@@ -104,7 +104,7 @@ CheckpointOption = Annotated[
     typer.Option(
         "--checkpoint",
         envvar="SCREENER_CHECKPOINT",
-        callback=_checkpoint,
+        callback=named_checkpoint,
         help="Weights to use; `default` are those that ship with screener.",
     ),
 ]

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from screener.cli.app import CheckpointOption, DeviceOption, InOrder, app
+from screener.cli.app import CheckpointOption, DeviceOption, InOrder, app, named_checkpoint
 from screener.cli.exits import exits
 from screener.errors import ExitStatus
 
@@ -28,7 +28,7 @@ def doctor(checkpoint: CheckpointOption = None, device: DeviceOption = None) -> 
 
 
 CheckpointArgument = Annotated[
-    Path | None, typer.Argument(metavar="[CHECKPOINT]", help="The same as --checkpoint; the default weights if neither is given.")
+    Path | None, typer.Argument(metavar="CHECKPOINT", help="The same as --checkpoint; the default weights if neither is given.")
 ]
 
 
@@ -38,7 +38,7 @@ def weights_show(named: CheckpointArgument = None, checkpoint: CheckpointOption 
     with exits():
         from screener.checkpoint import describe, load_checkpoint
 
-        _print_rows(describe(load_checkpoint(named or checkpoint)))
+        _print_rows(describe(load_checkpoint(named_checkpoint(named or checkpoint))))
 
 
 @weights_app.command("verify")
@@ -47,7 +47,7 @@ def weights_verify(named: CheckpointArgument = None, checkpoint: CheckpointOptio
     with exits():
         from screener.checkpoint import verify_checkpoint
 
-        _print_rows(verify_checkpoint(named or checkpoint))
+        _print_rows(verify_checkpoint(named_checkpoint(named or checkpoint)))
 
 
 @app.command()

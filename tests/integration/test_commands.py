@@ -110,6 +110,14 @@ def test_weights_show_tells_the_contract(checkpoint: Path) -> None:
         assert words in ended.out
 
 
+def test_default_names_the_shipped_weights_as_an_argument_too(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = run_here("weights", "show").out
+    monkeypatch.setenv("SCREENER_CHECKPOINT", str(checkpoint))
+    ended = run_here("weights", "show", "default")
+    assert ended.status == 0, ended.err
+    assert ended.out == expected
+
+
 def test_weights_verify_names_each_check(checkpoint: Path) -> None:
     ended = run_here("weights", "verify", checkpoint)
     assert ended.status == 0
