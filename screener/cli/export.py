@@ -76,6 +76,8 @@ def _crops(clips: list[str], checkpoint: Checkpoint, quiet: bool) -> NDArray[np.
 
 
 def _text(exported: Exported, checkpoint: Checkpoint) -> str:
+    from screener.report.wording import visible
+
     found = exported.agreement
     rows = [("written", f"{exported.path}, {exported.bytes / 1e6:.1f} MB, {exported.dtype}, of {checkpoint.contract.name}")]
     if exported.calibrated_on:
@@ -91,4 +93,4 @@ def _text(exported: Exported, checkpoint: Checkpoint) -> str:
         proved = "beside its checkpoint it is taken unasked" if found.proved else "not faster enough to be taken unasked"
         rows.append(("use", f"screener scan --engine {exported.path} ...; {proved}"))
     width = max(len(name) for name, _ in rows)
-    return "".join(f"{name:<{width}}  {value}\n" for name, value in rows)
+    return "".join(f"{name:<{width}}  {visible(value)}\n" for name, value in rows)

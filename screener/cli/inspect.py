@@ -59,5 +59,9 @@ def version() -> None:
 
 
 def _print_rows(rows: list[tuple[str, str]]) -> None:
+    """A line a row; what a file says of itself must neither look like another row nor steer the terminal."""
+    from screener.report.wording import visible
+
+    rows = [(visible(name), visible(value)) for name, value in rows]
     width = max(len(name) for name, _ in rows)
     sys.stdout.write("".join(f"{name:<{width}}  {value}\n" for name, value in rows))

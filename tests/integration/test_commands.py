@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ import typer
 from command_line import environment, run_command, run_here
 
 from screener import ScanSettings, cli
-from screener.checkpoint import load_checkpoint
+from screener.checkpoint import load_checkpoint, save_contract
 from screener.runtime.versions import PACKAGES
 
 HEAVY = ("torch", "torchvision", "cv2", "facenet_pytorch", "av", "scipy", "jinja2")
@@ -116,6 +118,17 @@ def test_default_names_the_shipped_weights_as_an_argument_too(checkpoint: Path, 
     ended = run_here("weights", "show", "default")
     assert ended.status == 0, ended.err
     assert ended.out == expected
+
+
+def test_a_checkpoint_can_neither_add_rows_nor_steer_the_terminal(checkpoint: Path, tmp_path: Path) -> None:
+    loaded = load_checkpoint(checkpoint)
+    odd = tmp_path / ("odd\x1b[31m.safetensors" if os.name == "posix" else "odd.safetensors")
+    save_contract(odd, replace(loaded.contract, limits="none known\nlicence  MIT"), checkpoint)
+    plain, ended = run_here("weights", "show", checkpoint), run_here("weights", "show", odd)
+    assert ended.status == 0
+    assert "none known\\nlicence  MIT" in ended.out and "\x1b" not in ended.out
+    rows = [[line.split()[0] for line in told.out.splitlines() if not line.startswith("figure ")] for told in (plain, ended)]
+    assert rows[0] == rows[1]
 
 
 def test_weights_verify_names_each_check(checkpoint: Path) -> None:
