@@ -22,7 +22,7 @@ def describe(checkpoint: Checkpoint) -> list[tuple[str, str]]:
         ("name", contract.name),
         ("file", "not saved yet" if checkpoint.path is None else str(checkpoint.path)),
         ("sha256", checkpoint.sha256),
-        ("made by", f"screener {contract.code_version}, format version {contract.format_version}"),
+        ("made by", f"screener {contract.code_version}, format version {checkpoint.format_version}"),
         ("architecture", architecture_in_words(contract)),
         ("weights", f"{sum(values.size for values in checkpoint.weights.values()) / 1e6:.1f} million"),
         ("backbone", f"up to {contract.split_point}, fingerprint {contract.backbone_fingerprint}"),

@@ -19,7 +19,7 @@ from screener.checkpoint.localisation import FIGURE, localisation_of
 from screener.checkpoint.reading import SEAL, open_checkpoint, seal
 from screener.checkpoint.storage import from_stored, named_shapes
 from screener.checkpoint.tensors import Array, as_array, backbone_fingerprint, require_shapes, shapes_of
-from screener.checkpoint.upgrading import SEALED_SINCE
+from screener.checkpoint.upgrading import FORMAT_VERSION, SEALED_SINCE
 from screener.errors import CheckpointError
 from screener.model.copies import NO_COPIES
 
@@ -40,13 +40,15 @@ class Checkpoint:
     """Weights and the contract for their use.
 
     weights: float32 arrays, or tensors that become arrays, with the names of `Network.state_dict()`, each channel once, as described by
-    `contract.copies`. path: where it was read from. sha256: of that file.
+    `contract.copies`. path: where it was read from. sha256: of that file. format_version: of that file; its contract is converted to
+    the present one.
     """
 
     contract: Contract
     weights: Mapping[str, Any]
     path: Path | None
     sha256: str
+    format_version: int = FORMAT_VERSION
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "weights", {name: as_array(values) for name, values in self.weights.items()})
@@ -195,7 +197,7 @@ def _load(path: str | Path | None, note: Note) -> Checkpoint:
         with source.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         note("sha256", sha256)
-    checkpoint = Checkpoint(contract, weights, source, sha256)
+    checkpoint = Checkpoint(contract, weights, source, sha256, version)
     if version >= SEALED_SINCE:
         return checkpoint
     # Files of version 1 have no hash to check, and contain their copies.
@@ -203,7 +205,7 @@ def _load(path: str | Path | None, note: Note) -> Checkpoint:
     from screener.model.widening import each_once
 
     copies, distinct = each_once(checkpoint.distinct, contract.architecture)
-    return Checkpoint(replace(contract, copies=copies), distinct, source, sha256)
+    return Checkpoint(replace(contract, copies=copies), distinct, source, sha256, version)
 
 
 def _require_seal(contract: dict[str, Any], tensors: dict[str, Array], said: Any) -> str:

@@ -14,6 +14,7 @@ from screener.checkpoint import (
     Calibration,
     Contract,
     default_checkpoint_path,
+    describe,
     load_checkpoint,
     save_checkpoint,
     save_contract,
@@ -87,10 +88,11 @@ def test_a_new_calibration_leaves_the_copies_out_too(old: Path) -> None:
         assert torch.equal(after.build_network()(PICTURES), before.build_network()(PICTURES))
 
 
-def test_verify_names_the_version_and_the_fingerprint_once(old: Path) -> None:
+def test_verify_names_the_files_version_as_show_does_and_the_fingerprint_once(old: Path) -> None:
     results = verify_checkpoint(old)
     assert [check for check, _ in results].count("fingerprint") == 1
     assert dict(results)["contract"].startswith("format version 1")
+    assert dict(describe(load_checkpoint(old)))["made by"].endswith("format version 1")
 
 
 def test_the_default_weights_hold_what_they_always_held() -> None:
