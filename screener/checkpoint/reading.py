@@ -81,13 +81,16 @@ def seal(contract: Mapping[str, Any], tensors: Mapping[str, Any]) -> str:
 def open_checkpoint(path: Path) -> Iterator[StoredCheckpoint]:
     """Open a checkpoint; a CheckpointError raised inside the block gets the file's name.
 
-    Raises CheckpointError if the file is missing, unreadable, not safetensors, truncated, or has an impossible header.
+    Raises CheckpointError if the file is missing, unreadable, not safetensors, truncated, or has an impossible header, and at the
+    end of the block if another file has taken its place meanwhile: what was read in several steps may be of both.
     """
     try:
-        _require_safetensors(path)
+        before = _require_safetensors(path)
         # The absolute path, so that a name like an option or a URL is still a file.
         with safe_open(absolute_path(path), framework="np") as handle:
             yield StoredCheckpoint(handle)
+        if _identity(path.stat()) != before:
+            raise CheckpointError("it was replaced while it was read; try again")
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}") from error
     except SafetensorError as error:
@@ -98,13 +101,18 @@ def open_checkpoint(path: Path) -> Iterator[StoredCheckpoint]:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror or error}); check the path and its permissions") from error
 
 
-def _require_safetensors(path: Path) -> None:
-    """Raise CheckpointError unless the first bytes and the length are possible for a safetensors file."""
+def _identity(status: os.stat_result) -> tuple[int, ...]:
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _require_safetensors(path: Path) -> tuple[int, ...]:
+    """Raise CheckpointError unless the first bytes and the length are possible for a safetensors file; returns its identity."""
     if not stat.S_ISREG(path.stat().st_mode):
         raise CheckpointError("it is not a regular file; give the path of a checkpoint")
     with path.open("rb") as file:
         start = file.read(9)
-        size = os.fstat(file.fileno()).st_size
+        status = os.fstat(file.fileno())
+    size = status.st_size
     if not start:
         raise CheckpointError("the file is empty; copy or download it again")
     if start[8:] != b"{":
@@ -118,6 +126,7 @@ def _require_safetensors(path: Path) -> None:
         raise CheckpointError(
             f"the file is truncated: its header should be {header} bytes, but only {size - 8} follow; copy or download it again"
         )
+    return _identity(status)
 
 
 def _refuse_kind(start: bytes) -> NoReturn:

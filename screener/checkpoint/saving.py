@@ -31,6 +31,7 @@ from screener.checkpoint.tensors import (
 from screener.checkpoint.upgrading import SEALED_SINCE
 from screener.errors import CheckpointError, OutputError
 from screener.model.copies import BACKBONE, NO_COPIES
+from screener.runtime.file_hash import sha256_of
 from screener.runtime.files import write_whole
 
 SUFFIX = ".safetensors"
@@ -46,6 +47,8 @@ SCORES_REST_ON = (
     "backbone_fingerprint",
 )
 """Fields of a contract that, with the weights, determine the logit of a picture."""
+
+REPLACED = "it was replaced since its weights were read, and the new contract is not of those that it holds now; start again"
 
 SAME_WEIGHTS = "same_weights"
 """Key in a contract's figures that lists the SHA-256 of the files whose weights were taken over."""
@@ -76,21 +79,26 @@ def save_checkpoint(path: str | Path, contract: Contract, state: Mapping[str, An
     _write(Path(path), replace(contract, backbone_fingerprint=fingerprint), stored)
 
 
-def save_contract(path: str | Path, contract: Contract, weights: str | Path) -> None:
+def save_contract(path: str | Path, contract: Contract, weights: str | Path, sha256: str | None = None) -> None:
     """Write the weights of the checkpoint file `weights` with another contract to `path`, which may be the same file.
 
     Every tensor is kept as stored, bit for bit, and `scored_alike` links the new file to the old one; the copies in a file of version 1 are
-    left out. Raises CheckpointError if `weights` is not a valid checkpoint, or if the contract is invalid or describes another network or
-    preprocessing, OutputError if the file cannot be written.
+    left out. sha256: of the file that the contract was measured with, where that is known. Raises CheckpointError if `weights` is not a
+    valid checkpoint or no longer that file, or if the contract is invalid or describes another network or preprocessing, OutputError if the
+    file cannot be written.
     """
     source = load_checkpoint(weights)
+    if sha256 is not None and source.sha256 != sha256:
+        raise CheckpointError(f"{weights}: {REPLACED}")
     for field in SCORES_REST_ON:
         present, wanted = getattr(source.contract, field), getattr(contract, field)
         if wanted != present:
             refuse(field, f"{present!r}, which the weights in {weights} were made with", wanted)
     with open_checkpoint(Path(weights)) as file:
-        is_old = file.contract_and_seal()[0]["format_version"] < SEALED_SINCE
+        is_old = source.format_version < SEALED_SINCE
         stored = to_stored(source.weights, exact_storage(source.weights)) if is_old else file.tensors()
+        if sha256_of(Path(weights)) != source.sha256:
+            raise CheckpointError(REPLACED)
     figures = {**contract.figures, SAME_WEIGHTS: sorted(scored_alike(source))}
     _write(Path(path), replace(contract, figures=figures), stored)
 

@@ -102,7 +102,7 @@ def _calibrate(
     kept = results or output.with_name(f"{output.stem}.{checkpoint.sha256[:10]}.results.jsonl")
     rows, scanned_with = _read(checkpoint, items, kept) if results else _scanned(checkpoint, items, kept, device, quiet)
     found = recalibrate(scores_of(items, rows), contract.calibration, contract.pooling, settings)
-    save_contract(output, recalibrated(contract, found, data_name(data), scanned_with), path)
+    save_contract(output, recalibrated(contract, found, data_name(data), scanned_with), path, checkpoint.sha256)
     return found, {"checkpoint": str(output), "sha256": load_checkpoint(output).sha256, "data": str(data), "results": str(kept)}
 
 

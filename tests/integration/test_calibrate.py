@@ -15,6 +15,7 @@ from face_media import portrait, stranger, write_picture
 from safetensors.torch import load_file
 
 from screener.checkpoint import load_checkpoint, save_contract
+from screener.evaluation import recalibration
 
 VIDEOS = 60
 """Half real, half fake: enough to promise 5 %, and too few for 1 %."""
@@ -125,6 +126,22 @@ def test_results_of_other_weights_are_refused(weights: Path, listed: tuple[Path,
     results.write_text(other, encoding="utf-8")
     ended = run_here("calibrate", weights, manifest, "-o", tmp_path / "new.safetensors", "--results", results)
     assert ended.status == 2 and "was made with the checkpoint 'tiny', sha256 abababababababab, not with" in ended.err
+
+
+def test_weights_that_were_replaced_meanwhile_do_not_get_the_calibration_of_others(
+    weights: Path, listed: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fit = recalibration.recalibrate
+
+    def recalibrate(*arguments: Any) -> Any:
+        contract = load_checkpoint(weights).contract
+        save_contract(weights, replace(contract, name="another run's"), weights)
+        return fit(*arguments)
+
+    monkeypatch.setattr(recalibration, "recalibrate", recalibrate)
+    ended = run_here("calibrate", weights, listed[0], "--results", listed[1], "-o", weights)
+    assert ended.status == 2 and "weights.safetensors: it was replaced since its weights were read" in ended.err
+    assert load_checkpoint(weights).contract.name == "another run's"
 
 
 def test_the_list_is_not_replaced_by_the_checkpoint(weights: Path, listed: tuple[Path, Path]) -> None:

@@ -17,9 +17,12 @@ from safetensors import safe_open
 from safetensors.torch import load, save_file
 from torch import Tensor
 
-from screener.checkpoint import load_checkpoint, verify_checkpoint
+from screener.checkpoint import load_checkpoint, save_checkpoint, verify_checkpoint
+from screener.checkpoint.reading import StoredCheckpoint
+from screener.checkpoint.tensors import Array
 from screener.errors import CheckpointError
 
+from .conftest import make_contract, make_network
 from .files import reseal, rewrite
 
 CONV = "head.layer4.0.conv1.weight"
@@ -280,3 +283,20 @@ def test_what_is_said_twice_is_refused(tmp_path: Path, tiny_checkpoint: Path) ->
     path.write_bytes(struct.pack("<Q", len(header)) + header + bytes(8))
     with pytest.raises(CheckpointError, match="header does not fit"):
         load_checkpoint(path)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not replace a file that is open")
+def test_a_file_that_is_replaced_while_it_is_read_is_refused(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its hash would be that of the new file, its weights those of the old one."""
+    read = StoredCheckpoint.tensors
+
+    def tensors(stored: StoredCheckpoint) -> dict[str, Array]:
+        found = read(stored)
+        save_checkpoint(saved, make_contract(name="another"), make_network(seed=1).state_dict())
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(StoredCheckpoint, "tensors", tensors)
+        with pytest.raises(CheckpointError, match=r"tiny.safetensors: it was replaced while it was read; try again"):
+            load_checkpoint(saved)
+    assert load_checkpoint(saved).contract.name == "another"

@@ -105,3 +105,13 @@ def test_a_full_disk_keeps_what_was_there(original: Path, monkeypatch: pytest.Mo
         save_contract(original, contract, original)
     assert original.read_bytes() == before
     assert list(original.parent.iterdir()) == [original]
+
+
+def test_a_contract_is_not_given_to_weights_that_took_the_file_since(original: Path) -> None:
+    """As when another run writes its head there while a calibration scans."""
+    measured = load_checkpoint(original)
+    save_checkpoint(original, make_contract(name="other head"), make_network(seed=1).state_dict())
+    before = original.read_bytes()
+    with pytest.raises(CheckpointError, match=r"original.safetensors: it was replaced since its weights were read"):
+        save_contract(original, replace(measured.contract, calibration=Calibration(3.0, 0.5)), original, measured.sha256)
+    assert original.read_bytes() == before
