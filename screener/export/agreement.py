@@ -57,8 +57,13 @@ def measure_agreement(path: Path, checkpoint: Checkpoint, crops_rgb: NDArray[np.
         if not value <= most:
             advice = "calibrate it on more clips, like those it is to scan" if dtype == "int8" else "try other versions of torch and onnx"
             raise CheckpointError(f"the {dtype} model's p_fake lies {value:.4f} from the network's {name}, more than {most}; {advice}")
-    timed = np.resize(crops_rgb, (TIMED_CROPS, *crops_rgb.shape[1:]))
-    return Agreement(len(crops_rgb), float(apart.mean()), float(apart.max()), _cpu_ms(model, timed), _cpu_ms(usual, timed))
+    # Whole batches: a model of a fixed batch size computes as many crops, however few it is given.
+    batch = model.description.get("batch") or 1
+    ms, torch_ms = (
+        _cpu_ms(engine, np.resize(crops_rgb, (-(-TIMED_CROPS // size) * size, *crops_rgb.shape[1:])))
+        for engine, size in ((model, batch), (usual, 1))
+    )
+    return Agreement(len(crops_rgb), float(apart.mean()), float(apart.max()), ms, torch_ms)
 
 
 def specimen_crops(checkpoint: Checkpoint, noise: int = 4) -> NDArray[np.uint8]:

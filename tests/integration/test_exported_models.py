@@ -167,6 +167,17 @@ def test_a_model_of_one_batch_size_takes_any_number_of_crops(tmp_path: Path, che
     assert engine.logits(CROPS[:7]) == pytest.approx(plain_logits(checkpoint)[:7], abs=1e-3)
 
 
+@pytest.mark.parametrize(("batch", "timed"), [(3, 18), (20, 20)])
+def test_its_time_for_a_crop_does_not_count_what_fills_a_batch(
+    batch: int, timed: int, checkpoint: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needs_the_extra()
+    given: list[tuple[str, int]] = []
+    monkeypatch.setattr(agreement, "_cpu_ms", lambda engine, crops_rgb: given.append((engine.name, len(crops_rgb))) or 1.0)
+    export_model(tmp_path / "some.onnx", checkpoint, batch)
+    assert given == [("onnxruntime", timed), ("torch", agreement.TIMED_CROPS)]
+
+
 def test_8_bits_stay_near_and_are_smaller(int8_model: Path, model: Path, checkpoint: Checkpoint) -> None:
     made = scorer(checkpoint, str(int8_model))
     assert made.dtype_name == "int8"
