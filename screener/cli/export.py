@@ -41,7 +41,7 @@ def export(
     """
     with exits():
         from screener.checkpoint import load_checkpoint
-        from screener.export import export_model
+        from screener.export import export_model, require_possible
 
         refuse_overwriting({"-o": output}, [*(clips or []), checkpoint])
         size = None if batch == DYNAMIC else _number(batch)
@@ -51,14 +51,17 @@ def export(
             raise SettingsError("export: --int8 needs clips with faces to calibrate on; name some, such as those you scan")
         if output.suffix != ".onnx":
             raise SettingsError(f"export: {output}: expected a name that ends in .onnx")
+        require_possible(output, size)
         loaded = load_checkpoint(checkpoint)
         crops = _crops(clips, loaded, quiet) if clips else None
         sys.stdout.write(_text(export_model(output, loaded, size, crops), loaded))
 
 
 def _number(batch: str) -> int:
-    if not batch.isdecimal():
-        raise SettingsError(f"batch: expected a whole number of at least 1, or {DYNAMIC}, got {batch!r}")
+    from screener.export.writing import LARGEST_BATCH
+
+    if not batch.isdecimal() or len(batch) > 9:
+        raise SettingsError(f"batch: expected a whole number from 1 to {LARGEST_BATCH}, or {DYNAMIC}, got {batch[:20]!r}")
     return int(batch)
 
 
@@ -76,12 +79,13 @@ def _crops(clips: list[str], checkpoint: Checkpoint, quiet: bool) -> NDArray[np.
 
 
 def _text(exported: Exported, checkpoint: Checkpoint) -> str:
+    from screener.model.reference import NO_REFERENCE
     from screener.report.wording import visible
 
-    found = exported.agreement
+    found, alone = exported.agreement, checkpoint.contract.reference == NO_REFERENCE
     rows = [("written", f"{exported.path}, {exported.bytes / 1e6:.1f} MB, {exported.dtype}, of {checkpoint.contract.name}")]
     if exported.calibrated_on:
-        rows.append(("calibrated", f"on {exported.calibrated_on} faces"))
+        rows.append(("calibrated", f"on {exported.calibrated_on} {'faces' if alone else 'crops: faces and their recompressed copies'}"))
     if found is None:
         rows.append(("tried", 'not tried: ONNX Runtime is missing; pip install "screener-video[onnxruntime]"'))
     else:

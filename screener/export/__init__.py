@@ -7,6 +7,6 @@ checkpoint, the scan (for calibration crops) and ONNX's tools. These are an extr
 
 from screener.export.agreement import Agreement
 from screener.export.calibration_crops import crops_of
-from screener.export.writing import Exported, export_model
+from screener.export.writing import Exported, export_model, require_possible
 
-__all__ = ["Agreement", "Exported", "crops_of", "export_model"]
+__all__ = ["Agreement", "Exported", "crops_of", "export_model", "require_possible"]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from screener.checkpoint import Checkpoint
-from screener.errors import ScreenerError, SettingsError
+from screener.errors import OutputError, ScreenerError, SettingsError
 from screener.export.agreement import Agreement, measure_agreement, specimen_crops
 from screener.export.graph import describe_file, description, write_graph
 from screener.export.quantisation import CROPS_AT_ONCE, quantise_file
@@ -25,6 +25,9 @@ TRIAL_CROPS = 32
 """Number of crops for the test, separate from those for calibration."""
 
 LEAST_CROPS = 4 * CROPS_AT_ONCE
+
+LARGEST_BATCH = 1024
+"""Of crops at once: the network's activations of so many take several gigabytes."""
 
 
 @dataclass(frozen=True)
@@ -41,12 +44,12 @@ class Exported:
 def export_model(path: Path, checkpoint: Checkpoint, batch: int | None = None, int8_crops: NDArray[np.uint8] | None = None) -> Exported:
     """Write the model of a checkpoint; `path` holds either its old content, or the whole new file after it passed its test.
 
-    batch: crops at once, None for any number. int8_crops: (N, S, S, 3) crops of real faces; if given, the model is quantised to 8 bits,
-    calibrated on the first of them and tested on the rest. Raises DeviceError without ONNX's tools, SettingsError for too few crops,
-    CheckpointError if the model does not agree with the checkpoint, OutputError if it cannot be written.
+    batch: crops at once, up to LARGEST_BATCH, None for any number. int8_crops: (N, S, S, 3) crops of real faces; if given, the model is
+    quantised to 8 bits, calibrated on the first of them and tested on the rest. Raises DeviceError without ONNX's tools, SettingsError for
+    too few crops or an impossible batch, CheckpointError if the model does not agree with the checkpoint, OutputError if it cannot be
+    written.
     """
-    if batch is not None and batch < 1:
-        raise SettingsError(f"batch: expected a whole number of at least 1, or dynamic, got {batch}")
+    require_possible(path, batch)
     if int8_crops is not None and len(int8_crops) < LEAST_CROPS:
         raise SettingsError(
             f"int8: expected at least {LEAST_CROPS} faces to calibrate on, the clips gave {len(int8_crops)}; name more clips"
@@ -66,6 +69,16 @@ def export_model(path: Path, checkpoint: Checkpoint, batch: int | None = None, i
     except OSError as error:
         raise unwritable(path, error) from error
     return Exported(path, size, *exported)
+
+
+def require_possible(path: Path, batch: int | None) -> None:
+    """Raise SettingsError for an impossible batch size, OutputError if `path` is in no folder or is one; before minutes of work."""
+    if batch is not None and not 1 <= batch <= LARGEST_BATCH:
+        raise SettingsError(f"batch: expected a whole number from 1 to {LARGEST_BATCH}, or dynamic, got {batch}")
+    if path.is_dir():
+        raise OutputError(f"{path}: cannot be written: it is a folder; name the file to write")
+    if not path.absolute().parent.is_dir():
+        raise OutputError(f"{path}: cannot be written: there is no folder {path.parent}; make it first")
 
 
 def _tried(made: Path, checkpoint: Checkpoint) -> tuple[str, int, Agreement | None]:

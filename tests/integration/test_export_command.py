@@ -84,7 +84,10 @@ def test_an_8_bit_model_is_calibrated_on_the_faces_of_clips(
     [
         (["clip.mp4"], "add --int8, or leave them out"),
         (["--int8"], "--int8 needs clips with faces"),
-        (["--batch", "many"], "batch: expected a whole number of at least 1, or dynamic, got 'many'"),
+        (["--batch", "many"], "batch: expected a whole number from 1 to 1024, or dynamic, got 'many'"),
+        (["--batch", "0"], "batch: expected a whole number from 1 to 1024, or dynamic, got 0"),
+        (["--batch", "100000000"], "batch: expected a whole number from 1 to 1024, or dynamic, got 100000000"),
+        (["--batch", "9" * 5000], "batch: expected a whole number from 1 to 1024, or dynamic, got '999"),
     ],
 )
 def test_wrong_requests_are_refused(options: list[str], words: str, tmp_path: Path) -> None:
@@ -99,6 +102,13 @@ def test_a_clip_that_gives_no_face_is_said_why(media: Path, checkpoint: Path, tm
     assert ended.status == 2
     assert "missing.mp4: 0 faces; it cannot be found" in ended.err
     assert "notes.txt: 0 faces; it is neither a video nor a picture" in ended.err
+
+
+def test_a_place_that_cannot_be_written_is_said_before_clips_are_searched(tmp_path: Path) -> None:
+    (tmp_path / "folder.onnx").mkdir()
+    for place, words in (("none/model.onnx", "there is no folder"), ("folder.onnx", "it is a folder; name the file to write")):
+        ended = run_here("export", tmp_path / "missing.mp4", "--int8", "-o", tmp_path / place)
+        assert ended.status == 2 and words in ended.err and "missing.mp4" not in ended.err
 
 
 def test_a_wrong_name_is_refused(tmp_path: Path) -> None:
