@@ -12,6 +12,7 @@ from typing import Any
 
 from screener.checkpoint.json_fields import read, refuse, to_plain
 from screener.checkpoint.localisation import localisation_of
+from screener.checkpoint.rates import every_rate
 from screener.checkpoint.upgrading import FORMAT_VERSION, upgraded
 from screener.errors import CheckpointError
 from screener.model.architecture import CLASS_NAMES, Architecture
@@ -96,7 +97,7 @@ class Contract:
     detector: as given by `FaceDetector.contract()`. sampling: such as {"frames": 32}. pooling: rule over one person's frames.
     valid_range: (lowest, highest) of each of `RANGE_NAMES` that the checkpoint was calibrated on; outside it there is no verdict.
     backbone_fingerprint: see `backbone_fingerprint`; empty until the checkpoint is saved.
-    limits: what the weights cannot do, in words. figures: measured results, free-form except `localisation`.
+    limits: what the weights cannot do, in words. figures: measured results, free-form except `localisation` and `rates`.
     code_version: of the screener that made it. reference: the recompressed copy that scores are relative to, if any.
     """
 
@@ -151,6 +152,7 @@ class Contract:
             if not 0 <= low < high:
                 refuse(f"valid_range.{name}", "lowest and highest value, in this order", (low, high))
         localisation_of(self.figures)
+        every_rate(self.figures)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values only, ready for JSON."""

@@ -36,7 +36,12 @@ class Rates:
             refuse("fakes_found", f"a count from 0 to {self.fakes}", self.fakes_found)
 
 
+def every_rate(figures: Mapping[str, Any]) -> tuple[Rates, ...]:
+    """The rates in a contract's figures, of all operating points. Raises CheckpointError if they are invalid."""
+    every: tuple[Rates, ...] = read(f"figures.{FIGURE}", tuple[Rates, ...], figures.get(FIGURE, ()))
+    return every
+
+
 def rates_of(figures: Mapping[str, Any], fpr: float) -> Rates | None:
     """The rates in a contract's figures for one operating point; None if not measured. Raises CheckpointError."""
-    every: tuple[Rates, ...] = read(f"figures.{FIGURE}", tuple[Rates, ...], figures.get(FIGURE, ()))
-    return next((rates for rates in every if abs(rates.fpr - fpr) <= 1e-9), None)
+    return next((rates for rates in every_rate(figures) if abs(rates.fpr - fpr) <= 1e-9), None)

@@ -7,6 +7,8 @@ import pytest
 from screener.checkpoint import Rates, rates_of
 from screener.errors import CheckpointError
 
+from .conftest import make_contract
+
 MEASURED = {"fpr": 0.05, "reals": 114, "reals_called_fake": 5, "fakes": 41, "fakes_found": 9}
 
 
@@ -36,3 +38,9 @@ def test_rates_that_cannot_be_are_refused(change: dict[str, object], words: str)
 def test_none_and_all_are_possible_counts(share: int) -> None:
     rates = Rates(0.05, 114, 114 * share, 41, 41 * share)
     assert (rates.reals_called_fake, rates.fakes_found) == (114 * share, 41 * share)
+
+
+def test_a_contract_with_impossible_rates_is_refused() -> None:
+    """Else it verifies, and the first scan ends with them."""
+    with pytest.raises(CheckpointError, match=r"figures.rates\[0\].fakes_found: expected a count from 0 to 41, got 42"):
+        make_contract(figures={"rates": [{**MEASURED, "fakes_found": 42}]})
