@@ -49,6 +49,19 @@ def test_an_error_comes_in_its_place(threads: int) -> None:
 
 
 @pytest.mark.parametrize("threads", [1, 3])
+def test_an_error_in_drawing_comes_after_the_results_of_what_was_drawn(threads: int) -> None:
+    def items() -> Iterator[int]:
+        yield from range(5)
+        raise OSError("the file ends here")
+
+    found = []
+    with pytest.raises(OSError, match="the file ends here"):
+        for value in side_by_side(lambda number: number, items(), threads, nothing):
+            found.append(value)
+    assert found == list(range(5))
+
+
+@pytest.mark.parametrize("threads", [1, 3])
 def test_no_more_is_drawn_than_is_worked_on(threads: int) -> None:
     drawn = []
 
