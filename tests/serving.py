@@ -123,10 +123,10 @@ class Served:
         self.process.kill()
         self.process.wait()
 
-    def stop(self, seconds: float = 30.0) -> int:
-        """SIGTERM, and the exit status."""
+    def stop(self, seconds: float = 30.0, number: int = signal.SIGTERM) -> int:
+        """Send a signal, SIGTERM by default; returns the exit status."""
         assert self.process is not None
-        self.process.send_signal(signal.SIGTERM)
+        self.process.send_signal(number)
         return self.process.wait(seconds)
 
     def _token(self) -> str:

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM as exceptions that never interrupt the writing of a report half-way.
+"""SIGINT, SIGTERM and SIGHUP as exceptions that never interrupt the writing of a report half-way.
 
 Knows only signals: not what is running when one arrives, nor which exit status it leads to.
 """
@@ -11,9 +11,14 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
+SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""Those that stop a command. SIGHUP, which Windows does not have, comes when the terminal is closed or its connection is lost."""
+
+SENT_BY_TERMINALS = tuple(number for number in SIGNALS if number != signal.SIGTERM)
+
 
 class Terminated(BaseException):
-    """SIGTERM arrived; like KeyboardInterrupt, nothing below the command may swallow it."""
+    """SIGTERM or SIGHUP arrived; like KeyboardInterrupt, nothing below the command may swallow it."""
 
 
 class StopSignals:
@@ -27,7 +32,7 @@ class StopSignals:
     def listen(self) -> None:
         """Start handling signals; main thread only. A signal that was ignored when the program started, as by `nohup`, stays ignored."""
         self._held, self._only_first, self._waiting = False, False, None
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._arrived)
 
@@ -52,7 +57,7 @@ class StopSignals:
         self._held = True
 
     def _arrived(self, number: int, _frame: FrameType | None) -> None:
-        stop = Terminated() if number == signal.SIGTERM else KeyboardInterrupt()
+        stop = KeyboardInterrupt() if number == signal.SIGINT else Terminated()
         if not self._held:
             self._raise(stop)
         self._waiting = stop

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -68,6 +70,20 @@ class _Server(uvicorn.Server):
 
     def end(self) -> None:
         self.should_exit = True
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """With SIGHUP, which uvicorn does not know: it ends the server in the same way, unless it is ignored, as under `nohup`."""
+        with super().capture_signals():
+            number = getattr(signal, "SIGHUP", None)
+            if number is None or signal.getsignal(number) is signal.SIG_IGN:
+                yield
+                return
+            before = signal.signal(number, self.handle_exit)
+            try:
+                yield
+            finally:
+                signal.signal(number, before)
 
     async def startup(self, sockets: Any = None) -> None:
         await super().startup(sockets)

@@ -17,6 +17,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from screener.runtime.stop_signals import SENT_BY_TERMINALS
+
 HEADER = struct.Struct("<II")
 OPENED = "opened"
 CLOSING_KEY = "q"
@@ -33,7 +35,8 @@ def toolkit() -> str:
 
 def main(title: str) -> None:
     """Show pictures until standard input or the window closes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides; the terminal sends the signal to both
+    for number in SENT_BY_TERMINALS:  # to all processes in it; the parent decides
+        signal.signal(number, signal.SIG_IGN)
     newest = _Newest(os.fdopen(os.dup(0), "rb"))
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)  # a library's output must not mix with the answers

@@ -15,6 +15,7 @@ from unittest import mock
 import pytest
 
 from screener.cli import main
+from screener.runtime.stop_signals import SIGNALS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -80,7 +81,7 @@ def run_command(*arguments: str | Path, cwd: Path | None = None) -> Ended:
 
 def run_here(*arguments: str | Path) -> Ended:
     """The command in this process, through the entry point that `screener` calls."""
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {number: signal.getsignal(number) for number in SIGNALS}
     out, err = io.StringIO(), io.StringIO()
     with (
         mock.patch.object(sys, "argv", ["screener", *map(os.fspath, arguments)]),

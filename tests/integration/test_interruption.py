@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM during a run: the exit status shows it, and everything finished is kept."""
+"""Ctrl-C, SIGTERM and a terminal that is closed during a run: the exit status shows it, and everything finished is kept."""
 
 from __future__ import annotations
 
@@ -76,11 +76,12 @@ def test_interrupt_keeps_the_finished_rows_in_a_whole_document(media: Path, endl
     assert [path for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
-def test_termination_right_after_a_row_keeps_that_row(media: Path, endless: Path, checkpoint: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_termination_right_after_a_row_keeps_that_row(media: Path, endless: Path, checkpoint: Path, number: signal.Signals) -> None:
     process = start_command("scan", media / "face.png", endless, "--jsonl", "--all-frames", "--checkpoint", checkpoint)
     assert process.stderr is not None
     assert process.stderr.readline().startswith("[1/2] ")
-    out, err = stop(process, signal.SIGTERM)
+    out, err = stop(process, number)
     assert process.returncode == 143, err
     assert "Traceback" not in err
     assert "screener: terminated after 1 of 2 inputs" in err

@@ -140,7 +140,8 @@ def is_alive(pid: int) -> bool:
     return False
 
 
-def test_asked_to_end_it_does_so_in_time_and_goes_on_at_the_next_start(checkpoint: Path, media: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_asked_to_end_it_does_so_in_time_and_goes_on_at_the_next_start(checkpoint: Path, media: Path, tmp_path: Path, number: int) -> None:
     with serving(tmp_path / "state", checkpoint=checkpoint) as server:
         scan = server.send(media / "pair.mp4", f"settings={EVERY_FRAME}")
         streams = [listening(server, path) for path in ("api/v1/events", f"api/v1/scans/{scan['id']}/events", "api/v1/events")]
@@ -149,7 +150,7 @@ def test_asked_to_end_it_does_so_in_time_and_goes_on_at_the_next_start(checkpoin
             upload.sendall(f"{head}Content-Type: video/mp4\r\nContent-Length: 100000\r\n\r\n".encode() + b"x" * 1000)
             time.sleep(0.2)
             began = time.monotonic()
-            assert server.stop() == 143
+            assert server.stop(number=number) == 143
             assert time.monotonic() - began < 5
         assert b"event: stopping" in streams[0].read()
         server.start()

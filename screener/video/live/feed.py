@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from screener.errors import SourceError
 from screener.records import Frame
+from screener.runtime.stop_signals import SIGNALS
 from screener.settings import LiveSettings
 from screener.video.live.clock import now_seconds
 from screener.video.live.live_child import LiveChild
@@ -146,7 +147,7 @@ class Feed:
         # The decoding process inherits this mask: a signal to the whole process group ends the watch and must not look like a loss of the
         # source.
         if hasattr(signal, "pthread_sigmask"):
-            signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+            signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         pipe: HeldPipe | None = None
         try:
             if self._source.kind == "pipe" and self._source.path is not None:

@@ -8,14 +8,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from screener.runtime.stop_signals import StopSignals, Terminated
+from screener.runtime.stop_signals import SIGNALS, StopSignals, Terminated
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
 
 
 @pytest.fixture
 def stops() -> Iterator[StopSignals]:
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {number: signal.getsignal(number) for number in SIGNALS}
     listening = StopSignals()
     listening.listen()
     yield listening
@@ -26,8 +26,20 @@ def stops() -> Iterator[StopSignals]:
 def test_each_signal_has_its_exception(stops: StopSignals) -> None:
     with pytest.raises(KeyboardInterrupt):
         signal.raise_signal(signal.SIGINT)
-    with pytest.raises(Terminated):
-        signal.raise_signal(signal.SIGTERM)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        with pytest.raises(Terminated):
+            signal.raise_signal(number)
+
+
+def test_what_nohup_has_ignored_stays_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    handlers = {number: signal.getsignal(number) for number in SIGNALS}
+    try:
+        StopSignals().listen()
+        signal.raise_signal(signal.SIGHUP)
+    finally:
+        for number, handler in {**handlers, signal.SIGHUP: before}.items():
+            signal.signal(number, handler)
 
 
 def test_what_is_held_back_comes_after_the_block(stops: StopSignals) -> None:
