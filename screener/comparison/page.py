@@ -21,6 +21,7 @@ from screener.runtime.files import write_whole
 NOT_PROOF = (
     "That two recordings differ does not say which of them was changed: that must be known from where each comes from.",
     "A face that differs by less than an encoder changes it is not found, and neither is a voice that was replaced.",
+    "Only faces were compared: a caption or an object that was added, changed or removed is not found.",
     "Pictures were compared at moments spread over the recordings, not at every frame.",
 )
 

@@ -17,15 +17,14 @@ def standfirst(found: Comparison) -> str:
     """The sentences under the headline: how the pictures were encoded, and what limits the answer."""
     said = []
     if found.outcome not in ("identical", "undecided", "different") and found.reencoded is not None:
-        same = "Outside of that, their" if found.outcome == "replaced" else "Their"
         if not found.reencoded:
             said.append("The pictures that were compared are equal, pixel for pixel.")
         elif not any(person.is_judged for person in found.people):
             said.append("Their pixels differ; whether encoding explains that is examined at faces only.")
         else:
-            said.append(f"{same} pictures differ no more than two encodings of one recording.")
+            said.append("Changes outside of faces, such as another caption, were not looked for.")
     if found.outcome == "same":
-        said.insert(0, "Neither lacks anything that the other shows.")
+        said.insert(0, "Neither lacks an interval that the other shows.")
     return " ".join([*said, visible(found.detail)]).strip()
 
 

@@ -101,6 +101,15 @@ def test_nothing_is_found_in_a_copy(name: str, codec: str, options: dict[str, st
     assert not any(person["replaced"] for person in found["people"]) and found["people"]
 
 
+def test_of_what_was_changed_outside_of_faces_it_says_nothing_but_that_it_did_not_look(original: Path, tmp_path: Path) -> None:
+    captioned = [picture.copy() for picture in pictures()]
+    for picture in captioned:
+        picture[8:24, 8:72] = 255 - picture[8:24, 8:72]
+    ended = run_here("compare", encoded(tmp_path / "captioned.mp4", captioned), original, "-q")
+    assert ended.status == 0 and "no face was replaced" in ended.out
+    assert "outside of faces" in ended.out and "no more than two encodings" not in ended.out
+
+
 def test_a_face_that_differs_too_briefly_to_tell_is_not_called_the_same(original: Path, tmp_path: Path) -> None:
     """Two pictures: moments enough for a doubt, and no more."""
     short = encoded(tmp_path / "short.mp4", pictures()[:2])
