@@ -162,7 +162,7 @@ def _number(border: float) -> str:
 
 def _counts(summary: Summary) -> list[tuple[str, str]]:
     unreadable = f", of which {summary.unreadable} could not be read" if summary.unreadable else ""
-    left_out = f"{counted(summary.left_out, 'file')} that are neither video nor picture by name and first bytes"
+    left_out = f"{counted(summary.left_out, 'file')}, neither video nor picture by name and first bytes"
     return [
         ("inputs", f"{summary.inputs}"),
         ("fake", f"{summary.fake}"),
