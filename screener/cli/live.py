@@ -28,7 +28,7 @@ def live(
         str, typer.Argument(metavar="SOURCE", help="Camera index, /dev/video0, screen:0, named pipe, http(s) or rtsp URL, or a file.")
     ] = "0",
     list_: Annotated[bool, typer.Option("--list", help="List the cameras, and which of them open.")] = False,
-    realtime: Annotated[bool, typer.Option("--realtime", help="Play a file in real time.")] = False,
+    realtime: Annotated[bool, typer.Option("--realtime", help="Do not remark that a file is played in real time.")] = False,
     show: Annotated[bool, typer.Option("--show", help="Show the picture in a window; q closes it.")] = False,
     record: Annotated[Path | None, typer.Option("--record", help="Record the annotated picture to this mp4 file.")] = None,
     snapshot: Annotated[Path | None, typer.Option("--snapshot", help="Folder for the faces that raised an alarm.")] = None,
