@@ -17,8 +17,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from screener.runtime.stop_signals import SENT_BY_TERMINALS
-
 HEADER = struct.Struct("<II")
 OPENED = "opened"
 CLOSING_KEY = "q"
@@ -35,8 +33,9 @@ def toolkit() -> str:
 
 def main(title: str) -> None:
     """Show pictures until standard input or the window closes."""
-    for number in SENT_BY_TERMINALS:  # to all processes in it; the parent decides
-        signal.signal(number, signal.SIG_IGN)
+    for name in ("SIGINT", "SIGHUP"):  # the terminal sends them to all processes in it; the parent decides
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     newest = _Newest(os.fdopen(os.dup(0), "rb"))
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)  # a library's output must not mix with the answers
