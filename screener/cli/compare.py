@@ -39,7 +39,10 @@ def compare(
             if path is not None and path.is_dir():
                 raise SettingsError(f"{option} {path}: is a folder; name a file")
         from screener.comparison import compare as hold
+        from screener.runtime.files import require_place
 
+        for path in filter(None, (output, report)):
+            require_place(path)
         counter = _Counter(quiet)
         found = hold(a, b, scan_settings(None, {}), counter)
         counter.clear()
@@ -51,16 +54,14 @@ def _write(found: Comparison, as_json: bool, output: Path | None, report: Path |
     from screener.comparison.page import write_comparison_page
     from screener.comparison.wording import as_text
     from screener.report import Output, visible
-    from screener.runtime.files import make_folder, write_whole
+    from screener.runtime.files import write_whole
 
     text = found.to_json(indent=2) + "\n" if as_json else as_text(found)
     if output is None:
         Output(sys.stdout, "standard output").write(text)
     else:
-        make_folder(output.parent)
         write_whole(output, text)
     if report is not None:
-        make_folder(report.parent)
         write_comparison_page(found, report)
         if not quiet:
             sys.stderr.write(f"screener: report: {visible(str(report))}\n")

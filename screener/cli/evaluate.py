@@ -84,7 +84,7 @@ def evaluate(
             config, {**{name: value for name, value in given.items() if value is not None}, "thumbnails": 0, "stress": False}
         )
         items, name = _items(data, layout, split, limit_per_method)
-        wanted = Wanted(items, name, settings, _made(output), json_, quiet)
+        wanted = Wanted(items, name, settings, _made(output, model_card), json_, quiet)
         if compare is not None:
             _compare(wanted, *compare)
         else:
@@ -129,11 +129,14 @@ def _items(data: Path, layout: str | None, split: str | None, limit_per_method: 
     return select(read_labelled(data, layout)[0], split, limit_per_method), data_name(data)
 
 
-def _made(folder: Path | None) -> Path | None:
-    from screener.runtime.files import make_folder
+def _made(folder: Path | None, model_card: Path | None) -> Path | None:
+    """The folder, made; raises OutputError if it or the model card cannot be written, before anything is scanned."""
+    from screener.runtime.files import make_folder, require_place
 
     if folder is not None:
         make_folder(folder)
+    if model_card is not None:
+        require_place(model_card)
     return folder
 
 

@@ -20,7 +20,7 @@ LEAST_MOMENTS = 3
 
 OUTCOMES = {
     "identical": "the two files are the same, byte for byte",
-    "same": "both show the same, and no face that was compared was replaced",
+    "same": "both show one recording, neither cut, and no face that was compared was replaced",
     "replaced": "both show the same scene, and a face differs",
     "cut": "both show the same, but for what one of them lacks",
     "different": "the two show nothing of each other",

@@ -91,9 +91,9 @@ def _replaced(found: Comparison) -> str:
 
 def _same(found: Comparison) -> str:
     if not found.people:
-        return "One recording: both show the same; no face was compared"
+        return "One recording, neither file cut; no face was compared"
     which = "no face that could be compared" if found.has_unjudged_faces else "no face"
-    return f"One recording: both show the same, and {which} was replaced"
+    return f"One recording, neither file cut, and {which} was replaced"
 
 
 def _cut(found: Comparison) -> str:

@@ -114,6 +114,19 @@ def make_folder(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
 
 
+def require_place(path: Path) -> None:
+    """Raise OutputError unless a file can be made at `path`, to know it before a long computation; makes a missing folder. What is there
+    and no regular file, such as a device, is not tried.
+    """
+    if os.path.exists(path) and not os.path.isfile(path):
+        return
+    make_folder(path.parent)
+    with telling(path):
+        temporary, stream = _temporary_in(Path(os.path.realpath(path)).parent)
+        stream.close()
+        temporary.unlink()
+
+
 def settle(stream: IO[str] | IO[bytes]) -> None:
     """Flush everything written to an open file to the disk (fsync). Raises OSError."""
     stream.flush()

@@ -226,6 +226,13 @@ def test_what_is_not_two_files_is_refused(original: Path, tmp_path: Path) -> Non
         assert ended.status == 2 and words in ended.err
 
 
+def test_a_place_that_cannot_be_written_is_said_before_anything_is_compared(original: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    for option in ("-o", "--report"):
+        ended = run_here("compare", original, tmp_path / "gone.mp4", option, tmp_path / "file" / "found")
+        assert ended.status == 2 and "cannot be written" in ended.err and ended.out == ""
+
+
 def test_the_page_shows_faces_side_by_side_and_loads_nothing(original: Path, swapped: Path, tmp_path: Path) -> None:
     page = tmp_path / "pages" / "compared.html"
     ended = run_here("compare", original, swapped, "--report", page)

@@ -18,6 +18,7 @@ from screener.runtime.files import (
     make_folder,
     put_in_place,
     remove_leftovers,
+    require_place,
     telling,
     try_lock,
     unwritable,
@@ -105,6 +106,26 @@ def test_what_is_no_folder_and_where_none_can_be_made(tmp_path: Path) -> None:
         make_folder(tmp_path / "file")
     with pytest.raises(OutputError, match=r"below: cannot be written: Not a directory; check the folder, its permissions"):
         make_folder(tmp_path / "file" / "below")
+
+
+def test_a_place_where_a_file_can_be_made_is_left_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "old").write_text("content")
+    for path in (tmp_path / "old", tmp_path / "new" / "file"):
+        require_place(path)
+    assert (tmp_path / "old").read_text() == "content" and not list((tmp_path / "new").iterdir())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["new", "old"]
+    with pytest.raises(OutputError, match="cannot be written"):
+        require_place(tmp_path / "old" / "file")
+    if Path("/proc/self").is_dir():
+        with pytest.raises(OutputError, match=r"file: cannot be written: .*; check the folder"):
+            require_place(Path("/proc/self/file"))
+
+
+@POSIX
+def test_a_place_that_is_a_device_is_not_tried(tmp_path: Path) -> None:
+    (tmp_path / "sink").symlink_to("/dev/null")
+    require_place(tmp_path / "sink")
+    assert [path.name for path in tmp_path.iterdir()] == ["sink"]
 
 
 @pytest.mark.parametrize(
