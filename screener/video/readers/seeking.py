@@ -19,12 +19,11 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from screener.video.container.packet_faults import ReferenceNumbers
 from screener.video.container.parameter_sets import ParameterSets
 from screener.video.container.timeline import Timeline
-from screener.video.container.walk import CLOCKED, is_hidden
+from screener.video.container.walk import CLOCKED
 from screener.video.ledger import Complaints
-from screener.video.readers.jpeg_integrity import decodes_whole
+from screener.video.readers.losses import Losses
 from screener.video.readers.reader import use_threads
 
 _TOLERANCE_SECONDS = 1e-4
@@ -48,14 +47,13 @@ _PROBES = 16
 class SeekingReader:
     """Frames of one stream of an open container; `close` closes the container too.
 
-    ended_seconds: where the packets ended, if that was reached. decode_failures: number of packets that gave an error or no picture.
-    is_broken: one did since the key frame from which decoding started.
+    ended_seconds: where the packets ended, if that was reached. losses: what was decoded without giving a whole picture.
     """
 
     name = "pyav"
 
     def __init__(self, container: InputContainer, stream: VideoStream, complaints: Complaints) -> None:
-        self._container, self._stream, self._complaints = container, stream, complaints
+        self._container, self._stream = container, stream
         self._codec = stream.codec_context.codec.canonical_name
         self._base = float(stream.time_base or 0)
         self._names = frozenset(container.format.name.split(","))
@@ -66,12 +64,9 @@ class SeekingReader:
         self._at_seconds = 0.0
         self._ahead: VideoFrame | None = None
         self.ended_seconds: float | None = None
-        self.decode_failures = 0
-        self.is_broken = False
-        self._awaited: set[int] = set()
-        self._extradata = stream.codec_context.extradata or b""
-        self._references = ReferenceNumbers(self._extradata)
-        self._sets = ParameterSets(self._codec, self._extradata)
+        extradata = stream.codec_context.extradata or b""
+        self.losses = Losses(self._codec, extradata, complaints)
+        self._sets = ParameterSets(self._codec, extradata)
         # With VP8, an error is raised at the picture that caused it only if pictures are not decoded in parallel.
         use_threads(stream.codec_context, "SLICE" if self._codec == "vp8" else "AUTO")
 
@@ -87,7 +82,10 @@ class SeekingReader:
             return self._walked_seconds
         if self._stream.duration:
             return float(self._stream.duration * self._base)
-        return (self._container.duration or 0) / av.time_base
+        seconds = (self._container.duration or 0) / av.time_base
+        # Matroska states when the file ends on its clock, whose beginning the video may not be there for.
+        late = self._origin_ticks * self._base if "matroska" in self._names else 0.0
+        return seconds - late if 0 < late < seconds else seconds
 
     def go_by(self, timeline: Timeline) -> None:
         """Use the first picture and the end of the last one from a timeline, instead of the header's values."""
@@ -116,21 +114,27 @@ class SeekingReader:
         """Whether the packets from the last key frame before the stated end on can be read, and none lasts much longer than that. What they
         last longer is then part of the duration.
 
-        A header may state less than the file holds: of the rest, no frame would be looked for.
+        A header may state less than the file holds: of the rest, no frame would be looked for. Matroska states the end of its longest
+        stream; where that is another one, which lasts as long as stated, the duration is that of these packets.
         """
-        end = stated = self.duration_seconds
+        end = of_others = 0.0
+        stated, is_of_all = self.duration_seconds, "matroska" in self._names
         try:
-            landed = self._land(stated)
+            landed = self._land(stated, with_others=is_of_all)
             if landed is None:
                 return False
             _, key, packets = landed
             for packet in chain((key,), packets):
+                if packet.stream_index != self._stream.index:
+                    of_others = max(of_others, self._end_of(packet))
+                    continue
                 end = max(end, self._end_of(packet))
                 if end > stated + _PAST_SECONDS:
                     return False
         except (FFmpegError, IndexError):
             return False
-        self._walked_seconds = end
+        is_outlasted = is_of_all and end + _PAST_SECONDS < stated <= of_others + _PAST_SECONDS
+        self._walked_seconds = end if is_outlasted else max(end, stated)
         return True
 
     def index_fits(self, path: Path) -> bool:
@@ -180,7 +184,7 @@ class SeekingReader:
         try:
             landed = self._land(goal)
         except FFmpegError:
-            self.decode_failures += 1
+            self.losses.count += 1
             return None
         return landed[1] if landed is not None and start <= landed[0] < end else None
 
@@ -237,7 +241,7 @@ class SeekingReader:
         try:
             landed = self._land(seconds)
         except FFmpegError:
-            self.decode_failures += 1
+            self.losses.count += 1
             return
         if landed is None:
             return
@@ -250,7 +254,7 @@ class SeekingReader:
             except (FFmpegError, IndexError):
                 packet = None
             if packet is not None and packet.pts is not None and key.pts is not None and packet.pts < key.pts:
-                self._note_gap(packet)
+                self.losses.note_gap(packet)
                 continue
             if packet is None or not packet.size:
                 yield from self._decoded(None)
@@ -259,69 +263,49 @@ class SeekingReader:
             end_seconds = max(end_seconds, self._end_of(packet))
             yield from self._decoded(packet)
 
-    def _note_gap(self, packet: Packet[Any]) -> None:
-        """Note reference pictures of H.264 missing before this one; the decoder silently conceals them."""
-        if self._codec == "h264":
-            gaps = self._references.gaps
-            self._references.add(bytes(packet), is_key=packet.is_keyframe)
-            self._note_lost(self._references.gaps - gaps)
-
     def _decoded(self, packet: Packet[Any] | None) -> list[VideoFrame]:
         if packet is not None:
-            self._note_gap(packet)
+            self.losses.note_gap(packet)
             self._sets.add(packet)
-        if self._codec == "mjpeg" and packet is not None and not decodes_whole(bytes(packet), self._complaints):
-            self._note_lost(1)
-            return []
-        if packet is not None and packet.pts is not None and not is_hidden(packet, self._codec):
-            self._awaited.add(packet.pts)
+            if not self.losses.is_fit(packet):
+                return []
         try:
             frames = list(self._stream.decode(packet))
         except FFmpegError:
-            self._note_lost(packet is not None)
+            self.losses.note(packet is not None)
             return []
         for frame in frames:
-            self._note_order(frame)
+            self.losses.note_order(frame)
         return frames
 
-    def _note_order(self, frame: VideoFrame) -> None:
-        """Note pictures that are missing: frames come in presentation order, so one that is late never comes, which decoders do
-        not report.
-        """
-        if frame.pts is not None:
-            lost = {pts for pts in self._awaited if pts < frame.pts}
-            self._awaited -= lost | {frame.pts}
-            self._note_lost(len(lost))
-
-    def _note_lost(self, pictures: int) -> None:
-        self.decode_failures += pictures
-        self.is_broken |= pictures > 0
-
-    def _land(self, seconds: float) -> tuple[float, Packet[Any], Iterator[Packet[Any]]] | None:
+    def _land(self, seconds: float, with_others: bool = False) -> tuple[float, Packet[Any], Iterator[Packet[Any]]] | None:
         """Seek. Returns the time of the first key frame from there, its packet and an iterator of the packets after it; None if there is
-        none.
+        none. with_others: of all streams.
         """
         for back in _STEPS_BACK_SECONDS:
             goal = max(0.0, seconds - back)
             told = goal if goal or not self._names & CLOCKED else -_BEFORE_ALL_SECONDS
             self._container.seek(round(told / self._base) + self._origin_ticks, stream=self._stream)
-            packets = iter(self._container.demux(self._stream))
-            key = next((packet for packet in packets if packet.is_keyframe and packet.size and packet.pts is not None), None)
+            packets: Iterator[Packet[Any]] = iter(self._container.demux() if with_others else self._container.demux(self._stream))
+            key = next((packet for packet in packets if self._is_key(packet)), None)
             if key is not None and key.pts is not None:
                 at = (key.pts - self._origin_ticks) * self._base
                 if at <= seconds + _TOLERANCE_SECONDS or not goal:
                     return at, key, packets
         return None
 
+    def _is_key(self, packet: Packet[Any]) -> bool:
+        return bool(packet.is_keyframe and packet.size and packet.pts is not None and packet.stream_index == self._stream.index)
+
     def _leave(self) -> None:
         """Drop the current position."""
         if self._running is not None:
             self._running.close()
         self._running, self._ahead = None, None
-        self._awaited.clear()
-        self._references = ReferenceNumbers(self._extradata)
-        self.is_broken = False
+        self.losses.start_anew()
 
     def _end_of(self, packet: Packet[Any]) -> float:
-        """When the packet's picture leaves the screen."""
-        return 0.0 if packet.pts is None else (packet.pts - self._origin_ticks + (packet.duration or 0)) * self._base
+        """When the packet's picture leaves the screen, or its sound ends."""
+        if packet.pts is None:
+            return 0.0
+        return (packet.pts + (packet.duration or 0)) * float(packet.time_base or self._base) - self._origin_ticks * self._base

@@ -133,7 +133,7 @@ class SpreadDecoding:
                 yield None
                 if self._out_of_time():
                     return
-        damaged = bool(self._complaints.new(at_a_cut=True)) or self._reader.is_broken or self._is_unforeseen(found)
+        damaged = bool(self._complaints.new(at_a_cut=True)) or self._reader.losses.is_broken or self._is_unforeseen(found)
         if damaged or found is None:
             self.ledger.decode_errors += damaged or self._reader.ended_seconds is None
             return
@@ -179,7 +179,7 @@ class SpreadDecoding:
 
     def _judge_coverage(self) -> None:
         ledger, ended = self.ledger, self._reader.ended_seconds
-        ledger.decode_errors += self._reader.decode_failures
+        ledger.decode_errors += self._reader.losses.count
         if self._complaints.were_harmless:
             ledger.warn("harmless_complaints")
         promised = ledger.duration_seconds

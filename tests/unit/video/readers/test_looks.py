@@ -236,6 +236,36 @@ def test_an_honest_file_is_asked_for_the_last_group_of_pictures_only(tmp_path: P
     assert 12 <= len(asked) <= 13
 
 
+def late(source: Path, target: Path, seconds: float) -> Path:
+    """The same recording with a clock that runs since some time, as of a stream that was joined late."""
+    with av.open(str(source)) as given, av.open(str(target), "w", options=NO_CHECKSUMS) as output:
+        copies = {stream.index: output.add_stream_from_template(stream) for stream in given.streams}
+        for packet in given.demux():
+            if packet.dts is not None:
+                ticks = round(seconds / packet.time_base)
+                packet.pts, packet.dts = packet.pts + ticks, packet.dts + ticks
+                packet.stream = copies[packet.stream_index]
+                output.mux(packet)
+    return target
+
+
+@pytest.mark.parametrize("seconds", [0.0, 7.0, 50_000.0])
+@pytest.mark.parametrize("audio_seconds", [0.0, 6.0])
+def test_in_matroska_the_video_lasts_as_long_as_its_own_pictures(tmp_path: Path, seconds: float, audio_seconds: float) -> None:
+    """The header states when the longest stream ends, on a clock that may have begun long before."""
+    source = write_clip(tmp_path / "a.mp4", options=GROUPS, audio_seconds=audio_seconds)
+    frames, facts = looked(late(source, tmp_path / "b.mkv", seconds), 8)
+    assert (len(frames), facts.reasons) == (8, ()) and "sparse" in facts.warnings
+    assert facts.duration_seconds == pytest.approx(1.6, abs=0.1) and frames[-1].pts_seconds > 1.4
+
+
+def test_in_matroska_a_stated_end_that_no_stream_reaches_is_missed(tmp_path: Path) -> None:
+    source = write_clip(tmp_path / "a.mp4", options=GROUPS, audio_seconds=1.6)
+    path = late(source, tmp_path / "b.mkv", 0.0)
+    _, facts = looked(with_stated_duration(path, tmp_path / "c.mkv", 3.0), 8)
+    assert facts.reasons == ("truncated",)
+
+
 def test_an_end_that_cannot_be_read_is_not_taken_for_the_stated_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def break_off(self: SeekingReader, packet: object) -> float:
         raise av.error.InvalidDataError(1, "broken")
