@@ -26,6 +26,11 @@ from screener.records import Frame
 UInt8 = NDArray[np.uint8]
 
 TICKS_PER_SECOND = 90_000
+_LONGEST_TICKS = 3600 * TICKS_PER_SECOND
+"""Longest time between two pictures: MP4 stores in 31 bits, which are 6.6 hours, how much later than decoded a picture is shown, and with
+B pictures that is up to five times as long.
+"""
+
 OPTIONS = {"preset": "medium", "threads": "4", "x264-params": "mbtree=0"}
 """A fixed number of threads, because x264's decisions depend on it. Macroblock tree is off, because its float arithmetic varied from run to
 run (x264 165 with B-frames) and figures must be repeatable.
@@ -35,8 +40,8 @@ run (x264 165 with B-frames) and figures must be repeatable.
 def write_h264(path: Path, frames: Iterable[Frame], crf: int, fps: float) -> int:
     """Encode frames of one size at a constant rate factor into the MP4 file `path`, each at its own time; returns their number.
 
-    crf: x264's, from 0 (lossless) to 51 (worst). fps: the rate that x264 assumes. An odd side is extended by one repeated pixel. Raises
-    OutputError.
+    A picture that is shown for hours is written again every hour. crf: x264's, from 0 (lossless) to 51 (worst). fps: the rate that x264
+    assumes. An odd side is extended by one repeated pixel. Raises OutputError.
     """
     try:
         with av.open(str(path), "w", format="mp4") as output:
@@ -59,20 +64,28 @@ def through_h264(picture_rgb: UInt8, crf: int) -> UInt8:
 
 def _encode(output: OutputContainer, frames: Iterable[Frame], crf: int, fps: float) -> int:
     stream: VideoStream | None = None
-    count, last = 0, None
+    shown: Any = None
+    count, last = 0, 0
     for frame in frames:
         picture = _even(frame.picture_rgb)
         tick = round(frame.pts_seconds * TICKS_PER_SECOND)
-        # Times of a video may be equal, those in a file may not.
-        last = tick if last is None else max(last + 1, tick)
         stream = stream or _stream(output, picture, crf, fps)
-        coded: Any = av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format="yuv420p")
-        coded.pts, coded.time_base = last, Fraction(1, TICKS_PER_SECOND)
-        output.mux(stream.encode(coded))
+        while shown is not None and tick - last > _LONGEST_TICKS:
+            last += _LONGEST_TICKS
+            output.mux(stream.encode(_timed(shown, last)))
+        # Times of a video may be equal, those in a file may not.
+        last = tick if shown is None else max(last + 1, tick)
+        shown = av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format="yuv420p")
+        output.mux(stream.encode(_timed(shown, last)))
         count += 1
     if stream is not None:
         output.mux(stream.encode())
     return count
+
+
+def _timed(coded: Any, tick: int) -> Any:
+    coded.pts, coded.time_base = tick, Fraction(1, TICKS_PER_SECOND)
+    return coded
 
 
 def _stream(output: OutputContainer, picture: UInt8, crf: int, fps: float) -> VideoStream:

@@ -35,6 +35,18 @@ def test_frames_of_the_same_time_are_all_written(tmp_path: Path) -> None:
     assert [round(1000 * frame.pts_seconds) for frame in frames] == [0, 40, 40, 40, 80]
 
 
+@pytest.mark.parametrize("hours", [1, 2, 7])
+def test_pictures_that_stay_for_hours_are_at_their_times(tmp_path: Path, hours: int) -> None:
+    """More than MP4 can state: each is repeated meanwhile."""
+    times = [0, 40, 80, *(3_600_000 * hours * n for n in range(1, 8))]
+    assert write_h264(tmp_path / "a.mp4", flat(10, times), 23, 25.0) == 10
+    frames, _ = read(tmp_path / "a.mp4", all_frames=True, max_duration_seconds=1e6)
+    assert len(frames) == 3 + 7 * hours
+    shown = {round(1000 * frame.pts_seconds): number_of(frame.picture_rgb) for frame in frames}
+    assert [shown[time] for time in times] == list(range(10))
+    assert [number_of(frame.picture_rgb) for frame in frames] == sorted(number_of(frame.picture_rgb) for frame in frames)
+
+
 def test_the_clip_is_whole(tmp_path: Path) -> None:
     write_h264(tmp_path / "a.mp4", flat(40), 30, 25.0)
     frames, facts = read(tmp_path / "a.mp4", all_frames=True)
