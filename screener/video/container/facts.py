@@ -58,6 +58,7 @@ class Facts:
     unplaced_pictures: number of pictures without a time of their own.
     reorders: the codec may show pictures in another order than that of decoding.
     is_damaged: the container contradicts itself, begins within a group of pictures, or ends early.
+    holes: number of pictures of which a part is zeros.
     is_unwalked: only the beginning is known, because there was no time to read the rest.
     timeline: None if only the beginning of the file was read.
     """
@@ -76,6 +77,7 @@ class Facts:
     reorders: bool = False
     is_strung: bool = False
     is_damaged: bool = False
+    holes: int = 0
     is_unwalked: bool = False
     sets_readable: bool = True
     parameter_sets: int = 1
@@ -224,6 +226,7 @@ def _facts(
         unplaced_pictures=walk.unplaced,
         is_strung=timeline.is_strung,
         is_damaged=timeline.corrupt_packets > 0 or timeline.whole is False,
+        holes=walk.faults.holes,
         timeline=timeline,
     )
 

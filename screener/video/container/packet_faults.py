@@ -1,7 +1,7 @@
 """Finds damage in coded pictures before they are decoded, of kinds that their decoders ignore silently.
 
-Skipped picture numbers (MPEG-1, MPEG-2 and H.264), JPEGs without a scan, pictures whose time was moved far from their place. Knows packets,
-not files.
+Skipped picture numbers (MPEG-1, MPEG-2 and H.264), JPEGs without a scan, holes of zeros, pictures whose time was moved far from their
+place. Knows packets, not files.
 """
 
 from __future__ import annotations
@@ -15,6 +15,12 @@ from screener.video.container.units import AVC, AvcSet, AvcSlice, avc_configurat
 
 _NUMBERED = frozenset({"mpeg1video", "mpeg2video"})
 _SEARCHED_BYTES = 65536
+_SILENT = frozenset({"hevc", "vvc", "vp8", "vp9", "av1"})
+"""Codecs of which hardly any wrong bit is an error to a decoder."""
+
+_HOLE = bytes(256)
+"""So many zeros are no coded picture: in clips of these codecs, black ones too, the longest run had 10."""
+
 _REORDERING_FRAMES = 20  # no codec here shows a picture later than 16 after it was decoded
 
 
@@ -26,11 +32,12 @@ class PacketFaults:
         self._numbers = PictureNumbers()
         self._references = ReferenceNumbers(extradata or b"")
         self._found = 0
+        self.holes = 0
 
     @property
     def count(self) -> int:
-        """Number of faults found so far."""
-        return self._found + self._numbers.missing + self._references.gaps
+        """Number of faults found so far; `holes` of them are packets with a hole."""
+        return self._found + self.holes + self._numbers.missing + self._references.gaps
 
     def add(self, packet: Packet[Any]) -> None:
         """Check the next packet."""
@@ -42,9 +49,27 @@ class PacketFaults:
             self._references.add(bytes(packet), is_key=packet.is_keyframe)
         elif self._codec == "mjpeg":
             self._found += not has_scan(bytes(memoryview(packet)[:_SEARCHED_BYTES]))
+        self.holes += has_hole(packet, self._codec)
         if packet.is_discard and packet.pts is not None and packet.dts is not None and packet.duration:
             # An edit list hides pictures at its ends; a picture far from its place is one whose time was changed.
             self._found += packet.pts - packet.dts > _REORDERING_FRAMES * packet.duration
+
+
+def has_hole(packet: Packet[Any], codec: str) -> bool:
+    """Whether part of a coded picture is zeros, as where a download left out a part of the file. False for codecs whose decoders tell.
+
+    Zeros at the end of a packet or in front of a start code may be padding.
+    """
+    if codec not in _SILENT:
+        return False
+    coded = bytes(packet).rstrip(b"\0")
+    start = coded.find(_HOLE)
+    while start >= 0:
+        end = len(coded) - len(coded[start:].lstrip(b"\0"))
+        if coded[end] != 1:
+            return True
+        start = coded.find(_HOLE, end)
+    return not coded and packet.size >= len(_HOLE)
 
 
 def has_scan(jpeg: bytes) -> bool:

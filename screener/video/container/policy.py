@@ -48,6 +48,7 @@ RULES = (
     Rule("the colour gamut is wider than a standard screen's", lambda facts: facts.has_wide_colours, _OPENCV),
     # Damage: decoders that conceal it are checked picture by picture.
     Rule("the decoder conceals damage within a picture", lambda facts: facts.codec in {"mjpeg", "vp8"}, _ANY_THREADS),
+    Rule("part of a picture is zeros", lambda facts: facts.holes > 0, _ANY_THREADS),
     Rule("the decoder is correct only in one thread", lambda facts: facts.codec == "dirac", _OPENCV),
     # Parts: what is not read is reported.
     Rule("there are several video streams", lambda f: f.other_streams > 0, _OPENCV, warning="multi_video", reason="unread_part"),

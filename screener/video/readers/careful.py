@@ -15,6 +15,7 @@ from av.error import FFmpegError
 from av.packet import Packet
 from av.video.stream import VideoStream
 
+from screener.video.container.packet_faults import has_hole
 from screener.video.container.walk import RESTART_SECONDS
 from screener.video.ledger import Complaints
 from screener.video.readers.jpeg_integrity import decodes_whole
@@ -73,7 +74,7 @@ class CarefulReader(PyAVReader):
             failed = True
         if packet is not None:
             heard = bool(self._complaints.new(at_a_cut=self._keys + packet.is_keyframe <= 1))
-            spoilt = self._codec == "mjpeg" and not decodes_whole(bytes(packet), self._complaints)
+            spoilt = has_hole(packet, self._codec) or (self._codec == "mjpeg" and not decodes_whole(bytes(packet), self._complaints))
             self._note(packet, failed or heard or spoilt)
         if frames and not self._began:
             self._began = True

@@ -7,7 +7,7 @@ from typing import Any
 from av.packet import Packet
 from av.video.frame import VideoFrame
 
-from screener.video.container.packet_faults import ReferenceNumbers
+from screener.video.container.packet_faults import ReferenceNumbers, has_hole
 from screener.video.container.walk import is_hidden
 from screener.video.ledger import Complaints
 from screener.video.readers.jpeg_integrity import decodes_whole
@@ -46,7 +46,7 @@ class Losses:
 
     def is_fit(self, packet: Packet[Any]) -> bool:
         """Whether a packet that is about to be decoded holds a whole picture, as far as that can be told; if not, it is noted."""
-        if self._codec == "mjpeg" and not decodes_whole(bytes(packet), self._complaints):
+        if has_hole(packet, self._codec) or (self._codec == "mjpeg" and not decodes_whole(bytes(packet), self._complaints)):
             self.note()
             return False
         if packet.pts is not None and not is_hidden(packet, self._codec):

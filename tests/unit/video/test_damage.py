@@ -84,6 +84,43 @@ def test_wrong_bytes_in_the_middle(tmp_path: Path, name: str, codec: str, pixels
     assert frames
 
 
+@pytest.mark.parametrize(
+    ("name", "codec", "options"),
+    [
+        ("a.mp4", "libx265", {"x265-params": "log-level=none:keyint=10"}),
+        ("a.mkv", "libx265", {"x265-params": "log-level=none:keyint=10"}),
+        ("a.mp4", "libvpx-vp9", {"g": "10", "b": "2000k", "cpu-used": "8"}),
+        ("a.webm", "libvpx-vp9", {"g": "10", "b": "2000k", "cpu-used": "8"}),
+    ],
+)
+@pytest.mark.parametrize("size", [1000, 9000])
+def test_a_hole_of_zeros_in_pictures_whose_decoders_say_nothing(
+    tmp_path: Path, name: str, codec: str, options: dict[str, str], size: int
+) -> None:
+    path = write_clip(tmp_path / name, codec, 40, size_wh=(320, 240), options=options, picture=grains)
+    whole, facts = screened(path)
+    assert (len(whole), facts.reasons) == (40, ())
+    start = path.stat().st_size // 2
+    frames, facts = screened(damage(path, lambda data: data[:start] + bytes(size) + data[start + size :]))
+    assert facts.reasons == ("corrupt",) and facts.decode_errors > 0 and 20 < len(frames) < 40
+    before = {round(frame.pts_seconds, 3): frame.picture_rgb for frame in whole}
+    # Zeros at the end of a packet may be padding, so the picture in which a longer hole begins is believed.
+    wrong = [frame for frame in frames if (frame.picture_rgb != before[round(frame.pts_seconds, 3)]).any()]
+    assert len(wrong) <= (size > 4000)
+
+
+def test_zeros_between_pictures_are_padding(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a.hevc", "libx265", 20, options={"x265-params": "log-level=none:keyint=10:repeat-headers=1"})
+    data = path.read_bytes()
+    path.write_bytes(data[:4] + data[4:].replace(b"\0\0\0\1", bytes(400) + b"\0\0\0\1"))
+    frames, facts = screened(path)
+    assert (len(frames), facts.reasons, facts.decode_errors) == (20, (), 0)
+
+
+def grains(number: int) -> np.ndarray:
+    return np.random.default_rng(number).integers(0, 255, (240, 320, 3), np.uint8)
+
+
 def test_an_mp4_without_its_index(tmp_path: Path) -> None:
     path = damage(write_clip(tmp_path / "a.mp4"), lambda data: data[: len(data) // 2])
     with pytest.raises(SourceError) as caught:

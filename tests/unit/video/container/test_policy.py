@@ -21,6 +21,7 @@ CASES = {
     "colours are high dynamic range": {"transfer": 16},
     "the colour gamut is wider than a standard screen's": {"primaries": 9},
     "the decoder conceals damage within a picture": {"codec": "mjpeg"},
+    "part of a picture is zeros": {"holes": 1},
     "the decoder is correct only in one thread": {"codec": "dirac"},
     "there are several video streams": {"other_streams": 1},
     "the video is not the first stream": {"is_first": False},
