@@ -95,7 +95,7 @@ class SeekingReader:
 
     def can_seek(self) -> bool:
         """Whether frames can be had from anywhere: times and a duration are known, a seek lands near its target, key frames are
-        not rare.
+        not rare and can be shown alone.
         """
         seconds = self.duration_seconds
         if self._base <= 0 or seconds <= 0 or self._stream.start_time is None:
@@ -108,7 +108,9 @@ class SeekingReader:
         self._indexed = bool(self._names & {"mov", "matroska"}) and len(index) > 1
         if landed is None or (seconds > _LONG_SECONDS and not 0.25 * seconds <= landed[0] <= 0.75 * seconds + _CONTINUE_SECONDS):
             return False
-        return not self._indexed or seconds <= _LONG_SECONDS or self._keys_probed(seconds) >= _FEW_KEYS
+        if self._indexed and seconds > _LONG_SECONDS and self._keys_probed(seconds) < _FEW_KEYS:
+            return False
+        return self._shows_alone(landed[1])
 
     def ends_as_stated(self) -> bool:
         """Whether the packets from the last key frame before the stated end on can be read, and none lasts much longer than that. What they
@@ -198,6 +200,13 @@ class SeekingReader:
 
     def _keys_probed(self, seconds: float) -> int:
         return len({self._indexed_key((number + 0.5) * seconds / _PROBES, True) for number in range(_PROBES)} - {None})
+
+    def _shows_alone(self, key: Packet[Any]) -> bool:
+        """Whether the decoder gives out the picture of a key frame. With intra refresh it shows none until all parts were refreshed."""
+        try:
+            return bool([*self._stream.decode(key), *self._stream.decode(None)])
+        except FFmpegError:
+            return True  # damage, which counts where it is met
 
     def _decoded_alone(self, key: Packet[Any]) -> VideoFrame | None:
         """The picture of a key frame, without decoding what follows."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
 import pytest
 from odd_media import flat, left_out, part, shifted_clock, strung, transport, with_edits, with_stated_duration
 from video_media import noise, number_of, read, write_clip
@@ -257,6 +258,19 @@ def test_in_matroska_the_video_lasts_as_long_as_its_own_pictures(tmp_path: Path,
     frames, facts = looked(late(source, tmp_path / "b.mkv", seconds), 8)
     assert (len(frames), facts.reasons) == (8, ()) and "sparse" in facts.warnings
     assert facts.duration_seconds == pytest.approx(1.6, abs=0.1) and frames[-1].pts_seconds > 1.4
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_where_a_key_picture_is_refreshed_part_by_part_the_file_is_read_in_order(tmp_path: Path, suffix: str) -> None:
+    """Decoding from the middle, x264's intra refresh shows nothing until all of the picture came anew."""
+    options = {"x264-params": "intra-refresh=1:keyint=20:bframes=0"}
+    path = write_clip(tmp_path / f"a.{suffix}", frames=72, picture=noise_at, options=options)
+    facts = assert_read_like_any_scan(path)
+    assert facts.reasons == () and "sparse" not in facts.warnings
+
+
+def noise_at(number: int) -> np.ndarray:
+    return noise(number % 60)
 
 
 def test_in_matroska_a_stated_end_that_no_stream_reaches_is_missed(tmp_path: Path) -> None:
