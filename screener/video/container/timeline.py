@@ -70,7 +70,8 @@ def timeline_of(path: Path, walk: Walk, shown_from: int | None = None, alive: Ca
     time_base = float(stream.time_base) if stream.time_base else 1 / _DEFAULT_FPS
     fps = float(stream.guessed_rate or stream.average_rate or _DEFAULT_FPS)
     ticks = np.frombuffer(walk.ticks, dtype=np.int64) if walk.ticks else np.zeros(0, np.int64)
-    found = examined(path, Walked(names, stream.index, stream.id, walk.packets, _known(ticks), alive))
+    stated = np.append(_known(ticks), np.asarray(walk.moved, np.int64))
+    found = examined(path, Walked(names, stream.index, stream.id, walk.packets, stated, alive))
     faults = found.faults
     if "mpeg" in names and walk.keys:
         faults += walk.keys[0]  # unlike a broadcast, a file begins with a key picture

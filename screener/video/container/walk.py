@@ -43,6 +43,7 @@ _MOST_LEADING = 16  # no codec here shows a picture before more than so many tha
 @dataclass
 class Walk:
     """ticks: presentation times in the stream's time base, in decoding order, `NO_TICK` for none.
+    moved: times that packets stated for their pictures, and that are not among the ticks.
     places: byte position of each packet in the file, -1 if unknown.
     segments: indices of packets at which time starts anew. jumps: those of them at which it leaps forward.
     begun: index of a segment -> tick at which it begins, for segments that begin with pictures which are not to be shown.
@@ -57,6 +58,7 @@ class Walk:
     container: InputContainer
     stream: VideoStream
     ticks: array[int] = field(default_factory=lambda: array("q"))
+    moved: array[int] = field(default_factory=lambda: array("q"))
     places: array[int] = field(default_factory=lambda: array("q"))
     keys: array[int] = field(default_factory=lambda: array("q"))
     segments: list[int] = field(default_factory=lambda: [0])
@@ -159,7 +161,10 @@ class Walk:
         if packet.is_keyframe:
             self.keys.append(len(self.ticks))
         self._note_lead(packet)
-        tick = packet.dts if packet.pts is None or self._is_of_the_next(packet) else packet.pts
+        tick = packet.dts if packet.pts is None else packet.pts
+        if packet.pts is not None and self._is_of_the_next(packet):
+            tick = packet.dts
+            self.moved.append(packet.pts)
         self.untimed += tick is None
         self.unplaced += packet.pts is None
         self.ticks.append(NO_TICK if tick is None else tick)

@@ -420,6 +420,14 @@ def test_a_clock_that_leaps_ahead_where_recordings_were_joined(tmp_path: Path, s
     assert set(facts.warnings) == {"clock_jump", "end_unverified"} and facts.duration_seconds == pytest.approx(1.6)
 
 
+def test_a_pause_in_a_single_recording_is_no_loss(tmp_path: Path) -> None:
+    """Where pictures are coded in another order than shown, two before the pause are coded with the time of those after it."""
+    times = [*range(0, 1000, 40), *range(301_000, 301_600, 40)]
+    path = write_clip(tmp_path / "a.ts", milliseconds=times, options={"bf": "2", "g": "12"})
+    facts = assert_all(path)
+    assert set(facts.warnings) == {"clock_jump", "end_unverified"}
+
+
 def test_a_clock_that_leaps_to_and_fro(tmp_path: Path) -> None:
     parts = [shifted_clock(part(tmp_path / f"{n}", 20 * n), seconds) for n, seconds in enumerate((40, 0, 900))]
     facts = assert_all(strung(tmp_path / "a.ts", *parts), 60)
