@@ -34,7 +34,7 @@ from screener.video.container.opening import (
 )
 from screener.video.container.parameter_sets import ParameterSets
 from screener.video.container.timeline import Timeline, timeline_of
-from screener.video.container.walk import NO_TICK, PACKET_LIMIT, Walk
+from screener.video.container.walk import CLOCKED, NO_TICK, PACKET_LIMIT, Walk
 
 HDR_TRANSFERS = frozenset({16, 18})  # SMPTE ST 2084 (PQ) and ARIB STD-B67 (HLG), as ITU-T H.273 numbers them
 WIDE_PRIMARIES = frozenset({9, 11, 12})  # BT.2020, DCI-P3, Display P3
@@ -193,6 +193,11 @@ def _walked(container: InputContainer, name: str, limits: ScanSettings, on_progr
     return walk
 
 
+def _starts_late(walk: Walk) -> bool:
+    """Whether pictures come before the first key picture, which only recordings of a broadcast may begin with."""
+    return bool(walk.keys) and walk.keys[0] > 0 and not CLOCKED & frozenset(walk.container.format.name.split(","))
+
+
 def _left_out(walk: Walk) -> int:
     """Number of pictures that the container holds but does not give out to be shown."""
     entries = len(walk.stream.index_entries)
@@ -225,7 +230,7 @@ def _facts(
         unread_pictures=walk.discarded,
         unplaced_pictures=walk.unplaced,
         is_strung=timeline.is_strung,
-        is_damaged=timeline.corrupt_packets > 0 or timeline.whole is False,
+        is_damaged=timeline.corrupt_packets > 0 or timeline.whole is False or _starts_late(walk),
         holes=walk.faults.holes,
         timeline=timeline,
     )

@@ -144,7 +144,7 @@ def test_a_second_index_leaves_room_for_what_is_not_read(tmp_path: Path) -> None
     assert [round(frame.pts_seconds * 25) for frame in frames] == [*range(24), *range(32, 48)]
 
 
-@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "flv"])
 def test_pictures_before_the_first_key_picture_are_missed(tmp_path: Path, suffix: str) -> None:
     """A seek passes over them."""
     source = write_clip(tmp_path / f"a.{suffix}", options={"g": "10", "bf": "0"})
