@@ -31,10 +31,14 @@ sys.path.insert(0, str(REPOSITORY / "tests"))
 from serving import Served, environment_of, serving  # noqa: E402
 
 from screener.bench import SIZES_WH, make_clip  # noqa: E402
+from screener.watching.judging_thread import RECENT_SECONDS  # noqa: E402
 
 CLIP_SECONDS = 5.0
 LIMITS = {"ready": 2.0, "http": 1.10, "memory": 1.1, "answers": 10.0, "history": 2.0, "live": 1.25}
 """Seconds for `ready`, ratios for the others."""
+
+SETTLING_SECONDS = 5.0
+LOOKS = 5
 
 
 def clips(folder: Path, count: int) -> list[Path]:
@@ -206,7 +210,7 @@ def history(folder: Path, options: argparse.Namespace) -> float:
 
 def live(folder: Path, options: argparse.Namespace) -> float:
     clip = folder / "live.mp4"
-    make_clip(clip, SIZES_WH["480p"], 1, 60.0 + 60.0 * options.repeats)
+    make_clip(clip, SIZES_WH["480p"], 1, 60.0 + 2 * options.repeats * (RECENT_SECONDS + SETTLING_SECONDS + LOOKS + 5))
     ratios = []
     with serving(folder / "live", "--live", str(clip)) as server:
         until_ready(server)
@@ -233,14 +237,14 @@ def watched(server: Served) -> dict[str, object]:
 
 
 def delay(server: Served) -> float:
-    """Median delay over the last twenty of twenty-five seconds, of what the source says of its last minute."""
-    time.sleep(5)
+    """Median delay. The source says that of its last minute, so it is asked when that holds nothing from before."""
+    time.sleep(SETTLING_SECONDS + RECENT_SECONDS)
     said = []
-    for _ in range(20):
+    for _ in range(LOOKS):
         time.sleep(1)
         if (value := watched(server)["delay_median_seconds"]) is not None:
             said.append(float(str(value)))
-    return statistics.median(said[-5:])
+    return statistics.median(said)
 
 
 def view(server: Served, ended: threading.Event) -> None:
