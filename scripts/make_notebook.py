@@ -7,6 +7,7 @@ Needs the extra `docs`. Run it again when the weights or the Python interface ch
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 import sys
@@ -92,7 +93,9 @@ def notebook() -> nbformat.NotebookNode:
 
 
 def main() -> None:
-    target = Path(sys.argv[1]) if len(sys.argv) > 1 else REPOSITORY / "docs" / "how-to" / "notebook.ipynb"
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("target", type=Path, nargs="?", default=REPOSITORY / "docs" / "how-to" / "notebook.ipynb")
+    target: Path = parser.parse_args().target
     with tempfile.TemporaryDirectory() as folder:
         os.environ["MPLCONFIGDIR"] = folder
         made = notebook()

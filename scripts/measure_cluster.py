@@ -7,6 +7,7 @@ CLIPS: a folder of videos. CPU time is that of every process that a command star
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import secrets
@@ -243,13 +244,21 @@ PARTS: dict[str, Callable[[Path, Path], None]] = {
 }
 
 
-def main(clips: str, *parts: str) -> None:
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("clips", type=Path)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all if left out")
+    given = parser.parse_args()
+    if not given.clips.is_dir():
+        parser.error(f"{given.clips}: expected a folder of videos")
+    if unknown := sorted({*given.parts} - PARTS.keys()):
+        parser.error(f"{', '.join(unknown)}: expected {', '.join(PARTS)}")
     print(json.dumps({"cores": os.cpu_count(), "load": [round(number, 1) for number in os.getloadavg()]}))
-    for name in parts or PARTS:
+    for name in given.parts or PARTS:
         with tempfile.TemporaryDirectory(prefix="measure-cluster-") as folder:
-            PARTS[name](Path(clips).resolve(), Path(folder))
+            PARTS[name](given.clips.resolve(), Path(folder))
         sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()
