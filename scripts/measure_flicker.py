@@ -19,7 +19,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from measure_slices import FAMILIES, RULES, SCENES, Clips, against_each_kind, mean_logits, network_of, read_clips, row
+from measure_slices import FAMILIES, RULES, SCENES, Clips, against_each_kind, holds, mean_logits, network_of, read_clips, row
 from numpy.typing import NDArray
 
 from screener.datasets import LabelledItem, read_manifest
@@ -131,9 +131,10 @@ def flicker(moment: UInt8) -> Floats:
 
 
 def read_moments(videos: list[LabelledItem], cache: Path) -> list[UInt8]:
-    if not cache.exists():
+    names = [video.name for video in videos]
+    if not holds(cache, names):
         detector = MtcnnDetector()
-        np.savez(cache, **{str(i): moments_of(video.path, detector) for i, video in enumerate(videos)})  # type: ignore[arg-type]
+        np.savez(cache, names=names, **{str(i): moments_of(video.path, detector) for i, video in enumerate(videos)})  # type: ignore[arg-type]
     with np.load(cache) as saved:
         return [saved[str(i)] for i in range(len(videos))]
 

@@ -64,7 +64,7 @@ def crops_of(path: Path, detector: MtcnnDetector) -> tuple[NDArray[np.uint8], fl
     while (read := video.read())[0]:
         frames.append(read[1])
     crops, sides = [], []
-    for i in np.linspace(0, len(frames) - 1, FRAMES + 2)[1:-1].round().astype(int):
+    for i in np.linspace(0, len(frames) - 1, FRAMES + 2)[1:-1].round().astype(int) if frames else ():
         frame = np.asarray(cv2.cvtColor(frames[i], cv2.COLOR_BGR2RGB), np.uint8)
         face = max(detector.detect(frame), key=lambda f: f.size_px, default=None)
         if face is not None:
@@ -73,8 +73,8 @@ def crops_of(path: Path, detector: MtcnnDetector) -> tuple[NDArray[np.uint8], fl
     return np.asarray(crops, np.uint8).reshape(-1, RULES.input_size, RULES.input_size, 3), float(np.median(sides)) if sides else 0.0
 
 
-def _holds(cache: Path, names: list[str]) -> bool:
-    """Whether crops of these videos, in this order, were kept."""
+def holds(cache: Path, names: list[str]) -> bool:
+    """Whether what was found in these videos, in this order, was kept."""
     if not cache.exists():
         return False
     with np.load(cache) as saved:
@@ -84,7 +84,7 @@ def _holds(cache: Path, names: list[str]) -> bool:
 def read_clips(manifest: Path, cache: Path) -> Clips:
     videos = read_manifest(manifest)
     names = [video.name for video in videos]
-    if not _holds(cache, names):
+    if not holds(cache, names):
         detector = MtcnnDetector()
         found = [crops_of(video.path, detector) for video in videos]
         np.savez(cache, names=names, sides=[side for _, side in found], **{str(i): crops for i, (crops, _) in enumerate(found)})  # type: ignore[arg-type]
@@ -95,9 +95,11 @@ def read_clips(manifest: Path, cache: Path) -> Clips:
 
 
 def network_of(path: Path) -> tuple[Network, Reference]:
-    """Of a checkpoint, with its reference, or the running average in a stage's file."""
+    """Of a checkpoint, with its reference, or the running average in a stage's file. Ends the program where faces are not cut by RULES."""
     if path.suffix == ".safetensors":
         checkpoint = load_checkpoint(path)
+        if checkpoint.contract.preprocessing != RULES:
+            raise SystemExit(f"{path}: expects faces by {checkpoint.contract.preprocessing}, and this script cuts them by {RULES}")
         return checkpoint.build_network(), checkpoint.contract.reference
     average = torch.load(path, map_location="cpu", weights_only=True)["average"]
     blocks = [len({n.split(".")[-3] for n in average if f"layer{k}." in n and n.endswith("conv1.weight")}) for k in (1, 2, 3, 4)]
