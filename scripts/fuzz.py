@@ -1,7 +1,7 @@
 """Damages small videos in many ways and compares the reader's result with an independent count of frames.
 
     python scripts/fuzz.py                        # 2,000 mutants: crashes, hangs, and copies wrongly called completely read
-    python scripts/fuzz.py --mutants 0            # until it is interrupted, each round with a seed of its own
+    python scripts/fuzz.py --mutants 0            # until it is interrupted
     python scripts/fuzz.py --mutants 60 --keep FOLDER    # bad mutants are kept there
 
 A mutant is wrongly called complete when the reader names no reason although the number of distinct pictures, as read here or as PyAV
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import itertools
 import random
 import sys
 import tempfile
@@ -183,16 +184,15 @@ def main() -> int:
     parser.add_argument("--only", default="", help="files whose name contains this")
     parser.add_argument("--keep", type=Path, help="folder for the mutants that went wrong")
     arguments = parser.parse_args()
+    if not any(arguments.only in name for name in KINDS):
+        parser.error(f"--only {arguments.only}: no file is called so; there are {', '.join(KINDS)}")
     counts: dict[str, Counter[str]] = {"all": Counter()}
     oracle = Oracle()
     with tempfile.TemporaryDirectory() as folder, suppress(KeyboardInterrupt):
         wholes = undamaged(Path(folder), oracle)
-        numbers = iter(lambda: 0, 1) if not arguments.mutants else range(arguments.mutants)
-        for offset, _ in enumerate(numbers):
-            number = arguments.first + offset
+        wanted = (number for number in itertools.count(arguments.first) if arguments.only in wholes[number % len(wholes)].name)
+        for number in itertools.islice(wanted, arguments.mutants or None):
             whole = wholes[number % len(wholes)]
-            if arguments.only not in whole.name:
-                continue
             damage, data = mutant(whole, arguments.seed, number)
             path = Path(folder) / f"mutant-{whole.name}"
             path.write_bytes(data)

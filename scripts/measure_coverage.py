@@ -35,7 +35,7 @@ from pathlib import Path
 from typing import Any
 
 from truth.facts import FAILURES, MUTE, Evidence, Made, Reading, verdict_on
-from truth.kinds import PLAIN, kind_of
+from truth.kinds import KINDS, PLAIN, kind_of
 
 STARTING_SECONDS = 600.0
 MAKING_SECONDS = 60.0
@@ -269,6 +269,8 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2, help="files at once")
     parser.add_argument("--full", action="store_true", help="a row for each container, codec and kind too")
     arguments = parser.parse_args()
+    if not any(arguments.only in kind for kind in (PLAIN, *KINDS)):
+        parser.error(f"--only {arguments.only}: no kind is called so; there are {'; '.join((PLAIN, *KINDS))}")
     os.environ.setdefault("SVT_LOG", "0")
     counts: dict[tuple[str, ...], Counter[str]] = {("all",): Counter()}
     started = time.monotonic()

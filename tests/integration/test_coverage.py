@@ -40,3 +40,9 @@ def test_a_verdict_that_forgets_its_reasons_is_found_out(tmp_path: Path) -> None
     assert ended.returncode == 1, ended.stdout + ended.stderr
     assert "false complete: seed 1, number " in ended.stdout
     assert any(kept.iterdir())
+
+
+def test_a_kind_that_does_not_exist_is_refused() -> None:
+    ended = measured(HARNESS, "--only", "edit lists")
+    assert ended.returncode == 2
+    assert "no kind is called so" in ended.stderr

@@ -39,3 +39,12 @@ def test_a_reader_that_believes_everything_is_found_out(tmp_path: Path) -> None:
     ended = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=600, check=False)
     assert ended.returncode == 1, ended.stderr
     assert "false complete: seed 1, number" in ended.stdout
+
+
+def test_only_some_kinds_are_damaged_and_as_many_mutants_as_asked_for() -> None:
+    ended = fuzz("--only", "moving.gif", "--mutants", "2")
+    rows = {line.rsplit(maxsplit=7)[0]: line.split()[-7] for line in ended.stdout.splitlines() if line.strip()}
+    assert rows["moving.gif"] == rows["all"] == "2"
+    wrong = fuzz("--only", "h265")
+    assert wrong.returncode == 2
+    assert "no file is called so" in wrong.stderr
