@@ -37,7 +37,9 @@ def work(
 ) -> None:
     """Judge shards of a planned run, as one of any number of workers, until none is left.
 
-    Exit status: 0 no shard is left, 3 some are in others' hands, 2 could not run, 130 interrupted. What was entered is never lost.
+    Exit status: 0 no shard is left, 3 some are (--no-wait, --max-shards), 2 could not run, 130 interrupted, 143 terminated.
+
+    What was entered is never lost.
     """
     with exits():
         log_to(verbose, log_file, warnings=True)
