@@ -55,7 +55,7 @@ class PersonShown:
 
 def write_comparison_page(found: Comparison, path: Path) -> None:
     """Write the page atomically. Raises OutputError."""
-    write_whole(path, comparison_html(found), follow=False)
+    write_whole(path, comparison_html(found))
 
 
 def comparison_html(found: Comparison) -> str:

@@ -55,14 +55,18 @@ def whole_file(path: Path, follow: bool = True) -> Iterator[BinaryIO]:
 
     It is written under a temporary name in the same folder, flushed to the disk and renamed; a replaced file's permissions are kept.
     Anything that is not a regular file, such as a pipe or /dev/null, is written to directly. follow: write to the target of a symbolic
-    link; if False, the link itself is replaced, so that a planted link cannot make us overwrite a file elsewhere. Raises OutputError.
+    link; if False, the link itself is replaced, so that a planted link cannot make us overwrite a file elsewhere, and a
+    device is refused. Raises OutputError.
     """
     stream: BinaryIO
     with telling(path):
         target = Path(os.path.realpath(path)) if follow else path
         mode = target.lstat().st_mode if os.path.lexists(target) else None
-        if follow and mode is not None and not stat.S_ISREG(mode):
-            temporary, stream = None, open(target, "wb")  # noqa: SIM115
+        if follow and os.path.exists(path) and not os.path.isfile(path):
+            # By the name that was given: /dev/stdout, if it is a pipe, leads to a name that nothing has.
+            temporary, stream = None, open(path, "wb")  # noqa: SIM115
+        elif mode is not None and (stat.S_ISCHR(mode) or stat.S_ISBLK(mode)):
+            raise OutputError(f"{path}: cannot be written: it is a device; name a file")
         else:
             temporary, stream = _temporary_in(target.parent)
     try:

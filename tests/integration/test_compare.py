@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from functools import cache
 from importlib import resources
@@ -231,6 +232,14 @@ def test_a_place_that_cannot_be_written_is_said_before_anything_is_compared(orig
     for option in ("-o", "--report"):
         ended = run_here("compare", original, tmp_path / "gone.mp4", option, tmp_path / "file" / "found")
         assert ended.status == 2 and "cannot be written" in ended.err and ended.out == ""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs links")
+def test_a_link_that_is_named_for_the_page_is_written_through(original: Path, tmp_path: Path) -> None:
+    """As -o does: the user named it."""
+    (tmp_path / "link.html").symlink_to(tmp_path / "page.html")
+    assert run_here("compare", original, original, "-q", "--report", tmp_path / "link.html").status == 0
+    assert (tmp_path / "link.html").is_symlink() and "<html" in (tmp_path / "page.html").read_text()
 
 
 def test_the_page_shows_faces_side_by_side_and_loads_nothing(original: Path, swapped: Path, tmp_path: Path) -> None:

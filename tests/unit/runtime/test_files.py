@@ -223,6 +223,27 @@ def test_devices_are_written_to_and_not_replaced(tmp_path: Path) -> None:
         assert full.is_symlink()
 
 
+@POSIX
+def test_a_device_is_not_replaced_either_where_links_are_not_followed(tmp_path: Path) -> None:
+    device = tmp_path / "null"
+    try:
+        os.mknod(device, stat.S_IFCHR | 0o600, os.makedev(1, 3))
+    except PermissionError:
+        pytest.skip("only root may make a device")
+    with pytest.raises(OutputError, match=r"null: cannot be written: it is a device; name a file"):
+        write_whole(device, "text", follow=False)
+    assert stat.S_ISCHR(device.lstat().st_mode)
+    assert os.listdir(tmp_path) == ["null"]
+
+
+@POSIX
+def test_standard_output_may_be_named_where_it_is_a_pipe() -> None:
+    """Its real path is a name such as pipe:[1234], which no file has."""
+    code = "from pathlib import Path; from screener.runtime.files import write_whole; write_whole(Path('/dev/stdout'), 'text')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    assert (done.stdout, done.stderr) == ("text", "")
+
+
 def test_the_lock_is_one_holder_s_until_the_file_is_closed(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text("content")
