@@ -14,11 +14,16 @@ from typing import NoReturn
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 """Those that stop a command. SIGHUP, which Windows does not have, comes when the terminal is closed or its connection is lost."""
 
-SENT_BY_TERMINALS = tuple(number for number in SIGNALS if number != signal.SIGTERM)
-
 
 class Terminated(BaseException):
     """SIGTERM or SIGHUP arrived; like KeyboardInterrupt, nothing below the command may swallow it."""
+
+
+def left_to_parent(_worker: int = 0) -> None:
+    """Ignore, in a process that works for another, what a terminal sends to all processes in it: the parent decides."""
+    for number in SIGNALS:
+        if number != signal.SIGTERM:
+            signal.signal(number, signal.SIG_IGN)
 
 
 class StopSignals:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset, get_worker_info
 
+from screener.runtime.stop_signals import left_to_parent
 from screener.training.pairs import PairMaker, Recipe, Sample
 
 MIXED_OVER = 32
@@ -65,7 +66,7 @@ def batches(
 ) -> Iterator[Batch]:
     """Endless batches of `pairs` pairs, made by `workers` processes."""
     stream = PairStream(maker, recipe, progress, pairs, seed)
-    return iter(DataLoader(stream, batch_size=None, num_workers=workers, prefetch_factor=4))
+    return iter(DataLoader(stream, batch_size=None, num_workers=workers, prefetch_factor=4, worker_init_fn=left_to_parent))
 
 
 class PairsOf(Dataset[Batch]):

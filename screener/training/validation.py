@@ -19,6 +19,7 @@ from screener.evaluation.calibration import fit_calibration
 from screener.model.architecture import Architecture
 from screener.model.network import Network
 from screener.model.preprocessing import Preprocessing
+from screener.runtime.stop_signals import left_to_parent
 from screener.scoring import Scorer
 from screener.training.head_figures import figures
 from screener.training.pairs import PairMaker, Recipe
@@ -45,7 +46,7 @@ class Validation:
         """Pairs of every source that `maker` has. workers: number of processes that make them."""
         names = [source for source in maker.sources for _ in range(-(-PAIRS // BATCH))]
         pairs = PairsOf(maker, replace(recipe, moments=1), BATCH, names, SEED)
-        batches = list(DataLoader(pairs, batch_size=None, num_workers=workers))
+        batches = list(DataLoader(pairs, batch_size=None, num_workers=workers, worker_init_fn=left_to_parent))
         return cls(
             np.concatenate([batch.pictures.numpy() for batch in batches]),
             np.concatenate([batch.labels.numpy() for batch in batches]),

@@ -10,7 +10,6 @@ import faulthandler
 import json
 import os
 import pickle
-import signal
 import sys
 import tempfile
 import time
@@ -25,7 +24,7 @@ from numpy.typing import NDArray
 
 from screener.errors import DeviceError, SourceError
 from screener.records import Frame
-from screener.runtime.stop_signals import SENT_BY_TERMINALS
+from screener.runtime.stop_signals import left_to_parent
 from screener.settings import ScanSettings
 from screener.video.container.origin import origin_of
 from screener.video.ledger import Complaints
@@ -59,8 +58,7 @@ def main() -> None:
 
 def prepare() -> tuple[BinaryIO, BinaryIO, Complaints]:
     """Prepare this process for decoding untrusted files. Returns the streams of requests and answers, and the decoders' messages."""
-    for number in SENT_BY_TERMINALS:  # to all processes in it; the parent decides
-        signal.signal(number, signal.SIG_IGN)
+    left_to_parent()
     av.logging.set_libav_level(av.logging.ERROR)  # errors only, as OpenCV sets it for its own FFmpeg
     av.logging.restore_default_callback()  # without this PyAV drops FFmpeg's messages, and damage goes unnoticed
     requests = os.fdopen(os.dup(0), "rb")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable
 from itertools import islice
+from multiprocessing import active_children
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,7 +15,7 @@ import torch
 from builders import labelled_face
 
 from screener.training.pairs import PairMaker, Recipe, Sample
-from screener.training.stream import Batch, PairsOf, PairStream, collate
+from screener.training.stream import Batch, PairsOf, PairStream, batches, collate
 
 REALS = [labelled_face("real", seed) for seed in range(4)]
 
@@ -42,14 +45,26 @@ def test_collating_puts_reals_first_and_keeps_pairs_together() -> None:
 
 
 def test_a_stream_is_repeatable_endless_and_depends_on_its_seed() -> None:
-    def batches(seed: int) -> list[Batch]:
+    def drawn(seed: int) -> list[Batch]:
         return list(islice(PairStream(PairMaker(REALS), recipe_of(), SimpleNamespace(value=0.0), 2, seed), 3))
 
-    first = batches(7)
+    first = drawn(7)
     assert [batch.pictures.shape[0] for batch in first] == [4, 4, 4]
-    assert all(same(a, b) for a, b in zip(first, batches(7), strict=True))
-    assert not same(first[0], batches(8)[0])
+    assert all(same(a, b) for a, b in zip(first, drawn(7), strict=True))
+    assert not same(first[0], drawn(8)[0])
     assert not same(first[0], first[1])
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
+def test_a_closed_terminal_is_left_to_the_process_that_trains() -> None:
+    """It signals the workers too. They would print tracebacks in the middle of the parent's last lines."""
+    before = set(active_children())
+    found = batches(PairMaker(REALS), recipe_of(), SimpleNamespace(value=0.0), 2, seed=7, workers=1)
+    next(found)
+    (worker,) = set(active_children()) - before
+    for number in (signal.SIGHUP, signal.SIGINT):
+        os.kill(worker.pid or 0, number)
+    assert len(list(islice(found, 10))) == 10 and worker.is_alive()
 
 
 class Noting:
