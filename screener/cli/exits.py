@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from screener.errors import ExitStatus, OutputError, ScreenerError
 from screener.runtime.current_folder import require_current_folder
-from screener.runtime.stop_signals import Terminated
+from screener.runtime.stop_signals import Terminated, stop_behind
 
 
 @contextlib.contextmanager
@@ -37,19 +37,11 @@ def exits() -> Iterator[None]:
         _fail(str(OutputError(error.strerror or str(error))), ExitStatus.COULD_NOT_RUN)
     except Exception as error:
         # Libraries may raise errors of their own while a signal ends them, such as PyTorch, whose workers got the same signal.
-        if (signalled := _stop_before(error)) is not None:
+        if (signalled := stop_behind(error)) is not None:
             _fail_stopped(signalled)
         # By default Python would exit with 1, which means that an input is fake.
         traceback.print_exc()
         _fail(f"stopped by a fault of its own ({type(error).__name__}); please report it with the lines above", ExitStatus.COULD_NOT_RUN)
-
-
-def _stop_before(error: BaseException) -> BaseException | None:
-    """The signal during whose handling an error was raised, if any."""
-    before = error.__context__
-    while before is not None and not isinstance(before, KeyboardInterrupt | Terminated):
-        before = before.__context__
-    return before
 
 
 def _fail_stopped(stop: BaseException) -> NoReturn:

@@ -26,6 +26,14 @@ def left_to_parent(_worker: int = 0) -> None:
             signal.signal(number, signal.SIG_IGN)
 
 
+def stop_behind(error: BaseException) -> BaseException | None:
+    """The KeyboardInterrupt or Terminated during whose handling an error was raised, if any."""
+    before = error.__context__
+    while before is not None and not isinstance(before, KeyboardInterrupt | Terminated):
+        before = before.__context__
+    return before
+
+
 class StopSignals:
     """Raises KeyboardInterrupt or Terminated at whatever point the program has reached or, while held back, as soon as the block ends."""
 
@@ -63,6 +71,9 @@ class StopSignals:
 
     def _arrived(self, number: int, _frame: FrameType | None) -> None:
         stop = KeyboardInterrupt() if number == signal.SIGINT else Terminated()
+        if hasattr(signal, "SIGCHLD") and callable(signal.getsignal(signal.SIGCHLD)):
+            # PyTorch's handler raises an error for a worker that the same signal ended, wherever the program is, even in its last lines.
+            signal.signal(signal.SIGCHLD, _unheard)
         if not self._held:
             self._raise(stop)
         self._waiting = stop
@@ -70,3 +81,7 @@ class StopSignals:
     def _raise(self, stop: BaseException) -> NoReturn:
         self._held = self._only_first
         raise stop
+
+
+def _unheard(_number: int, _frame: FrameType | None) -> None:
+    """Handles a signal by doing nothing. Of one that is set to be ignored while it is pending, Python would print that it was lost."""

@@ -17,6 +17,7 @@ import torch
 from screener.errors import OutputError, SettingsError
 from screener.runtime.file_stamps import changed, named, stamp_of
 from screener.runtime.files import lock_unless_held, remove_leftovers, telling, unwritable, whole_file, write_whole
+from screener.runtime.stop_signals import stop_behind
 
 IDENTITY_FILE = "run.json"
 FILES_FILE = "files.json"
@@ -110,8 +111,8 @@ def save_state(path: Path, content: Mapping[str, Any]) -> None:
         with whole_file(path) as stream, telling(path):
             torch.save(dict(content), stream)
     except RuntimeError as error:  # PyTorch's file writer raises this on a full disk, and when a signal stops it
-        if error.__context__ is not None and not isinstance(error.__context__, Exception):
-            raise error.__context__ from None
+        if (stop := stop_behind(error)) is not None:
+            raise stop from None
         raise unwritable(path, error) from error
 
 

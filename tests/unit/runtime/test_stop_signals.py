@@ -31,6 +31,21 @@ def test_each_signal_has_its_exception(stops: StopSignals) -> None:
             signal.raise_signal(number)
 
 
+def test_a_library_no_longer_raises_for_children_that_the_same_signal_ended(stops: StopSignals) -> None:
+    """As PyTorch does for its workers; the error would come in the middle of what ends the command."""
+
+    def a_worker_died(*_: object) -> None:
+        raise RuntimeError("a worker is killed by signal: Terminated")
+
+    before = signal.signal(signal.SIGCHLD, a_worker_died)
+    try:
+        with pytest.raises(Terminated):
+            signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGCHLD)
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+
+
 def test_what_nohup_has_ignored_stays_ignored() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     handlers = {number: signal.getsignal(number) for number in SIGNALS}

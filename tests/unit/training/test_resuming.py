@@ -29,7 +29,7 @@ def test_a_state_comes_back_as_it_was(tmp_path: Path) -> None:
 
 
 def test_a_signal_while_a_state_is_written_is_no_fault_of_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """PyTorch answers the exception of a signal with one of its own."""
+    """PyTorch answers the exception of a signal with one of its own, and that with another if a worker got the signal too."""
     save_state(tmp_path / "state", {"epoch": 1})
 
     class Stopped(io.BytesIO):
@@ -40,6 +40,17 @@ def test_a_signal_while_a_state_is_written_is_no_fault_of_the_disk(tmp_path: Pat
 
     monkeypatch.setattr(resuming, "whole_file", lambda path: nullcontext(Stopped()))
     with pytest.raises(Terminated):
+        save_state(tmp_path / "state", {"head": torch.zeros(1000)})
+    save = torch.save
+
+    def interrupted(*arguments: Any) -> None:
+        try:
+            save(*arguments)
+        finally:
+            raise RuntimeError("DataLoader worker is killed by signal: Terminated.")
+
+    with monkeypatch.context() as patch, pytest.raises(Terminated):
+        patch.setattr(torch, "save", interrupted)
         save_state(tmp_path / "state", {"head": torch.zeros(1000)})
     assert load_state(tmp_path / "state") == {"epoch": 1}
 
