@@ -16,7 +16,7 @@ from screener.export.agreement import Agreement, measure_agreement, specimen_cro
 from screener.export.graph import describe_file, description, write_graph
 from screener.export.quantisation import CROPS_AT_ONCE, quantise_file
 from screener.model.reference import NO_REFERENCE, recompressed
-from screener.runtime.files import put_in_place, unwritable
+from screener.runtime.files import put_in_place, require_place, unwritable
 
 CALIBRATION_CROPS = 64
 """Enough: with twice as many the scores hardly change."""
@@ -72,13 +72,14 @@ def export_model(path: Path, checkpoint: Checkpoint, batch: int | None = None, i
 
 
 def require_possible(path: Path, batch: int | None) -> None:
-    """Raise SettingsError for an impossible batch size, OutputError if `path` is in no folder or is one; before minutes of work."""
+    """Raise SettingsError for an impossible batch size, OutputError for a place that cannot be written; before minutes of work."""
     if batch is not None and not 1 <= batch <= LARGEST_BATCH:
         raise SettingsError(f"batch: expected a whole number from 1 to {LARGEST_BATCH}, or dynamic, got {batch}")
     if path.is_dir():
         raise OutputError(f"{path}: cannot be written: it is a folder; name the file to write")
     if not path.absolute().parent.is_dir():
         raise OutputError(f"{path}: cannot be written: there is no folder {path.parent}; make it first")
+    require_place(path)
 
 
 def _tried(made: Path, checkpoint: Checkpoint) -> tuple[str, int, Agreement | None]:

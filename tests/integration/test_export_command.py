@@ -106,7 +106,10 @@ def test_a_clip_that_gives_no_face_is_said_why(media: Path, checkpoint: Path, tm
 
 def test_a_place_that_cannot_be_written_is_said_before_clips_are_searched(tmp_path: Path) -> None:
     (tmp_path / "folder.onnx").mkdir()
-    for place, words in (("none/model.onnx", "there is no folder"), ("folder.onnx", "it is a folder; name the file to write")):
+    places = {"none/model.onnx": "there is no folder", "folder.onnx": "it is a folder; name the file to write"}
+    if Path("/proc/self").is_dir():
+        places["/proc/self/model.onnx"] = "cannot be written"  # not even by root
+    for place, words in places.items():
         ended = run_here("export", tmp_path / "missing.mp4", "--int8", "-o", tmp_path / place)
         assert ended.status == 2 and words in ended.err and "missing.mp4" not in ended.err
 
