@@ -32,7 +32,8 @@ def video_dict(video: Any) -> dict[str, Any]:
     return {
         "duration_seconds": rounded_seconds(video.duration_seconds),
         "size_wh": list(video.size_wh),
-        "fps": round(video.fps, 3),
+        # 0 would say that it is unknown, as of a picture an hour.
+        "fps": round(video.fps, 3) or float(f"{video.fps:.3g}"),
         "frame_rate": video.frame_rate,
         "codec": video.codec,
         "reader": video.reader,

@@ -66,6 +66,11 @@ def full_verdict() -> records.Verdict:
     )
 
 
+@pytest.mark.parametrize(("fps", "shown"), [(0.0, 0.0), (1 / 3600, 0.000278), (0.0123456, 0.012), (29.97003, 29.97)])
+def test_only_an_unknown_rate_is_0_in_json(fps: float, shown: float) -> None:
+    assert dataclasses.replace(full_verdict(), video=dataclasses.replace(FACTS, fps=fps)).to_dict()["video"]["fps"] == shown
+
+
 def test_a_verdict_that_is_printed_shows_no_pixels() -> None:
     shown = repr(full_verdict())
     assert shown.startswith("Verdict(fake") and "array(" not in shown
