@@ -59,17 +59,16 @@ async def accept_upload(service: Service, wish: Wish) -> tuple[Scan, bool]:
     upload = await asyncio.to_thread(service.uploads.find, str(wish.upload_id))
     if upload is None:
         raise Refusal("not_found", "There is no such upload; it may have expired.")
-    if upload.scan_id is not None and (known := await asyncio.to_thread(service.scans.find, upload.scan_id)) is not None:
-        return known, False
     if upload.sha256 is None or upload.id in service.receiving:
         raise Refusal("conflict", f"Of this upload {upload.received} of {upload.length} bytes have come.")
+    content = content_of(upload.sha256, suffix_of(upload.file), settings)
+    if (made := await asyncio.to_thread(_made_of, service, upload.id, content)) is not None:
+        return made, False
     with place_in_queue(service):
         name = checked_name(wish.name or upload.name)
-        content = content_of(upload.sha256, suffix_of(upload.file), settings)
         new = NewScan("upload", upload.file, name, wish.settings, upload.length, upload.sha256, content, callback, upload.id)
         scan, is_new = await _queued(service, new, wish.force)
-    if not is_new:
-        await asyncio.to_thread(service.uploads.used, upload.id, scan.id)
+    if not is_new and scan.target != upload.file:  # else another request has made this upload a scan, which needs the file
         await asyncio.to_thread(service.state.erase_upload, upload.file)
     return scan, is_new
 
@@ -112,17 +111,33 @@ async def _queued(service: Service, new: NewScan, force: bool) -> tuple[Scan, bo
     if not force and new.content is not None:
         await _facts_known(service, new.content)
     async with service.accepting:
+        if new.upload_id is not None:  # again, because two requests may name the same upload at the same time
+            if (made := await asyncio.to_thread(_made_of, service, new.upload_id, str(new.content))) is not None:
+                return made, False
         facts = service.dispatch.facts
         known = None if force or new.content is None else await asyncio.to_thread(service.scans.known, new.content, facts)
         if known is not None:
             if new.callback_url is not None:
                 await asyncio.to_thread(service.scans.call_back, known.id, new.callback_url)
                 service.callbacks.ring()
+            if new.upload_id is not None:
+                await asyncio.to_thread(service.uploads.used, new.upload_id, known.id)
             return known, False
         scan = await asyncio.to_thread(service.scans.accept, new)
     service.dispatch.ring()
     await service.dispatch.tell_queue()
     return scan, True
+
+
+def _made_of(service: Service, upload_id: str, content: str) -> Scan | None:
+    """The scan that an upload was used for. Raises Refusal if the upload is gone, or was used with other settings."""
+    upload = service.uploads.find(upload_id)
+    if upload is None:
+        raise Refusal("not_found", "There is no such upload; it may have expired.")
+    made = None if upload.scan_id is None else service.scans.find(upload.scan_id)
+    if made is not None and made.content != content:
+        raise Refusal("conflict", f"This upload was used for scan {made.id}, which has other settings; send the file again.")
+    return made
 
 
 async def _facts_known(service: Service, content: str) -> None:

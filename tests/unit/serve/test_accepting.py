@@ -1,0 +1,83 @@
+"""An upload becomes one scan, however often and however simultaneously it is asked for, and the scan keeps its file."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("fastapi", reason="the extra `serve` is not installed")
+
+from screener.serve.accepting import accept_upload
+from screener.serve.hub import Hub
+from screener.serve.ledger import Database, Upload
+from screener.serve.metrics import Metrics
+from screener.serve.options import ServeOptions
+from screener.serve.problems import Refusal
+from screener.serve.requests import Wish
+from screener.serve.service import Given, Service
+from screener.serve.state_folder import StateFolder
+from screener.settings import ScanSettings
+
+CONTENT = b"clip"
+
+
+def with_service(folder: Path, check: Callable[[Service], Awaitable[None]]) -> None:
+    """Runs a check on a server that judges nothing."""
+
+    async def run(state: StateFolder) -> None:
+        options = ServeOptions(state=state.path, token="t" * 20)
+        given = Given(ScanSettings.from_mapping, {}, {}, {})
+        service = Service(options, state, Database(state.ledger), given, Metrics(), Hub())
+        try:
+            await check(service)
+        finally:
+            await service.close()
+
+    with StateFolder(folder / "state") as state:
+        asyncio.run(run(state))
+
+
+def whole_upload(service: Service) -> Upload:
+    upload = service.uploads.create("clip.mp4", len(CONTENT), ".mp4")
+    (service.state.uploads / upload.file).write_bytes(CONTENT)
+    service.uploads.grown(upload.id, len(CONTENT), hashlib.sha256(CONTENT).hexdigest())
+    return upload
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_an_upload_asked_for_twice_at_the_same_time_is_one_scan_that_keeps_its_file(tmp_path: Path, force: bool) -> None:
+    async def check(service: Service) -> None:
+        upload = whole_upload(service)
+        wish = Wish(upload_id=upload.id, force=force)
+        asked = await asyncio.gather(accept_upload(service, wish), accept_upload(service, wish))
+        assert [is_new for _, is_new in asked].count(True) == 1
+        assert len({scan.id for scan, _ in asked}) == 1 and service.scans.waiting() == 1
+        assert (service.state.uploads / upload.file).read_bytes() == CONTENT
+
+    with_service(tmp_path, check)
+
+
+def test_a_second_upload_of_the_same_content_is_erased(tmp_path: Path) -> None:
+    async def check(service: Service) -> None:
+        first, second = whole_upload(service), whole_upload(service)
+        scan, _ = await accept_upload(service, Wish(upload_id=first.id))
+        assert await accept_upload(service, Wish(upload_id=second.id)) == (scan, False)
+        assert [file.name for file in service.state.uploads.iterdir()] == [first.file]
+
+    with_service(tmp_path, check)
+
+
+def test_a_used_upload_is_not_answered_with_a_scan_of_other_settings(tmp_path: Path) -> None:
+    async def check(service: Service) -> None:
+        upload = whole_upload(service)
+        scan, _ = await accept_upload(service, Wish(upload_id=upload.id, settings={"frames": 8}))
+        assert (await accept_upload(service, Wish(upload_id=upload.id, settings={"frames": 8})))[0].id == scan.id
+        with pytest.raises(Refusal, match="other settings") as refused:
+            await accept_upload(service, Wish(upload_id=upload.id))
+        assert refused.value.code == "conflict"
+
+    with_service(tmp_path, check)
