@@ -122,8 +122,10 @@ class Scans:
         return _scan(row) if row else None
 
     def give_back(self, scan_id: str, death: bool) -> Scan | None:
-        """Queue a scan again whose worker ended, unless it was cancelled. death: whether to count this as a death."""
-        return self._changed("state = 'queued', deaths = deaths + ?", "running", scan_id, int(death))
+        """Queue a scan again, unless it was cancelled. death: whether its worker ended; else this start does not count as an attempt."""
+        return self._changed(
+            "state = 'queued', deaths = deaths + ?, attempts = attempts - ?", "running", scan_id, int(death), int(not death)
+        )
 
     def finish(self, scan_id: str, document: str, summary: dict[str, Any], facts: str, kept: bool) -> Scan | None:
         """Store a scan's verdict. None, with nothing stored, if it was cancelled or erased.

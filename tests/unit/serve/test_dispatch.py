@@ -138,6 +138,26 @@ def test_an_upload_cancelled_while_its_verdict_cannot_be_written_is_erased(queue
     queue.run(check)
 
 
+def test_a_scan_is_not_given_up_because_the_disk_was_full_for_long(queue: Queue) -> None:
+    jobs: list[dict[str, Any]] = []
+
+    def postponed(job: dict[str, Any]) -> dict[str, Any]:
+        jobs.append(job)
+        return {"postponed": job["id"], "why": "No space left on device"} if len(jobs) < 15 else verdict_on(job)
+
+    queue.answers = [postponed]
+
+    async def check(one: Dispatch) -> None:
+        scan = queue.upload()
+        one.ring()
+        await until(lambda: queue.state_of(scan) == "done")
+        assert not any("given_up" in job for job in jobs)
+        found = queue.scans.find(scan.id)
+        assert found is not None and (found.attempts, found.deaths) == (1, 0)
+
+    queue.run(check)
+
+
 def test_a_scan_is_taken_once_the_disk_is_no_longer_full(queue: Queue) -> None:
     async def check(one: Dispatch) -> None:
         scan = queue.upload()
@@ -161,7 +181,7 @@ def test_a_verdict_is_stored_once_the_disk_is_no_longer_full(queue: Queue) -> No
         assert queue.state_of(scan) == "running"
         queue.database.full = False
         await until(lambda: queue.state_of(scan) == "done")
-        assert not list(queue.state.uploads.iterdir())
+        await until(lambda: not list(queue.state.uploads.iterdir()))
 
     queue.run(check)
 
