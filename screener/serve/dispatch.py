@@ -123,9 +123,12 @@ class Dispatch:
         self._told(scan, {"frames": 0, "of": None, "seconds_left": None})
         answer: dict[str, Any] | None = None
         try:
-            answer = await keeper.judge(
-                self._job(scan), lambda said: self._told(scan, {k: said[k] for k in ("frames", "of", "seconds_left")})
-            )
+            if await self._is_running(scan):
+                answer = await keeper.judge(
+                    self._job(scan), lambda said: self._told(scan, {k: said[k] for k in ("frames", "of", "seconds_left")})
+                )
+            else:
+                answer = {"cancelled": scan.id}
         except WorkerDiedError as death:
             _LOG.warning("scan %s: its worker ended (%s)", scan.id, death)
             self._metrics.worker_deaths.inc()
@@ -142,6 +145,11 @@ class Dispatch:
             await self._conclude(scan, answer)
         except (OSError, sqlite3.Error) as error:
             await self._postpone(scan, error)
+
+    async def _is_running(self, scan: Scan) -> bool:
+        """Whether a scan is still to be judged: it may have been cancelled before `cancel` could find its worker."""
+        now = await until_done(f"scan {scan.id}: cannot be read", self._scans.find, scan.id)
+        return now is not None and now.state == "running"
 
     async def _postpone(self, scan: Scan, error: Exception) -> None:
         """Put a scan whose verdict cannot be written back at its place in the queue."""

@@ -123,6 +123,28 @@ def test_a_cancelled_upload_is_erased_though_its_worker_had_to_be_killed(queue: 
     queue.run(check)
 
 
+def test_a_scan_cancelled_in_the_moment_in_which_it_is_taken_does_not_occupy_its_worker(
+    queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take = queue.scans.take
+    queue.answers = [busy]
+
+    async def check(one: Dispatch) -> None:
+        def taken_and_cancelled() -> Scan | None:
+            if (scan := take()) is not None:
+                queue.scans.cancel(scan.id)
+                one.cancel(scan.id)
+            return scan
+
+        monkeypatch.setattr(queue.scans, "take", taken_and_cancelled)
+        queue.upload()
+        one.ring()
+        await until(lambda: not list(queue.state.uploads.iterdir()))
+        assert not one._at_work
+
+    queue.run(check)
+
+
 def test_an_upload_cancelled_while_its_verdict_cannot_be_written_is_erased(queue: Queue) -> None:
     def postponed(job: dict[str, Any]) -> dict[str, Any]:
         queue.scans.cancel(job["id"])
