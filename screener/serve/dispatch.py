@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from screener.errors import ScreenerError
+from screener.errors import ScreenerError, SettingsError
 from screener.serve.hub import Hub
 from screener.serve.ledger import Scan, Scans
 from screener.serve.ledger.scans import MOST_ATTEMPTS, MOST_DEATHS
@@ -196,16 +196,21 @@ class Dispatch:
 
     def _job(self, scan: Scan) -> dict[str, Any]:
         target = str(self._state.uploads / str(scan.target)) if scan.kind == "upload" else scan.target
+        given_up = ""
+        try:
+            settings = self._settings_for(scan.changes)
+        except SettingsError as error:  # the scan was accepted by a server whose own settings allowed these
+            settings, given_up = self._settings_for({}), str(error)
         job = {
             "id": scan.id,
             "kind": scan.kind,
             "target": target,
             "name": scan.name,
-            "settings": asdict(self._settings_for(scan.changes)),  # `to_dict`, for readers, only names the certificates
+            "settings": asdict(settings),  # `to_dict`, for readers, only names the certificates
         }
         if scan.deaths >= MOST_DEATHS or scan.attempts > MOST_ATTEMPTS:
-            job["given_up"] = f"screener was ended {max(scan.deaths, scan.attempts - 1)} times while it judged this, and judges it no more"
-        return job
+            given_up = f"screener was ended {max(scan.deaths, scan.attempts - 1)} times while it judged this, and judges it no more"
+        return {**job, "given_up": given_up} if given_up else job
 
     def _told(self, scan: Scan, progress: dict[str, Any]) -> None:
         self._hub.progress[scan.id] = progress

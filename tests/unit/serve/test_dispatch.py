@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,9 @@ class Queue:
         self.answers: list[Callable[[dict[str, Any]], dict[str, Any] | None]] = [verdict_on]
         self.settings = ScanSettings()
 
+    def settings_for(self, changes: dict[str, Any]) -> ScanSettings:
+        return replace(self.settings, **changes)
+
     def answer(self, job: dict[str, Any]) -> dict[str, Any] | None:
         return (self.answers.pop(0) if len(self.answers) > 1 else self.answers[0])(job)
 
@@ -54,7 +58,7 @@ class Queue:
                 Hub(),
                 Metrics(),
                 keepers,
-                lambda changes: self.settings,
+                self.settings_for,
                 keep_videos=False,
                 on_verdict=lambda: None,
             )
@@ -96,6 +100,21 @@ def test_a_worker_gets_the_settings_whole_trusted_signers_included(queue: Queue)
         one.ring()
         await until(lambda: queue.state_of(scan) == "done")
         assert given == [queue.settings]
+
+    queue.run(check)
+
+
+def test_a_scan_whose_settings_no_longer_go_with_those_of_the_server_gets_a_verdict_that_says_so(queue: Queue) -> None:
+    queue.settings = ScanSettings(stress=True)
+    given: list[dict[str, Any]] = []
+    queue.answers = [lambda job: given.append(job) or verdict_on(job)]
+
+    async def check(one: Dispatch) -> None:
+        scan = queue.scans.accept(NewScan("path", "/clip.mp4", "clip.mp4", {"until_sure": True}))
+        one.ring()
+        await until(lambda: queue.state_of(scan) == "done")
+        assert "stress judges the frames of an even sample" in given[0]["given_up"]
+        assert ScanSettings.from_mapping(given[0]["settings"]) == queue.settings
 
     queue.run(check)
 
