@@ -111,9 +111,10 @@ async def _queued(service: Service, new: NewScan, force: bool) -> tuple[Scan, bo
     if not force and new.content is not None:
         await _facts_known(service, new.content)
     async with service.accepting:
-        if new.upload_id is not None:  # again, because two requests may name the same upload at the same time
-            if (made := await asyncio.to_thread(_made_of, service, new.upload_id, str(new.content))) is not None:
-                return made, False
+        # Again, because two requests may name the same upload at the same time.
+        made = None if new.upload_id is None else await asyncio.to_thread(_made_of, service, new.upload_id, str(new.content))
+        if made is not None:
+            return made, False
         facts = service.dispatch.facts
         known = None if force or new.content is None else await asyncio.to_thread(service.scans.known, new.content, facts)
         if known is not None:
