@@ -16,7 +16,7 @@ from screener.runtime.versions import versions
 from screener.serve import page, reference
 from screener.serve.api import events, live, scans, server, shown, uploads
 from screener.serve.api.given import Problem
-from screener.serve.gate import Gate
+from screener.serve.gate import Gate, client_is_gone
 from screener.serve.metrics import Metrics
 from screener.serve.options import ServeOptions
 from screener.serve.problems import CODES, Refusal, problem
@@ -83,7 +83,8 @@ def _handle_errors(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def broken(request: Request, error: Exception) -> Response:
-        _LOG.error("%s %s failed", request.method, request.url.path, exc_info=error)
+        if not client_is_gone(error):
+            _LOG.error("%s %s failed", request.method, request.url.path, exc_info=error)
         return problem("fault", "The server failed on this by a fault of its own; its log says more.")
 
 

@@ -14,6 +14,7 @@ import socket
 import time
 from collections.abc import Callable
 
+from anyio import BrokenResourceError
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import cookie_parser
 from starlette.responses import RedirectResponse, Response
@@ -76,11 +77,18 @@ class Gate:
             self.count_refusal(refusal.code)
             refused = refusal.response()
         try:
-            await (refused or self._app)(scope, receive, answering.send)
+            # Around the whole answer: an error from within it would be taken for one of the application's own.
+            async with asyncio.timeout(None) as answering.limit:
+                await (refused or self._app)(scope, receive, answering.send)
         except TimeoutError:
             _LOG.info("a client did not take its answer")
             if not answering.begun:
+                answering.limit = None
                 await problem("timeout", "It took too long.")(scope, receive, answering.send)
+        except ExceptionGroup as error:
+            if not client_is_gone(error):
+                raise
+            _LOG.info("a client did not take its events")
 
     def _place(self, scope: Scope) -> None:
         """Handle the base path, whether or not the proxy strips it."""
@@ -179,9 +187,11 @@ class _Answering:
         self._method, self._send, self._metrics = method, send, metrics
         self._started = time.perf_counter()
         self.begun = False
+        self.limit: asyncio.Timeout | None = None
+        """Ends the whole answer if the client does not receive a piece of it."""
 
     async def send(self, message: Message) -> None:
-        """Send a piece of the response. Raises TimeoutError if the client does not receive it."""
+        """Send a piece of the response."""
         if message["type"] == "http.response.start":
             self.begun = True
             headers = MutableHeaders(scope=message)
@@ -189,8 +199,11 @@ class _Answering:
                 headers.setdefault(name, value)
             self._metrics.requests.labels(self._method if self._method in _METHODS else "other", str(message["status"])).inc()
             self._metrics.request_seconds.observe(time.perf_counter() - self._started)
-        async with asyncio.timeout(SEND_SECONDS):
-            await self._send(message)
+        if self.limit is not None:
+            self.limit.reschedule(asyncio.get_running_loop().time() + SEND_SECONDS)
+        await self._send(message)
+        if self.limit is not None:
+            self.limit.reschedule(None)
 
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS"})
@@ -199,6 +212,11 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS"})
 def client_of(scope: Scope) -> str:
     """The client's address; behind a trusted proxy, the one that the proxy forwards."""
     return str((scope.get("client") or ("",))[0])
+
+
+def client_is_gone(error: Exception) -> bool:
+    """Whether a stream of events ended so because nobody takes it: then FastAPI's pipe within it breaks."""
+    return isinstance(error, ExceptionGroup) and error.split(BrokenResourceError)[1] is None
 
 
 def _host_name(host: str) -> str:

@@ -6,7 +6,8 @@ Knows events by name and scan. Does not know HTTP.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 STEPS = ("queued", "progress", "update")
@@ -32,7 +33,9 @@ class Listener:
         self.ended = False
 
     def tell(self, name: str, data: dict[str, Any]) -> None:
-        """Queue an event for this listener."""
+        """Queue an event for this listener, unless it has ended."""
+        if self.ended:
+            return
         self._count += 1
         key: object = (data.get("id"), "step") if name in STEPS else self._count
         if name not in STEPS:
@@ -80,6 +83,15 @@ class Hub:
         if self.stopping:
             listener.end()
         return listener
+
+    @contextmanager
+    def listening(self, scan_id: str | None = None) -> Iterator[Listener]:
+        """The same, removed at the end of the block."""
+        listener = self.listen(scan_id)
+        try:
+            yield listener
+        finally:
+            self.leave(listener)
 
     def leave(self, listener: Listener) -> None:
         """Remove a listener."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, AsyncIterator
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from screener.serve.api.given import ScanFound, ServiceGiven, problems
@@ -24,36 +25,39 @@ LAST = ("verdict", "cancelled", "erased", "stopping")
 _NAMES = {"queued": "queued", "running": "progress", "done": "verdict", "cancelled": "cancelled"}
 
 
-@router.get("/events", response_class=EventSourceResponse, responses=problems())
-async def of_all(service: ServiceGiven) -> AsyncIterable[ServerSentEvent]:
-    """`hello`, then all queued or running scans, then the events of all scans."""
+async def to_all(service: ServiceGiven) -> AsyncIterator[Listener]:
+    """A listener for as long as the response lasts: a stream whose client stops reading may never come to its own end."""
+    with service.hub.listening() as listener:
+        yield listener
 
-    listener = service.hub.listen()
-    try:
-        yield ServerSentEvent(data={"id": None, "worker": service.dispatch.state, "time": iso(time.time())}, event="hello", retry=RETRY_MS)
-        for scan in await asyncio.to_thread(service.scans.under_way):
-            yield _sent((_NAMES[scan.state], await asyncio.to_thread(service.view, scan)))
-        async for sent in following(listener):
-            yield sent
-    finally:
-        service.hub.leave(listener)
+
+async def to_one(service: ServiceGiven, scan: ScanFound) -> AsyncIterator[Listener]:
+    """The same, to one scan."""
+    with service.hub.listening(scan.id) as listener:
+        yield listener
+
+
+@router.get("/events", response_class=EventSourceResponse, responses=problems())
+async def of_all(service: ServiceGiven, listener: Annotated[Listener, Depends(to_all)]) -> AsyncIterable[ServerSentEvent]:
+    """`hello`, then all queued or running scans, then the events of all scans."""
+    yield ServerSentEvent(data={"id": None, "worker": service.dispatch.state, "time": iso(time.time())}, event="hello", retry=RETRY_MS)
+    for scan in await asyncio.to_thread(service.scans.under_way):
+        yield _sent((_NAMES[scan.state], await asyncio.to_thread(service.view, scan)))
+    async for sent in following(listener):
+        yield sent
 
 
 @router.get("/scans/{scan_id}/events", response_class=EventSourceResponse, responses=problems(404, 422))
-async def of_one(service: ServiceGiven, scan: ScanFound) -> AsyncIterable[ServerSentEvent]:
+async def of_one(service: ServiceGiven, scan: ScanFound, listener: Annotated[Listener, Depends(to_one)]) -> AsyncIterable[ServerSentEvent]:
     """A scan's state, then its events; ends with `verdict`, `cancelled` or `erased`."""
-    listener = service.hub.listen(scan.id)
-    try:
-        name, view = await _state(service, scan.id)
-        yield ServerSentEvent(data=view, event=name, retry=RETRY_MS)
-        if name in LAST:
+    name, view = await _state(service, scan.id)
+    yield ServerSentEvent(data=view, event=name, retry=RETRY_MS)
+    if name in LAST:
+        return
+    async for sent in following(listener):
+        yield sent
+        if sent.event in LAST:
             return
-        async for sent in following(listener):
-            yield sent
-            if sent.event in LAST:
-                return
-    finally:
-        service.hub.leave(listener)
 
 
 async def _state(service: Service, scan_id: str) -> Event:

@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, StreamingResponse
 
 from screener.serve.api.events import RETRY_MS, following
 from screener.serve.api.given import ServiceGiven, problems
+from screener.serve.hub import Listener
 from screener.serve.live import LiveSource
 from screener.serve.problems import Refusal
 
@@ -30,6 +31,13 @@ def found_source(service: ServiceGiven, source_id: SourceId) -> LiveSource:
 
 SourceFound = Annotated[LiveSource, Depends(found_source)]
 """Resolved before the response starts, because a stream that has started cannot return 404."""
+
+
+async def to_source(service: ServiceGiven, source: SourceFound) -> AsyncIterator[Listener]:
+    """A listener to the events of a source, for as long as the response lasts."""
+    with service.live.hub.listening(source.id) as listener:
+        yield listener
+
 
 _BOUNDARY = "picture"
 _MJPEG: dict[int | str, dict[str, Any]] = {
@@ -67,15 +75,11 @@ async def picture(source: SourceFound) -> StreamingResponse:
 
 
 @router.get("/{source_id}/events", response_class=EventSourceResponse, responses=problems(404, 422))
-async def events(service: ServiceGiven, source: SourceFound) -> AsyncIterable[ServerSentEvent]:
+async def events(source: SourceFound, listener: Annotated[Listener, Depends(to_source)]) -> AsyncIterable[ServerSentEvent]:
     """`update` with the current state, a few times a second, and the events that `screener live --jsonl` writes."""
-    listener = service.live.hub.listen(source.id)
-    try:
-        yield ServerSentEvent(data=source.view, event="update", retry=RETRY_MS)
-        async for sent in following(listener):
-            yield sent
-    finally:
-        service.live.hub.leave(listener)
+    yield ServerSentEvent(data=source.view, event="update", retry=RETRY_MS)
+    async for sent in following(listener):
+        yield sent
 
 
 async def _parts(source: LiveSource) -> AsyncIterator[bytes]:
