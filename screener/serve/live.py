@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from screener.serve.hub import Hub
@@ -76,22 +77,27 @@ class LiveSource:
         self._expect(more=False)
         self._turn()
 
-    async def pictures(self) -> AsyncIterator[bytes]:
-        """Each new picture as JPEG; those that arrive while the viewer is busy are skipped."""
+    @contextmanager
+    def viewed(self) -> Iterator[None]:
+        """Pictures are made within the block, for one viewer more."""
         self._viewers += 1
         self._say_viewers()
-        shown = b""
         try:
-            while not self._ended:
-                changed = self._changed
-                if self._picture is not shown and self._picture:
-                    shown = self._picture
-                    yield shown
-                else:
-                    await changed.wait()
+            yield
         finally:
             self._viewers -= 1
             self._say_viewers()
+
+    async def pictures(self) -> AsyncIterator[bytes]:
+        """Each new picture as JPEG; those that arrive while the viewer is busy are skipped. Within `viewed`."""
+        shown = b""
+        while not self._ended:
+            changed = self._changed
+            if self._picture is not shown and self._picture:
+                shown = self._picture
+                yield shown
+            else:
+                await changed.wait()
 
     async def _follow(self, pipe: Pipe) -> str | None:
         """Follow a watch to its end: None if the source ended, else the error."""

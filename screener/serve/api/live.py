@@ -33,6 +33,15 @@ SourceFound = Annotated[LiveSource, Depends(found_source)]
 """Resolved before the response starts, because a stream that has started cannot return 404."""
 
 
+async def viewed_source(source: SourceFound) -> AsyncIterator[LiveSource]:
+    """The same, viewed for as long as the response lasts: the stream of one whose viewer stops reading may never come to its own end."""
+    with source.viewed():
+        yield source
+
+
+ViewedSource = Annotated[LiveSource, Depends(viewed_source)]
+
+
 async def to_source(service: ServiceGiven, source: SourceFound) -> AsyncIterator[Listener]:
     """A listener to the events of a source, for as long as the response lasts."""
     with service.live.hub.listening(source.id) as listener:
@@ -68,7 +77,7 @@ async def sources(service: ServiceGiven) -> Any:
 
 
 @router.get("/{source_id}/picture", response_class=StreamingResponse, responses={**_MJPEG, **problems(404, 422)})
-async def picture(source: SourceFound) -> StreamingResponse:
+async def picture(source: ViewedSource) -> StreamingResponse:
     """The newest annotated pictures of a source, as a stream of JPEGs."""
     kind = f"multipart/x-mixed-replace; boundary={_BOUNDARY}"
     return StreamingResponse(_parts(source), media_type=kind)
