@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-import ipaddress
 import logging
 import socket
 import time
@@ -21,7 +20,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from screener.serve.metrics import Metrics
-from screener.serve.options import ServeOptions, is_loopback
+from screener.serve.options import ServeOptions, is_ip, is_loopback
 from screener.serve.problems import Refusal, problem
 from screener.serve.rate_limits import OneTimeKey, Pace
 
@@ -137,7 +136,7 @@ class Gate:
             return False
         if name in self._options.hosts or is_loopback(name) or name == self._options.host.lower():
             return True
-        return not self._options.is_local and (_is_ip(name) or name in (socket.gethostname().lower(), socket.getfqdn().lower()))
+        return not self._options.is_local and (is_ip(name) or name in (socket.gethostname().lower(), socket.getfqdn().lower()))
 
     def _check_origin(self, headers: Headers, host: str, unsafe: bool, by_cookie: bool) -> None:
         """Refuse foreign origins, and changes by cookie without an origin (CSRF)."""
@@ -225,14 +224,6 @@ def _host_name(host: str) -> str:
         return host[1 : host.find("]")].lower() if "]" in host else ""
     name, _, port = host.partition(":")
     return name.lower().rstrip(".") if not port or port.isdigit() else ""
-
-
-def _is_ip(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
 
 
 def set_cookie(response: Response, gate_cookie: str, value: str, options: ServeOptions, scheme: str, lasts_seconds: int) -> None:

@@ -11,6 +11,7 @@ from screener.errors import SettingsError
 
 DEFAULT_PORT = 8000
 _BASE_PATH = re.compile(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._~-]+)*")
+_HOST_NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:([kmgt])i?)?b?", re.IGNORECASE)
 
@@ -55,8 +56,11 @@ class ServeOptions:
                 raise SettingsError(f"{name}: expected a whole number from {lowest} to {highest}, got {value!r}")
         if _BASE_PATH.fullmatch(self.base_path) is None:
             raise SettingsError(f"--base-path: expected a path such as /screener, without a slash at its end, got {self.base_path!r}")
-        if self.keep_days is not None and not self.keep_days > 0:
-            raise SettingsError(f"--keep-days: expected a number above 0, got {self.keep_days!r}")
+        if self.keep_days is not None and not 0 < self.keep_days < float("inf"):
+            raise SettingsError(f"--keep-days: expected a number above 0, got {self.keep_days!r}; without it, scans are kept")
+        for name in self.hosts:
+            if _HOST_NAME.fullmatch(name) is None and not is_ip(name):
+                raise SettingsError(f"--allow-host: expected a name such as clips.example.org, without scheme and port, got {name!r}")
         if len(self.token) < 16:
             raise SettingsError("--token-file: expected at least 16 characters, such as those of `openssl rand -hex 32`")
 
@@ -74,6 +78,15 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def is_ip(name: str) -> bool:
+    """Whether a host name is an IP address, without brackets."""
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def size_in_bytes(text: str) -> int:

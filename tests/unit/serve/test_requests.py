@@ -84,7 +84,16 @@ def test_options_that_cannot_be_meant(tmp_path: Path) -> None:
     for wrong in ({"port": 70_000}, {"base_path": "/a b"}, {"base_path": "/../x"}, {"keep_days": 0.0}, {"token": "short"}, {"workers": 0}):
         with pytest.raises(SettingsError):
             ServeOptions(**{"state": tmp_path, "token": "t" * 32, **wrong})  # type: ignore[arg-type]
+    with pytest.raises(SettingsError, match="keep-days"):  # no number that JSON knows: the page could not be told it
+        ServeOptions(tmp_path, "t" * 32, keep_days=float("inf"))
     assert ServeOptions(tmp_path, "t" * 32, host="::1").is_local and not ServeOptions(tmp_path, "t" * 32, host="0.0.0.0").is_local
+
+
+@pytest.mark.parametrize("name", ["clips.example.org:8443", "https://clips.example.org", "*", "clips.example.org.", "[fd00::1]", ""])
+def test_a_host_name_that_no_request_could_have_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(SettingsError, match="allow-host"):
+        ServeOptions(tmp_path, "t" * 32, hosts=(name,))
+    assert ServeOptions(tmp_path, "t" * 32, hosts=("clips.example.org", "localhost", "my_host", "10.0.0.7", "fd00::1")).hosts
 
 
 def test_a_key_opens_once() -> None:
