@@ -79,11 +79,11 @@ async def accept_place(service: Service, wish: Wish) -> tuple[Scan, bool]:
     callback = await asyncio.to_thread(checked_callback, wish.callback_url, service.allow_private)
     if wish.url is not None:
         target, name = await asyncio.to_thread(checked_url, wish.url, service.options, service.allow_private)
-        new = NewScan("url", target, name, wish.settings, callback_url=callback)
+        new = NewScan("url", target, checked_name(wish.name, name), wish.settings, callback_url=callback)
     else:
         path = await asyncio.to_thread(checked_path, str(wish.path), service.options)
         size = (await asyncio.to_thread(path.stat)).st_size
-        new = NewScan("path", str(path), str(path), wish.settings, size, callback_url=callback)
+        new = NewScan("path", str(path), checked_name(wish.name, str(path)), wish.settings, size, callback_url=callback)
     with place_in_queue(service):
         return await _queued(service, new, force=True)
 

@@ -38,7 +38,7 @@ class Wish(BaseModel):
     upload_id: str | None = Field(None, description="ID of a complete upload")
     url: str | None = Field(None, max_length=8192, description="Address to scan, if the server was started with --allow-urls")
     path: str | None = Field(None, max_length=4096, description="File inside a folder given with --allow-path")
-    name: str | None = Field(None, max_length=LONGEST_NAME, description="Name in the verdict; for an upload, instead of its own")
+    name: str | None = Field(None, max_length=LONGEST_NAME, description="Name in the verdict, instead of the upload's, address or path")
     settings: dict[str, Any] = Field(default_factory=dict, description="Changed settings: " + ", ".join(CHANGEABLE))
     force: bool = Field(False, description="Judge it again even if a verdict exists")
     callback_url: str | None = Field(None, max_length=2048, description="Receives the signed scan by POST once it is done")

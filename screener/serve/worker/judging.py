@@ -34,8 +34,7 @@ from screener.scanning.single_pass import OnProgress
 from screener.scanning.stages import FrameTransform
 from screener.settings import ScanSettings
 from screener.video import Source, SourceFailure
-from screener.video.masking import masked
-from screener.video.sources import file_source, printable_name
+from screener.video.sources import file_source
 
 PROGRESS_SECONDS = 0.2
 THUMBNAIL_PX = 320
@@ -152,9 +151,9 @@ class _Telling(QuietProgress):
 
 
 def source_of(job: dict[str, Any]) -> Source:
-    """The input of a scan. The verdict uses an upload's original name, not that of the stored file."""
+    """The input of a scan. The verdict uses the name of the scan, not that of the stored file; addresses in it are masked already."""
     if job["kind"] == "url":
-        return Source(str(job["target"]), "url", printable_name(masked(str(job["target"]))))
+        return Source(str(job["target"]), "url", str(job["name"]))
     return file_source(str(job["target"]), str(job["name"]))
 
 

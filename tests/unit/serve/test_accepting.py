@@ -1,4 +1,4 @@
-"""An upload becomes one scan, however often and however simultaneously it is asked for, and the scan keeps its file."""
+"""An upload becomes one scan, however often and however simultaneously it is asked for; a scan has the name that was asked for."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 pytest.importorskip("fastapi", reason="the extra `serve` is not installed")
 
-from screener.serve.accepting import accept_upload
+from screener.serve.accepting import accept_place, accept_upload
 from screener.serve.hub import Hub
 from screener.serve.ledger import Database, Upload
 from screener.serve.metrics import Metrics
@@ -20,6 +20,7 @@ from screener.serve.problems import Refusal
 from screener.serve.requests import Wish
 from screener.serve.service import Given, Service
 from screener.serve.state_folder import StateFolder
+from screener.serve.worker.judging import source_of
 from screener.settings import ScanSettings
 
 CONTENT = b"clip"
@@ -29,7 +30,7 @@ def with_service(folder: Path, check: Callable[[Service], Awaitable[None]]) -> N
     """Runs a check on a server that judges nothing."""
 
     async def run(state: StateFolder) -> None:
-        options = ServeOptions(state=state.path, token="t" * 20)
+        options = ServeOptions(state=state.path, token="t" * 20, allow_urls=True, allow_paths=(folder.resolve(),))
         given = Given(ScanSettings.from_mapping, {}, {}, {})
         service = Service(options, state, Database(state.ledger), given, Metrics(), Hub())
         try:
@@ -79,5 +80,22 @@ def test_a_used_upload_is_not_answered_with_a_scan_of_other_settings(tmp_path: P
         with pytest.raises(Refusal, match="other settings") as refused:
             await accept_upload(service, Wish(upload_id=upload.id))
         assert refused.value.code == "conflict"
+
+    with_service(tmp_path, check)
+
+
+def test_a_path_and_an_address_have_the_name_that_was_asked_for(tmp_path: Path) -> None:
+    clip = tmp_path.resolve() / "0001.mp4"
+    clip.write_bytes(CONTENT)
+    address = "https://me:secret@93.184.216.34/0001.mp4"
+
+    async def check(service: Service) -> None:
+        for place in ({"path": str(clip)}, {"url": address}):
+            unnamed, _ = await accept_place(service, Wish(**place))
+            named, _ = await accept_place(service, Wish(**place, name="interview.mp4"))
+            assert unnamed.name.endswith("/0001.mp4") and "secret" not in unnamed.name and named.name == "interview.mp4"
+            for scan in (unnamed, named):
+                job = {"kind": scan.kind, "target": scan.target, "name": scan.name}
+                assert source_of(job).name == scan.name
 
     with_service(tmp_path, check)
