@@ -20,6 +20,7 @@ from screener.serve.gate import Gate, client_is_gone
 from screener.serve.metrics import Metrics
 from screener.serve.options import ServeOptions
 from screener.serve.problems import CODES, Refusal, problem
+from screener.serve.requests import Wish
 from screener.serve.service import Service
 
 _LOG = logging.getLogger(__name__)
@@ -89,13 +90,14 @@ def _handle_errors(app: FastAPI) -> None:
 
 
 def _describe(app: FastAPI) -> None:
-    """Define the schema of problems once in the OpenAPI document, for every route to refer to."""
+    """Define the schemas of problems and of requests for scans once in the OpenAPI document, for the routes to refer to."""
     made = app.openapi
 
     def openapi() -> dict[str, object]:
         schema = made()
         components = schema.setdefault("components", {})
-        components.setdefault("schemas", {})["Problem"] = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+        for kind in (Problem, Wish):
+            components.setdefault("schemas", {})[kind.__name__] = kind.model_json_schema(ref_template="#/components/schemas/{model}")
         components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
         schema["security"] = [{"token": []}]
         return schema

@@ -14,7 +14,7 @@ from screener.serve.accepting import accept_body, accept_place, accept_upload
 from screener.serve.api.given import ScanId, ServiceGiven, found_scan, problems
 from screener.serve.intake import small_body
 from screener.serve.problems import Refusal
-from screener.serve.requests import Wish, wish_of
+from screener.serve.requests import wish_of
 from screener.serve.service import Service
 from screener.serve.views import ScanPage, ScanView
 
@@ -27,7 +27,7 @@ _BODIES = {
     "requestBody": {
         "required": True,
         "content": {
-            "application/json": {"schema": Wish.model_json_schema(ref_template="#/components/schemas/{model}")},
+            "application/json": {"schema": {"$ref": "#/components/schemas/Wish"}},
             "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
         },
     }
