@@ -84,10 +84,12 @@ class Dispatch:
         for bell in self._bells:
             bell.set()
 
-    def cancel(self, scan_id: str) -> None:
-        """Cancel a scan that is being judged."""
-        if keeper := self._at_work.get(scan_id):
+    def cancel(self, scan_id: str) -> bool:
+        """Cancel a scan that is being judged; False if it is not."""
+        keeper = self._at_work.get(scan_id)
+        if keeper is not None:
             keeper.cancel(scan_id)
+        return keeper is not None
 
     async def close(self) -> None:
         """Stop all workers; the next server repeats their unfinished scans."""

@@ -92,7 +92,12 @@ def browse(
 @router.get("/{scan_id}", response_model=ScanView, responses=problems(404, 422))
 def look(service: ServiceGiven, scan_id: ScanId) -> Any:
     """One scan."""
-    return JSONResponse(service.view(found_scan(service, scan_id)))
+    return JSONResponse(look_at(service, scan_id))
+
+
+def look_at(service: Service, scan_id: str) -> dict[str, Any]:
+    """The scan object. Raises Refusal."""
+    return service.view(found_scan(service, scan_id))
 
 
 @router.delete(
@@ -103,14 +108,18 @@ async def call_off(
     scan_id: ScanId,
     erase: Annotated[bool, Query(description="Erase the scan, whatever its state")] = False,
 ) -> Response:
-    """Cancel a queued or running scan (200); erase a finished one, with its file, report, pictures and rows (204)."""
+    """Cancel a queued or running scan (200); erase a finished one, with its file, report, pictures and rows (204).
+
+    200 with the verdict: it ended before it could be cancelled.
+    """
     scan = await asyncio.to_thread(found_scan, service, scan_id)
     cancelled = await _cancelled(service, scan_id)
     if cancelled is not None and not erase:
         return JSONResponse(cancelled)
-    if scan.state in ("done", "cancelled") or erase:
-        await asyncio.to_thread(service.erase, scan_id)
-        service.hub.tell("erased", {"id": scan_id})
+    if scan.state not in ("done", "cancelled") and not erase:  # it ended before it could be cancelled, and its verdict is kept
+        return JSONResponse(await asyncio.to_thread(look_at, service, scan_id))
+    await asyncio.to_thread(service.erase, scan_id)
+    service.hub.tell("erased", {"id": scan_id})
     return Response(status_code=204)
 
 
@@ -119,9 +128,9 @@ async def _cancelled(service: Service, scan_id: str) -> dict[str, Any] | None:
     scan = await asyncio.to_thread(service.scans.cancel, scan_id)
     if scan is None or before is None:
         return None
-    if before.state == "queued" and before.kind == "upload":
+    # The one who is at work on it erases its file afterwards.
+    if not service.dispatch.cancel(scan_id) and before.kind == "upload":
         await asyncio.to_thread(service.state.erase_upload, before.target)
-    service.dispatch.cancel(scan_id)
     view = await asyncio.to_thread(service.view, scan)
     service.hub.tell("cancelled", view)
     await service.dispatch.tell_queue()
