@@ -197,12 +197,12 @@ class Scans:
             return int(connection.execute("SELECT count(*) FROM scans WHERE state = 'queued'").fetchone()[0])
 
     def position(self, scan: Scan) -> int | None:
-        """Place in the queue, from 1; None for a scan that is not queued."""
+        """Place in the queue, from 1; None for a scan that is not, or no longer, queued."""
         if scan.state != "queued":
             return None
         with self._database.read() as connection:
             row = connection.execute("SELECT count(*) FROM scans WHERE state = 'queued' AND number <= ?", (scan.number,)).fetchone()
-        return int(row[0])
+        return int(row[0]) or None
 
     def under_way(self) -> list[Scan]:
         """The scans that are queued or running, the oldest first."""

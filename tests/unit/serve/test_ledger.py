@@ -39,6 +39,7 @@ def test_the_one_that_waited_longest_is_taken_and_keeps_its_place(scans: Scans) 
     assert [scans.position(scan) for scan in (first, second)] == [1, 2]
     taken = scans.take()
     assert taken is not None and taken.id == first.id and taken.attempts == 1 and taken.started is not None
+    assert scans.position(first) is None, "it was read as queued, and is taken"
     scans.give_back(first.id, death=True)
     again = scans.take()
     assert again is not None and again.id == first.id and (again.attempts, again.deaths) == (2, 1)
