@@ -107,7 +107,12 @@ def test_a_worker_gets_the_settings_whole_trusted_signers_included(queue: Queue)
 def test_a_scan_whose_settings_no_longer_go_with_those_of_the_server_gets_a_verdict_that_says_so(queue: Queue) -> None:
     queue.settings = ScanSettings(stress=True)
     given: list[dict[str, Any]] = []
-    queue.answers = [lambda job: given.append(job) or verdict_on(job)]
+
+    def noting(job: dict[str, Any]) -> dict[str, Any]:
+        given.append(job)
+        return verdict_on(job)
+
+    queue.answers = [noting]
 
     async def check(one: Dispatch) -> None:
         scan = queue.scans.accept(NewScan("path", "/clip.mp4", "clip.mp4", {"until_sure": True}))
