@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,6 +43,10 @@ def with_service(folder: Path, check: Callable[[Service], Awaitable[None]]) -> N
         asyncio.run(run(state))
 
 
+def wished(**fields: Any) -> Wish:
+    return Wish.model_validate(fields)
+
+
 def whole_upload(service: Service) -> Upload:
     upload = service.uploads.create("clip.mp4", len(CONTENT), ".mp4")
     (service.state.uploads / upload.file).write_bytes(CONTENT)
@@ -53,7 +58,7 @@ def whole_upload(service: Service) -> Upload:
 def test_an_upload_asked_for_twice_at_the_same_time_is_one_scan_that_keeps_its_file(tmp_path: Path, force: bool) -> None:
     async def check(service: Service) -> None:
         upload = whole_upload(service)
-        wish = Wish(upload_id=upload.id, force=force)
+        wish = wished(upload_id=upload.id, force=force)
         asked = await asyncio.gather(accept_upload(service, wish), accept_upload(service, wish))
         assert [is_new for _, is_new in asked].count(True) == 1
         assert len({scan.id for scan, _ in asked}) == 1 and service.scans.waiting() == 1
@@ -65,8 +70,8 @@ def test_an_upload_asked_for_twice_at_the_same_time_is_one_scan_that_keeps_its_f
 def test_a_second_upload_of_the_same_content_is_erased(tmp_path: Path) -> None:
     async def check(service: Service) -> None:
         first, second = whole_upload(service), whole_upload(service)
-        scan, _ = await accept_upload(service, Wish(upload_id=first.id))
-        assert await accept_upload(service, Wish(upload_id=second.id)) == (scan, False)
+        scan, _ = await accept_upload(service, wished(upload_id=first.id))
+        assert await accept_upload(service, wished(upload_id=second.id)) == (scan, False)
         assert [file.name for file in service.state.uploads.iterdir()] == [first.file]
 
     with_service(tmp_path, check)
@@ -75,10 +80,10 @@ def test_a_second_upload_of_the_same_content_is_erased(tmp_path: Path) -> None:
 def test_a_used_upload_is_not_answered_with_a_scan_of_other_settings(tmp_path: Path) -> None:
     async def check(service: Service) -> None:
         upload = whole_upload(service)
-        scan, _ = await accept_upload(service, Wish(upload_id=upload.id, settings={"frames": 8}))
-        assert (await accept_upload(service, Wish(upload_id=upload.id, settings={"frames": 8})))[0].id == scan.id
+        scan, _ = await accept_upload(service, wished(upload_id=upload.id, settings={"frames": 8}))
+        assert (await accept_upload(service, wished(upload_id=upload.id, settings={"frames": 8})))[0].id == scan.id
         with pytest.raises(Refusal, match="other settings") as refused:
-            await accept_upload(service, Wish(upload_id=upload.id))
+            await accept_upload(service, wished(upload_id=upload.id))
         assert refused.value.code == "conflict"
 
     with_service(tmp_path, check)
@@ -91,8 +96,8 @@ def test_a_path_and_an_address_have_the_name_that_was_asked_for(tmp_path: Path) 
 
     async def check(service: Service) -> None:
         for place in ({"path": str(clip)}, {"url": address}):
-            unnamed, _ = await accept_place(service, Wish(**place))
-            named, _ = await accept_place(service, Wish(**place, name="interview.mp4"))
+            unnamed, _ = await accept_place(service, wished(**place))
+            named, _ = await accept_place(service, wished(**place, name="interview.mp4"))
             assert unnamed.name.endswith("/0001.mp4") and "secret" not in unnamed.name and named.name == "interview.mp4"
             for scan in (unnamed, named):
                 job = {"kind": scan.kind, "target": scan.target, "name": scan.name}

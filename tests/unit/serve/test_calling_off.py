@@ -54,7 +54,7 @@ def test_a_scan_that_has_just_got_its_verdict_is_not_said_to_be_erased(tmp_path:
             service, monkeypatch, lambda: service.scans.finish(scan.id, made["document"], made["summary"], made["facts"], False)
         )
         answer = await call_off(service, scan.id, erase=False)
-        assert answer.status_code == 200 and json.loads(answer.body)["state"] == "done"
+        assert answer.status_code == 200 and json.loads(bytes(answer.body))["state"] == "done"
         assert service.scans.document(scan.id) is not None
         assert (await call_off(service, scan.id, erase=False)).status_code == 204 and service.scans.find(scan.id) is None
 
@@ -65,7 +65,7 @@ def test_a_scan_that_has_just_been_queued_again_leaves_no_file(tmp_path: Path, m
     async def check(service: Service, scan: Scan) -> None:
         before_cancelling(service, monkeypatch, lambda: service.scans.give_back(scan.id, death=True))
         answer = await call_off(service, scan.id, erase=False)
-        assert answer.status_code == 200 and json.loads(answer.body)["state"] == "cancelled"
+        assert answer.status_code == 200 and json.loads(bytes(answer.body))["state"] == "cancelled"
         assert list(service.state.uploads.iterdir()) == []
 
     with_running_upload(tmp_path, check)
