@@ -188,7 +188,12 @@ def test_8_bits_stay_near_and_are_smaller(int8_model: Path, model: Path, checkpo
     assert np.abs(expit(alone) - found).max() <= TOLERANCE_P_FAKE["int8"]
     import onnx
 
-    assert {"QuantizeLinear", "DequantizeLinear"} <= {node.op_type for node in onnx.load(str(int8_model)).graph.node}
+    nodes = onnx.load(str(int8_model)).graph.node
+    assert {"QuantizeLinear", "DequantizeLinear"} <= {node.op_type for node in nodes}
+    # The first convolution, of which most of the error would be, stays as it was, and the others do not.
+    maker = {out: node.op_type for node in nodes for out in node.output}
+    in_8_bits = [maker.get(node.input[1]) == "DequantizeLinear" for node in nodes if node.op_type == "Conv"]
+    assert in_8_bits[1:] and not in_8_bits[0] and all(in_8_bits[1:])
 
 
 def test_a_model_is_refused_by_other_weights_and_taken_by_a_new_calibration(model: Path, checkpoint: Checkpoint, tmp_path: Path) -> None:
