@@ -30,7 +30,12 @@ def post(address: str, body: bytes, headers: Mapping[str, str], name: str, allow
     request = urllib.request.Request(reach.address, body, dict(headers), method="POST")
     # The timeout of a connection starts anew with every byte: without a limit on the whole, an answer could come without end.
     late = threading.Event()
-    timer = threading.Timer(timeout_seconds, lambda: (late.set(), reach.close()))
+
+    def give_up() -> None:
+        late.set()
+        reach.close()
+
+    timer = threading.Timer(timeout_seconds, give_up)
     timer.daemon = True
     timer.start()
     try:
