@@ -16,14 +16,12 @@ from typing import Any, Protocol, Self, TypeVar
 
 import typer
 
+from screener.cli.option_names import option_of
 from screener.errors import SettingsError
 from screener.settings import ScanSettings
 
 RIVALS = (("frames", "fps", "all_frames", ("budget_seconds", "until_sure")), ("fpr", "threshold"))
 """Mutually exclusive settings; those in brackets belong together."""
-
-OPTIONS = {"budget_seconds": "budget"}
-"""Settings whose option has a different name."""
 
 FILE_NAME = "screener.toml"
 """Looked for in the working directory, then in the user's configuration folder."""
@@ -94,7 +92,7 @@ def found_file() -> Path | None:
 def combined(kind: type[S], weaker: Sequence[Layer], given: dict[str, Any]) -> S:
     """Settings from layers, weakest first, and the options, which override all layers. Raises SettingsError."""
     kept = dict(given)
-    settled = _answered(kept, _option)
+    settled = _answered(kept, option_of)
     for layer in reversed(weaker):
         fresh = {name: value for name, value in layer.values.items() if name not in kept and name not in settled}
         try:
@@ -168,10 +166,6 @@ def _answered(settings: dict[str, Any], name_of: Callable[[str], str]) -> set[st
         if chosen:
             answered.update(name for group in groups for name in group)
     return answered
-
-
-def _option(name: str) -> str:
-    return "--" + OPTIONS.get(name, name).replace("_", "-")
 
 
 def _command_table(path: Path, command: str) -> dict[str, Any]:

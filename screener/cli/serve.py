@@ -68,7 +68,9 @@ def serve(
         _require_extra()
         log_to(verbose, log_file, warnings=True)  # otherwise the operator would see no errors
         given = {} if device is None else {"device": device}
-        settings_for = partial(combined, ScanSettings, [*layers(ScanSettings, "", config), Layer("options", given)])
+        weaker = layers(ScanSettings, "", config)
+        combined(ScanSettings, weaker, given)  # refuses an option by its name, which no request has
+        settings_for = partial(combined, ScanSettings, [*weaker, Layer("options", given)])
         from screener.serve.options import base_path_of, folders_of, is_loopback, size_in_bytes
         from screener.serve.state_folder import StateFolder
 
@@ -80,7 +82,7 @@ def serve(
             options = _options(
                 folder, token_file, host=host, port=port, base_path=base_path_of(base_path), trusted_proxies=_listed(trusted_proxies),
                 hosts=tuple(name.lower() for name in allow_host or ()), allow_urls=allow_urls, allow_paths=folders_of(allow_path or []),
-                max_upload_bytes=size_in_bytes(max_upload), spare_bytes=size_in_bytes(min_free),
+                max_upload_bytes=size_in_bytes("--max-upload", max_upload), spare_bytes=size_in_bytes("--min-free", min_free),
                 max_queue=max_queue, workers=workers, keep_days=keep_days,
                 keep_videos=keep_videos, live=tuple(live or ()),
             )  # fmt: skip

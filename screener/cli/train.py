@@ -12,6 +12,7 @@ from screener.cli.app import DeviceOption, app
 from screener.cli.audit import AuditOption, StrictOption, show_warnings, warn_of_leaks
 from screener.cli.configuration import command_settings, found_file
 from screener.cli.exits import exits
+from screener.cli.option_names import option_of
 from screener.cli.overwriting import refuse_overwriting
 from screener.errors import SettingsError
 
@@ -236,9 +237,8 @@ def _refuse(options: dict[str, Any], why: str) -> None:
 
 def _as_written(name: str, value: Any) -> str:
     """The option that sets a setting to a value."""
-    named = {"shares": "share", "decoders": "decoder"}
-    negated = {"class_balance": "no-class-balance", "grow": "no-grow", "frozen_statistics": "own-statistics"}
-    return "--" + (negated[name] if value is False else named.get(name, name)).replace("_", "-")
+    negated = {"class_balance": "--no-class-balance", "grow": "--no-grow", "frozen_statistics": "--own-statistics"}
+    return negated[name] if value is False else option_of(name)
 
 
 def _train_head(

@@ -89,11 +89,11 @@ def is_ip(name: str) -> bool:
     return True
 
 
-def size_in_bytes(text: str) -> int:
-    """`2GiB`, `500M` or `123456` -> bytes; raises SettingsError for anything else. Units are powers of 1024."""
+def size_in_bytes(option: str, text: str) -> int:
+    """`2GiB`, `500M` or `123456` -> bytes; raises SettingsError naming the option for anything else. Units are powers of 1024."""
     found = _SIZE.fullmatch(text.strip())
     if found is None:
-        raise SettingsError(f"expected a size such as 2GiB, 500MiB or a number of bytes, got {text!r}")
+        raise SettingsError(f"{option}: expected a size such as 2GiB, 500MiB or a number of bytes, got {text!r}")
     return int(float(found[1]) * _UNITS[(found[2] or "").lower()])
 
 

@@ -140,7 +140,7 @@ def test_a_layout_that_does_not_fit_is_refused(clean: Path) -> None:
 
 def test_a_bound_that_makes_no_sense_is_refused(clean: Path) -> None:
     ended = audited(clean, "--bound", "1.5")
-    assert (ended.status, ended.err) == (2, "screener: auc_bound: expected a number from 0.5 to 1, got 1.5\n")
+    assert (ended.status, ended.err) == (2, "screener: --bound: expected a number from 0.5 to 1, got 1.5\n")
 
 
 def test_names_are_shown_safely(tmp_path: Path) -> None:

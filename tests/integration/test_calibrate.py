@@ -103,8 +103,8 @@ def test_in_place_and_again_from_the_same_results(weights: Path, listed: tuple[P
     ("options", "message"),
     [
         (["--fprs", "0.01"], "no operating point can be promised: 30 real videos cannot promise a false-positive rate of 0.01"),
-        (["--fprs", "1%"], "fprs: expected rates between 0 and 1 with commas between them"),
-        (["--families", "swaps"], "families: expected one of blending, all"),
+        (["--fprs", "1%"], "--fprs: expected rates between 0 and 1 with commas between them"),
+        (["--families", "swaps"], "--families: expected one of blending, all"),
         (["--device", "cpu"], "--device: was settled when the results were made"),
         (["--split", "validation"], "no validation split to calibrate on: it has no splits"),
     ],

@@ -166,6 +166,30 @@ def test_a_wrong_line_of_a_settings_file_is_said_to_be_in_it(tmp_path: Path, com
     assert ended.err.startswith(f"screener: {tmp_path / 'settings.toml'}: {words}")
 
 
+@pytest.mark.parametrize(
+    ("words", "option"),
+    [
+        ("scan input --budget 0", "--budget"),
+        ("scan input --time-limit 0", "--time-limit"),
+        ("scan input --min-face-px 1", "--min-face-px"),
+        ("live input --duration 0", "--duration"),
+        ("live input --heartbeat 0", "--heartbeat"),
+        ("live input --window 0", "--window"),
+        ("train input -o x.safetensors --save-every 0", "--save-every"),
+        ("train input -o x.safetensors --end-to-end --share matched=-1", "--share matched"),
+        ("train input -o x.safetensors --end-to-end --decoder swop=1", "--decoder"),
+        ("serve --no-open --device abacus", "--device"),
+        ("serve --no-open --port 70000", "--port"),
+        ("serve --no-open --max-upload 0", "--max-upload"),
+    ],
+)
+def test_a_wrong_option_is_named_as_it_was_typed(tmp_path: Path, words: str, option: str) -> None:
+    state = ["--state", tmp_path / "state"] if words.startswith("serve") else []
+    ended = run_here(*words.split(), *state)
+    assert (ended.status, ended.out) == (2, "")
+    assert ended.err.startswith(f"screener: {option}: expected ")
+
+
 def test_an_option_settles_what_a_settings_file_answers_twice(media: Path, checkpoint: Path, tmp_path: Path) -> None:
     (tmp_path / "settings.toml").write_text("[screener]\nthreshold = 0.5\nfpr = 0.1\n", encoding="utf-8")
     options = ("--config", tmp_path / "settings.toml", "--threshold", "0.4", "--checkpoint", checkpoint)

@@ -84,10 +84,10 @@ def test_an_8_bit_model_is_calibrated_on_the_faces_of_clips(
     [
         (["clip.mp4"], "add --int8, or leave them out"),
         (["--int8"], "--int8 needs clips with faces"),
-        (["--batch", "many"], "batch: expected a whole number from 1 to 1024, or dynamic, got 'many'"),
-        (["--batch", "0"], "batch: expected a whole number from 1 to 1024, or dynamic, got 0"),
-        (["--batch", "100000000"], "batch: expected a whole number from 1 to 1024, or dynamic, got 100000000"),
-        (["--batch", "9" * 5000], "batch: expected a whole number from 1 to 1024, or dynamic, got '999"),
+        (["--batch", "many"], "--batch: expected a whole number from 1 to 1024, or dynamic, got 'many'"),
+        (["--batch", "0"], "--batch: expected a whole number from 1 to 1024, or dynamic, got 0"),
+        (["--batch", "100000000"], "--batch: expected a whole number from 1 to 1024, or dynamic, got 100000000"),
+        (["--batch", "9" * 5000], "--batch: expected a whole number from 1 to 1024, or dynamic, got '999"),
     ],
 )
 def test_wrong_requests_are_refused(options: list[str], words: str, tmp_path: Path) -> None:

@@ -190,7 +190,7 @@ def test_refusals(crops: Path, checkpoint: Path, tmp_path: Path) -> None:
     for words, says in (
         ([*arguments(tmp_path / "none", folds, checkpoint)], "none: there is no such file or folder"),
         ([*arguments(crops, folds, checkpoint), "--layout", "dfdc"], "does not look like the layout dfdc"),
-        ([*arguments(crops, folds, checkpoint), "--folds", "0"], "folds: expected a whole number of at least 1, got 0"),
+        ([*arguments(crops, folds, checkpoint), "--folds", "0"], "--folds: expected a whole number of at least 1, got 0"),
         ([*arguments(crops, folds, checkpoint), "--folds", "7"], "too few independent groups"),
         ([*arguments(crops, folds, checkpoint), "--backbone", "imagenet"], "choose one of --checkpoint and --backbone"),
         (["extract", os.fspath(crops), "-o", os.fspath(folds), "--backbone", "none.pth"], "none.pth: there is no such file"),

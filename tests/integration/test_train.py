@@ -180,7 +180,7 @@ def test_several_processes_train_one_head_and_one_of_them_writes(folds: Path, ti
     ("options", "message"),
     [
         (["--preset", "best"], "preset: expected one of published, improved, got 'best'"),
-        (["--learning-rate", "-1"], "learning_rate: expected a number above 0, got -1.0"),
+        (["--learning-rate", "-1"], "--learning-rate: expected a number above 0, got -1.0"),
         (["--fold", "9"], "has the folds 1, 2, not 9"),
         (["--backbone", "imagenet"], "choose one of --checkpoint and --backbone, not both"),
         (["--minutes", "3"], "--minutes: only with --end-to-end"),

@@ -70,13 +70,13 @@ def test_a_wish_that_makes_no_sense_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize(("text", "size"), [("1", 1), ("2GiB", 2 << 30), ("1.5 MB", 3 << 19), ("4k", 4096), ("1TiB", 1 << 40)])
 def test_sizes(text: str, size: int) -> None:
-    assert size_in_bytes(text) == size
+    assert size_in_bytes("--max-upload", text) == size
 
 
 @pytest.mark.parametrize("text", ["", "x", "-1", "1 PB", "GiB"])
 def test_what_is_no_size(text: str) -> None:
-    with pytest.raises(SettingsError):
-        size_in_bytes(text)
+    with pytest.raises(SettingsError, match="--min-free: expected a size"):
+        size_in_bytes("--min-free", text)
 
 
 def test_options_that_cannot_be_meant(tmp_path: Path) -> None:
