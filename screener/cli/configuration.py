@@ -189,6 +189,7 @@ def _config_table(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path}: not valid TOML: {error}") from error
     tools = content.get("tool")
     table = tools.get("screener", content.get("screener")) if isinstance(tools, dict) else content.get("screener")
+    _refuse_arrays_of_tables(path, table)
     if not isinstance(table, dict):
         raise SettingsError(f"{path}: has neither a [tool.screener] nor a [screener] table")
     if unknown := sorted(name for name, value in table.items() if isinstance(value, dict) and name not in TABLES):
@@ -196,6 +197,14 @@ def _config_table(path: Path) -> dict[str, Any]:
         advice = f"did you mean {meant[0]}?" if meant else f"those of scan are in [screener] itself, others in {', '.join(TABLES)}"
         raise SettingsError(f"{path}: {unknown[0]}: no command has settings in a table of that name; {advice}")
     return table
+
+
+def _refuse_arrays_of_tables(path: Path, table: Any) -> None:
+    """Raise SettingsError for [[screener]] and [[screener.COMMAND]]: only the command of that name would notice."""
+    inner = table if isinstance(table, dict) else {}
+    for name, value in {"screener": table, **inner}.items():
+        if isinstance(value, list) and any(isinstance(item, dict) for item in value):
+            raise SettingsError(f"{path}: [[...{name}]] begins an array of tables, in which nothing is read; write it in single brackets")
 
 
 def one_of(chosen: dict[str, bool]) -> str:

@@ -142,5 +142,15 @@ def test_a_table_of_no_command_is_refused(table: str, advice: str) -> None:
         scan_settings(Path("own.toml"), {})
 
 
+@pytest.mark.parametrize("table", ["screener", "tool.screener", "screener.live", "tool.screener.live", "tool.screener.liev"])
+def test_an_array_of_tables_is_refused_by_every_command(table: str) -> None:
+    outer = "" if table.endswith("screener") else f"[{table.rpartition('.')[0]}]\nframes = 3\n"
+    Path("own.toml").write_text(f"{outer}[[{table}]]\nepochs = 3\n")
+    refused = re.escape(f"own.toml: [[...{table.rpartition('.')[2]}]] begins an array of tables")
+    for command, kind in KINDS.items():
+        with pytest.raises(SettingsError, match=refused):
+            layers(kind, "" if command == "scan" else command, Path("own.toml"))
+
+
 def test_every_command_with_a_table_is_known_to_the_environment() -> None:
     assert ("scan", *TABLES) == tuple(KINDS)
