@@ -99,6 +99,12 @@ def named_checkpoint(path: Path | None) -> Path | None:
     return None if path == Path("default") and not path.exists() else path
 
 
+def checkpoint_typed(context: typer.Context) -> bool:
+    """Whether --checkpoint was typed; one from the environment gives way to other options."""
+    source = context.get_parameter_source("checkpoint")
+    return source is not None and source.name == "COMMANDLINE"
+
+
 CheckpointOption = Annotated[
     Path | None,
     typer.Option(

@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from screener.cli.app import CheckpointOption, DeviceOption, InOrder, app, named_checkpoint
+from screener.cli.app import CheckpointOption, DeviceOption, InOrder, app, checkpoint_typed, named_checkpoint
 from screener.cli.exits import exits
-from screener.errors import ExitStatus
+from screener.errors import ExitStatus, SettingsError
 
 weights_app = typer.Typer(cls=InOrder, help="Show or verify a checkpoint's contract.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(weights_app, name="weights")
@@ -33,21 +33,28 @@ CheckpointArgument = Annotated[
 
 
 @weights_app.command("show")
-def weights_show(named: CheckpointArgument = None, checkpoint: CheckpointOption = None) -> None:
+def weights_show(context: typer.Context, named: CheckpointArgument = None, checkpoint: CheckpointOption = None) -> None:
     """Show a checkpoint's contract: shape, preprocessing, calibration, thresholds, training data, figures, licence."""
     with exits():
         from screener.checkpoint import describe, load_checkpoint
 
-        _print_rows(describe(load_checkpoint(named_checkpoint(named or checkpoint))))
+        _print_rows(describe(load_checkpoint(_chosen(context, named, checkpoint))))
 
 
 @weights_app.command("verify")
-def weights_verify(named: CheckpointArgument = None, checkpoint: CheckpointOption = None) -> None:
+def weights_verify(context: typer.Context, named: CheckpointArgument = None, checkpoint: CheckpointOption = None) -> None:
     """Check a checkpoint's file, contract, shapes, hash, values and fingerprint, and run it once; exit 2 at the first fault."""
     with exits():
         from screener.checkpoint import verify_checkpoint
 
-        _print_rows(verify_checkpoint(named_checkpoint(named or checkpoint)))
+        _print_rows(verify_checkpoint(_chosen(context, named, checkpoint)))
+
+
+def _chosen(context: typer.Context, named: Path | None, checkpoint: Path | None) -> Path | None:
+    """The argument or the option. Raises SettingsError for both, of which one would go unread."""
+    if named is not None and checkpoint_typed(context):
+        raise SettingsError("choose one of CHECKPOINT and --checkpoint, not both; one checkpoint is read at a time")
+    return named_checkpoint(named or checkpoint)
 
 
 @app.command()

@@ -120,6 +120,15 @@ def test_default_names_the_shipped_weights_as_an_argument_too(checkpoint: Path, 
     assert ended.out == expected
 
 
+@pytest.mark.parametrize("command", ["show", "verify"])
+def test_of_two_checkpoints_none_is_passed_over(checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    ended = run_here("weights", command, checkpoint, "--checkpoint", tmp_path / "none.safetensors")
+    assert (ended.status, ended.out) == (2, "")
+    assert ended.err.startswith("screener: choose one of CHECKPOINT and --checkpoint, not both")
+    monkeypatch.setenv("SCREENER_CHECKPOINT", str(tmp_path / "none.safetensors"))
+    assert run_here("weights", command, checkpoint).status == 0
+
+
 def test_a_checkpoint_can_neither_add_rows_nor_steer_the_terminal(checkpoint: Path, tmp_path: Path) -> None:
     loaded = load_checkpoint(checkpoint)
     odd = tmp_path / ("odd\x1b[31m.safetensors" if os.name == "posix" else "odd.safetensors")
