@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from screener.cli.app import CheckpointOption, DeviceOption, app, stops
+from screener.cli.app import CheckpointOption, DeviceOption, app, checkpoint_typed, stops
 from screener.cli.configuration import found_file, scan_settings
 from screener.cli.exits import exits
 from screener.cli.labelled_data import read_labelled
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 @app.command()
 def evaluate(
+    context: typer.Context,
     data: Annotated[Path, typer.Argument(metavar="DATA", help="Folder or CSV manifest of labelled videos and pictures.")],
     output: Annotated[
         Path | None,
@@ -76,7 +77,7 @@ def evaluate(
     """
     given = {"frames": frames, "fpr": fpr, "threshold": threshold, "device": device, "dtype": dtype}
     with exits():
-        _refuse_contradictions(given, config, results, compare, checkpoint, model_card)
+        _refuse_contradictions(given, config, results, compare, checkpoint if checkpoint_typed(context) else None, model_card)
         read = [data, results, *(compare or ()), checkpoint, config or found_file()]
         refuse_overwriting({"--model-card": model_card}, read)
         check_perturb(perturb, strengths, {"--results": results, "--compare": compare})

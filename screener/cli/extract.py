@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from screener.cli.app import CheckpointOption, DeviceOption, app
+from screener.cli.app import CheckpointOption, DeviceOption, app, checkpoint_typed
 from screener.cli.audit import AuditOption, StrictOption, warn_of_leaks
 from screener.cli.configuration import command_settings
 from screener.cli.exits import exits
@@ -34,6 +34,7 @@ MOST_NAMED = 20
 
 @app.command()
 def extract(
+    context: typer.Context,
     data: Annotated[
         Path, typer.Argument(metavar="DATA", help="Folder or CSV manifest of labelled videos or pictures, or a data set as published.")
     ],
@@ -75,7 +76,7 @@ def extract(
         "min_face_px": min_face_px, "cropped": cropped, "device": device, "dtype": dtype, "batch_size": batch_size, "seed": seed,
     }  # fmt: skip
     with exits():
-        if checkpoint and backbone:
+        if backbone and checkpoint_typed(context):
             raise SettingsError("choose one of --checkpoint and --backbone, not both")
         chosen = {name: value for name, value in given.items() if value is not None}
         if strict and not audit:

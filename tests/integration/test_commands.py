@@ -129,6 +129,20 @@ def test_of_two_checkpoints_none_is_passed_over(checkpoint: Path, tmp_path: Path
     assert run_here("weights", command, checkpoint).status == 0
 
 
+@pytest.mark.parametrize(
+    "words",
+    ["extract none -o folds --backbone imagenet", "evaluate none --compare a.safetensors b.safetensors"],
+    ids=["extract", "evaluate"],
+)
+def test_weights_of_the_environment_give_way_to_options_that_exclude_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "choose one of" in run_here(*words.split(), "--checkpoint", "weights.safetensors").err
+    monkeypatch.setenv("SCREENER_CHECKPOINT", "weights.safetensors")
+    assert run_here(*words.split()).err.startswith("screener: none: there is no such file or folder")
+
+
 def test_a_checkpoint_can_neither_add_rows_nor_steer_the_terminal(checkpoint: Path, tmp_path: Path) -> None:
     loaded = load_checkpoint(checkpoint)
     odd = tmp_path / ("odd\x1b[31m.safetensors" if os.name == "posix" else "odd.safetensors")

@@ -254,7 +254,7 @@ def test_bad_files_lower_coverage_and_the_rest_is_done(data: Path, checkpoint: P
         (["--results", "none.jsonl"], "none.jsonl: cannot be read as results"),
         (["--results", "RESULTS", "--split", "test"], "split test: no item is in it; the splits of the 9 items are none"),
         (["--results", "RESULTS", "--split", "tset"], "split: expected one of train, validation, test, got 'tset'"),
-        (["--results", "RESULTS", "--limit-per-method", "0"], "limit per method: expected at least 1, got 0"),
+        (["--results", "RESULTS", "--limit-per-method", "0"], "--limit-per-method: expected at least 1, got 0"),
         (["--results", "RESULTS", "--layout", "dfdc"], "does not look like the layout dfdc"),
         (["--fpr", "0.01", "--threshold", "0.5"], "choose one of --fpr and --threshold, not both"),
         (["--checkpoint", "none.safetensors"], "none.safetensors"),
