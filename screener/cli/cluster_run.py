@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from screener.cli.app import stops
-from screener.cli.configuration import command_settings
+from screener.cli.configuration import command_settings, found_file
 from screener.errors import ExitStatus, SettingsError, exit_status
 from screener.runtime.stop_signals import Terminated
 from screener.settings import ClusterSettings, ScanSettings
@@ -103,6 +103,7 @@ def scan_on_cluster(
         raise SettingsError("--cluster: name the place of the run with -o, a folder or an address such as s3://bucket/run/")
     if settings.engine.endswith(".onnx"):
         raise SettingsError(f"--engine {settings.engine}: a file of this machine is not there on others; give the name of an engine")
+    config = config or found_file()  # it was said when the scan's settings were read
     divided = command_settings(ClusterSettings, "cluster", config, {name: n for name, n in cluster.given.items() if n is not None})
     wanted = Wanted(sources, settings, divided, checkpoint)
     if divided.gpu_scorers and cluster.where == PLAN_ONLY:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from screener.cli.app import CheckpointOption, DeviceOption, app
-from screener.cli.configuration import Layer, combined, command_settings, layers
+from screener.cli.configuration import Layer, combined, command_settings, found_file, layers
 from screener.cli.exits import exits
 from screener.cli.logs import LogFileOption, VerboseOption, log_to
 from screener.errors import SettingsError
@@ -86,7 +86,8 @@ def serve(
                 max_queue=max_queue, workers=workers, keep_days=keep_days,
                 keep_videos=keep_videos, live=tuple(live or ()),
             )  # fmt: skip
-            watched = command_settings(LiveSettings, "live", config, given) if live else LiveSettings()
+            # Naming the file found keeps it from being said twice.
+            watched = command_settings(LiveSettings, "live", config or found_file(), given) if live else LiveSettings()
             announce = partial(_announce, token_file or folder.path / "token", not no_open)
             _run(options, folder, settings_for, watched, checkpoint, announce)
 

@@ -213,6 +213,24 @@ def test_a_wrong_option_is_named_as_it_was_typed(tmp_path: Path, words: str, opt
     assert ended.err.startswith(f"screener: {option}: expected ")
 
 
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ("serve --live 97 --no-open --state state", "[screener.live]\nwindow_seconds = 0"),
+        ("scan input --cluster auto -o run", "[screener.cluster]\nshard_videos = 0"),
+    ],
+    ids=["serve", "cluster"],
+)
+def test_a_settings_file_of_which_two_tables_are_read_is_said_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str, line: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("screener.toml").write_text(f"[screener]\nframes = 3\n{line}\n", encoding="utf-8")
+    said, refused = run_here(*words.split()).err.splitlines()
+    assert said == "screener: settings from screener.toml in this folder"
+    assert refused.startswith(f"screener: screener.toml: {line.split()[1]}: expected ")
+
+
 def test_an_option_settles_what_a_settings_file_answers_twice(media: Path, checkpoint: Path, tmp_path: Path) -> None:
     (tmp_path / "settings.toml").write_text("[screener]\nthreshold = 0.5\nfpr = 0.1\n", encoding="utf-8")
     options = ("--config", tmp_path / "settings.toml", "--threshold", "0.4", "--checkpoint", checkpoint)
