@@ -31,7 +31,8 @@ def compare(
 ) -> None:
     """Compare two files of one scene: what is the same, cut, or shown with another face.
 
-    Exit status: 0 the same, 1 a face was replaced, 3 cut, different or undecided, 2 could not run, 130 interrupted.
+    Exit status: 0 the same, 1 a face was replaced, 3 cut, different or undecided, 2 could not run, 130 interrupted,
+    143 terminated.
     """
     with exits():
         refuse_overwriting({"-o": output, "--report": report}, [a, b])

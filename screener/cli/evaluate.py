@@ -73,7 +73,8 @@ def evaluate(
 ) -> None:
     """Evaluate a checkpoint on labelled data: AUC and the field's other figures, each with its interval.
 
-    Exit status: 0 done, 2 could not run, 130 interrupted; results so far are kept in FOLDER, and the same command resumes.
+    Exit status: 0 done, 2 could not run, 130 interrupted, 143 terminated; results so far are kept in FOLDER, and
+    the same command resumes.
     """
     given = {"frames": frames, "fpr": fpr, "threshold": threshold, "device": device, "dtype": dtype}
     with exits():

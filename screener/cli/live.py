@@ -73,7 +73,8 @@ def live(
 ) -> None:
     """Watch a camera or stream: a steady, current verdict on each person in view. q or Ctrl-C ends it.
 
-    Exit status: 0 all genuine, 1 there was an alarm, 3 something is undecided or time was lost, 2 could not run, 130 interrupted.
+    Exit status: 0 all genuine, 1 there was an alarm, 3 something is undecided or time was lost, 2 could not run, 130 interrupted,
+    143 terminated.
     If a recording or snapshot cannot be written, the watch goes on, and the exit status is 2.
     """
     given = {

@@ -30,7 +30,8 @@ def verify(
 ) -> None:
     """Check a report against the hashes of its inputs and the weights, and check its signature.
 
-    Exit status: 0 everything matches, 3 something differs or cannot be checked, 2 could not run, 130 interrupted.
+    Exit status: 0 everything matches, 3 something differs or cannot be checked, 2 could not run, 130 interrupted,
+    143 terminated.
     """
     with exits():
         from screener.report import visible

@@ -134,7 +134,8 @@ def scan(
 ) -> None:
     """Judge videos and pictures: a line per input, then a summary.
 
-    Exit status: 0 all genuine, 1 something is fake, 3 something is undecided, partial or unreadable, 2 could not run, 130 interrupted.
+    Exit status: 0 all genuine, 1 something is fake, 3 something is undecided, partial or unreadable, 2 could not run, 130 interrupted,
+    143 terminated.
     """
     given = {
         "frames": frames, "fps": fps, "all_frames": all_frames, "until_sure": until_sure, "budget_seconds": budget,

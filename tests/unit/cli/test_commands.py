@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from typing import get_args
+from collections.abc import Iterator
+from typing import Any, get_args
 
 import pytest
 import typer
@@ -35,6 +36,19 @@ def test_only_the_module_of_the_called_command_is_imported(arguments: str, impor
         f"sys.argv = ['screener', *{arguments.split()!r}]; from screener.cli import main; main()"
     )
     assert found.splitlines()[-1].split()[1:] == imported
+
+
+def helps(group: Any, name: str = "screener") -> Iterator[tuple[str, str]]:
+    """Every command with its help text."""
+    yield name, " ".join((group.help or "").split())
+    for inner, command in getattr(group, "commands", {}).items():
+        yield from helps(command, f"{name} {inner}")
+
+
+def test_help_that_states_one_exit_status_of_a_stop_states_the_other() -> None:
+    stated = {name: text for name, text in helps(typer.main.get_command(with_commands())) if "130 interrupted" in text}
+    assert {"screener scan", "screener live", "screener cluster work"} <= set(stated)
+    assert [name for name, text in stated.items() if "130 interrupted, 143 terminated" not in text] == []
 
 
 def test_the_help_of_perturb_names_every_kind() -> None:
