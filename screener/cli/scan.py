@@ -192,9 +192,9 @@ def _refuse(files: dict[str, Path | None]) -> None:
 
 def _certificates(path: Path) -> str:
     try:
-        text = path.read_text(encoding="ascii")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"--trust-anchors {path}: cannot be read: {getattr(error, 'strerror', None) or 'it is no PEM file'}") from error
+        text = path.read_text(encoding="utf-8-sig", errors="replace")  # notes may be in any script
+    except OSError as error:
+        raise SettingsError(f"--trust-anchors {path}: cannot be read: {error.strerror}") from error
     if "-----BEGIN CERTIFICATE-----" not in text:
         raise SettingsError(f"--trust-anchors {path}: holds no certificate; give a PEM file")
     return text

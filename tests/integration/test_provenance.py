@@ -113,7 +113,7 @@ def test_it_stands_beside_the_verdict_and_changes_none(clip: Path, by: Authority
     assert [with_it[name] for name in ("outcome", "p_fake", "interval", "coverage")] == [
         without[name] for name in ("outcome", "p_fake", "interval", "coverage")
     ]
-    (tmp_path / "root.pem").write_text(by.root_pem)
+    (tmp_path / "root.pem").write_text(f"# Müller\n{by.root_pem}", encoding="utf-8-sig")
     ended = scanned(checkpoint, path, "--trust-anchors", tmp_path / "root.pem", "--report", tmp_path / "report")
     said = "content credentials: present; intact; signer trusted; signed by Test Camera Works; states: made by generative AI"
     assert said in " ".join(ended.out.split())
