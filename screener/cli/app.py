@@ -60,8 +60,8 @@ def _in_own_words(error: Any, arguments: list[str]) -> str:
 
 
 def _value_of(options: list[str], arguments: list[str]) -> str:
-    """The argument after an option, or after its equals sign."""
-    for argument, following in zip(arguments, [*arguments[1:], ""], strict=True):
+    """The argument after an option, or after its equals sign; of an option given twice the last, which is the one that counts."""
+    for argument, following in reversed(list(zip(arguments, [*arguments[1:], ""], strict=True))):
         name, equals, value = argument.partition("=")
         if name in options:
             return value if equals else following
