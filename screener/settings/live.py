@@ -77,7 +77,11 @@ class LiveSettings:
                 raise SettingsError(f"{name}: expected a number above 0, got None")
         if self.heartbeat_seconds is not None:
             within("heartbeat_seconds", self.heartbeat_seconds, 0.5, 3600)
-        within("min_seconds", self.min_seconds, 0, self.window_seconds / 2)
+        within("min_seconds", self.min_seconds, 0, LONGEST_WINDOW_SECONDS)
+        if self.min_seconds > self.window_seconds / 2:
+            raise SettingsError(
+                f"window_seconds: expected at least twice min_seconds, which is {self.min_seconds:g}, got {self.window_seconds!r}"
+            )
         within("margin", self.margin, 0, 0.5)
         within("hold_seconds", self.hold_seconds, 0, 60)
         within("retry_jitter", self.retry_jitter, 0, 0.9)

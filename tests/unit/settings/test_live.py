@@ -47,6 +47,12 @@ def test_nonsense_is_refused_by_name(name: str, value: Any) -> None:
         LiveSettings(**{name: value})
 
 
+def test_a_window_too_short_for_the_time_before_an_outcome_is_what_is_refused() -> None:
+    with pytest.raises(SettingsError, match=r"^window_seconds: expected at least twice min_seconds, which is 1, got 1\.5"):
+        LiveSettings(window_seconds=1.5)
+    assert LiveSettings(window_seconds=1.5, min_seconds=0.75).min_seconds == 0.75
+
+
 def test_from_a_table() -> None:
     assert LiveSettings.from_mapping({"retry_seconds": [1, 2]}).retry_seconds == (1, 2)
     with pytest.raises(SettingsError, match="fames"):
