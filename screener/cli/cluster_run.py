@@ -77,7 +77,7 @@ class ClusterRun(NamedTuple):
             "--dry-run": self.dry_run,
             **{f"--{name.replace('_', '-')}": v for name, v in self.given.items()},
         }
-        named = [option for option, value in lone.items() if value]
+        named = [option for option, value in lone.items() if value is not None and value is not False]
         if self.where is None and named:
             raise SettingsError(f"{named[0]}: belongs to runs on many machines; give --cluster too")
         return self.where is not None

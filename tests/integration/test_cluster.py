@@ -97,6 +97,7 @@ def done_lines(scratch: Path) -> dict[str, dict[str, float]]:
         (("--cluster", "local:1", "-o", "out", "--workers", "banana"), "--workers: belongs to scans on this machine"),
         (("--shard-videos", "3"), "--shard-videos: belongs to runs on many machines"),
         (("--dry-run",), "--dry-run: belongs to runs on many machines"),
+        (("--max-attempts", "0"), "--max-attempts: belongs to runs on many machines"),
         (("--cluster", "local:1", "-o", "out", "--engine", "net.onnx"), "a file of this machine is not there on others"),
         (("--cluster", "ray://host:1", "-o", "out"), "run the command on a node of the cluster"),
         (("--cluster", "host:6379", "-o", "out"), "there is no token for it"),
