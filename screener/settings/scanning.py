@@ -11,6 +11,9 @@ from typing import Any
 from screener.errors import SettingsError
 from screener.settings.checks import DECODERS, DEVICES, DTYPES, above_zero, at_least, is_number, one_of, within
 
+LONGEST_SECONDS = 1e9
+"""Longest time that means something; what waits for one takes no number of seconds that is much larger."""
+
 _LONGEST_QUOTE = 60
 _PUBLISHED = re.compile(r"sha256 [0-9a-f]{64}")
 """How `to_dict` names certificates."""
@@ -95,9 +98,11 @@ class ScanSettings:
         at_least("thumbnails", self.thumbnails, 0)
         above_zero("fps", self.fps)
         above_zero("stream_seconds", self.stream_seconds)
-        above_zero("budget_seconds", self.budget_seconds)
-        above_zero("time_limit_seconds", self.time_limit_seconds)
-        within("max_duration_seconds", self.max_duration_seconds, 0.1, 1e9)
+        for name in ("budget_seconds", "time_limit_seconds"):
+            above_zero(name, limit := getattr(self, name))
+            if limit is not None and limit > LONGEST_SECONDS:
+                raise SettingsError(f"{name}: expected at most {LONGEST_SECONDS:.0f}, got {limit!r}")
+        within("max_duration_seconds", self.max_duration_seconds, 0.1, LONGEST_SECONDS)
         within("stall_seconds", self.stall_seconds, 0.1, 86_400)
         at_least("max_streams", self.max_streams, 1)
         at_least("max_download_bytes", self.max_download_bytes, 1)
