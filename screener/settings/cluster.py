@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from screener.errors import SettingsError
 from screener.settings.checks import above_zero, at_least, require_known, within
 
 
@@ -40,6 +41,8 @@ class ClusterSettings:
             at_least("max_actors", self.max_actors, self.min_actors)
         within("lease_seconds", self.lease_seconds, 1, 3600)
         above_zero("deadline_seconds", self.deadline_seconds)
+        if not isinstance(self.scratch, str | None):
+            raise SettingsError(f"scratch: expected the path of a folder, got {self.scratch!r}")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values only, ready for JSON."""
