@@ -27,7 +27,7 @@ FOLDS = 10
 """Number of folds of the groups, each judged with what was fitted to the others."""
 
 LEAST_OF_A_CLASS = 10
-"""Minimum number of videos of each class in each half."""
+"""Minimum number of videos of each class in each half; the still pictures of a group count as one."""
 
 HELD_OUT_NAMES = {
     "ece": "calibration error (ECE)",
@@ -64,13 +64,12 @@ def held_out_figures(scored: Sequence[VideoScore], pooling: str, divisions: int 
 
     scored: videos of both classes, each with a score.
     """
-    labels = labels_of(scored)
     found: list[dict[str, float]] = []
     rates: list[float] = []
     why = f"takes at least {LEAST_OF_A_CLASS} real and {LEAST_OF_A_CLASS} fake scored videos in each half of the groups"
     for seed in range(divisions):
         half = halves_by_group(scored, seed) if scored else np.zeros(0, bool)
-        if min(int(((labels == label) & part).sum()) for label in (0, 1) for part in (half, ~half)) >= LEAST_OF_A_CLASS:
+        if are_enough(scored, half):
             try:
                 rate, figures = _one_division(scored, half, pooling, fpr)
                 found.append(figures)
@@ -79,6 +78,13 @@ def held_out_figures(scored: Sequence[VideoScore], pooling: str, divisions: int 
                 why = str(error)
     figures_of_all = {name: tuple(round(one[name], 6) for one in found) for name in HELD_OUT_NAMES} if found else {}
     return HeldOut(round(max(rates, default=fpr), 6), figures_of_all, "" if found else why)
+
+
+def are_enough(scored: Sequence[VideoScore], half: NDArray[np.bool_]) -> bool:
+    """Whether both halves have `LEAST_OF_A_CLASS` of each class. half: (N,) the videos of one of them."""
+    labels, units = labels_of(scored), numbered(score.video.unit for score in scored)
+    parts = [units[(labels == label) & part] for label in (0, 1) for part in (half, ~half)]
+    return min(len(np.unique(part)) for part in parts) >= LEAST_OF_A_CLASS
 
 
 def _one_division(scored: Sequence[VideoScore], half: NDArray[np.bool_], pooling: str, fpr: float) -> tuple[float, dict[str, float]]:
@@ -91,10 +97,11 @@ def _one_division(scored: Sequence[VideoScore], half: NDArray[np.bool_], pooling
     rate = max(fpr, 1.0 / number_of_units(labels[half], 0, fitted_to))
     threshold = operating_point(labels[half], p_fake[half], rate, MISSED_SHARE, fitted_to).threshold
     tested, tested_labels = p_fake[~half], labels[~half]
-    weights = unit_weights(labels, numbered(score.video.unit for score in scored))[~half]
+    units = numbered(score.video.unit for score in scored)[~half]
+    weights = unit_weights(tested_labels, units)
     return rate, {
         "ece": metrics.expected_calibration_error(tested_labels, tested),
-        "ece_by_luck": ece_by_luck(tested),
+        "ece_by_luck": ece_by_luck(tested, votes=2 * units + tested_labels),
         "brier": metrics.brier_score(tested_labels, tested),
         "real_flagged": metrics.false_positive_rate_at(threshold)(tested_labels, tested, weights),
         "fake_caught": metrics.recall_at(threshold)(tested_labels, tested, weights),
@@ -105,8 +112,8 @@ def cross_rates(scored: Sequence[VideoScore], pooling: str, fprs: Sequence[float
     """One for each false-positive rate: each fold of the groups is judged with what was fitted to all the others.
 
     If the other folds do not support a rate, the finest that they support is used. Pictures that count as one together (see
-    `LabelledItem.unit`) do so with the share of them that is called fake. Empty if a fold leaves no real or no fake video to fit to; a rate
-    is left out if the other folds of one have no threshold for it.
+    `LabelledItem.unit`) do so with the share of them that is called fake. Empty if a fold leaves fewer than two real videos or no fake one
+    to fit to; a rate is left out if the other folds of one have no threshold for it.
     """
     labels, logits = labels_of(scored), [score.people for score in scored]
     groups, units = (np.array(names) for names in ([s.video.group for s in scored], [s.video.unit for s in scored]))
@@ -115,7 +122,7 @@ def cross_rates(scored: Sequence[VideoScore], pooling: str, fprs: Sequence[float
     for names_of_fold in np.array_split(names, min(folds, len(names))):
         tested = np.isin(groups, names_of_fold)
         reals = number_of_units(labels[~tested], 0, units[~tested].tolist())
-        if not reals or not labels[~tested].any():
+        if reals < 2 or not labels[~tested].any():
             return ()
         calibration = fit_calibration([x for x, left in zip(logits, tested, strict=True) if not left], labels[~tested], pooling)
         p_fake = pooled_p_fake(logits, calibration, pooling)
@@ -140,10 +147,12 @@ def _counted(flags: NDArray[np.bool_], units: NDArray[np.str_]) -> tuple[int, in
     return len(sizes), round(float((np.bincount(places, flags, len(sizes)) / sizes).sum()))
 
 
-def ece_by_luck(p_fake: NDArray[np.float64], draws: int = 500, seed: int = 0) -> float:
+def ece_by_luck(p_fake: NDArray[np.float64], draws: int = 500, seed: int = 0, votes: NDArray[np.int64] | None = None) -> float:
     """Mean calibration error of videos whose labels are drawn with exactly these probabilities: an ECE of this size may be chance.
 
-    The error is a mean of absolute gaps, so few videos per bin make it large by chance alone (Bröcker and Smith 2007).
+    The error is a mean of absolute gaps, so few videos per bin make it large by chance alone (Bröcker and Smith 2007). votes: (N,) equal
+    numbers for pictures that have their label together, because they may be frames of one video; each has its own if left out.
     """
-    truths = np.random.default_rng(seed).random((draws, len(p_fake))) < p_fake
+    numbers = np.arange(len(p_fake)) if votes is None else np.unique(votes, return_inverse=True)[1]
+    truths = np.random.default_rng(seed).random((draws, int(numbers.max(initial=-1)) + 1))[:, numbers] < p_fake
     return float(np.mean([metrics.expected_calibration_error(truth.astype(np.int64), p_fake) for truth in truths]))

@@ -19,7 +19,7 @@ from screener.checkpoint.rates import FIGURE as RATES
 from screener.datasets import SPLITS, LabelledItem
 from screener.errors import DatasetError, SettingsError
 from screener.evaluation.calibration import MISSED_SHARE, fit_calibration, operating_point, pooled_p_fake
-from screener.evaluation.held_out import DIVISIONS, LEAST_OF_A_CLASS, cross_rates
+from screener.evaluation.held_out import DIVISIONS, LEAST_OF_A_CLASS, are_enough, cross_rates
 from screener.evaluation.metrics import expected_calibration_error
 from screener.evaluation.same_files import content_of, copies_in
 from screener.evaluation.slices import headline_of
@@ -196,7 +196,7 @@ def held_out_error(scored: Sequence[VideoScore], before: Calibration, pooling: s
     errors: dict[str, list[float]] = {"before": [], "after": []}
     for seed in range(divisions):
         half = halves_by_group(scored, seed)
-        if min(int(((labels == label) & part).sum()) for label in (0, 1) for part in (half, ~half)) < LEAST_OF_A_CLASS:
+        if not are_enough(scored, half):
             continue
         fitted = fit_calibration([x for x, chosen in zip(logits, half.tolist(), strict=True) if chosen], labels[half], pooling)
         tested = [x for x, chosen in zip(logits, half.tolist(), strict=True) if not chosen]

@@ -9,6 +9,7 @@ import pytest
 
 from screener.checkpoint import Calibration
 from screener.evaluation.held_out import DIVISIONS, HELD_OUT_NAMES, cross_rates, ece_by_luck, held_out_figures
+from screener.evaluation.recalibration import held_out_error
 from screener.evaluation.videos import VideoScore, video_score
 
 from .made import item, row
@@ -68,6 +69,35 @@ def test_the_luck_of_few_videos_by_hand(p_fake: list[float], expected: float) ->
 def test_luck_falls_with_the_root_of_the_number() -> None:
     few, many = (ece_by_luck(np.full(n, 0.5)) for n in (25, 400))
     assert few / many == pytest.approx(4, rel=0.2)
+
+
+def pictures(looks: list[float], each: int) -> list[VideoScore]:
+    """`each` alike pictures of every video, which are fake in turns."""
+    named = [(item(f"{v}/{k}.png", v % 2, group=f"video {v}"), look) for v, look in enumerate(looks) for k in range(each)]
+    return [video_score(one, row(one.path, [look])) for one, look in named]
+
+
+def test_pictures_of_few_videos_are_few() -> None:
+    """With one real video in a half, the finest rate that it supports would be 1, which is no rate."""
+    few = pictures([float(v % 2) + v / 10 for v in range(8)], each=30)
+    found = held_out_figures(few, "mean")
+    assert (found.divisions, found.note[:25]) == (0, "takes at least 10 real an")
+    assert held_out_error(few, Calibration(), "mean").after == ()
+    enough = pictures([float(v % 2) + v / 100 for v in range(60)], each=2)
+    assert held_out_figures(enough, "mean").divisions > 0 and held_out_error(enough, Calibration(), "mean").after
+
+
+def test_pictures_of_a_video_are_fake_together_by_luck_too() -> None:
+    p_fake = np.repeat(np.linspace(0.2, 0.8, 40), 25)
+    videos_of = np.repeat(np.arange(40), 25)
+    assert ece_by_luck(p_fake, votes=videos_of) == pytest.approx(ece_by_luck(p_fake[::25]))
+    assert ece_by_luck(p_fake) < 0.3 * ece_by_luck(p_fake, votes=videos_of)
+    assert ece_by_luck(p_fake[::25], votes=np.arange(40) * 2) == ece_by_luck(p_fake[::25])
+
+
+def test_one_real_video_left_to_fit_to_gives_no_rates() -> None:
+    scores = [video_score(item(f"{i}", label), row(f"/data/{i}", [i - 2.0])) for i, label in enumerate((0, 0, 1, 1))]
+    assert cross_rates(scores, "mean", [0.5]) == ()
 
 
 def test_rates_are_those_of_folds_that_nothing_was_fitted_to() -> None:
