@@ -47,17 +47,19 @@ def pooled_p_fake(logits: Sequence[Logits], calibration: Calibration, pooling: s
     return np.maximum.reduceat(pooled, starts) if len(everyone) else pooled
 
 
-def fit_calibration(logits: Sequence[Logits], labels: Labels, pooling: str) -> Calibration:
+def fit_calibration(logits: Sequence[Logits], labels: Labels, pooling: str, units: Sequence[str] | None = None) -> Calibration:
     """Temperature and bias that minimise the log loss of the pooled probabilities, with equal weight for both classes.
 
     The prior of fakes among what a user screens is unknown; equal weights make 0.5 mean "as likely fake as real, if both were equally
     common". Perfectly separated videos would need infinite confidence, so the targets are softened to what n videos support, (n + 1) / (n +
-    2) instead of 1 (Platt 1999). Raises DatasetError if a class is missing.
+    2) instead of 1 (Platt 1999). units: as in `operating_point`; samples of one unit share its weight, so that many pictures of one video
+    neither decide the fit nor make it more confident. Raises DatasetError if a class is missing.
     """
-    fakes, reals = int((labels == 1).sum()), int((labels == 0).sum())
+    reals, fakes = (number_of_units(labels, label, units) for label in (0, 1))
     if not fakes or not reals:
         raise DatasetError(f"calibration needs real and fake videos, got {reals} real and {fakes} fake ones")
-    weights = np.where(labels == 1, 0.5 / fakes, 0.5 / reals)
+    each = np.ones(len(labels)) if units is None else unit_weights(labels, numbered(units))
+    weights = each * np.where(labels == 1, 0.5 / fakes, 0.5 / reals)
     truth = np.where(labels == 1, (fakes + 1) / (fakes + 2), 1 / (reals + 2))
 
     def loss(parameters: Floats) -> float:

@@ -90,10 +90,10 @@ def are_enough(scored: Sequence[VideoScore], half: NDArray[np.bool_]) -> bool:
 def _one_division(scored: Sequence[VideoScore], half: NDArray[np.bool_], pooling: str, fpr: float) -> tuple[float, dict[str, float]]:
     """The rate that the threshold was chosen for, and the figures."""
     labels, logits = labels_of(scored), [score.people for score in scored]
-    calibration = fit_calibration([x for x, chosen in zip(logits, half, strict=True) if chosen], labels[half], pooling)
+    fitted_to = [score.video.unit for score, chosen in zip(scored, half, strict=True) if chosen]
+    calibration = fit_calibration([x for x, chosen in zip(logits, half, strict=True) if chosen], labels[half], pooling, fitted_to)
     p_fake = pooled_p_fake(logits, calibration, pooling)
     # Half of the videos support a rate only half as fine; what matters here is the share.
-    fitted_to = [score.video.unit for score, chosen in zip(scored, half, strict=True) if chosen]
     rate = max(fpr, 1.0 / number_of_units(labels[half], 0, fitted_to))
     threshold = operating_point(labels[half], p_fake[half], rate, MISSED_SHARE, fitted_to).threshold
     tested, tested_labels = p_fake[~half], labels[~half]
@@ -121,14 +121,15 @@ def cross_rates(scored: Sequence[VideoScore], pooling: str, fprs: Sequence[float
     flagged = {fpr: np.zeros(len(scored), np.bool_) for fpr in fprs}
     for names_of_fold in np.array_split(names, min(folds, len(names))):
         tested = np.isin(groups, names_of_fold)
-        reals = number_of_units(labels[~tested], 0, units[~tested].tolist())
+        fitted_to = units[~tested].tolist()
+        reals = number_of_units(labels[~tested], 0, fitted_to)
         if reals < 2 or not labels[~tested].any():
             return ()
-        calibration = fit_calibration([x for x, left in zip(logits, tested, strict=True) if not left], labels[~tested], pooling)
+        calibration = fit_calibration([x for x, left in zip(logits, tested, strict=True) if not left], labels[~tested], pooling, fitted_to)
         p_fake = pooled_p_fake(logits, calibration, pooling)
         for fpr in list(flagged):
             try:
-                point = operating_point(labels[~tested], p_fake[~tested], max(fpr, 1 / reals), MISSED_SHARE, units[~tested].tolist())
+                point = operating_point(labels[~tested], p_fake[~tested], max(fpr, 1 / reals), MISSED_SHARE, fitted_to)
             except DatasetError:
                 # Too many of these reals score 1. The operating point itself may stand, fitted to all; only this is not known of it.
                 del flagged[fpr]

@@ -141,8 +141,8 @@ def recalibrate(scores: Sequence[VideoScore], before: Calibration, pooling: str,
     taken = [score for score, take in zip(scores, chosen.tolist(), strict=True) if take]
     scored = [score for score in taken if score.is_scored]
     labels, logits = labels_of(scored), [score.people for score in scored]
-    calibration = fit_calibration(logits, labels, pooling)
     units = [score.video.unit for score in scored]
+    calibration = fit_calibration(logits, labels, pooling, units)
     points, refused = _points(labels, pooled_p_fake(logits, calibration, pooling), units, settings)
     return Recalibration(
         calibration=calibration,
@@ -198,7 +198,8 @@ def held_out_error(scored: Sequence[VideoScore], before: Calibration, pooling: s
         half = halves_by_group(scored, seed)
         if not are_enough(scored, half):
             continue
-        fitted = fit_calibration([x for x, chosen in zip(logits, half.tolist(), strict=True) if chosen], labels[half], pooling)
+        units = [score.video.unit for score, chosen in zip(scored, half.tolist(), strict=True) if chosen]
+        fitted = fit_calibration([x for x, chosen in zip(logits, half.tolist(), strict=True) if chosen], labels[half], pooling, units)
         tested = [x for x, chosen in zip(logits, half.tolist(), strict=True) if not chosen]
         for name, calibration in (("before", before), ("after", fitted)):
             errors[name].append(expected_calibration_error(labels[~half], pooled_p_fake(tested, calibration, pooling)))

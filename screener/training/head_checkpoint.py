@@ -90,9 +90,9 @@ def calibrated(contract: Contract, validation: Part, logits: NDArray[np.float64]
     groups = groups_by_name([row.name for row in rows])
     videos = [logits[group] for group in groups]
     labels = np.array([validation.labels[group[0]] for group in groups], np.int64)
-    calibration = fit_calibration(videos, labels, contract.pooling)
-    p_fake = pooled_p_fake(videos, calibration, contract.pooling)
     units = [_unit(rows[group[0]]) for group in groups]
+    calibration = fit_calibration(videos, labels, contract.pooling, units)
+    p_fake = pooled_p_fake(videos, calibration, contract.pooling)
     return replace(contract, calibration=calibration, operating_points=_operating_points(labels, p_fake, units))
 
 

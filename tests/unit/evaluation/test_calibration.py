@@ -181,6 +181,18 @@ def test_many_pictures_of_one_video_have_one_vote() -> None:
     assert (point.real_videos, point.fake_videos) == (20, 3)
 
 
+def test_many_pictures_of_one_video_fit_as_the_video_would() -> None:
+    """Six hundred pictures of one real video that looks fake would leave no difference between the classes."""
+    logits, labels = videos(60, 1.0, 0.0)
+    logits, labels = [*logits, np.array([2.5])], np.append(labels, 0)
+    units = [*(f"video {i}" for i in range(60)), "many"]
+    alone = fit_calibration(logits, labels, "mean", units)
+    assert alone == fit_calibration(logits, labels, "mean")
+    more = fit_calibration([*logits, *[logits[-1]] * 599], np.append(labels, [0] * 599), "mean", [*units, *["many"] * 599])
+    assert more.temperature == pytest.approx(alone.temperature, rel=1e-3)
+    assert more.bias == pytest.approx(alone.bias, abs=1e-3)
+
+
 @given(st.integers(20, 60), st.integers(1, 60), st.integers(0, 999), st.floats(0.05, 0.4), st.floats(0, 0.99))
 def test_videos_that_are_one_sample_each_are_not_weighted(reals: int, fakes: int, seed: int, fpr: float, missed: float) -> None:
     labels = np.array([0] * reals + [1] * fakes)
