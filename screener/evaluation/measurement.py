@@ -17,7 +17,7 @@ from screener.evaluation import metrics
 from screener.evaluation.calibration import pooled_p_fake
 from screener.evaluation.figures import FIGURE_NAMES, INTERVAL_SHARE, NO_SPREAD, Figure, SameScene, Slice, Tally
 from screener.evaluation.metrics import Floats, Labels, Metric
-from screener.evaluation.resampling import Counts, Places, draws, number_of_votes, numbered, strata_of, unit_weights
+from screener.evaluation.resampling import Counts, Places, draws, numbered, strata_of, unit_weights
 from screener.evaluation.videos import VideoScore, labels_of
 from screener.verdict.judging import calibrated
 from screener.verdict.proportion import wilson_interval
@@ -201,7 +201,9 @@ def _with_interval(name: str, given: Ingredients, counts: Counts) -> Figure:
     if not enough:
         return replace(figure, note="; ".join(filter(None, [figure.note, "no interval from a single video"])))
     if given.whole is not None:
-        return share_of(figure, number_of_votes(given.labels[given.whole], given.units[given.whole]))
+        # What is called fake may be a few pictures of many groups, which weigh as much as they do in the share itself.
+        votes = float(unit_weights(given.labels, given.units)[given.whole].sum())
+        return share_of(figure, max(1, round(votes)))
     return spread_over(figure, given.resampled(counts))
 
 

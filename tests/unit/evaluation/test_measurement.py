@@ -188,6 +188,16 @@ def test_a_share_of_pictures_is_a_share_of_what_its_interval_counts() -> None:
     assert (found["recall"].value, found["tpr_at_1_fpr"].value) == (0.5, 0.0)
 
 
+def test_precision_is_of_what_the_flagged_pictures_weigh() -> None:
+    """Five fakes, and one in a hundred pictures of each of fifty real videos, which weigh as half a video: not 50 of 55."""
+    items = [item(f"{v}/{k}.png", 0, group=f"real {v}") for v in range(50) for k in range(100)]
+    items += [item(f"{v}.png", 1, group=f"fake {v}") for v in range(5)]
+    rows = [row(one.path, [3.0 if one.label or one.name.endswith("/0.png") else -3.0]) for one in items]
+    found = measure("method", "some", Sample.of(scores_of(items, rows), Calibration(), "mean"), THRESHOLD).figures["precision"]
+    assert found.value == pytest.approx(5 / 5.5)
+    assert found.interval == pytest.approx(wilson_interval(5 / 5.5, 6)) and found.note == "5 of 6"
+
+
 def test_a_group_of_reals_and_fakes_has_a_vote_for_each_label() -> None:
     """Ten groups of a real and a fake picture each; all reals and half of the fakes are told."""
     items = [item(f"{label}/{k}.png", label, group=f"scene {k}") for k in range(10) for label in (0, 1)]
