@@ -58,6 +58,15 @@ def judged_by_fold(
     return [([row.name for row in parts[r.number].rows], parts[r.number].labels, r.logits) for r in report.folds]
 
 
+def figures_of_unseen(names: list[str], labels: NDArray[np.int64], logits: NDArray[np.float64]) -> dict[str, float]:
+    """Of the pictures that were held out from the training of the default weights, as far as these define them: few may be of one class."""
+    unseen = np.array([held_out(Path(name).stem, VALIDATION_SHARE) for name in names])
+    unseen_names = [name for name, chosen in zip(names, unseen, strict=True) if chosen]
+    clean = figures(labels[unseen], logits[unseen], unseen_names)
+    of_real = figures(1 - labels[unseen], -logits[unseen], unseen_names)
+    return {**clean, "f1 of real": of_real["f1"]} if of_real["rows"] else clean
+
+
 def thin_checkpoint(path: Path) -> Path:
     """The default weights with every channel that is a copy of another left out."""
     default = load_checkpoint()
@@ -109,13 +118,10 @@ def main() -> None:
         print(f"  {name:<11} {values['mean']:.3f} +- {values['deviation']:.3f}  ({values['lowest']:.3f} to {values['highest']:.3f})")
     names = [name for one, _, _ in judged for name in one]
     labels, logits = (np.concatenate([one[i] for one in judged]) for i in (1, 2))
-    unseen = np.array([held_out(Path(name).stem, VALIDATION_SHARE) for name in names])
-    unseen_names = [name for name, chosen in zip(names, unseen, strict=True) if chosen]
-    clean = figures(labels[unseen], logits[unseen], unseen_names)
-    clean["f1 of real"] = figures(1 - labels[unseen], -logits[unseen], unseen_names)["f1"]
-    print(f"of the {int(unseen.sum())} pictures that were held out from the training of the default weights:")
+    clean = figures_of_unseen(names, labels, logits)
+    print(f"of the {clean['rows']} pictures that were held out from the training of the default weights:")
     for name in (*SHOWN, "f1 of real"):
-        print(f"  {name:<11} {clean[name]:.3f}")
+        print(f"  {name:<11} " + (f"{clean[name]:.3f}" if name in clean else "not defined for these"))
     content = {"folds": result, "unseen": clean, "settings": settings.to_dict()}
     (arguments.run / f"ciplab-{arguments.preset}.json").write_text(json.dumps(content, indent=2))
 
