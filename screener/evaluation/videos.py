@@ -91,7 +91,10 @@ def scores_of(videos: Sequence[LabelledItem], rows: Sequence[Mapping[str, Any]])
 
 def _checked_score(video: LabelledItem, row: Mapping[str, Any]) -> VideoScore:
     try:
-        return video_score(video, row)
+        score = video_score(video, row)
+        if not all(np.isfinite(numbers).all() for numbers in (*score.people, score.face_px, score.sharpness)):
+            raise ValueError("a number of its frames is not finite")
+        return score
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise DatasetError(f"{video.name}: its result is not as screener scan writes it ({error!r}); scan it again") from error
 

@@ -91,3 +91,12 @@ def test_generators() -> None:
     assert generator_of("DiffDub (few_shot)") == "DiffDub"
     assert generator_of("+ SR") == "+ SR"
     assert generator_of("") == ""
+
+
+@pytest.mark.parametrize("changed", ["logit", "sharpness", "box_xyxy"])
+def test_a_result_with_a_score_that_is_no_number_is_named(changed: str) -> None:
+    """Python's JSON reads NaN; a fit to it would leave the logits as they are and say nothing."""
+    broken = whole_row("b.mp4", [1.0, 2.0])
+    broken["frames"][1][changed] = [10.0, float("nan"), 60.0, 90.0] if changed == "box_xyxy" else float("nan")
+    with pytest.raises(DatasetError, match=r"b\.mp4: its result is not as screener scan writes it .*not finite.* scan it again"):
+        scores_of([video("b.mp4"), video()], [broken, whole_row("a.mp4", [1.0])])
