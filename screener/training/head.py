@@ -185,7 +185,8 @@ class _Loop:
             learning_rate=float(state.optimiser.param_groups[0]["lr"]),
             training_loss=state.loss_sum / len(self._train),
             l1_penalty=l1_term(PENALISED[settings.l1_scope](state.head), settings.l1_factor) if settings.l1_factor else 0.0,
-            validation_loss=found["log_loss"],
+            # The last step of an epoch shows only here that it diverged, and scores that are no numbers have an AUC by their order.
+            validation_loss=self._finite(found["log_loss"]),
             validation_auc=found["auc"],
             validation_accuracy=found["accuracy"],
             validation_f1=found["f1"],

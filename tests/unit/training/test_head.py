@@ -253,6 +253,13 @@ def test_a_loss_that_explodes_is_said_and_not_kept(tmp_path: Path) -> None:
         train_head(task, ALONE, QuietWatch())
 
 
+def test_a_last_step_that_explodes_is_said_too(tmp_path: Path) -> None:
+    """Its own loss is of the weights before it."""
+    task = job(tmp_path, replace(QUICK, optimiser="sgd", learning_rate=1e30, epochs=1, batch_size=24, warm_up_epochs=0))
+    with pytest.raises(SettingsError, match="training of fold 1 diverged in epoch 1: the loss is no number; lower learning_rate"):
+        train_head(task, ALONE, QuietWatch())
+
+
 def test_a_full_disk_is_an_output_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")
