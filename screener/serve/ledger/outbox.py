@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 from screener.serve.ledger.database import Database
@@ -27,16 +26,16 @@ class Outbox:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def due(self, limit: int) -> list[Message]:
+    def due(self, now: float) -> list[Message]:
         """The messages that are due, the longest overdue first."""
         with self._database.read() as connection:
-            rows = connection.execute("SELECT * FROM outbox WHERE due <= ? ORDER BY due LIMIT ?", (time.time(), limit)).fetchall()
+            rows = connection.execute("SELECT * FROM outbox WHERE due <= ? ORDER BY due", (now,)).fetchall()
         return [Message(**dict(row)) for row in rows]
 
-    def next_due(self) -> float | None:
-        """The time at which the next message is due; None if there is none."""
+    def next_due(self, now: float) -> float | None:
+        """The time at which the next message after those becomes due; None if there is none."""
         with self._database.read() as connection:
-            found = connection.execute("SELECT min(due) FROM outbox").fetchone()[0]
+            found = connection.execute("SELECT min(due) FROM outbox WHERE due > ?", (now,)).fetchone()[0]
         return None if found is None else float(found)
 
     def postpone(self, number: int, due: float) -> None:

@@ -1,8 +1,10 @@
-"""Callbacks go on after a disk that was full, and what was delivered is not sent again."""
+"""Callbacks go on after a disk that was full and beside receivers that do not answer, and what was delivered is not sent again."""
 
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -10,13 +12,21 @@ import pytest
 pytest.importorskip("fastapi", reason="the extra `serve` is not installed")
 
 from screener.serve import callbacks, repeating
-from screener.serve.callbacks import Callbacks
-from screener.serve.ledger import NewScan, Outbox, Scans
+from screener.serve.callbacks import AT_ONCE_TO_ONE, Callbacks
+from screener.serve.ledger import Database, NewScan, Outbox, Scans
 from screener.serve.metrics import Metrics
 
 from .full_disk import FillableDatabase, until, verdict_on
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+
+def finish(scans: Scans, callback_url: str) -> None:
+    """Queues a scan and judges it."""
+    scan = scans.accept(NewScan("path", "clip", "clip", callback_url=callback_url))
+    scans.take()
+    made = verdict_on({"id": scan.id})
+    assert scans.finish(scan.id, made["document"], made["summary"], made["facts"], False) is not None
 
 
 @pytest.mark.parametrize("statuses", [[200], [503, 200]], ids=["delivered", "failed"])
@@ -30,24 +40,18 @@ def test_callbacks_go_on_after_a_full_disk(tmp_path: Path, monkeypatch: pytest.M
         database.full = len(posted) == 1
         return answers.pop(0) if answers else 200
 
-    def finish(name: str) -> None:
-        scan = scans.accept(NewScan("path", name, name, callback_url=f"http://receiver.example/{name}"))
-        scans.take()
-        made = verdict_on({"id": scan.id})
-        assert scans.finish(scan.id, made["document"], made["summary"], made["facts"], False) is not None
-
     async def run() -> None:
         sender = Callbacks(outbox, scans, Metrics(), SECRET, allow_private=False)
-        finish("first")
+        finish(scans, "http://receiver.example/first")
         sender.start()
         try:
             await until(lambda: database.refused > 1)
             assert len(posted) == 1, "what could not be recorded is not sent again meanwhile"
             database.full = False
-            await until(lambda: outbox.next_due() is None)
-            finish("second")
+            await until(lambda: outbox.next_due(0.0) is None)
+            finish(scans, "http://receiver.example/second")
             sender.ring()
-            await until(lambda: len(posted) > len(statuses) and outbox.next_due() is None)
+            await until(lambda: len(posted) > len(statuses) and outbox.next_due(0.0) is None)
         finally:
             await sender.close()
 
@@ -57,3 +61,44 @@ def test_callbacks_go_on_after_a_full_disk(tmp_path: Path, monkeypatch: pytest.M
     asyncio.run(run())
     database.close()
     assert posted == ["http://receiver.example/first"] * len(statuses) + ["http://receiver.example/second"]
+
+
+def test_receivers_that_do_not_answer_delay_neither_others_nor_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    database, released = Database(tmp_path / "ledger.sqlite3"), threading.Event()
+    scans, outbox = Scans(database), Outbox(database)
+    begun: list[str] = []
+    delivered: list[str] = []
+    closed: list[float] = []
+
+    def post(url: str, *_: object) -> int:
+        begun.append(url)
+        if "silent" in url:
+            released.wait(30)
+        delivered.append(url)
+        return 200
+
+    async def run() -> None:
+        for number in range(3 * AT_ONCE_TO_ONE):
+            finish(scans, f"https://silent.example/{number}")
+            finish(scans, f"https://silent-{number}.example/")
+        finish(scans, "https://receiver.example/")
+        sender = Callbacks(outbox, scans, Metrics(), SECRET, allow_private=False)
+        sender.start()
+        try:
+            await until(lambda: delivered == ["https://receiver.example/"])
+            await until(lambda: len(begun) == 4 * AT_ONCE_TO_ONE + 1)
+            finish(scans, "https://receiver.example/later")
+            sender.ring()
+            await until(lambda: len(delivered) == 2)
+        finally:
+            closed.append(time.monotonic())
+            await sender.close()
+
+    monkeypatch.setattr(callbacks, "post", post)
+    try:
+        asyncio.run(run())
+        assert time.monotonic() - closed[0] < 10
+    finally:
+        released.set()
+    assert len([url for url in begun if "silent.example" in url]) == AT_ONCE_TO_ONE and len(begun) == len(set(begun))
+    database.close()
