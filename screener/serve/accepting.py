@@ -15,16 +15,27 @@ from starlette.requests import ClientDisconnect, Request
 from screener.serve.intake import Writing, announced_length, suffix_of
 from screener.serve.ledger import NewScan, Scan
 from screener.serve.problems import Refusal
-from screener.serve.requests import Wish, checked_callback, checked_name, checked_path, checked_settings, checked_url, content_of
+from screener.serve.requests import (
+    OF_THE_WEIGHTS,
+    Wish,
+    check_choices,
+    checked_callback,
+    checked_name,
+    checked_path,
+    checked_settings,
+    checked_url,
+    content_of,
+)
 from screener.serve.service import Service
+from screener.settings import ScanSettings
 
 FACTS_SECONDS = 20.0
-"""Seconds to wait for the models to load before content with an earlier verdict is judged again."""
+"""Seconds to wait for the models to load before content with an earlier verdict is judged again, or settings are accepted unchecked."""
 
 
 async def accept_body(service: Service, request: Request, wish: Wish) -> tuple[Scan, bool]:
     """(the scan of a raw body, whether it is new). Raises Refusal; an incomplete body is removed."""
-    settings = checked_settings(wish.settings, service.given.settings_for)
+    settings = await _settings_of(service, wish)
     callback = await asyncio.to_thread(checked_callback, wish.callback_url, service.allow_private)
     service.intake.check_size(announced_length(request))
     name = checked_name(wish.name)
@@ -54,7 +65,7 @@ async def accept_body(service: Service, request: Request, wish: Wish) -> tuple[S
 
 async def accept_upload(service: Service, wish: Wish) -> tuple[Scan, bool]:
     """(the scan of a complete upload, whether it is new). Idempotent. Raises Refusal."""
-    settings = checked_settings(wish.settings, service.given.settings_for)
+    settings = await _settings_of(service, wish)
     callback = await asyncio.to_thread(checked_callback, wish.callback_url, service.allow_private)
     upload = await asyncio.to_thread(service.uploads.find, str(wish.upload_id))
     if upload is None:
@@ -75,7 +86,7 @@ async def accept_upload(service: Service, wish: Wish) -> tuple[Scan, bool]:
 
 async def accept_place(service: Service, wish: Wish) -> tuple[Scan, bool]:
     """(the scan of an address or a path, True): always new, because the content may have changed. Raises Refusal."""
-    checked_settings(wish.settings, service.given.settings_for)
+    await _settings_of(service, wish)
     callback = await asyncio.to_thread(checked_callback, wish.callback_url, service.allow_private)
     if wish.url is not None:
         target, name = await asyncio.to_thread(checked_url, wish.url, service.options, service.allow_private)
@@ -105,6 +116,16 @@ def check_queue(service: Service) -> None:
         raise Refusal("stopping", "The server is ending; ask again in a moment.")
     if service.scans.waiting() + service.reserved >= service.options.max_queue:
         raise Refusal("queue_full", f"{service.options.max_queue} scans are waiting, which is as many as may; ask again in a while.")
+
+
+async def _settings_of(service: Service, wish: Wish) -> ScanSettings:
+    """The settings of a requested scan. Raises Refusal, also for those that the weights do not allow."""
+    settings = checked_settings(wish.settings, service.given.settings_for)
+    if any(name in wish.settings for name in OF_THE_WEIGHTS):
+        await _models_loaded(service)
+        if (choices := service.dispatch.choices) is not None:
+            check_choices(settings, choices)
+    return settings
 
 
 async def _queued(service: Service, new: NewScan, force: bool) -> tuple[Scan, bool]:
@@ -142,9 +163,14 @@ def _made_of(service: Service, upload_id: str, content: str) -> Scan | None:
 
 
 async def _facts_known(service: Service, content: str) -> None:
-    """Wait for the models, which takes seconds after a start: whether an earlier verdict is still valid depends on their facts."""
+    """Wait for the models: whether an earlier verdict is still valid depends on their facts."""
     if service.dispatch.facts is None and await asyncio.to_thread(service.scans.has, content):
-        with suppress(TimeoutError):
-            async with asyncio.timeout(FACTS_SECONDS):
-                while service.dispatch.facts is None:
-                    await asyncio.sleep(0.05)
+        await _models_loaded(service)
+
+
+async def _models_loaded(service: Service) -> None:
+    """Wait for the models, which takes seconds after a start."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(FACTS_SECONDS):
+            while service.dispatch.facts is None:
+                await asyncio.sleep(0.05)

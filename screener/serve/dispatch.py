@@ -65,6 +65,11 @@ class Dispatch:
         return next((keeper.facts for keeper in self._keepers if keeper.facts), None)
 
     @property
+    def choices(self) -> dict[str, list[Any]] | None:
+        """Setting -> its values, for those settings of which only loaded weights tell the values; None until a worker is ready."""
+        return next((keeper.choices for keeper in self._keepers if keeper.choices), None)
+
+    @property
     def state(self) -> str:
         """State of the workers: `ready` if one is."""
         states = [keeper.state for keeper in self._keepers]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,12 @@ CHANGEABLE = (
     "pooling", "detect_every", "stream_seconds", "time_limit_seconds",
 )  # fmt: skip
 """Settings that a request may change: sampling and judging, but not devices or limits."""
+
+OF_THE_WEIGHTS = ("fpr", "threshold", "pooling")
+"""Settings among these that only loaded weights can judge."""
+
+SAME_RATE = 1e-9
+"""Difference of two rates that name the same operating point, as in `Contract.operating_point`."""
 
 LONGEST_NAME = 255
 CALLBACK_SCHEMES = ("http", "https")
@@ -72,6 +79,17 @@ def checked_settings(changes: dict[str, Any], settings_for: SettingsFor) -> Scan
     if most is not None and (settings.time_limit_seconds is None or settings.time_limit_seconds > most):
         raise Refusal("invalid", f"settings: time_limit_seconds: expected at most {most:g}", [("settings.time_limit_seconds", "too long")])
     return settings
+
+
+def check_choices(settings: ScanSettings, choices: Mapping[str, Sequence[Any]]) -> None:
+    """Raises Refusal for settings that these weights cannot judge with. choices: see `Dispatch.choices`."""
+    offered = {name: ", ".join(map(str, sorted(values))) for name, values in choices.items()}
+    if settings.pooling is not None and settings.pooling not in choices["pooling"]:
+        what = f"pooling: expected one of {offered['pooling']}, got {settings.pooling!r}"
+        raise Refusal("invalid", f"settings: {what}", [("settings.pooling", what)])
+    if settings.threshold is None and not any(abs(rate - settings.fpr) <= SAME_RATE for rate in choices["fpr"]):
+        what = f"fpr: the weights were measured at {offered['fpr'] or 'no rate'}, not at {settings.fpr:g}; set one of these or a threshold"
+        raise Refusal("invalid", f"settings: {what}", [("settings.fpr", what)])
 
 
 def content_of(sha256: str, suffix: str, settings: ScanSettings) -> str:

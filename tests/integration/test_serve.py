@@ -17,6 +17,8 @@ from serving import Served, serving
 from web_pages import words
 
 from screener.report import load_schema
+from screener.serve.ledger import Database, NewScan, Scans
+from screener.serve.state_folder import StateFolder
 
 pytest.importorskip("fastapi", reason="the extra `serve` is not installed")
 jsonschema = pytest.importorskip("jsonschema")
@@ -207,13 +209,28 @@ def test_settings_that_are_not_for_requests_are_refused_by_name(server: Served, 
         )
 
 
-def test_settings_that_the_weights_cannot_fulfil_are_a_verdict_and_the_queue_goes_on(server: Served, media: Path) -> None:
+def test_settings_that_the_weights_cannot_fulfil_are_refused(server: Served, media: Path) -> None:
+    body = (media / "face.png").read_bytes()
     for settings in ({"fpr": 0.02}, {"pooling": "zz"}):
-        scan = server.send(media / "face.png", f"settings={quote(json.dumps(settings))}")
-        done = server.wait(scan["id"])
-        assert (done["attempts"], done["verdict"]["outcome"], done["verdict"]["coverage"]) == (1, "undecided", "none")
-        assert str(*settings.values()) in json.loads(server.verdict(scan["id"]))["detail"]
-    assert server.wait(server.send(media / "face.png", "force=true")["id"])["verdict"]["coverage"] == "complete"
+        path = f"api/v1/scans?settings={quote(json.dumps(settings))}"
+        status, _, answer = server.request("POST", path, data=body, headers={"Content-Type": "image/png"})
+        assert status == 422 and str(*settings.values()) in json.loads(answer)["detail"], answer
+
+
+def test_settings_that_other_weights_could_fulfil_are_a_verdict_and_the_queue_goes_on(
+    checkpoint: Path, media: Path, tmp_path: Path
+) -> None:
+    face = str(media / "face.png")
+    with StateFolder(tmp_path / "state") as state:
+        database = Database(state.ledger)
+        queued = [Scans(database).accept(NewScan("path", face, face, changes)).id for changes in ({"fpr": 0.02}, {"pooling": "zz"}, {})]
+        database.close()
+    with serving(tmp_path / "state", checkpoint=checkpoint) as server:
+        *unfit, fit = [server.wait(scan_id) for scan_id in queued]
+        for scan in unfit:
+            assert (scan["attempts"], scan["verdict"]["outcome"], scan["verdict"]["coverage"]) == (1, "undecided", "none")
+            assert str(*scan["settings"].values()) in json.loads(server.verdict(scan["id"]))["detail"]
+        assert fit["verdict"]["coverage"] == "complete"
 
 
 def test_without_the_extra_the_command_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

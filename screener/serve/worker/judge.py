@@ -51,7 +51,7 @@ def main() -> None:
     except ScreenerError as error:
         line.say(failed=str(error))  # settings, weights or device are wrong: a restart would not help
         return
-    line.say(ready=judging.facts)
+    line.say(ready=judging.facts, choices=judging.choices)
     while True:
         line.say(**judging.judge(jobs.waiting.get(), jobs))
 

@@ -33,6 +33,7 @@ from screener.scanning.screener import Screener
 from screener.scanning.single_pass import OnProgress
 from screener.scanning.stages import FrameTransform
 from screener.settings import ScanSettings
+from screener.verdict.judging import POOLING
 from screener.video import Source, SourceFailure
 from screener.video.sources import file_source
 
@@ -59,7 +60,9 @@ class Cancelled(BaseException):
 
 
 class Judging:
-    """Judges scans with loaded models. facts: what every verdict depends on besides input and settings."""
+    """Judges scans with loaded models. facts: what every verdict depends on besides input and settings. choices: setting -> its values, for
+    those settings of which only loaded weights tell the values.
+    """
 
     def __init__(self, settings: ScanSettings, checkpoint: Path | None, scans: Path, workers: int) -> None:
         """Raises CheckpointError, SettingsError and DeviceError."""
@@ -68,6 +71,7 @@ class Judging:
         self._checkpoint = first.checkpoint
         self._kept: OrderedDict[str, _Seeing] = OrderedDict()
         self._keep(settings, first)
+        self.choices = {"fpr": [point.fpr for point in self._checkpoint.contract.operating_points], "pooling": list(POOLING)}
         self.facts = facts_of(first.scan(SourceFailure("nothing", "not_found", "")))
 
     def judge(self, job: dict[str, Any], server: Server) -> dict[str, Any]:
@@ -79,7 +83,7 @@ class Judging:
         source = source_of(job)
         try:
             screener = self._screener(ScanSettings.from_mapping(job["settings"]))
-        except (CheckpointError, SettingsError) as error:  # such as a false-positive rate that these weights have no threshold for
+        except (CheckpointError, SettingsError) as error:  # it was accepted by a server with other weights, or before they were loaded
             screener = self._screener(self._settings)
             job = {**job, "given_up": str(error)}
         screener.first_picture = None

@@ -28,7 +28,7 @@ class CannotStartError(ScreenerError):
 
 
 class Keeper:
-    """One worker. state: `loading`, `ready` or `restarting`. facts: what its verdicts depend on, once it was ready."""
+    """One worker. state: `loading`, `ready` or `restarting`. facts, choices: of its models (see `Judging`), once it was ready."""
 
     def __init__(self, start: dict[str, Any], on_state: Callable[[], None] = lambda: None) -> None:
         """start: first message to the worker. on_state: called whenever `state` changes."""
@@ -38,6 +38,7 @@ class Keeper:
         self._failures = 0
         self.state = "loading"
         self.facts: str | None = None
+        self.choices: dict[str, list[Any]] | None = None
 
     @property
     def pid(self) -> int | None:
@@ -57,7 +58,7 @@ class Keeper:
                 self._failures += 1
                 self._became("restarting")
                 continue
-            self._failures, self.facts = 0, str(answer["ready"])
+            self._failures, self.facts, self.choices = 0, str(answer["ready"]), answer["choices"]
             self._became("ready")
 
     async def judge(self, job: dict[str, Any], on_progress: Callable[[dict[str, Any]], None]) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """The messages between server and workers: JSON objects, each preceded by its length. Knows the format, not the meaning.
 
 To a worker: `{"start": ...}` once, `{"judge": ...}` one at a time, `{"cancel": id}`.
-From a worker: `{"ready": facts}`, `{"progress": ...}`, `{"judged": ...}`, `{"cancelled": id}`, `{"postponed": id, "why": words}`,
-`{"failed": message}`.
+From a worker: `{"ready": facts, "choices": {setting: values}}`, `{"progress": ...}`, `{"judged": ...}`, `{"cancelled": id}`,
+`{"postponed": id, "why": words}`, `{"failed": message}`.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ class Worker:
     @classmethod
     async def opened(cls, *_: Any) -> Self:
         worker = cls()
-        worker._said.put_nowait({"ready": "facts"})
+        worker._said.put_nowait({"ready": "facts", "choices": {"fpr": [0.01, 0.05], "pooling": ["mean"]}})
         return worker
 
     @property

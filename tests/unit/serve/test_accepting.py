@@ -89,6 +89,30 @@ def test_a_used_upload_is_not_answered_with_a_scan_of_other_settings(tmp_path: P
     with_service(tmp_path, check)
 
 
+def test_settings_that_only_the_weights_can_judge_wait_for_them_and_are_refused(tmp_path: Path) -> None:
+    clip = tmp_path.resolve() / "clip.mp4"
+    clip.write_bytes(CONTENT)
+
+    async def check(service: Service) -> None:
+        upload = whole_upload(service)
+        asked = [
+            asyncio.create_task(accept_upload(service, wished(upload_id=upload.id, settings={"fpr": 0.2}))),
+            asyncio.create_task(accept_place(service, wished(path=str(clip), settings={"pooling": "max"}))),
+        ]
+        accepted = asyncio.create_task(accept_place(service, wished(path=str(clip), settings={"fpr": 0.05})))
+        await asyncio.sleep(0.1)
+        assert not any(task.done() for task in (*asked, accepted)), "the models are not loaded"
+        (keeper,) = service.dispatch._keepers
+        keeper.choices, keeper.facts = {"fpr": [0.05], "pooling": ["mean"]}, "facts"
+        for task in asked:
+            with pytest.raises(Refusal, match=r"fpr: |pooling: ") as refused:
+                await task
+            assert refused.value.code == "invalid"
+        assert (await accepted)[1] and service.scans.waiting() == 1
+
+    with_service(tmp_path, check)
+
+
 def test_a_path_and_an_address_have_the_name_that_was_asked_for(tmp_path: Path) -> None:
     clip = tmp_path.resolve() / "0001.mp4"
     clip.write_bytes(CONTENT)

@@ -12,7 +12,7 @@ from screener.errors import SettingsError
 from screener.serve.options import ServeOptions, base_path_of, size_in_bytes
 from screener.serve.problems import Refusal
 from screener.serve.rate_limits import MOST_CLIENTS, OneTimeKey, Pace
-from screener.serve.requests import CHANGEABLE, checked_name, checked_settings, content_of, wish_of
+from screener.serve.requests import CHANGEABLE, check_choices, checked_name, checked_settings, content_of, wish_of
 from screener.settings import ScanSettings
 
 DISTRUST = {
@@ -43,6 +43,24 @@ def test_a_request_takes_no_longer_than_the_server_allows() -> None:
     for seconds in (60.5, None, float("nan"), "x"):
         with pytest.raises(Refusal):
             checked_settings({"time_limit_seconds": seconds}, settings_for)
+
+
+@pytest.mark.parametrize(
+    ("changes", "where", "words"),
+    [({"fpr": 0.2}, "fpr", "measured at 0.01, 0.05, not at 0.2"), ({"pooling": "max"}, "pooling", "one of mean, median, got 'max'")],
+)
+def test_settings_that_the_weights_do_not_allow_are_refused(changes: dict[str, object], where: str, words: str) -> None:
+    choices = {"fpr": [0.05, 0.01], "pooling": ["mean", "median"]}
+    with pytest.raises(Refusal, match=words) as refused:
+        check_choices(ScanSettings.from_mapping(changes), choices)
+    assert refused.value.code == "invalid" and refused.value.errors[0][0] == f"settings.{where}"
+
+
+@pytest.mark.parametrize("changes", [{}, {"fpr": 0.01}, {"pooling": "median"}, {"threshold": 0.3}])
+def test_settings_that_the_weights_allow_are_taken(changes: dict[str, object]) -> None:
+    check_choices(ScanSettings.from_mapping(changes), {"fpr": [0.05, 0.01], "pooling": ["mean", "median"]})
+    with pytest.raises(Refusal, match="no rate"):
+        check_choices(ScanSettings(), {"fpr": [], "pooling": ["mean"]})
 
 
 @pytest.mark.parametrize(
