@@ -100,7 +100,7 @@ def content_of(sha256: str, suffix: str, settings: ScanSettings) -> str:
 
 def checked_name(name: str | None, otherwise: str = "video") -> str:
     """A name from a client -> its last component, safe to show; never a path."""
-    last = (name or "").replace("\\", "/").rstrip("/").rpartition("/")[2].strip().strip("\0")
+    last = (name or "").replace("\\", "/").rstrip("/").rpartition("/")[2].replace("\0", "").strip()
     return printable_name(last)[:LONGEST_NAME].strip() or otherwise
 
 

@@ -91,6 +91,13 @@ def test_callbacks_are_due_with_the_verdict_and_go_with_the_scan(scans: Scans, d
     outbox.remove(message.number)
 
 
+def test_a_search_for_a_sign_that_no_name_has_finds_nothing(scans: Scans) -> None:
+    scans.accept(clip("clip"))
+    for text in ("\0", "clip\0", "\0clip", "%\0"):
+        assert scans.page(None, None, text, None, 10) == ([], 0), text
+    assert scans.page(None, None, "clip", None, 10)[1] == 1
+
+
 def test_pages_go_back_in_time_without_gaps(scans: Scans) -> None:
     ids = [scans.accept(clip(f"100%_{number}\\x")).id for number in range(7)]
     seen: list[str] = []

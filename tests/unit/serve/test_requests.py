@@ -67,7 +67,7 @@ def test_settings_that_the_weights_allow_are_taken(changes: dict[str, object]) -
     ("given", "name"),
     [("clip.mp4", "clip.mp4"),
      ("/etc/../x/clip.mp4", "clip.mp4"), ("C:\\clips\\a.mp4", "a.mp4"), ("", "video"), (None, "video"), ("a/", "a"),
-     (" \0 ", "video"), ("\udcff.mp4", "\\xff.mp4"), ("x" * 300, "x" * 255)],
+     (" \0 ", "video"), ("a\0b.mp4", "ab.mp4"), ("\udcff.mp4", "\\xff.mp4"), ("x" * 300, "x" * 255)],
 )  # fmt: skip
 def test_a_name_is_never_a_path(given: str | None, name: str) -> None:
     assert checked_name(given) == name
