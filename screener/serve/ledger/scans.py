@@ -215,10 +215,8 @@ class Scans:
 
         before: number of the last scan of the previous page.
         """
-        if text and "\0" in text:  # LIKE takes it for the end of the pattern, and no name has one
-            return [], 0
-        pattern = None if not text else "%" + text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
-        wanted = {"state = ?": state, "outcome = ?": outcome, "name LIKE ? ESCAPE '\\'": pattern}
+        # Not LIKE, which knows no capitals but those of English, and ends a pattern at a NUL character.
+        wanted = {"state = ?": state, "outcome = ?": outcome, "instr(casefold(name), ?)": text.casefold() if text else None}
         chosen = {clause: value for clause, value in wanted.items() if value is not None}
         where = " AND ".join(chosen) or "1"
         with self._database.read() as connection:

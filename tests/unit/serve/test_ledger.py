@@ -98,6 +98,13 @@ def test_a_search_for_a_sign_that_no_name_has_finds_nothing(scans: Scans) -> Non
     assert scans.page(None, None, "clip", None, 10)[1] == 1
 
 
+@pytest.mark.parametrize("text", ["über", "ÜBER", "STRASSE", "Иван", "иВАН", "100%_", "\\X"])
+def test_a_search_ignores_case_in_every_script(scans: Scans, text: str) -> None:
+    scans.accept(clip("Überstraße Иван 100%_\\x.mp4"))
+    scans.accept(clip("Uberstrabe 100x1x.mp4"))
+    assert scans.page(None, None, text, None, 10)[1] == 1
+
+
 def test_pages_go_back_in_time_without_gaps(scans: Scans) -> None:
     ids = [scans.accept(clip(f"100%_{number}\\x")).id for number in range(7)]
     seen: list[str] = []
