@@ -44,6 +44,22 @@ def test_an_upload_goes_on_after_the_page_was_loaded_anew(watched: Watched, fres
     assert len(_creations(watched)) == 1, "the second half is added to the first"
 
 
+def test_a_file_that_is_all_there_is_judged_after_the_page_was_loaded_anew(watched: Watched, fresh: Served, clips: Clips) -> None:
+    watched.forgive_outages()
+    page = watched.open(fresh)
+    page.route("**/api/v1/scans", lambda route: route.abort() if route.request.method == "POST" else route.continue_())
+    page.get_by_role("heading", level=1).click()  # a page that nobody has touched may not ask before it is left
+    drop(page, clips[0])
+    expect(page.get_by_text("The server does not answer. The upload goes on")).to_be_visible()
+    page.unroute("**/api/v1/scans")
+    with page.expect_event("dialog") as dialog:
+        page.reload()
+    assert dialog.value.type == "beforeunload", "a file that was not accepted yet was let go without a word"
+    expect(history_row(page, clips[0].name)).to_contain_text(DECIDED)
+    expect(page.get_by_text("Under way")).to_be_hidden()
+    assert len(_creations(watched)) == len(_scans(fresh)) == 1
+
+
 def test_an_upload_outlives_the_server(watched: Watched, fresh: Served, clips: Clips, tmp_path: Path) -> None:
     watched.forgive_outages()
     large = padded(clips[0], tmp_path / "large.mp4", FILE_BYTES)

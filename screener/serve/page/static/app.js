@@ -35,7 +35,7 @@ async function start() {
   followConnection(context);
   takeDrops(document.getElementById("cover"), take);
   addEventListener("hashchange", () => show(context, true));
-  addEventListener("beforeunload", (event) => uploads.list.some(({ state }) => state === "sending") && event.preventDefault());
+  addEventListener("beforeunload", (event) => uploads.list.some(({ state }) => state !== "refused") && event.preventDefault());
   show(context, false);
   feed.start(() => scans.active.size === 0);
 }
@@ -80,7 +80,7 @@ function lostWay({ notices: told }) {
 
 function followUploads({ uploads, scans, files, notices: told }) {
   uploads.addEventListener("accepted", ({ detail: { scan, file } }) => {
-    files.set(scan.id, file);
+    if (file) files.set(scan.id, file);
     scans.put(scan);
     if (scan.state === "done") told.passing(`${scan.name}: judged before. The verdict is in the history.`, `#/scans/${scan.id}`);
   });

@@ -71,8 +71,9 @@ export class UnderWay {
     scans.addEventListener("change", () => this.#show(), { signal: this.stop.signal });
     this.#show();
     interrupted().then((found) => {
-      this.#interrupted = found;
+      this.#interrupted = found.filter(({ url }) => !this.#sending().has(url));
       this.#show();
+      for (const one of this.#interrupted) if (isWhole(one)) this.#claim(one);
     });
   }
 
@@ -82,7 +83,7 @@ export class UnderWay {
   }
 
   #show() {
-    const sending = new Set(this.uploads.list.map(({ transfer }) => transfer?.url));
+    const sending = this.#sending();
     const broken = this.#interrupted.filter(({ url, name, size: whole }) => !sending.has(url)
       && !this.uploads.list.some(({ file }) => file.name === name && file.size === whole));
     const rows = [
@@ -96,6 +97,22 @@ export class UnderWay {
     if (hadFocus && !this.list.contains(document.activeElement)) this.#rescueFocus();
     const kept = new Set(rows);
     for (const [key, row] of this.#rows) if (!kept.has(row)) this.#rows.delete(key);
+  }
+
+  /** Addresses of the uploads that this page sends itself. */
+  #sending() {
+    return new Set(this.uploads.list.map(({ transfer }) => transfer?.url));
+  }
+
+  /** Has an interrupted upload judged that is all there. */
+  #claim(one) {
+    one.problem = "";
+    this.uploads.claim(one).catch((problem) => {
+      if (problem.status !== 404 && problem.status !== 409) one.problem = problem.message;
+    }).then(() => {
+      if (!one.problem) this.#interrupted = this.#interrupted.filter((other) => other !== one);
+      this.#show();
+    });
   }
 
   /** The row that had the focus is gone: without this, the keyboard would start again at the top of the page. */
@@ -132,21 +149,23 @@ export class UnderWay {
 
   #interruptedRow(one) {
     const row = this.#row(one.url, () => new Row(one.name, [
-      button("Choose the file", one.name, this.choose),
+      isWhole(one) ? button("Try now", one.name, () => this.#claim(one)) : button("Choose the file", one.name, this.choose),
       button("Forget it", one.name, () => {
         this.#interrupted = this.#interrupted.filter((other) => other !== one);
         abandon(one);
         this.#show();
       }),
     ]));
-    row.element.classList.add("trouble");
-    row.show(
+    row.element.classList.toggle("trouble", !isWhole(one) || Boolean(one.problem));
+    row.show(isWhole(one) ? one.problem || UPLOAD_WORDS.asking() :
       `The upload broke off at ${size(one.offset)} of ${size(one.size)}. Drop or choose the same file again, and it goes on from there.`,
       one.offset / Math.max(1, one.size),
     );
     return row;
   }
 }
+
+const isWhole = ({ offset, size: whole }) => offset === whole;
 
 function button(text, name, click) {
   return el("button.plain", { type: "button", click, "aria-label": `${text}: ${name}` }, text);

@@ -113,9 +113,8 @@ export class Uploads extends EventTarget {
     upload.state = "asking";
     upload.sent = upload.file.size;
     this.#changed();
-    const id = upload.transfer.url.split("/").pop();
     try {
-      const scan = await ask("scans", { method: "POST", json: { upload_id: id, force: upload.force } });
+      const scan = await ask("scans", { method: "POST", json: { upload_id: idOf(upload.transfer.url), force: upload.force } });
       forget(upload.transfer.url);
       this.list = this.list.filter((other) => other !== upload);
       this.dispatchEvent(new CustomEvent("accepted", { detail: { scan, file: upload.file } }));
@@ -124,6 +123,18 @@ export class Uploads extends EventTarget {
       // Its bytes were taken into a scan whose answer got lost on the way: sent again, the server knows them.
       if (problem.status === 404 || problem.status === 409) forget(upload.transfer.url);
       this.#failed(upload, problem);
+    }
+  }
+
+  /** Asks for the verdict on an interrupted upload that is all there: the page that sent it was closed before it could ask. */
+  async claim({ url }) {
+    try {
+      const scan = await ask("scans", { method: "POST", json: { upload_id: idOf(url) } });
+      forget(url);
+      this.dispatchEvent(new CustomEvent("accepted", { detail: { scan, file: null } }));
+    } catch (problem) {
+      if (problem.status === 404 || problem.status === 409) forget(url);
+      throw problem;
     }
   }
 
@@ -143,6 +154,8 @@ export class Uploads extends EventTarget {
     this.dispatchEvent(new Event("change"));
   }
 }
+
+const idOf = (url) => url.split("/").pop();
 
 function isSame(one, other) {
   return one.name === other.name && one.size === other.size && one.lastModified === other.lastModified;
