@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import cv2
 from browsing import FAKE, GENUINE, Watched, drop, history_row, until
 from playwright.sync_api import expect
 from serving import Served
@@ -44,6 +45,19 @@ def test_the_verdict_says_who_when_how_sure_and_what_it_rests_on(watched: Watche
     expect(page.get_by_text("A score is not proof.")).to_be_visible()
     expect(page.locator(".crops img").first).to_be_visible()
     assert page.title() == f"{FAKE.name} - screener"
+
+
+def test_what_could_not_be_judged_offers_no_findings_to_draw(watched: Watched, emptied: Served, tmp_path: Path) -> None:
+    for clip, content in ((tmp_path / "notes.mp4", b"no video\n" * 9), (tmp_path / "face.png", _picture())):
+        clip.write_bytes(content)
+        emptied.wait(emptied.send(clip)["id"])
+    page = watched.open(emptied)
+    page.get_by_role("link", name="notes.mp4").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Undecided")
+    expect(page.get_by_text("To see the findings drawn")).to_be_hidden()
+    page.go_back()
+    page.get_by_role("link", name="face.png").click()
+    expect(page.get_by_text("To see the findings drawn over the picture")).to_be_visible()
 
 
 def test_the_users_own_video_plays_with_boxes_and_seeks_by_segment(watched: Watched, server: Served) -> None:
@@ -170,3 +184,8 @@ def _scans(server: Served) -> list[dict[str, object]]:
 
     _, _, body = server.request("GET", "api/v1/scans")
     return list(loads(body)["scans"])
+
+
+def _picture() -> bytes:
+    """The first frame of an example."""
+    return bytes(cv2.imencode(".png", cv2.VideoCapture(str(GENUINE)).read()[1])[1])

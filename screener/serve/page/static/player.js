@@ -18,7 +18,8 @@ export class Player extends EventTarget {
     Object.assign(this, { scan, verdict, keep });
     this.element = el("section.stage", { "aria-label": "The file itself" });
     if (file) this.#play(file);
-    else this.#askForFile();
+    else if (!verdict || verdict.frames.length) this.#askForFile();
+    else this.element.hidden = true; // nothing was found that could be drawn over it
   }
 
   /** Lets go of the file. */
@@ -57,7 +58,7 @@ export class Player extends EventTarget {
       } else say(trouble, `${file.name} is not the file that was judged.`);
     });
     this.element.replaceChildren(el("div.absent", {},
-      el("p", {}, "To see the findings drawn over the video, choose the file that was judged."),
+      el("p", {}, `To see the findings drawn over the ${this.verdict?.video.is_still ? "picture" : "video"}, choose the file that was judged.`),
       el("button.button", { type: "button", click: () => input.click() }, "Choose the file"), input,
       el("p.note", {}, `${this.scan.size_bytes === null ? "It" : `${size(this.scan.size_bytes)}. It`} stays on this computer: the server gives no video out.`),
       trouble));
