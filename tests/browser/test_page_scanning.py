@@ -47,6 +47,15 @@ def test_the_verdict_says_who_when_how_sure_and_what_it_rests_on(watched: Watche
     assert page.title() == f"{FAKE.name} - screener"
 
 
+def test_the_history_is_there_while_many_scans_wait(watched: Watched, fresh: Served, clips: tuple[Path, Path]) -> None:
+    fresh.wait(fresh.send(clips[0], name="first.mp4")["id"])
+    for number in range(90):
+        fresh.send(clips[1], "force=true", name=f"later {number}.mp4")
+    page = watched.open(fresh)
+    expect(history_row(page, "first.mp4")).to_be_visible(timeout=5000)
+    assert fresh.request("GET", "api/v1/scans?state=queued&limit=1")[2].count(b'"queued"') == 1, "none waited any more"
+
+
 def test_what_could_not_be_judged_offers_no_findings_to_draw(watched: Watched, emptied: Served, tmp_path: Path) -> None:
     for clip, content in ((tmp_path / "notes.mp4", b"no video\n" * 9), (tmp_path / "face.png", _picture())):
         clip.write_bytes(content)

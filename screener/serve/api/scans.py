@@ -77,7 +77,9 @@ def _as_json(name: str | None, settings: str | None, force: bool, callback_url: 
 @router.get("", response_model=ScanPage, responses=problems(422))
 def browse(
     service: ServiceGiven,
-    state: Annotated[Literal["queued", "running", "done", "cancelled"] | None, Query()] = None,
+    state: Annotated[
+        Literal["queued", "running", "done", "cancelled", "ended"] | None, Query(description="`ended`: done or cancelled")
+    ] = None,
     outcome: Annotated[Literal["fake", "genuine", "undecided"] | None, Query()] = None,
     q: Annotated[str | None, Query(max_length=255, description="Part of a name")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,

@@ -213,10 +213,11 @@ class Scans:
     def page(self, state: str | None, outcome: str | None, text: str | None, before: int | None, limit: int) -> tuple[list[Scan], int]:
         """(scans, the newest first, total number) filtered by state, outcome and part of a name, each None for any.
 
-        before: number of the last scan of the previous page.
+        state: also `ended`, for done or cancelled. before: number of the last scan of the previous page.
         """
         # Not LIKE, which knows no capitals but those of English, and ends a pattern at a NUL character.
-        wanted = {"state = ?": state, "outcome = ?": outcome, "instr(casefold(name), ?)": text.casefold() if text else None}
+        states = "state IN ('done', 'cancelled') AND ? = 'ended'" if state == "ended" else "state = ?"
+        wanted = {states: state, "outcome = ?": outcome, "instr(casefold(name), ?)": text.casefold() if text else None}
         chosen = {clause: value for clause, value in wanted.items() if value is not None}
         where = " AND ".join(chosen) or "1"
         with self._database.read() as connection:

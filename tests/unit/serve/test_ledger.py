@@ -91,6 +91,16 @@ def test_callbacks_are_due_with_the_verdict_and_go_with_the_scan(scans: Scans, d
     outbox.remove(message.number)
 
 
+def test_ended_scans_are_those_that_are_done_or_cancelled(scans: Scans) -> None:
+    done, off, running, _ = (scans.accept(clip(name)) for name in "abcd")
+    scans.cancel(off.id)
+    assert [scans.take(), scans.take()] and scans.find(running.id)
+    scans.finish(done.id, "{}", SUMMARY, "", False)
+    page, total = scans.page("ended", None, None, None, 10)
+    assert [scan.id for scan in page] == [off.id, done.id] and total == 2
+    assert scans.page("ended", None, "b", None, 10)[1] == 1
+
+
 def test_a_search_for_a_sign_that_no_name_has_finds_nothing(scans: Scans) -> None:
     scans.accept(clip("clip"))
     for text in ("\0", "clip\0", "\0clip", "%\0"):

@@ -8,7 +8,6 @@ import { counted, day, finding, score, timeOfDay } from "./words.js";
 const PAGE = 50;
 const TYPING_MS = 250;
 const OUTCOMES = { "": "All", fake: "Fake", undecided: "Undecided", genuine: "Genuine" };
-const HAS_ENDED = ({ state }) => state === "done" || state === "cancelled";
 
 /** A section with the list; it follows what ends and what is erased. */
 export class History {
@@ -65,14 +64,14 @@ export class History {
     const { signal } = this.#asking = new AbortController();
     let page;
     try {
-      page = await ask("scans", { query: { ...this.#filter, limit: PAGE, cursor }, signal });
+      page = await ask("scans", { query: { ...this.#filter, state: "ended", limit: PAGE, cursor }, signal });
     } catch (problem) {
       if (!signal.aborted) say(this.count, problem.message);
       return;
     }
     if (cursor === null) this.#scans.clear();
-    for (const scan of page.scans.filter(HAS_ENDED)) this.#scans.set(scan.id, scan);
-    this.#total = page.total - page.scans.filter((scan) => !HAS_ENDED(scan)).length;
+    for (const scan of page.scans) this.#scans.set(scan.id, scan);
+    this.#total = page.total;
     this.#next = page.next;
     this.#show();
   }
