@@ -56,6 +56,22 @@ def test_the_history_is_there_while_many_scans_wait(watched: Watched, fresh: Ser
     assert fresh.request("GET", "api/v1/scans?state=queued&limit=1")[2].count(b'"queued"') == 1, "none waited any more"
 
 
+def test_a_score_of_many_places_fits_a_narrow_window(watched: Watched, emptied: Served, clips: tuple[Path, Path]) -> None:
+    scan = emptied.wait(emptied.send(clips[0])["id"])
+    assert scan["verdict"]["p_fake"] < 0.005, "two places would be enough for this score"
+    page = watched.open(emptied)
+    page.set_viewport_size({"width": 360, "height": 740})
+    expect(history_row(page, clips[0].name)).to_be_visible()
+    assert page.locator(".figure b").evaluate("(score) => score.scrollWidth <= score.clientWidth"), "it sticks out of its place"
+
+
+def test_an_address_that_is_no_sound_one_leads_to_the_scans(watched: Watched, used: Served) -> None:
+    page = watched.open(used, "#/%")
+    expect(page.get_by_role("heading", name="Screen video for face forgery")).to_be_visible()
+    page.evaluate("location.hash = '#/nothing%'")
+    until(page, "location.hash === '#/'")
+
+
 def test_what_could_not_be_judged_offers_no_findings_to_draw(watched: Watched, emptied: Served, tmp_path: Path) -> None:
     for clip, content in ((tmp_path / "notes.mp4", b"no video\n" * 9), (tmp_path / "face.png", _picture())):
         clip.write_bytes(content)

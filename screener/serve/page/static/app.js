@@ -55,7 +55,7 @@ async function serverOnceItAnswers() {
 }
 
 function show(context, moveFocus) {
-  const hash = decodeURI(location.hash);
+  const hash = place();
   if (hash && !hash.startsWith("#/")) return;
   const [pattern, build] = VIEWS.find(([one]) => one.test(hash)) ?? [/()/, lostWay];
   shown?.unmount?.();
@@ -70,6 +70,15 @@ function show(context, moveFocus) {
   if (!moveFocus) return;
   scrollTo(0, 0);
   (main.querySelector("h1") ?? main).focus({ preventScroll: true });
+}
+
+/** The part of the address behind `#`; as it is if it is no sound one, which leads nowhere. */
+function place() {
+  try {
+    return decodeURI(location.hash);
+  } catch {
+    return location.hash;
+  }
 }
 
 function lostWay({ notices: told }) {
