@@ -195,6 +195,7 @@ def test_the_reference_names_every_route_and_needs_nothing_from_outside(server: 
     for path, methods in described["paths"].items():
         assert all(f"{method.upper()} {path}" in text for method in methods)
     assert "Receives the signed scan by POST once it is done" in text, "the fields of a request are not described"
+    assert b"<code>Authorization: Bearer TOKEN</code>" in page and "`" not in text
     assert b"<script" not in page and b"//" not in page.replace(b"https://www", b"").replace(b"<!doctype", b"")
 
 

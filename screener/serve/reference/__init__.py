@@ -9,6 +9,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse, Response
 
 from screener.serve.page import PAGE_HEADERS
@@ -18,6 +19,14 @@ router = APIRouter(include_in_schema=False)
 _templates = Environment(
     loader=PackageLoader("screener.serve.reference", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True
 )
+
+
+def marked(text: str) -> Markup:
+    """A description, in which names for programs stand between backticks, as HTML."""
+    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text))))
+
+
+_templates.filters["marked"] = marked
 
 
 @dataclass(frozen=True)
