@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 OTHERWISE_NAMED = {
@@ -20,16 +21,19 @@ def option_of(setting: str) -> str:
 def as_typed(refusal: str, arguments: Sequence[str]) -> str:
     """A refusal that names each setting before its first colon by the option, if that is among the arguments of the command line.
 
-    Settings of a file or of the environment keep their names: there the refusal begins with where they are from.
+    Settings of a file or of the environment keep their names: there the refusal begins with where they are from. So does a file that is
+    named as a setting: it is itself among the arguments.
     """
     head, colon, rest = refusal.partition(": ")
-    typed = {argument.partition("=")[0] for argument in arguments}
-    return " and ".join(_named(name, typed) for name in head.split(" and ")) + colon + rest if colon else refusal
+    options = {argument.partition("=")[0] for argument in arguments}
+    files = {os.path.normpath(word) for argument in arguments for word in (argument, argument.partition("=")[2]) if word}
+    names = [name if os.path.normpath(name) in files else _named(name, options) for name in head.split(" and ")]
+    return " and ".join(names) + colon + rest if colon else refusal
 
 
-def _named(name: str, typed: set[str]) -> str:
+def _named(name: str, options: set[str]) -> str:
     setting, dot, entry = name.partition(".")  # decoders.swap-96
     option = option_of(setting)
-    if option not in typed or (dot and setting not in OTHERWISE_NAMED):  # a dot may also be that of a file's name
+    if option not in options or (dot and setting not in OTHERWISE_NAMED):  # a dot may also be that of a file's name
         return name
     return f"{option} {entry}" if dot else option

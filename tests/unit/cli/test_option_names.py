@@ -26,6 +26,9 @@ from screener.settings.audit import AuditSettings
         ("min_seconds: expected a number", ["live", "--window", "1"], "min_seconds: expected a number"),
         ("screener.toml: fps: expected a number", ["scan", "x", "--fps", "1"], "screener.toml: fps: expected a number"),
         ("config.toml: not valid TOML: no", ["scan", "x", "--config", "config.toml"], "config.toml: not valid TOML: no"),
+        ("config: cannot be read: no", ["scan", "x", "--config", "./config"], "config: cannot be read: no"),
+        ("decoders.toml: not valid TOML", ["--decoder", "swap", "--config=decoders.toml"], "decoders.toml: not valid TOML"),
+        ("folds: holds another extraction", ["extract", "x", "-o", "folds/", "--folds", "5"], "folds: holds another extraction"),
         ("choose one of --fps and --frames, not both", ["--fps", "1"], "choose one of --fps and --frames, not both"),
     ],
 )
