@@ -80,7 +80,8 @@ class LiveSettings:
         within("min_seconds", self.min_seconds, 0, LONGEST_WINDOW_SECONDS)
         if self.min_seconds > self.window_seconds / 2:
             raise SettingsError(
-                f"window_seconds: expected at least twice min_seconds, which is {self.min_seconds:g}, got {self.window_seconds!r}"
+                "window_seconds and min_seconds: expected a window of at least twice min_seconds, "
+                f"got {self.window_seconds!r} and {self.min_seconds!r}"
             )
         within("margin", self.margin, 0, 0.5)
         within("hold_seconds", self.hold_seconds, 0, 60)

@@ -47,9 +47,12 @@ def test_nonsense_is_refused_by_name(name: str, value: Any) -> None:
         LiveSettings(**{name: value})
 
 
-def test_a_window_too_short_for_the_time_before_an_outcome_is_what_is_refused() -> None:
-    with pytest.raises(SettingsError, match=r"^window_seconds: expected at least twice min_seconds, which is 1, got 1\.5"):
-        LiveSettings(window_seconds=1.5)
+@pytest.mark.parametrize("given", [{"window_seconds": 1.5}, {"min_seconds": 5.5}])
+def test_a_window_too_short_for_the_time_before_an_outcome_names_both(given: dict[str, float]) -> None:
+    """Either may be the one that was set, and a settings file is searched for what its refusal names."""
+    got = f"got {given.get('window_seconds', 10.0)} and {given.get('min_seconds', 1.0)}"
+    with pytest.raises(SettingsError, match=rf"^window_seconds and min_seconds: expected a window of at least twice min_seconds, {got}$"):
+        LiveSettings(**given)  # type: ignore[arg-type]
     assert LiveSettings(window_seconds=1.5, min_seconds=0.75).min_seconds == 0.75
 
 
