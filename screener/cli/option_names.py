@@ -21,14 +21,15 @@ def option_of(setting: str) -> str:
 def as_typed(refusal: str, arguments: Sequence[str]) -> str:
     """A refusal that names each setting before its first colon by the option, if that is among the arguments of the command line.
 
-    Settings of a file or of the environment keep their names: there the refusal begins with where they are from. So does a file that is
-    named as a setting: it is itself among the arguments.
+    Settings of a file or of the environment keep their names: there the refusal begins with where they are from. A file may be called as a
+    setting: what is itself among the arguments is a setting only if something was expected of it.
     """
     head, colon, rest = refusal.partition(": ")
     options = {argument.partition("=")[0] for argument in arguments}
     files = {os.path.normpath(word) for argument in arguments for word in (argument, argument.partition("=")[2]) if word}
-    names = [name if os.path.normpath(name) in files else _named(name, options) for name in head.split(" and ")]
-    return " and ".join(names) + colon + rest if colon else refusal
+    if not rest.startswith("expected ") and any(os.path.normpath(name) in files for name in {head, *head.split(" and ")}):
+        return refusal
+    return " and ".join(_named(name, options) for name in head.split(" and ")) + colon + rest if colon else refusal
 
 
 def _named(name: str, options: set[str]) -> str:

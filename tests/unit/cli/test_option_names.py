@@ -29,6 +29,7 @@ from screener.settings.audit import AuditSettings
         ("config: cannot be read: no", ["scan", "x", "--config", "./config"], "config: cannot be read: no"),
         ("decoders.toml: not valid TOML", ["--decoder", "swap", "--config=decoders.toml"], "decoders.toml: not valid TOML"),
         ("folds: holds another extraction", ["extract", "x", "-o", "folds/", "--folds", "5"], "folds: holds another extraction"),
+        ("frames: expected at least 1", ["scan", "frames", "--frames", "0"], "--frames: expected at least 1"),
         ("choose one of --fps and --frames, not both", ["--fps", "1"], "choose one of --fps and --frames, not both"),
     ],
 )
