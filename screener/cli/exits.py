@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import NoReturn
 
 from screener.cli.option_names import as_typed
-from screener.errors import ExitStatus, OutputError, ScreenerError, SettingsError
+from screener.errors import CheckpointError, ExitStatus, OutputError, ScreenerError, SettingsError
 from screener.runtime.current_folder import require_current_folder
 from screener.runtime.stop_signals import Terminated, stop_behind
 
@@ -21,7 +21,7 @@ def exits() -> Iterator[None]:
     try:
         require_current_folder()
         yield
-    except SettingsError as error:
+    except (SettingsError, CheckpointError) as error:  # a checkpoint may have no operating point at the --fpr that was typed
         _fail(as_typed(str(error), sys.argv[1:]), ExitStatus.COULD_NOT_RUN)
     except ScreenerError as error:
         _fail(str(error), ExitStatus.COULD_NOT_RUN)

@@ -127,7 +127,7 @@ def test_the_canary_would_have_sung(tmp_path: Path) -> None:
         (["--fps", "-1"], "fps: expected a number above 0"),
         (["--threshold", "1.5"], "threshold: expected a probability"),
         (["--fpr", "0"], "fpr: expected a rate"),
-        (["--fpr", "0.033"], "measured at 0.05, 0.1, not at 0.033"),
+        (["--fpr", "0.033"], "--fpr: checkpoint 'tiny' was measured at 0.05, 0.1, not at 0.033"),
         (["--device", "abacus"], "device: expected one of auto, cpu, cuda, mps, got 'abacus'"),
         (["--dtype", "float7"], "dtype: expected one of"),
         (["--json", "--csv"], "choose one of --json and --csv"),
