@@ -155,5 +155,6 @@ def ece_by_luck(p_fake: NDArray[np.float64], draws: int = 500, seed: int = 0, vo
     numbers for pictures that have their label together, because they may be frames of one video; each has its own if left out.
     """
     numbers = np.arange(len(p_fake)) if votes is None else np.unique(votes, return_inverse=True)[1]
-    truths = np.random.default_rng(seed).random((draws, int(numbers.max(initial=-1)) + 1))[:, numbers] < p_fake
-    return float(np.mean([metrics.expected_calibration_error(truth.astype(np.int64), p_fake) for truth in truths]))
+    size, rng = int(numbers.max(initial=-1)) + 1, np.random.default_rng(seed)
+    truths = ((rng.random(size)[numbers] < p_fake).astype(np.int64) for _ in range(draws))  # one at a time, or they take gigabytes
+    return float(np.mean([metrics.expected_calibration_error(truth, p_fake) for truth in truths]))

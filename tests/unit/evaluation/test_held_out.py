@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -69,6 +70,15 @@ def test_the_luck_of_few_videos_by_hand(p_fake: list[float], expected: float) ->
 def test_luck_falls_with_the_root_of_the_number() -> None:
     few, many = (ece_by_luck(np.full(n, 0.5)) for n in (25, 400))
     assert few / many == pytest.approx(4, rel=0.2)
+
+
+def test_luck_takes_memory_by_the_video_and_not_by_the_draw() -> None:
+    p_fake = np.random.default_rng(0).random(5000)
+    tracemalloc.start()
+    ece_by_luck(p_fake, draws=200, votes=np.arange(5000))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 5e6  # two hundred draws of 5000 numbers are 8 MB
 
 
 def pictures(looks: list[float], each: int) -> list[VideoScore]:
