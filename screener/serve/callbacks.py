@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 import threading
 import time
+from collections import Counter, deque
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, TypeVar, TypeVarTuple
-from urllib.parse import urlsplit
 
 from standardwebhooks import Webhook
 
@@ -58,10 +59,14 @@ class Callbacks:
         self._outbox, self._scans, self._metrics, self._allow_private = outbox, scans, metrics, allow_private
         self._webhook = Webhook(secret)
         self._bell = asyncio.Event()
-        self._at_work: dict[int, str] = {}
-        """Number of each message that is being sent -> its receiver."""
+        self._taken: set[int] = set()
+        """Numbers of the messages that were read from the ledger, and that wait or are being sent."""
         self._recorded: list[int] = []
-        """Numbers of messages in `_at_work` whose attempt was recorded since the ledger was last read."""
+        """Numbers of messages in `_taken` whose attempt was recorded since the ledger was last read."""
+        self._waiting: dict[str, deque[Message]] = {}
+        """Receiver -> its messages that are due and not being sent."""
+        self._at_work: Counter[str] = Counter()
+        """Receiver -> number of messages that are being sent to it."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
@@ -88,27 +93,33 @@ class Callbacks:
         while True:
             self._bell.clear()
             # Only now: what was read before an attempt was recorded would name its message as due, and it would be sent again.
-            for number in self._recorded:
-                del self._at_work[number]
+            self._taken.difference_update(self._recorded)
             self._recorded.clear()
             now = time.time()
-            for message in await until_done(_UNREADABLE, self._outbox.due, now):
-                self._begin(message)
+            for message in await until_done(_UNREADABLE, self._outbox.due, now, self._taken):
+                self._taken.add(message.number)
+                self._waiting.setdefault(_receiver_of(message.url), deque()).append(message)
+            self._begin()
             following = await until_done(_UNREADABLE, self._outbox.next_due, now)
             wait = 3600.0 if following is None else max(0.05, following - time.time())
             with suppress(TimeoutError):
                 async with asyncio.timeout(wait):
                     await self._bell.wait()
 
-    def _begin(self, message: Message) -> None:
-        """Send a message, unless it is being sent or has to wait for others."""
-        receiver = urlsplit(message.url).netloc.rpartition("@")[2].lower()
-        sent_to = list(self._at_work.values())
-        if message.number not in self._at_work and len(sent_to) < AT_ONCE and sent_to.count(receiver) < AT_ONCE_TO_ONE:
-            self._at_work[message.number] = receiver
-            self._keep(self._deliver(message))
+    def _begin(self) -> None:
+        """Send as many of the waiting messages as may be sent at a time."""
+        for receiver in list(self._waiting):
+            free = min(AT_ONCE_TO_ONE - self._at_work[receiver], AT_ONCE - self._at_work.total())
+            if free <= 0:
+                continue
+            waiting = self._waiting.pop(receiver)
+            for _ in range(min(free, len(waiting))):
+                self._at_work[receiver] += 1
+                self._keep(self._deliver(waiting.popleft(), receiver))
+            if waiting:
+                self._waiting[receiver] = waiting  # behind the others, whose turn is next
 
-    async def _deliver(self, message: Message) -> None:
+    async def _deliver(self, message: Message, receiver: str) -> None:
         try:
             status, why = await self._attempt(message)
         except Exception as error:  # one message must not stop the others
@@ -127,6 +138,8 @@ class Callbacks:
             pause = PAUSES_SECONDS[min(message.attempts, len(PAUSES_SECONDS) - 1)]
             await until_done(unrecorded, self._outbox.postpone, message.number, time.time() + pause)
         self._recorded.append(message.number)
+        self._at_work -= Counter([receiver])  # drops those that are at zero
+        self._begin()
         self.ring()
 
     async def _attempt(self, message: Message) -> tuple[int, str]:
@@ -154,6 +167,11 @@ class Callbacks:
             "webhook-timestamp": str(int(now.timestamp())),
             "webhook-signature": self._webhook.sign(message.message_id, now, body),
         }
+
+
+def _receiver_of(url: str) -> str:
+    """Host and port of an address, as they are written in it."""
+    return re.split(r"[/?#]", url.partition("://")[2], maxsplit=1)[0].rpartition("@")[2].lower()
 
 
 async def _in_own_thread(call: Callable[[*Given], Result], *given: *Given) -> Result:

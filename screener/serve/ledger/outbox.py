@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from screener.serve.ledger.database import Database
@@ -26,11 +27,14 @@ class Outbox:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def due(self, now: float) -> list[Message]:
-        """The messages that are due, the longest overdue first."""
+    def due(self, now: float, taken: Collection[int] = ()) -> list[Message]:
+        """The messages that are due, the longest overdue first, without those whose numbers are in `taken`."""
         with self._database.read() as connection:
-            rows = connection.execute("SELECT * FROM outbox WHERE due <= ? ORDER BY due", (now,)).fetchall()
-        return [Message(**dict(row)) for row in rows]
+            # The numbers alone are in the index: thousands that wait for a slow receiver cost little, however often this is asked.
+            numbers = [row[0] for row in connection.execute("SELECT number FROM outbox WHERE due <= ? ORDER BY due", (now,))]
+            wanted = [number for number in numbers if number not in taken]
+            rows = [connection.execute("SELECT * FROM outbox WHERE number = ?", (number,)).fetchone() for number in wanted]
+        return [Message(**dict(row)) for row in rows if row is not None]
 
     def next_due(self, now: float) -> float | None:
         """The time at which the next message after those becomes due; None if there is none."""
