@@ -121,7 +121,8 @@ def check_queue(service: Service) -> None:
 async def _settings_of(service: Service, wish: Wish) -> ScanSettings:
     """The settings of a requested scan. Raises Refusal, also for those that the weights do not allow."""
     settings = checked_settings(wish.settings, service.given.settings_for)
-    if any(name in wish.settings for name in OF_THE_WEIGHTS):
+    left_to_them = settings.threshold is None or settings.pooling is not None
+    if left_to_them and any(name in wish.settings for name in OF_THE_WEIGHTS):
         await _models_loaded(service)
         if (choices := service.dispatch.choices) is not None:
             check_choices(settings, choices)

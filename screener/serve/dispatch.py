@@ -66,7 +66,7 @@ class Dispatch:
 
     @property
     def choices(self) -> dict[str, list[Any]] | None:
-        """Setting -> its values, for those settings of which only loaded weights tell the values; None until a worker is ready."""
+        """Setting -> the values that it may have with the loaded models (see `Judging`); None until a worker is ready."""
         return next((keeper.choices for keeper in self._keepers if keeper.choices), None)
 
     @property

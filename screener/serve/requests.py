@@ -28,7 +28,7 @@ CHANGEABLE = (
 """Settings that a request may change: sampling and judging, but not devices or limits."""
 
 OF_THE_WEIGHTS = ("fpr", "threshold", "pooling")
-"""Settings among these that only loaded weights can judge."""
+"""Settings among these that are held against the weights when a request sets one; `fpr` counts only without a threshold."""
 
 SAME_RATE = 1e-9
 """Difference of two rates that name the same operating point, as in `Contract.operating_point`."""

@@ -60,8 +60,8 @@ class Cancelled(BaseException):
 
 
 class Judging:
-    """Judges scans with loaded models. facts: what every verdict depends on besides input and settings. choices: setting -> its values, for
-    those settings of which only loaded weights tell the values.
+    """Judges scans with loaded models. facts: what every verdict depends on besides input and settings. choices: `fpr` and `pooling` -> the
+    values that each may have with these models.
     """
 
     def __init__(self, settings: ScanSettings, checkpoint: Path | None, scans: Path, workers: int) -> None:

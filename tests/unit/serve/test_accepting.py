@@ -113,6 +113,22 @@ def test_settings_that_only_the_weights_can_judge_wait_for_them_and_are_refused(
     with_service(tmp_path, check)
 
 
+def test_a_threshold_does_not_wait_for_the_weights(tmp_path: Path) -> None:
+    clip = tmp_path.resolve() / "clip.mp4"
+    clip.write_bytes(CONTENT)
+
+    async def check(service: Service) -> None:
+        for settings in ({"threshold": 0.5}, {"threshold": 0.5, "fpr": 0.2, "pooling": None}):
+            async with asyncio.timeout(10):
+                await accept_place(service, wished(path=str(clip), settings=settings))
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await accept_place(service, wished(path=str(clip), settings={"threshold": 0.5, "pooling": "max"}))
+        assert service.scans.waiting() == 2
+
+    with_service(tmp_path, check)
+
+
 def test_a_path_and_an_address_have_the_name_that_was_asked_for(tmp_path: Path) -> None:
     clip = tmp_path.resolve() / "0001.mp4"
     clip.write_bytes(CONTENT)
