@@ -170,8 +170,8 @@ async def _facts_known(service: Service, content: str) -> None:
 
 
 async def _models_loaded(service: Service) -> None:
-    """Wait for the models, which takes seconds after a start."""
+    """Wait for the models, which takes seconds after a start; not while the server ends, which refuses the request."""
     with suppress(TimeoutError):
         async with asyncio.timeout(FACTS_SECONDS):
-            while service.dispatch.facts is None:
+            while service.dispatch.facts is None and not service.hub.stopping:
                 await asyncio.sleep(0.05)

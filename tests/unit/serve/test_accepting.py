@@ -129,6 +129,22 @@ def test_a_threshold_does_not_wait_for_the_weights(tmp_path: Path) -> None:
     with_service(tmp_path, check)
 
 
+def test_a_request_that_waits_for_the_weights_is_refused_once_the_server_ends(tmp_path: Path) -> None:
+    clip = tmp_path.resolve() / "clip.mp4"
+    clip.write_bytes(CONTENT)
+
+    async def check(service: Service) -> None:
+        asked = asyncio.create_task(accept_place(service, wished(path=str(clip), settings={"fpr": 0.05})))
+        await asyncio.sleep(0.1)
+        service.hub.stop()
+        with pytest.raises(Refusal) as refused:
+            async with asyncio.timeout(10):
+                await asked
+        assert refused.value.code == "stopping"
+
+    with_service(tmp_path, check)
+
+
 def test_a_path_and_an_address_have_the_name_that_was_asked_for(tmp_path: Path) -> None:
     clip = tmp_path.resolve() / "0001.mp4"
     clip.write_bytes(CONTENT)
