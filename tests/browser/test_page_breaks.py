@@ -60,6 +60,22 @@ def test_a_file_that_is_all_there_is_judged_after_the_page_was_loaded_anew(watch
     assert len(_creations(watched)) == len(_scans(fresh)) == 1
 
 
+def test_a_file_that_was_cancelled_while_the_server_was_away_is_not_judged_later(watched: Watched, fresh: Served, clips: Clips) -> None:
+    watched.forgive_outages()
+    page = watched.open(fresh)
+    page.route("**/api/v1/scans", lambda route: route.abort() if route.request.method == "POST" else route.continue_())
+    page.route("**/api/v1/uploads/*", lambda route: route.abort() if route.request.method == "DELETE" else route.continue_())
+    drop(page, clips[0])
+    expect(page.get_by_text("The server does not answer. The upload goes on")).to_be_visible()
+    page.get_by_role("button", name=f"Cancel: {clips[0].name}").click()
+    expect(page.get_by_text("Under way")).to_be_hidden()
+    page.unroute("**/api/v1/scans")
+    page.reload()
+    expect(page.get_by_text("Nothing has been screened here yet.")).to_be_visible()
+    page.wait_for_timeout(1000)
+    assert _scans(fresh) == []
+
+
 def test_an_upload_outlives_the_server(watched: Watched, fresh: Served, clips: Clips, tmp_path: Path) -> None:
     watched.forgive_outages()
     large = padded(clips[0], tmp_path / "large.mp4", FILE_BYTES)

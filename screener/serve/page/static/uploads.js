@@ -52,6 +52,8 @@ export class Uploads extends EventTarget {
   /** Leaves nothing of an upload, here and on the server. */
   remove(upload) {
     clearTimeout(upload.timer);
+    // Not only once the server has erased it: this page, loaded anew, would have it judged.
+    if (upload.transfer?.url) forget(upload.transfer.url);
     upload.transfer?.abort(true).catch(() => {});
     upload.transfer = null;
     this.list = this.list.filter((other) => other !== upload);
