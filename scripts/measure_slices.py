@@ -5,6 +5,8 @@
 WEIGHTS are checkpoints, or states of a training (`own.safetensors.training/stage-1.pt`, of which the running average is taken). Eight
 evenly spaced frames of a clip, the largest face, mean logit: cheaper than a scan and not the same. The crops are found once and kept in
 the file that `--crops` names. Intervals are 95 % bootstraps over scenes. The figures of released weights are `screener evaluate`'s.
+
+States of a training do not say how faces are cut for them: --input-size and --crop-margin, as in their training.
 """
 
 from __future__ import annotations
@@ -58,7 +60,7 @@ class Clips:
         return np.array([i for i, video in enumerate(self.videos) if wanted(video)], np.int64)
 
 
-def crops_of(path: Path, detector: MtcnnDetector) -> tuple[NDArray[np.uint8], float]:
+def crops_of(path: Path, detector: MtcnnDetector, rules: Preprocessing = RULES) -> tuple[NDArray[np.uint8], float]:
     """(FRAMES or fewer, S, S, 3) of the largest face of each sampled frame with a face, and the median shorter side, pixels."""
     video, frames = cv2.VideoCapture(str(path.resolve())), []
     while (read := video.read())[0]:
@@ -68,25 +70,25 @@ def crops_of(path: Path, detector: MtcnnDetector) -> tuple[NDArray[np.uint8], fl
         frame = np.asarray(cv2.cvtColor(frames[i], cv2.COLOR_BGR2RGB), np.uint8)
         face = max(detector.detect(frame), key=lambda f: f.size_px, default=None)
         if face is not None:
-            crops.append(crop_face(frame, face.box_xyxy, RULES))
+            crops.append(crop_face(frame, face.box_xyxy, rules))
             sides.append(face.size_px)
-    return np.asarray(crops, np.uint8).reshape(-1, RULES.input_size, RULES.input_size, 3), float(np.median(sides)) if sides else 0.0
+    return np.asarray(crops, np.uint8).reshape(-1, rules.input_size, rules.input_size, 3), float(np.median(sides)) if sides else 0.0
 
 
 def holds(cache: Path, names: list[str]) -> bool:
-    """Whether what was found in these videos, in this order, was kept."""
+    """Whether what was found under these names, in this order, was kept."""
     if not cache.exists():
         return False
     with np.load(cache) as saved:
         return "names" in saved and saved["names"].tolist() == names
 
 
-def read_clips(manifest: Path, cache: Path) -> Clips:
+def read_clips(manifest: Path, cache: Path, rules: Preprocessing = RULES) -> Clips:
     videos = read_manifest(manifest)
-    names = [video.name for video in videos]
+    names = [str(rules), *(video.name for video in videos)]
     if not holds(cache, names):
         detector = MtcnnDetector()
-        found = [crops_of(video.path, detector) for video in videos]
+        found = [crops_of(video.path, detector, rules) for video in videos]
         np.savez(cache, names=names, sides=[side for _, side in found], **{str(i): crops for i, (crops, _) in enumerate(found)})  # type: ignore[arg-type]
     with np.load(cache) as saved:
         crops, sides = [saved[str(i)] for i in range(len(videos))], saved["sides"]
@@ -94,12 +96,12 @@ def read_clips(manifest: Path, cache: Path) -> Clips:
     return Clips([videos[i] for i in kept], [crops[i] for i in kept], sides[kept])
 
 
-def network_of(path: Path) -> tuple[Network, Reference]:
-    """Of a checkpoint, with its reference, or the running average in a stage's file. Ends the program where faces are not cut by RULES."""
+def network_of(path: Path, rules: Preprocessing = RULES) -> tuple[Network, Reference]:
+    """Of a checkpoint, with its reference, or the running average in a stage's file. Ends the program if it expects faces cut otherwise."""
     if path.suffix == ".safetensors":
         checkpoint = load_checkpoint(path)
-        if checkpoint.contract.preprocessing != RULES:
-            raise SystemExit(f"{path}: expects faces by {checkpoint.contract.preprocessing}, and this script cuts them by {RULES}")
+        if checkpoint.contract.preprocessing != rules:
+            raise SystemExit(f"{path}: expects faces by {checkpoint.contract.preprocessing}, and they are cut by {rules}")
         return checkpoint.build_network(), checkpoint.contract.reference
     average = torch.load(path, map_location="cpu", weights_only=True)["average"]
     blocks = [len({n.split(".")[-3] for n in average if f"layer{k}." in n and n.endswith("conv1.weight")}) for k in (1, 2, 3, 4)]
@@ -184,17 +186,20 @@ def main() -> None:
     parser.add_argument("manifest", type=Path)
     parser.add_argument("weights", type=Path, nargs="+")
     parser.add_argument("--crops", type=Path, required=True)
+    parser.add_argument("--input-size", type=int, default=RULES.input_size)
+    parser.add_argument("--crop-margin", type=float, default=RULES.crop_margin)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--reference", nargs=3, metavar=("QUALITY", "WEIGHT", "SIDE"), help="instead of the weights' own; 0 0 0 for none")
     arguments = parser.parse_args()
-    clips = read_clips(arguments.manifest, arguments.crops)
+    rules = Preprocessing(input_size=arguments.input_size, crop_margin=arguments.crop_margin)
+    clips = read_clips(arguments.manifest, arguments.crops, rules)
     for path in arguments.weights:
-        network, reference = network_of(path)
+        network, reference = network_of(path, rules)
         if arguments.reference:
             quality, weight, side = arguments.reference
             reference = Reference(int(quality), float(weight), int(side))
         print(f"{path}, {reference}")
-        scorer = Scorer(relative(TorchEngine(network, RULES, arguments.device), reference), RULES)
+        scorer = Scorer(relative(TorchEngine(network, rules, arguments.device), reference), rules)
         print("\n".join(report(clips, scorer)), flush=True)
 
 

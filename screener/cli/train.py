@@ -151,6 +151,14 @@ def train(
         float | None,
         typer.Option("--level-by-region", help="End to end: share of those whose forged part and surroundings are levelled apart (0)."),
     ] = None,
+    worn: Annotated[
+        float | None,
+        typer.Option("--worn", help="End to end: share of blended pairs degraded before a cleaner part is inserted (0.3)."),
+    ] = None,
+    around: Annotated[
+        float | None,
+        typer.Option("--around", help="End to end: share of self-blends changed around the part instead of in it (0.25)."),
+    ] = None,
     motion_blur: Annotated[
         float | None, typer.Option("--motion-blur", help="End to end: share of pictures that get motion blur (0).")
     ] = None,
@@ -196,7 +204,7 @@ def train(
             "shares": _numbers("--share", share), "decoders": _numbers("--decoder", decoder, 0.0), "autoencoder": autoencoder,
             "hardness": hardness, "strength": strength, "video": video, "tone": tone, "same_route": same_route, "level": level,
             "other_real": other_real, "motion_blur": motion_blur, "level_by_region": level_by_region, "shown_px": shown_px,
-            "moments": moments,
+            "moments": moments, "worn": worn, "around": around,
         }  # fmt: skip
         if checkpoint and backbone:
             raise SettingsError("choose one of --checkpoint and --backbone, not both")

@@ -49,7 +49,9 @@ class EndToEndSettings:
         other_real: share of the matched pairs whose real picture is another one of the same group, such as another frame of the video.
         motion_blur: share of the pictures, real or fake, that get motion blur, of the head or of everything. shown_px: smallest and largest
         side, in pixels, at which a crop is displayed before it is brought to input_size; larger than 1.8 times that it never is. moments:
-        number of pairs taken from one clip; more are cheaper, but more alike.
+        number of pairs taken from one clip; more are cheaper, but more alike. worn: share of the blended pairs whose picture is made noisy,
+        soft or compressed before a cleaner part is inserted. around: share of the other self-blends in which what is around the part is
+        changed instead of the part; with 0.5 neither side is the softer one more often.
     seed: of the pictures drawn and of new weights. device: where to train. save_every_seconds: about as much work is lost by a stop.
     """
 
@@ -80,6 +82,8 @@ class EndToEndSettings:
     motion_blur: float = 0.0
     level_by_region: float = 0.0
     shown_px: tuple[float, float] = (84.0, 288.0)
+    worn: float = 0.3
+    around: float = 0.25
     moments: int = 1
     seed: int = 0
     device: str = "auto"
@@ -102,7 +106,7 @@ class EndToEndSettings:
         share("hold", self.hold)
         within("crop_margin", self.crop_margin, 1, 3)
         within("ranking", self.ranking, 0, 10)
-        for name in ("video", "tone", "same_route", "level", "other_real", "motion_blur", "level_by_region"):
+        for name in ("video", "tone", "same_route", "level", "other_real", "motion_blur", "level_by_region", "worn", "around"):
             within(name, getattr(self, name), 0, 1)
         for name, least, most in (("hardness", 0.0, 1.0), ("strength", 0.0, 2.0), ("shown_px", 40.0, 2048.0)):
             ends = getattr(self, name)

@@ -22,9 +22,10 @@ from screener.errors import OutputError
 from screener.model.network import Network, fake_logit
 from screener.runtime.allocator import keep_freed_memory
 from screener.scoring import choose_dtype
-from screener.training.pairs import SHOWN_PX, PairMaker, Recipe
+from screener.training.pairs import SHOWN_PX, WORN_SHARE, PairMaker, Recipe
 from screener.training.preparing import prepare
 from screener.training.resuming import load_state, save_state
+from screener.training.self_blending import AROUND_SHARE
 from screener.training.stream import Batch, Progress, batches
 
 Forward = Callable[[Tensor], tuple[Tensor, Tensor]]
@@ -50,8 +51,8 @@ class Stage:
     minutes: wall-clock length. input_size: pixels. pairs: pairs in a batch (twice as many pictures). learning_rate: at its peak.
     hardness, strength: first and last value (see `pairs.Recipe`); they change over the first two thirds and then stay.
     hold: share of the stage in which the rate stays at its peak before it falls as half a cosine.
-    moments: pairs from one clip. crop_margin, video, tone, same_route, level, other_real, motion_blur, level_by_region, shown_px: see
-    `pairs.Recipe`.
+    moments: pairs from one clip. crop_margin, video, tone, same_route, level, other_real, motion_blur, level_by_region, shown_px, worn,
+    around: see `pairs.Recipe`.
     ranking: weight of the loss that wants the fake of a pair above its real one. frozen_statistics: batch norms keep their means and
     variances, so that training sees what scanning sees, where no picture depends on the others of its batch. save_every_seconds: time
     between saves of the state.
@@ -75,6 +76,8 @@ class Stage:
     motion_blur: float = 0.0
     level_by_region: float = 0.0
     shown_px: tuple[float, float] = SHOWN_PX
+    worn: float = WORN_SHARE
+    around: float = AROUND_SHARE
     crop_margin: float = 1.3
     ranking: float = 0.0
     frozen_statistics: bool = False
@@ -92,7 +95,7 @@ class Stage:
         return Recipe(
             self.input_size, self.crop_margin, _between(self.hardness, grown), _between(self.strength, grown),
             self.moments, self.video, self.tone, self.same_route, self.level, self.other_real, self.motion_blur,
-            self.level_by_region, self.shown_px,
+            self.level_by_region, self.shown_px, self.worn, self.around,
         )  # fmt: skip
 
 

@@ -154,6 +154,8 @@ def stages_of(settings: EndToEndSettings) -> list[Stage]:
                 motion_blur=settings.motion_blur,
                 level_by_region=settings.level_by_region,
                 shown_px=settings.shown_px,
+                worn=settings.worn,
+                around=settings.around,
                 crop_margin=settings.crop_margin,
                 ranking=settings.ranking,
                 # Random weights have no statistics of faces to keep.

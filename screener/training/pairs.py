@@ -23,7 +23,7 @@ from screener.training.framing import Framing, draw_framing, framed
 from screener.training.labelled_pictures import LabelledFace
 from screener.training.levelling import levelled
 from screener.training.originals import with_originals
-from screener.training.self_blending import Face, blend_part, mix, self_blend, sharpened, swap_blend, wear
+from screener.training.self_blending import AROUND_SHARE, Face, blend_part, mix, self_blend, sharpened, swap_blend, wear
 
 UInt8 = NDArray[np.uint8]
 Rng = np.random.Generator
@@ -31,7 +31,7 @@ Rng = np.random.Generator
 MAP_STRIDE = 16
 
 WORN_SHARE = 0.3
-"""Share of the blended pairs whose picture was made noisy, soft or compressed before a cleaner part was inserted."""
+"""Usual share of the blended pairs whose picture was made noisy, soft or compressed before a cleaner part was inserted."""
 
 WHOLE_SHARE = 0.3
 """Share of the matched and decoded pairs that use the whole fake; in the others a part of it is blended into the real one."""
@@ -82,7 +82,9 @@ class Recipe:
     such as another frame of the video, where there is one: what distinguishes two frames then distinguishes nothing. shown_px: range of
     the side at which a crop is displayed, log-uniform; what is below `input_size` is enlarged to it, and so softer than most faces in
     videos. motion_blur: share of the pictures that get it, of either label. level_by_region: share of the levelled pairs in which what is
-    forged and what is around it are levelled each for itself.
+    forged and what is around it are levelled each for itself. worn: share of the blended pairs whose picture was made noisy, soft or
+    compressed before a cleaner part was inserted. around: share of the other self-blends in which what is around the part is changed
+    instead of the part.
     """
 
     input_size: int
@@ -98,6 +100,8 @@ class Recipe:
     motion_blur: float = 0.0
     level_by_region: float = 0.0
     shown_px: tuple[float, float] = SHOWN_PX
+    worn: float = WORN_SHARE
+    around: float = AROUND_SHARE
 
 
 @dataclass(frozen=True)
@@ -153,7 +157,7 @@ def _pick(cumulative: NDArray[np.float64], rng: Rng) -> int:
 
 def _self_blended(pools: Pools, rng: Rng, recipe: Recipe, framing: Framing, shown_px: float) -> Made:
     face, finer = _worn(pools.real(rng), rng, recipe, framing, shown_px * rng.uniform(1.0, MADE_ABOVE_SHOWN))
-    return Made(face.crop_rgb, *self_blend(face, rng, recipe.strength, finer))
+    return Made(face.crop_rgb, *self_blend(face, rng, recipe.strength, finer, recipe.around))
 
 
 def _swapped(pools: Pools, rng: Rng, recipe: Recipe, framing: Framing, shown_px: float) -> Made:
@@ -166,7 +170,7 @@ def _swapped(pools: Pools, rng: Rng, recipe: Recipe, framing: Framing, shown_px:
 def _worn(labelled: LabelledFace, rng: Rng, recipe: Recipe, framing: Framing, made_px: float) -> tuple[Face, UInt8 | None]:
     """The face, degraded in some pairs; then also the original."""
     face = framed(labelled, framing, recipe.crop_margin, made_px)
-    if rng.random() < WORN_SHARE:
+    if rng.random() < recipe.worn:
         return replace(face, crop_rgb=wear(face.crop_rgb, rng)), face.crop_rgb
     return face, None
 

@@ -18,6 +18,9 @@ UInt8 = NDArray[np.uint8]
 Float32 = NDArray[np.float32]
 Rng = np.random.Generator
 
+AROUND_SHARE = 0.25
+"""Usual share of self-blends in which the surroundings are changed instead of the part: a generated face is usually the smoother side."""
+
 # Share of fakes per replaced region: mostly whole faces (swaps), some parts (lip-sync, local edits).
 REGIONS = {"face": 0.62, "lower": 0.14, "mouth": 0.12, "eyes": 0.07, "nose": 0.05}
 
@@ -216,11 +219,14 @@ def wear(picture: UInt8, rng: Rng) -> UInt8:
     return picture
 
 
-def self_blend(face: Face, rng: Rng, strength: float, finer_rgb: UInt8 | None = None) -> tuple[UInt8, Float32]:
+def self_blend(
+    face: Face, rng: Rng, strength: float, finer_rgb: UInt8 | None = None, around: float = AROUND_SHARE
+) -> tuple[UInt8, Float32]:
     """Blend a changed copy of the face into itself; either side of the mask may be the changed one.
 
     strength: 1 is the full mismatch, less is fainter. finer_rgb: the face before degradation (see `wear`), from which the inside is made;
-    it differs enough by itself and is changed half of the time. Returns the fake (s, s, 3) and its mask (s, s).
+    it differs enough by itself and is changed half of the time. around: how often the surroundings are changed instead, if that is not
+    given. Returns the fake (s, s, 3) and its mask (s, s).
     """
     mask = draw_mask(face, rng)
     if finer_rgb is None:
@@ -228,8 +234,7 @@ def self_blend(face: Face, rng: Rng, strength: float, finer_rgb: UInt8 | None = 
     else:
         changed = _nudge(_change(finer_rgb, rng, strength) if rng.random() < 0.5 else finer_rgb, rng)
     weight = mask * rng.choice([0.5, 0.75, 1.0, 1.0, 1.0])
-    # A generated face is usually the smoother side; a quarter of the time the surroundings are changed instead.
-    inside, outside = (changed, face.crop_rgb) if finer_rgb is not None or rng.random() < 0.75 else (face.crop_rgb, changed)
+    inside, outside = (changed, face.crop_rgb) if finer_rgb is not None or rng.random() >= around else (face.crop_rgb, changed)
     return mix(inside, outside, weight.astype(np.float32)), mask
 
 

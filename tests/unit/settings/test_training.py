@@ -64,7 +64,7 @@ WRONG_END_TO_END: dict[str, list[Any]] = {
     "shown_px": [150.0, (150.0,), (20.0, 200.0), (200.0, 100.0), (100.0, 4000.0), ("a", "b"), None],
     **{
         name: [-0.1, 1.1, math.nan, "0.5", True, None]
-        for name in ("video", "tone", "same_route", "level", "other_real", "motion_blur", "level_by_region")
+        for name in ("video", "tone", "same_route", "level", "other_real", "motion_blur", "level_by_region", "worn", "around")
     },
     "seed": [2**63, *NO_COUNT],
     "device": NO_NAME,

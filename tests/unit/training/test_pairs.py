@@ -334,14 +334,23 @@ def test_faces_are_made_in_more_pixels_than_they_are_shown_in(monkeypatch: pytes
 
 def test_a_worn_picture_is_worn_on_both_sides_and_its_fake_is_finer_inside(undegraded: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a fixed wear that paints the picture grey: the real is grey, the fake grey outside of the mask and itself inside."""
-    monkeypatch.setattr(pairs, "WORN_SHARE", 1.0)
     monkeypatch.setattr(pairs, "wear", lambda picture, rng: np.full_like(picture, 128))
     for seed in range(20):
-        sample = draw(PairMaker(REALS), "self_blended", seed)
+        sample = draw(PairMaker(REALS), "self_blended", seed, replace(RECIPE, worn=1.0))
         assert (sample.real == 128).all()
         apart = by_cell(np.abs(sample.fake.astype(float) - 128).mean(2))
         assert (apart[sample.where == 0] < 1).all()
         assert (apart[sample.where > 0.9] > 3).all()
+
+
+@pytest.mark.parametrize(("around", "least", "most"), [(0.0, 0, 0), (1.0, 12, 20)])
+def test_the_recipe_says_which_side_of_a_self_blend_is_changed(undegraded: None, around: float, least: int, most: int) -> None:
+    maker, recipe, outside = PairMaker(REALS), replace(RECIPE, worn=0.0, around=around), 0
+    for seed in range(20):
+        sample = draw(maker, "self_blended", seed, recipe)
+        apart = by_cell(np.abs(sample.real.astype(float) - sample.fake).mean(2))
+        outside += bool((apart[sample.where == 0] > 1).any())
+    assert least <= outside <= most
 
 
 def test_moments_of_one_clip_are_one_pair_at_different_times() -> None:

@@ -113,12 +113,21 @@ def test_a_self_blend_is_a_mix_of_the_face_and_one_changed_copy(seed: int, stren
 
 
 def test_both_sides_of_the_blend_are_the_changed_one_now_and_then() -> None:
-    outside_changed = []
+    assert 5 <= changed_around({}) <= 25
+
+
+@pytest.mark.parametrize(("around", "expected"), [(0.0, 0), (1.0, 40)])
+def test_how_often_the_surroundings_are_changed_is_set(around: float, expected: int) -> None:
+    assert changed_around({"around": around}) == expected
+
+
+def changed_around(settings: dict[str, float]) -> int:
+    """Of 40 self-blends, those whose surroundings are not those of the face."""
+    count, target = 0, face()
     for seed in range(40):
-        target = face()
-        fake, mask = self_blend(target, np.random.default_rng(seed), 1.0)
-        outside_changed.append(bool((fake[mask == 0] != target.crop_rgb[mask == 0]).any()))
-    assert 5 <= sum(outside_changed) <= 25
+        fake, mask = self_blend(target, np.random.default_rng(seed), 1.0, **settings)
+        count += bool((fake[mask == 0] != target.crop_rgb[mask == 0]).any())
+    return count
 
 
 def test_a_donor_is_laid_onto_the_landmarks() -> None:
