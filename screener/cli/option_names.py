@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 OTHERWISE_NAMED = {
     "auc_bound": "bound", "budget_seconds": "budget", "decoders": "decoder", "duration_seconds": "duration",
-    "heartbeat_seconds": "heartbeat", "max_upload_bytes": "max-upload", "save_every_seconds": "save-every", "shares": "share",
+    "heartbeat_seconds": "heartbeat", "max_upload_bytes": "max-upload",
+    "more_teachers": "add-teacher", "save_every_seconds": "save-every", "shares": "share",
     "time_limit_seconds": "time-limit", "window_seconds": "window",
 }  # fmt: skip
 """Settings whose option has a different name."""

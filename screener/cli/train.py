@@ -113,6 +113,7 @@ def train(
         float | None,
         typer.Option("--copy-weight", help="End to end: share of a recompressed copy's score to subtract from the teacher's (its own)."),
     ] = None,
+    add_teacher: Annotated[list[str] | None, typer.Option(help="End to end: WEIGHTS=NUMBER, whose scores times it are added.")] = None,
     copy_quality: Annotated[int | None, typer.Option("--copy-quality", help="End to end: JPEG quality of that copy (20).")] = None,
     share: Annotated[
         list[str] | None,
@@ -151,14 +152,8 @@ def train(
         float | None,
         typer.Option("--level-by-region", help="End to end: share of those whose forged part and surroundings are levelled apart (0)."),
     ] = None,
-    worn: Annotated[
-        float | None,
-        typer.Option("--worn", help="End to end: share of blended pairs degraded before a cleaner part is inserted (0.3)."),
-    ] = None,
-    around: Annotated[
-        float | None,
-        typer.Option("--around", help="End to end: share of self-blends changed around the part instead of in it (0.25)."),
-    ] = None,
+    worn: Annotated[float | None, typer.Option(help="End to end: share of blends into a degraded picture (0.3).")] = None,
+    around: Annotated[float | None, typer.Option(help="End to end: share of self-blends changed around the part (0.25).")] = None,
     motion_blur: Annotated[
         float | None, typer.Option("--motion-blur", help="End to end: share of pictures that get motion blur (0).")
     ] = None,
@@ -197,11 +192,13 @@ def train(
         "mixup": mixup, "average_decay": average_decay, "validation_share": validation_share, "dtype": dtype,
     }  # fmt: skip
     with exits():
+        others = _numbers("--add-teacher", add_teacher, 1.0)
         whole_only = {
             "init": init, "inner_times": inner_times, "minutes": minutes, "input_size": input_size, "crop_margin": crop_margin,
             "pairs": pairs, "grow": grow, "hold": hold, "frozen_statistics": frozen_statistics, "ranking": ranking,
             "teacher": teacher, "copy_weight": copy_weight, "copy_quality": copy_quality,
-            "shares": _numbers("--share", share), "decoders": _numbers("--decoder", decoder, 0.0), "autoencoder": autoencoder,
+            "more_teachers": others, "autoencoder": autoencoder,
+            "shares": _numbers("--share", share), "decoders": _numbers("--decoder", decoder, 0.0),
             "hardness": hardness, "strength": strength, "video": video, "tone": tone, "same_route": same_route, "level": level,
             "other_real": other_real, "motion_blur": motion_blur, "level_by_region": level_by_region, "shown_px": shown_px,
             "moments": moments, "worn": worn, "around": around,
@@ -210,7 +207,7 @@ def train(
             raise SettingsError("choose one of --checkpoint and --backbone, not both")
         if strict and not audit:
             raise SettingsError("choose one of --strict and --no-audit, not both")
-        refuse_overwriting({"-o": output}, [checkpoint, backbone, init, teacher, config or found_file()])
+        refuse_overwriting({"-o": output}, [checkpoint, backbone, init, teacher, *(others or ()), config or found_file()])
         leaks = Leaks(audit, strict)
         if end_to_end:
             _refuse({**head_only, "checkpoint": checkpoint, "backbone": backbone, "fold": fold, "tensorboard": tensorboard}, ONLY_HEAD)
@@ -226,9 +223,9 @@ def _numbers(option: str, words: list[str] | None, default: float | None = None)
         return None
     found: dict[str, float] = {}
     for word in words:
-        name, sign, number = word.partition("=")
+        name, sign, number = word.rpartition("=")  # a path may have one, too
         try:
-            found[name] = float(number) if sign or default is None else default
+            found[name if sign else word] = float(number) if sign or default is None else default
         except ValueError:
             raise SettingsError(f"{option}: expected NAME=NUMBER, got {word!r}") from None
     return found

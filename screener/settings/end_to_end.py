@@ -35,7 +35,8 @@ class EndToEndSettings:
         with a teacher.
         teacher: `default` or the path of a checkpoint whose scores and maps are learnt in place of labels and masks; if it is scored
         relative to copies of the crops, so is what is learnt, in one pass. copy_weight, copy_quality: instead of its own, the share of a
-        copy's logit to subtract, 0 for none, and the JPEG quality of the copy.
+        copy's logit to subtract, 0 for none, and the JPEG quality of the copy. more_teachers: paths of further checkpoints, with the number
+        that their logits are multiplied by before they are added to the teacher's; they are shown their own crops and copies.
     Training data:
         shares: how often the fake of a pair comes from which of `FAKE_SOURCES`, relative to each other; those left out are 0, and an empty
         value means the defaults. If the data has nothing for a source, its share is distributed to the others.
@@ -67,6 +68,7 @@ class EndToEndSettings:
     frozen_statistics: bool = True
     ranking: float = 0.5
     teacher: str = ""
+    more_teachers: dict[str, float] = field(default_factory=dict)
     copy_weight: float | None = None
     copy_quality: int = 20
     shares: dict[str, float] = field(default_factory=dict)
@@ -120,6 +122,9 @@ class EndToEndSettings:
             raise SettingsError(f"teacher: expected default or a path, got {self.teacher!r}")
         if not isinstance(self.autoencoder, str):
             raise SettingsError(f"autoencoder: expected the path of a folder, got {self.autoencoder!r}")
+        _named_numbers("more_teachers", self.more_teachers)
+        if self.more_teachers and not self.teacher:
+            raise SettingsError("more_teachers: expected a teacher whose scores theirs are added to; name one with teacher")
         at_least("copy_quality", self.copy_quality, 1)
         within("copy_quality", self.copy_quality, 1, 100)
         if self.copy_weight is not None:
@@ -155,9 +160,10 @@ class EndToEndSettings:
         return cls(**plain)
 
 
-def _named_numbers(setting: str, values: Any, names: tuple[str, ...]) -> None:
+def _named_numbers(setting: str, values: Any, names: tuple[str, ...] = ()) -> None:
     if not isinstance(values, Mapping):
         raise SettingsError(f"{setting}: expected numbers by name, got {values!r}")
     for name, value in values.items():
-        one_of(setting, name, names)
+        if names:
+            one_of(setting, name, names)
         within(f"{setting}.{name}", value, 0, float("inf"))

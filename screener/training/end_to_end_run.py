@@ -35,7 +35,7 @@ from screener.training.head_checkpoint import plain_record
 from screener.training.pairs import PairMaker
 from screener.training.resuming import RunFolder
 from screener.training.starting_points import ATTRIBUTION, UNKNOWN_LICENCE, network_to_train, starting_point
-from screener.training.teacher import Teacher
+from screener.training.teacher import Teacher, Teachers
 from screener.training.validation import Validation, in_words
 
 Say = Callable[[str], None]
@@ -50,7 +50,7 @@ SMALLEST_PX = 64
 UNCHANGING = ("device", "save_every_seconds")
 """Settings that may differ when a run is resumed."""
 
-NOT_RECORDED = (*UNCHANGING, "init", "teacher", "autoencoder")
+NOT_RECORDED = (*UNCHANGING, "init", "teacher", "more_teachers", "autoencoder")
 """Settings that change nothing in the weights, or say where something is on one machine; what it is, is recorded otherwise."""
 
 WARM_UP_PICTURES = (4000, 1000, 1000)
@@ -84,7 +84,7 @@ def train_end_to_end(data: Path, output: Path, settings: EndToEndSettings, say: 
     require_checkpoint_name(output)
     device = choose_device(settings.device)
     start = starting_point(settings.init, settings.seed)
-    teacher = _teacher_of(settings)
+    teachers = _teachers_of(settings)
     items = pictures_of(data, say)
     make_folder(output.parent)
     with RunFolder(output) as folder:
@@ -93,14 +93,15 @@ def train_end_to_end(data: Path, output: Path, settings: EndToEndSettings, say: 
                 "settings": {name: value for name, value in settings.to_dict().items() if name not in UNCHANGING},
                 "data": identity_of(items),
                 "start": start.sha256,
-                **({} if teacher is None else {"teacher": teacher.sha256}),
+                **({"teacher": teachers[0].sha256} if teachers else {}),
+                **({"more_teachers": [teacher.sha256 for teacher in teachers[1:]]} if teachers[1:] else {}),
             },
             {item.name: item.path for item in items},
         )
         faces = split_faces(items, data, folder.file("faces.npz"), say)
-        run = _Run(settings, start, teacher, faces, folder, device, say)
+        run = _Run(settings, start, teachers, faces, folder, device, say)
         rows, calibration = run.all_stages()
-        described = _contract(printable(output.stem), settings, start, teacher, faces, rows)
+        described = _contract(printable(output.stem), settings, start, teachers, faces, rows)
         contract = replace(described, architecture=run.whole, copies=NO_COPIES, calibration=calibration)
         metrics = output.with_name(f"{output.stem}.metrics.csv")
         write_whole(metrics, _csv(rows))
@@ -109,10 +110,12 @@ def train_end_to_end(data: Path, output: Path, settings: EndToEndSettings, say: 
         return EndToEndReport(output, metrics, len(faces.training), sum(int(row["pictures"]) for row in rows), rows[-1])
 
 
-def _teacher_of(settings: EndToEndSettings) -> Checkpoint | None:
-    """Raises SettingsError if the network in training would see other pictures than those that the teacher is used to."""
+def _teachers_of(settings: EndToEndSettings) -> list[Checkpoint]:
+    """The teacher and those added to it. Raises SettingsError if the network in training would see other pictures than the teacher is used
+    to, or less than another one is.
+    """
     if not settings.teacher:
-        return None
+        return []
     teacher = load_checkpoint(None if settings.teacher == "default" else settings.teacher)
     used_to = teacher.contract.preprocessing
     for stage in stages_of(settings):
@@ -121,7 +124,24 @@ def _teacher_of(settings: EndToEndSettings) -> Checkpoint | None:
                 f"teacher: {teacher.contract.name} takes crops of {used_to.input_size} px and a margin of {used_to.crop_margin:g}, "
                 "which not all stages of this training do; set input_size and crop_margin to these, and grow = false"
             )
-    return teacher
+    others = [load_checkpoint(path) for path in settings.more_teachers]
+    for other in others:
+        if (margin := other.contract.preprocessing.crop_margin) > settings.crop_margin:
+            raise SettingsError(
+                f"more_teachers: {other.contract.name} takes crops of a margin of {margin:g}, which cannot be cut out of crops of a margin "
+                f"of {settings.crop_margin:g}; raise crop_margin, if the other weights allow it, or leave it out"
+            )
+    return [teacher, *others]
+
+
+def _asked(teachers: list[Checkpoint], settings: EndToEndSettings, device: torch.device) -> Teacher | Teachers | None:
+    """What the network in training learns from: one teacher, several, or none, but labels."""
+    if not teachers:
+        return None
+    first = Teacher(teachers[0], _reference_of(settings), device)
+    shown = teachers[0].contract.preprocessing
+    others = [Teacher(teacher, None, device, shown) for teacher in teachers[1:]]
+    return Teachers(first, [*zip(others, settings.more_teachers.values(), strict=True)]) if others else first
 
 
 def _reference_of(settings: EndToEndSettings) -> Reference | None:
@@ -174,13 +194,13 @@ class _Run:
         self,
         settings: EndToEndSettings,
         start: Checkpoint,
-        teacher: Checkpoint | None,
+        teachers: list[Checkpoint],
         faces: SplitFaces,
         folder: RunFolder,
         device: torch.device,
         say: Say,
     ) -> None:
-        self._teacher = None if teacher is None else Teacher(teacher, _reference_of(settings), device)
+        self._teacher = _asked(teachers, settings, device)
         self._settings, self._faces, self._folder, self._device, self._say = settings, faces, folder, device, say
         self.network, self.whole = network_to_train(start, settings.inner_times, settings.seed)
 
@@ -224,17 +244,18 @@ def _stretch(ends: tuple[float, float], first: float, last: float) -> tuple[floa
 
 
 def _contract(
-    name: str, settings: EndToEndSettings, start: Checkpoint, teacher: Checkpoint | None, faces: SplitFaces, rows: list[dict[str, float]]
+    name: str, settings: EndToEndSettings, start: Checkpoint, teachers: list[Checkpoint], faces: SplitFaces, rows: list[dict[str, float]]
 ) -> Contract:
     data = DataSet(printable(faces.name), faces.sha256, len(faces.training), UNKNOWN_LICENCE)
     record: dict[str, Any] = {
         "settings": {key: value for key, value in settings.to_dict().items() if key not in NOT_RECORDED},
-        "start": {"name": start.contract.name, "sha256": start.sha256},
-        **({} if teacher is None else {"teacher": {"name": teacher.contract.name, "sha256": teacher.sha256}}),
+        "start": _named(start),
+        **({"teacher": _named(teachers[0])} if teachers else {}),
+        **({"more_teachers": _weighed(teachers[1:], settings)} if teachers[1:] else {}),
         "stages": rows,
     }
-    # What the teacher learnt from, and under which terms, holds for who learns from it.
-    origins = [start] if teacher is None else [start, teacher]
+    # What teachers learnt from, and under which terms, holds for who learns from them.
+    origins = [start, *teachers]
     learnt_from = [data for origin in origins for data in origin.contract.training_data]
     licence = "; ".join(dict.fromkeys(origin.contract.licence for origin in origins))
     notices = dict.fromkeys(str(origin.contract.figures[ATTRIBUTION]) for origin in origins if ATTRIBUTION in origin.contract.figures)
@@ -256,6 +277,14 @@ def _contract(
         },
         code_version=versions()["screener"],
     )
+
+
+def _named(checkpoint: Checkpoint) -> dict[str, Any]:
+    return {"name": checkpoint.contract.name, "sha256": checkpoint.sha256}
+
+
+def _weighed(others: list[Checkpoint], settings: EndToEndSettings) -> list[dict[str, Any]]:
+    return [{**_named(other), "times": times} for other, times in zip(others, settings.more_teachers.values(), strict=True)]
 
 
 def _csv(rows: list[dict[str, float]]) -> str:

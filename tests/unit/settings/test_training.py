@@ -47,6 +47,7 @@ WRONG_END_TO_END: dict[str, list[Any]] = {
     "crop_margin": [0.9, 3.1, math.nan, "1.3", True],
     "ranking": [-0.1, 11, math.nan, "x", True],
     "teacher": [3, None, True],
+    "more_teachers": [{"own": -1}, {"own": "x"}, {"own": 1.0}, "own", None],
     "autoencoder": [3, None, True],
     "copy_weight": [1.1, -0.5, math.nan, "x", True, 0.5],
     "copy_quality": [0, 101, *NO_COUNT],
@@ -109,6 +110,12 @@ def test_passes_of_the_autoencoder_need_its_files() -> None:
         EndToEndSettings(decoders={"face-autoencoder": 0, "swap-96": 60})
     assert EndToEndSettings(decoders={"swap-96": 60}).autoencoder == ""
     assert EndToEndSettings(decoders={"autoencoder": 0}, autoencoder="weights").decoders == {"autoencoder": 0}
+
+
+def test_teachers_are_added_to_a_teacher() -> None:
+    assert EndToEndSettings(teacher="default", more_teachers={"own.safetensors": 0.6}).more_teachers == {"own.safetensors": 0.6}
+    with pytest.raises(SettingsError, match=r"^more_teachers: expected a teacher whose scores theirs are added to"):
+        EndToEndSettings(more_teachers={"own.safetensors": 0.6})
 
 
 def test_the_copies_of_a_teacher_are_weighed() -> None:

@@ -176,13 +176,19 @@ def test_a_teacher_is_asked_and_recorded(
     run(tmp_path / "alone.safetensors", tiny_checkpoint, replace(SETTINGS, grow=False))
     run(tmp_path / "taught.safetensors", tiny_checkpoint, taught)
     run(tmp_path / "relative.safetensors", tiny_checkpoint, replace(taught, copy_weight=1.0))
-    alone, crops, relative = heard
+    added = replace(taught, more_teachers={str(tiny_checkpoint): 0.5})
+    run(tmp_path / "added.safetensors", tiny_checkpoint, added)
+    alone, crops, relative, sums = heard
     assert alone is None
     assert crops != pytest.approx(relative, abs=1e-3)
-    taught_by = [load_checkpoint(tmp_path / f"{name}.safetensors").contract for name in ("alone", "taught", "relative")]
+    assert sums == pytest.approx([1.5 * logit for logit in crops], abs=0.05)
+    taught_by = [load_checkpoint(tmp_path / f"{name}.safetensors").contract for name in ("alone", "taught", "relative", "added")]
     records = [contract.figures["end_to_end_training"] for contract in taught_by]
     assert "teacher" not in records[0] and records[2]["settings"]["copy_weight"] == 1.0
     assert records[1]["teacher"]["sha256"] == load_checkpoint(tiny_checkpoint).sha256
+    (other,) = records[3]["more_teachers"]
+    assert (other["sha256"], other["times"]) == (load_checkpoint(tiny_checkpoint).sha256, 0.5)
+    assert "more_teachers" not in records[3]["settings"]
     # What a reference would cost in scans is learnt.
     assert all(contract.reference == NO_REFERENCE for contract in taught_by)
 
@@ -198,9 +204,14 @@ def test_a_teacher_brings_its_data_and_terms_and_is_refused_where_it_would_see_o
             replace(tiny_contract(), training_data=(school,), licence=licence, figures={"attribution": "by us"}),
             tiny_network().state_dict(),
         )
+    tight = tmp_path / "tight.safetensors"
+    tighter = replace(tiny_contract().preprocessing, crop_margin=1.2)
+    save_checkpoint(tight, replace(tiny_contract(), preprocessing=tighter), tiny_network().state_dict())
     taught = replace(SETTINGS, teacher=str(paths[0]))
     with pytest.raises(SettingsError, match=r"^teacher: .* takes crops of 64 px and a margin of 1\.3, which not all stages"):
-        run(tmp_path / "tight.safetensors", tiny_checkpoint, replace(taught, crop_margin=1.2))
+        run(tmp_path / "other.safetensors", tiny_checkpoint, replace(taught, crop_margin=1.2))
+    with pytest.raises(SettingsError, match=r"^more_teachers: .* takes crops of a margin of 1\.3, which cannot be cut out"):
+        end_to_end_run._teachers_of(replace(SETTINGS, teacher=str(tight), crop_margin=1.2, more_teachers={str(paths[1]): 1.0}))
     run(tmp_path / "taught.safetensors", tiny_checkpoint, taught)
     written = load_checkpoint(tmp_path / "taught.safetensors").contract
     assert school in written.training_data

@@ -15,7 +15,7 @@ from screener.model.reference import Reference
 from screener.scoring import Scorer, TorchEngine
 from screener.scoring.relative_engine import relative
 from screener.training import teacher
-from screener.training.teacher import Teacher
+from screener.training.teacher import Teacher, Teachers
 
 CPU = torch.device("cpu")
 
@@ -52,6 +52,28 @@ def test_it_says_what_a_scan_would_with_its_copies(plain: Checkpoint, given: Ref
     expected, expected_maps = scorer.logits_and_maps(shown.numpy())
     assert logits.numpy() == pytest.approx(expected, abs=1e-3)
     assert maps.sigmoid().numpy() == pytest.approx(expected_maps, abs=1e-3)
+
+
+def test_what_it_is_used_to_is_cut_out_of_larger_pictures(plain: Checkpoint) -> None:
+    rules = plain.contract.preprocessing
+    wider = replace(rules, crop_margin=2 * rules.crop_margin)
+    shown = pictures(2 * rules.input_size)
+    middle = shown[:, rules.input_size // 2 : -(rules.input_size // 2), rules.input_size // 2 : -(rules.input_size // 2)]
+    logits, maps = Teacher(plain, None, CPU, wider)(shown)
+    expected, expected_maps = Teacher(plain, None, CPU)(middle)
+    assert logits.tolist() == expected.tolist()
+    assert maps.tolist() == expected_maps.tolist()
+    # Of another size, too: brought to that which it is used to.
+    assert Teacher(plain, None, CPU, wider)(pictures(3 * rules.input_size))[1].shape == maps.shape
+
+
+def test_logits_of_several_are_added_and_the_maps_are_those_of_the_first(plain: Checkpoint) -> None:
+    shown = pictures(plain.contract.preprocessing.input_size)
+    first, other = Teacher(plain, None, CPU), Teacher(compared(plain), None, CPU)
+    (logits, maps), (more, _) = first(shown), other(shown)
+    together, together_maps = Teachers(first, [(other, 0.5), (other, 0.25)])(shown)
+    assert together.numpy() == pytest.approx((logits + 0.75 * more).numpy(), abs=1e-5)
+    assert together_maps.tolist() == maps.tolist()
 
 
 def test_without_copies_it_says_the_logit_alone(plain: Checkpoint) -> None:
