@@ -147,6 +147,8 @@ def _check_address(url: str, where: str, name: str, allow_private: bool) -> None
     try:
         check_address(url, allow_private, name)
     except SourceError as error:
-        raise Refusal("invalid", str(error), [(where, error.reason)]) from error
+        # Not in the words of the command line, which name an option of `scan` and the address inside the network.
+        private = f"{name}: leads into a private network; the server's operator can allow that with the setting allow_private"
+        raise Refusal("invalid", private if error.reason == "refused_address" else str(error), [(where, error.reason)]) from error
     except (OSError, UnicodeError, ValueError) as error:
         raise Refusal("invalid", f"{name}: no sound address", [(where, "not_found")]) from error

@@ -12,7 +12,7 @@ from screener.errors import SettingsError
 from screener.serve.options import ServeOptions, base_path_of, size_in_bytes
 from screener.serve.problems import Refusal
 from screener.serve.rate_limits import MOST_CLIENTS, OneTimeKey, Pace
-from screener.serve.requests import CHANGEABLE, check_choices, checked_name, checked_settings, content_of, wish_of
+from screener.serve.requests import CHANGEABLE, check_choices, checked_callback, checked_name, checked_settings, content_of, wish_of
 from screener.settings import ScanSettings
 
 DISTRUST = {
@@ -43,6 +43,12 @@ def test_a_request_takes_no_longer_than_the_server_allows() -> None:
     for seconds in (60.5, None, float("nan"), "x"):
         with pytest.raises(Refusal):
             checked_settings({"time_limit_seconds": seconds}, settings_for)
+
+
+def test_a_refused_address_is_told_in_the_words_of_the_server_without_what_it_leads_to() -> None:
+    with pytest.raises(Refusal, match="operator can allow that with the setting allow_private") as refused:
+        checked_callback("http://localhost/told", allow_private=False)
+    assert "--allow-private" not in refused.value.detail and "127.0.0.1" not in refused.value.detail
 
 
 @pytest.mark.parametrize(
