@@ -35,7 +35,7 @@ class EndToEndSettings:
         with a teacher.
         teacher: `default` or the path of a checkpoint whose scores and maps are learnt in place of labels and masks; if it is scored
         relative to copies of the crops, so is what is learnt, in one pass. copy_weight, copy_quality: instead of its own, the share of a
-        copy's logit to subtract, 0 for none, and the JPEG quality of the copy. more_teachers: paths of further checkpoints, with the number
+        copy's logit to subtract, 0 for none, and the JPEG quality of the copy. more_teachers: further ones, with the number
         that their logits are multiplied by before they are added to the teacher's; they are shown their own crops and copies.
     Training data:
         shares: how often the fake of a pair comes from which of `FAKE_SOURCES`, relative to each other; those left out are 0, and an empty

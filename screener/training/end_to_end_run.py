@@ -116,7 +116,7 @@ def _teachers_of(settings: EndToEndSettings) -> list[Checkpoint]:
     """
     if not settings.teacher:
         return []
-    teacher = load_checkpoint(None if settings.teacher == "default" else settings.teacher)
+    teacher, *others = (load_checkpoint(None if name == "default" else name) for name in (settings.teacher, *settings.more_teachers))
     used_to = teacher.contract.preprocessing
     for stage in stages_of(settings):
         if Preprocessing(input_size=stage.input_size, crop_margin=stage.crop_margin) != used_to:
@@ -124,12 +124,11 @@ def _teachers_of(settings: EndToEndSettings) -> list[Checkpoint]:
                 f"teacher: {teacher.contract.name} takes crops of {used_to.input_size} px and a margin of {used_to.crop_margin:g}, "
                 "which not all stages of this training do; set input_size and crop_margin to these, and grow = false"
             )
-    others = [load_checkpoint(path) for path in settings.more_teachers]
     for other in others:
         if (margin := other.contract.preprocessing.crop_margin) > settings.crop_margin:
             raise SettingsError(
                 f"more_teachers: {other.contract.name} takes crops of a margin of {margin:g}, which cannot be cut out of crops of a margin "
-                f"of {settings.crop_margin:g}; raise crop_margin, if the other weights allow it, or leave it out"
+                f"of {settings.crop_margin:g}; choose other weights"
             )
     return [teacher, *others]
 

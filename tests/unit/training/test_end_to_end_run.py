@@ -212,6 +212,9 @@ def test_a_teacher_brings_its_data_and_terms_and_is_refused_where_it_would_see_o
         run(tmp_path / "other.safetensors", tiny_checkpoint, replace(taught, crop_margin=1.2))
     with pytest.raises(SettingsError, match=r"^more_teachers: .* takes crops of a margin of 1\.3, which cannot be cut out"):
         end_to_end_run._teachers_of(replace(SETTINGS, teacher=str(tight), crop_margin=1.2, more_teachers={str(paths[1]): 1.0}))
+    default = load_checkpoint()
+    both = end_to_end_run._teachers_of(EndToEndSettings(teacher="default", grow=False, more_teachers={"default": 0.5}))
+    assert [one.sha256 for one in both] == 2 * [default.sha256]
     run(tmp_path / "taught.safetensors", tiny_checkpoint, taught)
     written = load_checkpoint(tmp_path / "taught.safetensors").contract
     assert school in written.training_data
